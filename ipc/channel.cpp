@@ -1,0 +1,205 @@
+#include "ipc/channel.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iceoryx_hoofs/error_handling/error_handling.hpp>
+#include <iceoryx_hoofs/log/logmanager.hpp>
+#include <iceoryx_posh/popo/untyped_publisher.hpp>
+#include <iceoryx_posh/popo/untyped_subscriber.hpp>
+#include <iceoryx_posh/popo/user_trigger.hpp>
+#include <iceoryx_posh/popo/wait_set.hpp>
+#include <iceoryx_posh/runtime/posh_runtime.hpp>
+#include <thread>
+
+#include "profiling/span.hpp"
+
+namespace limelight::ipc {
+
+namespace prof = limelight::profiling;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t header_bytes = 192;
+static_assert(sizeof(ChunkHeader) <= header_bytes && header_bytes % 64 == 0);
+constexpr std::uint64_t expected_magic = ChunkHeader{}.magic;
+constexpr std::uint32_t alignment = 64;
+
+iox::capro::ServiceDescription service(std::string_view topic) {
+  const iox::capro::IdString_t event(iox::cxx::TruncateToCapacity, topic.data(), topic.size());
+  return {"limelight", "channel", event};
+}
+
+// iceoryx's own handler ends the process, for a loan that is too large as for a lost broker. Ours says so and lets the call return its error,
+// but for the fatal ones, after which iceoryx itself cannot go on.
+void install_error_handler() {
+  static auto restore = iox::ErrorHandler::setTemporaryErrorHandler(
+      [](const iox::Error error, const std::function<void()>&, const iox::ErrorLevel level) {
+        if (level != iox::ErrorLevel::FATAL) return;
+        std::fprintf(stderr, "iceoryx cannot go on: %s\n", iox::ErrorHandler::toString(error));
+        std::fflush(stderr);
+        _exit(70);
+      });
+}
+
+const std::byte* data_of(const ChunkHeader* header) { return reinterpret_cast<const std::byte*>(header) + header_bytes; }
+
+}  // namespace
+
+std::uint64_t chunk_bytes(std::uint64_t tensor_bytes) noexcept {
+  return (header_bytes + tensor_bytes + alignment - 1) / alignment * alignment + alignment;
+}
+
+Result<void> attach(const std::string& name, std::chrono::milliseconds timeout) {
+  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kError);
+  install_error_handler();
+  // initRuntime waits for the broker without an end, so its socket is awaited first.
+  const auto deadline = Clock::now() + timeout;
+  while (access("/tmp/roudi", F_OK) != 0) {
+    if (Clock::now() >= deadline)
+      return Error{ErrorCode::unavailable, "no iceoryx broker answered within " + std::to_string(timeout.count()) + " ms"};
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  iox::runtime::PoshRuntime::initRuntime(iox::RuntimeName_t(iox::cxx::TruncateToCapacity, name.c_str()));
+  return {};
+}
+
+struct Publisher::State {
+  iox::popo::UntypedPublisher port;
+  std::uint64_t max_bytes;
+};
+
+Publisher::Publisher(std::string_view topic, std::uint64_t max_bytes) {
+  iox::popo::PublisherOptions options;
+  options.subscriberTooSlowPolicy = iox::popo::ConsumerTooSlowPolicy::WAIT_FOR_CONSUMER;
+  state_.reset(new State{iox::popo::UntypedPublisher(service(topic), options), max_bytes});
+}
+Publisher::~Publisher() = default;
+Publisher::Publisher(Publisher&&) noexcept = default;
+
+bool Publisher::has_subscribers() const { return state_->port.hasSubscribers(); }
+
+Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::milliseconds timeout) {
+  static const prof::NameId name = prof::intern("ipc.loan", prof::Category::cpu_op, prof::ValueKind::bytes);
+  const auto bytes = header.tensor.bytes();
+  if (!bytes || *bytes > state_->max_bytes)
+    return Error{ErrorCode::too_large, "loan of " + header.tensor.text() + ": this channel was set up for at most " +
+                                           std::to_string(state_->max_bytes) + " bytes a tensor"};
+  const prof::Span span(name, *bytes);
+  const auto deadline = Clock::now() + timeout;
+  for (int tries = 0;; ++tries) {
+    auto memory = state_->port.loan(static_cast<std::uint32_t>(header_bytes + *bytes), alignment);
+    if (!memory.has_error()) {
+      auto* placed = new (memory.value()) ChunkHeader(header);
+      return Loan{placed, {reinterpret_cast<std::byte*>(placed) + header_bytes, static_cast<std::size_t>(*bytes)}};
+    }
+    if (memory.get_error() == iox::popo::AllocationError::TOO_MANY_CHUNKS_ALLOCATED_IN_PARALLEL)
+      return Error{ErrorCode::invalid_argument, "loan of " + header.tensor.text() + ": 8 loans of this channel are out already"};
+    if (Clock::now() >= deadline)
+      return Error{ErrorCode::timeout, "loan of " + header.tensor.text() + ": the consumers held every chunk of that size for " +
+                                           std::to_string(timeout.count()) + " ms"};
+    if (tries < 64) std::this_thread::yield();
+    else std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+}
+
+void Publisher::publish(Loan loan) {
+  static const prof::NameId name = prof::intern("ipc.publish", prof::Category::cpu_op, prof::ValueKind::bytes);
+  const prof::Span span(name, loan.data.size());
+  loan.header->sent_realtime_ns = prof::realtime_ns();
+  state_->port.publish(loan.header);
+}
+
+void Publisher::release(Loan loan) { state_->port.release(loan.header); }
+
+struct Subscriber::State {
+  // Order matters: the wait set must go before what is attached to it.
+  iox::popo::UntypedSubscriber port;
+  iox::popo::UserTrigger trigger;
+  iox::popo::WaitSet<2> wait_set;
+  std::string topic;
+  std::chrono::nanoseconds spin = std::chrono::microseconds(50);
+};
+
+namespace {
+// A spin that found its chunk doubles the next one's bound, one in vain halves it: on a busy machine it costs next to nothing.
+constexpr std::chrono::nanoseconds least_spin = std::chrono::microseconds(1);
+constexpr std::chrono::nanoseconds most_spin = std::chrono::microseconds(100);
+
+inline void pause_cpu() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+}  // namespace
+
+Subscriber::Subscriber(std::string_view topic, std::size_t window) {
+  iox::popo::SubscriberOptions options;
+  options.queueCapacity = std::clamp<std::size_t>(window, 1, 256);
+  options.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
+  state_.reset(new State{iox::popo::UntypedSubscriber(service(topic), options), {}, {}, std::string(topic)});
+  state_->wait_set.attachEvent(state_->port, iox::popo::SubscriberEvent::DATA_RECEIVED).or_else([](auto) {});
+  state_->wait_set.attachEvent(state_->trigger).or_else([](auto) {});
+}
+Subscriber::~Subscriber() = default;
+
+bool Subscriber::connected() const { return state_->port.getSubscriptionState() == iox::SubscribeState::SUBSCRIBED; }
+void Subscriber::wake() { state_->trigger.trigger(); }
+
+Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout) {
+  static const prof::NameId name = prof::intern("ipc.take", prof::Category::cpu_op, prof::ValueKind::bytes);
+  prof::Span span(name);
+  const auto start = Clock::now();
+  const auto deadline = start + timeout;
+  bool waited = false;
+  for (;;) {
+    auto taken = state_->port.take();
+    if (!taken.has_error()) {
+      if (!waited) state_->spin = std::min(state_->spin * 2, most_spin);
+      const auto* header = static_cast<const ChunkHeader*>(taken.value());
+      const std::uint64_t room = iox::mepoo::ChunkHeader::fromUserPayload(header)->userPayloadSize();
+      const auto bytes = room >= header_bytes && header->magic == expected_magic ? header->tensor.bytes() : std::nullopt;
+      if (!bytes || *bytes > room - header_bytes) {
+        state_->port.release(header);
+        return Error{ErrorCode::corrupt, "channel " + state_->topic + ": a chunk of " + std::to_string(room) +
+                                             " bytes does not hold the tensor that its header states; it was released unread"};
+      }
+      span.set_value(*bytes);
+      return std::optional<Chunk>(Chunk(this, header));
+    }
+    const auto now = Clock::now();
+    if (now >= deadline || (waited && state_->trigger.hasTriggered())) break;
+    if (!waited && now - start < state_->spin) {
+      pause_cpu();
+      continue;
+    }
+    if (!waited) state_->spin = std::max(state_->spin / 2, least_spin);
+    waited = true;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count() + 1;
+    bool woken = false;
+    for (auto* notification : state_->wait_set.timedWait(iox::units::Duration::fromMilliseconds(left)))
+      woken = woken || notification->doesOriginateFrom(&state_->trigger);
+    if (woken && !state_->port.hasData()) break;
+  }
+  span.discard();
+  return std::optional<Chunk>();
+}
+
+void Subscriber::release(const ChunkHeader* header) { state_->port.release(header); }
+
+Chunk::Chunk(Chunk&& other) noexcept : owner_(other.owner_), header_(std::exchange(other.header_, nullptr)) {}
+Chunk& Chunk::operator=(Chunk&& other) noexcept {
+  std::swap(owner_, other.owner_);
+  std::swap(header_, other.header_);
+  return *this;
+}
+Chunk::~Chunk() {
+  if (header_ != nullptr) owner_->release(header_);
+}
+std::span<const std::byte> Chunk::data() const noexcept {
+  return {data_of(header_), static_cast<std::size_t>(*header_->tensor.bytes())};
+}
+
+}  // namespace limelight::ipc

@@ -1,0 +1,31 @@
+// Tensors as they cross processes: dense, row-major, at most 8 extents.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+
+namespace limelight::ipc {
+
+enum class DType : std::uint8_t { uint8, int32, int64, float32, bfloat16 };
+std::size_t size_of(DType dtype) noexcept;  // bytes of one element
+const char* to_string(DType dtype) noexcept;
+
+struct TensorSpec {
+  static constexpr std::size_t max_extents = 8;
+
+  DType dtype = DType::float32;
+  std::uint8_t extents = 0;  // how many of `shape` count; 0 is a scalar
+  std::array<std::uint64_t, max_extents> shape{};
+
+  static TensorSpec of(DType dtype, std::initializer_list<std::uint64_t> shape);
+  std::uint64_t elements() const noexcept;
+  // Bytes of the whole tensor; nothing if the product does not fit 64 bits.
+  std::optional<std::uint64_t> bytes() const noexcept;
+  std::string text() const;  // such as "float32 [3, 256]"
+};
+
+}  // namespace limelight::ipc

@@ -1,0 +1,73 @@
+#include "profiling/clock.hpp"
+
+#include <chrono>
+#include <thread>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace limelight::profiling {
+
+namespace detail {
+bool cpu_has_invariant_tsc() noexcept {
+#if defined(__x86_64__)
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx) != 0 && (edx & (1u << 8)) != 0;
+#else
+  return false;
+#endif
+}
+}  // namespace detail
+
+namespace {
+const ClockPair process_start = read_clock_pair();
+constexpr std::int64_t min_calibration_ns = 10'000'000;
+}  // namespace
+
+const char* clock_source() noexcept { return detail::use_tsc ? "tsc" : "clock_gettime"; }
+
+std::int64_t realtime_ns() noexcept {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+ClockPair read_clock_pair() noexcept {
+  ClockPair best;
+  std::uint64_t best_gap = ~std::uint64_t{0};
+  for (int i = 0; i < 16; ++i) {
+    const std::uint64_t before = ticks();
+    const std::int64_t now = realtime_ns();
+    const std::uint64_t after = ticks();
+    if (after - before < best_gap) {
+      best_gap = after - before;
+      best = {before + (after - before) / 2, now};
+    }
+  }
+  return best;
+}
+
+ClockMap ClockMap::calibrate() {
+  ClockMap map;
+  map.anchor_ = read_clock_pair();
+  const std::int64_t age = map.anchor_.realtime_ns - process_start.realtime_ns;
+  if (age < min_calibration_ns) {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(min_calibration_ns - (age > 0 ? age : 0)));
+    map.anchor_ = read_clock_pair();
+  }
+  map.ns_per_tick_ = static_cast<double>(map.anchor_.realtime_ns - process_start.realtime_ns) /
+                     static_cast<double>(map.anchor_.ticks - process_start.ticks);
+  return map;
+}
+
+std::int64_t ClockMap::error_ns() const noexcept {
+  const ClockPair now = read_clock_pair();
+  return to_realtime_ns(now.ticks) - now.realtime_ns;
+}
+
+std::int64_t default_base_ns() noexcept {
+  constexpr std::int64_t period_ns = std::int64_t{7'889'238} * 1'000'000'000;
+  return realtime_ns() / period_ns * period_ns;
+}
+
+}  // namespace limelight::profiling

@@ -1,0 +1,65 @@
+// The clock of all records.
+//
+// ticks() is what a span reads: the TSC where it is invariant, CLOCK_MONOTONIC_RAW elsewhere. All processes of a machine read the
+// same counter, so ticks of different ranks compare. A ClockMap turns ticks into nanoseconds of CLOCK_REALTIME; it is
+// monotonic, so that spans which nest in ticks nest in nanoseconds as well.
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+namespace limelight::profiling {
+
+namespace detail {
+// Decided once, before main: CPUID 0x80000007 EDX bit 8.
+bool cpu_has_invariant_tsc() noexcept;
+inline const bool use_tsc = cpu_has_invariant_tsc();
+}  // namespace detail
+
+inline std::uint64_t ticks() noexcept {
+#if defined(__x86_64__)
+  if (detail::use_tsc) [[likely]] return __rdtsc();
+#endif
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// "tsc" or "clock_gettime": what ticks() reads here.
+const char* clock_source() noexcept;
+
+// Nanoseconds of CLOCK_REALTIME.
+std::int64_t realtime_ns() noexcept;
+
+// One pair of readings taken as close together as the machine allows (the tightest of several tries).
+struct ClockPair {
+  std::uint64_t ticks = 0;
+  std::int64_t realtime_ns = 0;
+};
+ClockPair read_clock_pair() noexcept;
+
+class ClockMap {
+ public:
+  // The rate comes from the pair taken at process start and one taken now, which are at least 10 ms apart: a younger process waits.
+  static ClockMap calibrate();
+
+  std::int64_t to_realtime_ns(std::uint64_t tick) const noexcept {
+    const double elapsed = static_cast<double>(static_cast<std::int64_t>(tick - anchor_.ticks)) * ns_per_tick_;
+    return anchor_.realtime_ns + static_cast<std::int64_t>(elapsed);
+  }
+  // How far this map is from CLOCK_REALTIME now, in nanoseconds (positive: the map is ahead).
+  std::int64_t error_ns() const noexcept;
+  double ns_per_tick() const noexcept { return ns_per_tick_; }
+
+ private:
+  ClockPair anchor_;
+  double ns_per_tick_ = 1.0;
+};
+
+// The base that all traces of a session share: now, rounded down to a multiple of 7 889 238 s, as other writers of this format do.
+std::int64_t default_base_ns() noexcept;
+
+}  // namespace limelight::profiling

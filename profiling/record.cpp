@@ -1,0 +1,43 @@
+#include "profiling/record.hpp"
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <tuple>
+
+namespace limelight::profiling {
+
+namespace {
+struct Names {
+  std::mutex mutex;
+  std::deque<NameInfo> infos{NameInfo{"(unnamed)", Category::cpu_op, ValueKind::none}};  // references stay valid as it grows
+  std::map<std::tuple<std::string, Category, ValueKind>, NameId> ids;
+};
+Names& names() {
+  static Names* instance = new Names;  // outlives every thread that still records while the process ends
+  return *instance;
+}
+constexpr std::size_t most_names = (1u << 24) - 1;
+}  // namespace
+
+const char* to_string(Category category) noexcept {
+  return category == Category::cpu_op ? "cpu_op" : "user_annotation";
+}
+
+NameId intern(std::string_view name, Category category, ValueKind value_kind) {
+  Names& table = names();
+  const std::lock_guard lock(table.mutex);
+  if (table.infos.size() >= most_names) return 0;
+  const auto [at, added] = table.ids.try_emplace({std::string(name), category, value_kind},
+                                                 static_cast<NameId>(table.infos.size()));
+  if (added) table.infos.push_back({std::string(name), category, value_kind});
+  return at->second;
+}
+
+const NameInfo& name_info(NameId id) noexcept {
+  Names& table = names();
+  const std::lock_guard lock(table.mutex);
+  return table.infos[id < table.infos.size() ? id : 0];
+}
+
+}  // namespace limelight::profiling

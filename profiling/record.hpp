@@ -1,0 +1,63 @@
+// What a rank records: one fixed-size record for each finished span, and the names that records refer to.
+//
+// A record is 32 bytes, so that two share a cache line and none straddles one. Names are interned once (a static at the call site) and stay for
+// the life of the process; what changes from call to call (shape, bytes) is packed into `value`, so that recording never allocates.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace limelight::profiling {
+
+// The `cat` of the trace event; see the event table of the Chrome trace format as PyTorch's tools read it.
+enum class Category : std::uint8_t { cpu_op, user_annotation };
+const char* to_string(Category category) noexcept;
+
+// What `value` holds.
+enum class ValueKind : std::uint8_t {
+  none,
+  dims,    // one shape, up to three extents: args "Input Dims": [[a, b, c]]
+  matmul,  // M, N, K of a product [M, K] x [K, N]: args "Input Dims": [[M, K], [K, N]]
+  bytes,   // a size: args "bytes"
+  number,  // a plain count: args "value"
+};
+
+using NameId = std::uint32_t;  // fits 24 bits
+
+struct NameInfo {
+  std::string name;
+  Category category = Category::cpu_op;
+  ValueKind value_kind = ValueKind::none;
+};
+
+// Thread-safe and slow (a lock and a lookup): call it once per call site. The same words give the same id.
+NameId intern(std::string_view name, Category category = Category::cpu_op, ValueKind value_kind = ValueKind::none);
+const NameInfo& name_info(NameId id) noexcept;
+
+struct Record {
+  std::uint64_t begin = 0;    // ticks
+  std::uint64_t end = 0;      // ticks
+  std::uint64_t value = 0;    // see ValueKind
+  std::uint32_t name : 24;    // NameId
+  std::uint32_t depth : 8;    // number of spans open around this one on its thread, at most 255
+  std::uint32_t request = 0;  // number of the request that the thread worked for; 0: none
+};
+static_assert(sizeof(Record) == 32);
+
+// Three extents of up to 2^21 - 1 each; larger ones are shown as the largest.
+constexpr std::uint64_t pack_dims(std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0) noexcept {
+  constexpr std::uint64_t most = (1u << 21) - 1;
+  const auto fit = [](std::uint64_t x) { return x < most ? x : most; };
+  return fit(a) << 42 | fit(b) << 21 | fit(c);
+}
+struct Dims {
+  std::uint32_t a, b, c;
+};
+constexpr Dims unpack_dims(std::uint64_t packed) noexcept {
+  constexpr std::uint64_t mask = (1u << 21) - 1;
+  return {static_cast<std::uint32_t>(packed >> 42 & mask), static_cast<std::uint32_t>(packed >> 21 & mask),
+          static_cast<std::uint32_t>(packed & mask)};
+}
+
+}  // namespace limelight::profiling

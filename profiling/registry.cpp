@@ -1,0 +1,71 @@
+#include "profiling/registry.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "profiling/span.hpp"
+
+namespace limelight::profiling {
+
+namespace detail {
+
+Registry& registry() {
+  static Registry* instance = new Registry;  // outlives every recording thread
+  return *instance;
+}
+
+namespace {
+constexpr std::size_t ring_capacity = 1u << 15;  // 1 MiB a thread
+
+struct AbandonAtExit {
+  ~AbandonAtExit() {
+    if (thread_state.ring == nullptr) return;
+    thread_state.ring->abandoned.store(true, std::memory_order_release);
+    thread_state.ring = nullptr;
+  }
+};
+
+struct RequestNames {
+  std::mutex mutex;
+  std::array<std::pair<std::uint32_t, std::string>, 4096> slots;
+};
+RequestNames& request_names() {
+  static RequestNames* instance = new RequestNames;
+  return *instance;
+}
+}  // namespace
+
+Ring* attach_thread() {
+  thread_local AbandonAtExit at_exit;
+  auto ring = std::make_unique<Ring>(ring_capacity, static_cast<int>(syscall(SYS_gettid)));
+  thread_state.ring = ring.get();
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  all.rings.push_back(std::move(ring));
+  return thread_state.ring;
+}
+
+std::string request_name(std::uint32_t request) {
+  RequestNames& names = request_names();
+  const std::lock_guard lock(names.mutex);
+  const auto& slot = names.slots[request % names.slots.size()];
+  return slot.first == request ? slot.second : std::to_string(request);
+}
+
+}  // namespace detail
+
+void name_request(std::uint32_t request, std::string_view id) {
+  auto& names = detail::request_names();
+  const std::lock_guard lock(names.mutex);
+  names.slots[request % names.slots.size()] = {request, std::string(id)};
+}
+
+void name_thread(std::string_view name) {
+  detail::Registry& all = detail::registry();
+  const std::lock_guard lock(all.mutex);
+  all.thread_names.emplace_back(static_cast<int>(syscall(SYS_gettid)), std::string(name));
+}
+
+}  // namespace limelight::profiling

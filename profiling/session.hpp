@@ -1,0 +1,64 @@
+// A trace session: from start to stop, everything that this process records goes to one compressed file.
+//
+// One background thread drains all rings every few milliseconds, formats, compresses and writes; nothing grows with the length of the session.
+// The file carries a hidden, unfinished name until stop() has written its end and synced it; only then it gets its own name.
+// One session at a time in a process. start and stop may be called from any thread, one at a time.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "profiling/result.hpp"
+
+namespace limelight::profiling {
+
+struct SessionOptions {
+  std::filesystem::path directory;
+  std::string timestamp;          // first part of the file name, shared by all ranks of a run; only digits
+  int rank = 0;                   // unique over the pipeline
+  int world_size = 1;
+  int stage_id = 0;
+  std::string stage_name;         // such as "thinker"
+  std::int64_t base_ns = 0;       // baseTimeNanoseconds, shared by all ranks of a run
+};
+
+// One row of the table that users know from PyTorch: times in nanoseconds.
+struct OpTotal {
+  std::string name;
+  std::uint64_t calls = 0;
+  std::uint64_t total_ns = 0;
+  std::uint64_t self_ns = 0;  // total less what ran inside it on the same thread
+};
+
+struct SessionReport {
+  std::filesystem::path file;
+  std::uint64_t events = 0;
+  std::uint64_t drops = 0;            // records lost to full rings
+  std::uint64_t bytes = 0;            // size of the file
+  std::int64_t clock_error_ns = 0;    // of the session's clock against CLOCK_REALTIME at the end
+  std::uint64_t profiler_cpu_ns = 0;  // CPU time of the background thread
+  std::vector<OpTotal> ops;           // largest self time first
+};
+
+class Session {
+ public:
+  // Makes the directory if need be. Errors: io (directory or file), busy (a session runs in this process).
+  static Result<std::unique_ptr<Session>> start(SessionOptions options);
+  // Ends recording and returns once the file is whole and synced. Errors: io; the unfinished file is then left for inspection.
+  Result<SessionReport> stop();
+  const std::filesystem::path& file() const noexcept;
+  ~Session();  // stops if nobody did
+
+ private:
+  struct State;
+  explicit Session(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// `<timestamp>-rank-<rank>.<hostname>_<pid>_stage<id>-<name>.pt.trace.json.gz`
+std::string trace_file_name(const SessionOptions& options);
+
+}  // namespace limelight::profiling

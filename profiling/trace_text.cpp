@@ -1,0 +1,135 @@
+#include "profiling/trace_text.hpp"
+
+#include <unistd.h>
+
+#include <charconv>
+
+#include "profiling/registry.hpp"
+
+namespace limelight::profiling {
+
+namespace {
+// Length of the valid UTF-8 sequence at the front, 0 if there is none (RFC 3629: no overlong forms, no surrogates).
+std::size_t utf8_length(std::string_view s) {
+  const auto byte = [&](std::size_t i) { return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u; };
+  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) { return byte(i) >= low && byte(i) <= high; };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return follows(1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF)
+    return follows(1, lead == 0xE0 ? 0xA0 : 0x80, lead == 0xED ? 0x9F : 0xBF) && follows(2) ? 3 : 0;
+  if (lead >= 0xF0 && lead <= 0xF4)
+    return follows(1, lead == 0xF0 ? 0x90 : 0x80, lead == 0xF4 ? 0x8F : 0xBF) && follows(2) && follows(3) ? 4 : 0;
+  return 0;
+}
+}  // namespace
+
+std::string json_string(std::string_view raw) {
+  std::string out = "\"";
+  while (!raw.empty()) {
+    const char c = raw.front();
+    const std::size_t length = utf8_length(raw);
+    if (length == 0) out += "\xEF\xBF\xBD";
+    else if (c == '"' || c == '\\') (out += '\\') += c;
+    else if (static_cast<unsigned char>(c) < 0x20) {
+      constexpr char hex[] = "0123456789abcdef";
+      (out += "\\u00") += hex[c >> 4];
+      out += hex[c & 15];
+    } else out += raw.substr(0, length);
+    raw.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out += '"';
+}
+
+void TraceText::number(std::uint64_t value) {
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  text_.append(digits, end);
+}
+
+void TraceText::microseconds(std::uint64_t ns) {
+  number(ns / 1000);
+  const auto rest = static_cast<unsigned>(ns % 1000);
+  const char decimals[4] = {'.', static_cast<char>('0' + rest / 100), static_cast<char>('0' + rest / 10 % 10),
+                            static_cast<char>('0' + rest % 10)};
+  text_.append(decimals, 4);
+}
+
+void TraceText::metadata(const char* name, int tid, const std::string& args) {
+  text_ += "{\"ph\":\"M\",\"name\":\"";
+  (((text_ += name) += "\",\"ts\":0.000,\"pid\":") += pid_) += ",\"tid\":";
+  ((text_ += std::to_string(tid)) += ",\"args\":{") += args;
+  text_ += "}}";
+}
+
+void TraceText::begin(const char* clock_source) {
+  pid_ = std::to_string(getpid());
+  char host[256] = "host";
+  gethostname(host, sizeof host - 1);
+  const std::string rank = std::to_string(options_.rank);
+  text_ += "{\n\"schemaVersion\": 1,\n\"deviceProperties\": [],\n\"host_name\": " + json_string(host) +
+           ",\n\"distributedInfo\": {\"backend\": \"shm\",\n\"rank\": " + rank +
+           ",\n\"world_size\": " + std::to_string(options_.world_size) +
+           ", \"pg_count\": 0, \"pg_config\": []},\n\"record_shapes\": 1,\n\"limelight_clock\": \"" + clock_source +
+           "\",\n\"displayTimeUnit\": \"ms\",\n\"baseTimeNanoseconds\": " + std::to_string(options_.base_ns) + ",\n\"traceEvents\": [\n";
+  const std::string name = "rank " + rank + ": stage " + std::to_string(options_.stage_id) + " " + options_.stage_name;
+  metadata("process_name", 0, "\"name\":" + json_string(name));
+  text_ += ",\n";
+  metadata("process_labels", 0, "\"labels\":\"CPU\"");
+  text_ += ",\n";
+  metadata("process_sort_index", 0, "\"sort_index\":" + rank);
+}
+
+void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t duration_ns, int thread_id) {
+  auto at = heads_.find(record.name);
+  if (at == heads_.end()) {
+    const NameInfo& info = name_info(record.name);
+    std::string head = std::string(",\n{\"ph\":\"X\",\"cat\":\"") + to_string(info.category) + "\",\"name\":" + json_string(info.name) +
+                       ",\"pid\":" + pid_ + ",\"tid\":";
+    at = heads_.emplace(record.name, std::pair(info, std::move(head))).first;
+  }
+  text_ += at->second.second;
+  number(static_cast<std::uint64_t>(thread_id));
+  text_ += ",\"ts\":";
+  microseconds(static_cast<std::uint64_t>(begin_ns < 0 ? 0 : begin_ns));
+  text_ += ",\"dur\":";
+  microseconds(duration_ns);
+  text_ += ",\"args\":{";
+  const Dims d = unpack_dims(record.value);
+  switch (at->second.first.value_kind) {
+    case ValueKind::none: break;
+    case ValueKind::bytes: text_ += "\"bytes\":"; number(record.value); break;
+    case ValueKind::number: text_ += "\"value\":"; number(record.value); break;
+    case ValueKind::dims:
+      text_ += "\"Input Dims\":[[";
+      number(d.a);
+      if (d.b != 0) { text_ += ','; number(d.b); }
+      if (d.c != 0) { text_ += ','; number(d.c); }
+      text_ += "]]";
+      break;
+    case ValueKind::matmul:
+      text_ += "\"Input Dims\":[[";
+      number(d.a); text_ += ','; number(d.c); text_ += "],["; number(d.c); text_ += ','; number(d.b);
+      text_ += "]]";
+      break;
+  }
+  if (record.request != 0) {
+    if (text_.back() != '{') text_ += ',';
+    text_ += "\"request\":";
+    text_ += json_string(detail::request_name(record.request));
+  }
+  text_ += "}}";
+}
+
+void TraceText::end(const SessionReport& report, const std::vector<std::pair<int, std::string>>& thread_names,
+                    std::string_view trace_name) {
+  for (const auto& [tid, name] : thread_names) {
+    text_ += ",\n";
+    metadata("thread_name", tid, "\"name\":" + json_string(name));
+  }
+  text_ += "\n],\n\"limelight\": {\"events\": " + std::to_string(report.events) + ", \"drops\": " + std::to_string(report.drops) +
+           ", \"clock_error_ns\": " + std::to_string(report.clock_error_ns) +
+           ", \"profiler_cpu_ns\": " + std::to_string(report.profiler_cpu_ns) + "},\n\"traceName\": " + json_string(trace_name) + "\n}\n";
+}
+
+}  // namespace limelight::profiling

@@ -1,0 +1,136 @@
+// Hand-off between real processes over a real broker: in order, whole, held back when the consumer is slow.
+#define BOOST_TEST_MODULE ipc
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+#include "ipc/broker.hpp"
+#include "ipc/channel.hpp"
+#include "ipc/shared_group.hpp"
+
+using namespace limelight::ipc;
+using namespace std::chrono_literals;
+using limelight::ErrorCode;
+
+namespace {
+constexpr std::uint64_t largest = 1 << 20;
+const std::vector<Pool> pools{{chunk_bytes(4096), 64}, {chunk_bytes(largest), 12}};
+
+// Runs body in a process of its own, which exits with what it returns.
+template <class F>
+pid_t in_process(F body) {
+  const pid_t pid = fork();
+  if (pid == 0) _exit(body());
+  return pid;
+}
+int exit_code(pid_t pid) {
+  int status = 0;
+  waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+ChunkHeader header_for(std::uint64_t sequence, std::uint64_t bytes) {
+  ChunkHeader header;
+  header.request = 5;
+  header.sequence = sequence;
+  header.tensor = TensorSpec::of(DType::uint8, {bytes});
+  return header;
+}
+std::string name(const char* role) { return std::string("limelight-test-") + role + "-" + std::to_string(getpid()); }
+std::uint64_t size_of_message(std::uint64_t i) { return i % 7 == 0 ? largest : i * 13 % 4096; }
+constexpr std::uint64_t messages = 400;
+
+int produce() {
+  if (!attach(name("producer"), 5s)) return 10;
+  Publisher publisher("order", largest);
+  while (!publisher.has_subscribers()) usleep(1000);
+  for (std::uint64_t i = 0; i < messages; ++i) {
+    auto loan = publisher.loan(header_for(i, size_of_message(i)), 20s);
+    if (!loan) return 11;
+    std::memset(loan->data.data(), static_cast<int>(i), loan->data.size());
+    publisher.publish(*loan);
+  }
+  return publisher.loan(header_for(0, largest + 1), 1s).error().code == ErrorCode::too_large ? 0 : 12;
+}
+int consume() {
+  if (!attach(name("consumer"), 5s)) return 20;
+  Subscriber subscriber("order", 4);
+  for (std::uint64_t i = 0; i < messages; ++i) {
+    auto chunk = subscriber.take(20s);
+    if (!chunk || !*chunk) return 21;
+    const Chunk& c = **chunk;
+    if (c.header().sequence != i || c.data().size() != size_of_message(i)) return 22;
+    if (reinterpret_cast<std::uintptr_t>(c.data().data()) % 64 != 0) return 23;
+    for (const std::byte b : c.data())
+      if (b != static_cast<std::byte>(i)) return 24;
+    if (i % 50 == 0) usleep(5000);  // a consumer that stalls
+  }
+  auto none = subscriber.take(1ms);
+  return none && !*none ? 0 : 25;
+}
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(chunks_arrive_whole_and_in_order_at_a_slow_consumer) {
+  auto broker = Broker::use(BROKER_HELPER, pools);
+  if (!broker) BOOST_FAIL(broker.error().message);
+  const pid_t consumer = in_process(consume), producer = in_process(produce);
+  BOOST_TEST(exit_code(producer) == 0);
+  BOOST_TEST(exit_code(consumer) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_next_start_succeeds_after_kill_9_of_everybody) {
+  {
+    auto broker = Broker::use(BROKER_HELPER, pools);
+    BOOST_REQUIRE(broker.ok());
+    const pid_t consumer = in_process([] {
+      if (!attach(name("killed"), 5s)) return 1;
+      Subscriber subscriber("killed", 4);
+      raise(SIGKILL);
+      return 0;
+    });
+    BOOST_TEST(exit_code(consumer) == 128 + SIGKILL);
+    kill(broker->pid(), SIGKILL);
+  }
+  {
+    auto broker = Broker::use(BROKER_HELPER, pools);
+    if (!broker) BOOST_FAIL(broker.error().message);
+  }
+  BOOST_TEST(access("/dev/shm/iceoryx_mgmt", F_OK) != 0);
+  BOOST_TEST(access("/tmp/roudi", F_OK) != 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_broker_with_smaller_pools_is_refused_with_both_sizes) {
+  auto first = Broker::use(BROKER_HELPER, pools);
+  BOOST_REQUIRE(first.ok());
+  auto second = Broker::use(BROKER_HELPER, {{chunk_bytes(2 * largest), 1}});
+  BOOST_REQUIRE(!second.ok());
+  BOOST_TEST((second.error().code == ErrorCode::too_large));
+}
+
+BOOST_AUTO_TEST_CASE(all_reduce_gives_every_rank_the_same_sum) {
+  constexpr int ranks = 3;
+  const std::string group = "limelight-test-group-" + std::to_string(getpid());
+  std::vector<pid_t> members;
+  for (int rank = 0; rank < ranks; ++rank)
+    members.push_back(in_process([&] {
+      auto joined = SharedGroup::join(group, rank, ranks, 1024, 5s);
+      if (!joined) return 1;
+      for (int round = 0; round < 50; ++round) {
+        std::vector<float> values(1000);  // more than the capacity: goes in pieces
+        for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(rank) + 0.1f * static_cast<float>(i);
+        if (!joined->all_reduce_sum(values)) return 2;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          const float x = 0.1f * static_cast<float>(i);
+          if (values[i] != (x + (1.f + x)) + (2.f + x)) return 3;
+        }
+        int word = rank == 0 ? round : -1;
+        if (!joined->broadcast(std::as_writable_bytes(std::span(&word, 1)), 5s) || word != round) return 4;
+      }
+      return 0;
+    }));
+  for (const pid_t member : members) BOOST_TEST(exit_code(member) == 0);
+  BOOST_TEST(access(("/dev/shm/" + group).c_str(), F_OK) != 0);
+}

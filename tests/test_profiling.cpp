@@ -1,0 +1,106 @@
+// What a user notices of the profiler: the file, its name, its content, and what it says about losses.
+#define BOOST_TEST_MODULE profiling
+#include <unistd.h>
+#include <zlib.h>
+
+#include <boost/test/unit_test.hpp>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <thread>
+
+#include "profiling/session.hpp"
+#include "profiling/span.hpp"
+#include "profiling/trace_text.hpp"
+
+namespace prof = limelight::profiling;
+namespace fs = std::filesystem;
+
+namespace {
+std::string read_gzip(const fs::path& path) {
+  gzFile file = gzopen(path.c_str(), "rb");
+  std::string text;
+  char buffer[65536];
+  for (int n; (n = gzread(file, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(n));
+  gzclose(file);
+  return text;
+}
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("limelight-test-" + std::to_string(getpid()));
+  Folder() { fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+};
+prof::SessionOptions options(const fs::path& folder) {
+  return {folder, "1700000000000", 3, 4, 2, "code2wav", prof::default_base_ns()};
+}
+const prof::NameId outer = prof::intern("outer \"quoted\"", prof::Category::user_annotation);
+const prof::NameId inner = prof::intern("matmul", prof::Category::cpu_op, prof::ValueKind::matmul);
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_session_writes_one_whole_trace_with_its_spans) {
+  const Folder folder;
+  auto session = prof::Session::start(options(folder.path));
+  BOOST_REQUIRE(session.ok());
+  BOOST_TEST(fs::exists((*session)->file()) == false);  // its name only when it is whole
+  prof::name_request(7, "req-7");
+  std::thread([] {
+    const prof::RequestScope request(7);
+    const prof::Span a(outer);
+    const prof::Span b(inner, prof::pack_dims(2, 3, 4));
+  }).join();
+  auto report = (*session)->stop();
+  BOOST_REQUIRE(report.ok());
+  BOOST_TEST(report->events == 2u);
+  BOOST_TEST(report->drops == 0u);
+  BOOST_TEST(std::regex_match(report->file.filename().string(),
+                              std::regex(R"(1700000000000-rank-3\..+_\d+_stage2-code2wav\.pt\.trace\.json\.gz)")));
+  const std::string text = read_gzip(report->file);
+  BOOST_TEST(std::regex_search(text, std::regex(R"("rank":\s+3)")));
+  const auto json = nlohmann::json::parse(text);
+  std::vector<nlohmann::json> slices;
+  for (const auto& event : json["traceEvents"])
+    if (event["ph"] == "X") slices.push_back(event);
+  BOOST_REQUIRE(slices.size() == 2u);
+  BOOST_TEST(slices[0]["name"] == "matmul");
+  BOOST_TEST(slices[0]["args"]["Input Dims"] == nlohmann::json::parse("[[2,4],[4,3]]"));
+  BOOST_TEST(slices[0]["args"]["request"] == "req-7");
+  BOOST_TEST(slices[1]["name"] == "outer \"quoted\"");
+  BOOST_TEST(slices[1]["ts"].get<double>() <= slices[0]["ts"].get<double>());
+  BOOST_TEST(slices[0]["pid"].is_number_integer());
+  BOOST_REQUIRE(report->ops.size() == 2u);
+  for (const auto& op : report->ops) BOOST_TEST(op.self_ns <= op.total_ns);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_recorded_outside_a_session) {
+  const Folder folder;
+  { const prof::Span before(outer); }
+  auto session = prof::Session::start(options(folder.path));
+  BOOST_REQUIRE(session.ok());
+  BOOST_TEST((*session)->stop()->events == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_session_is_refused_as_busy) {
+  const Folder folder;
+  auto first = prof::Session::start(options(folder.path));
+  auto second = prof::Session::start(options(folder.path));
+  BOOST_REQUIRE(!second.ok());
+  BOOST_TEST((second.error().code == limelight::ErrorCode::busy));
+  BOOST_TEST((*first)->stop().ok());
+  BOOST_TEST(!(*first)->stop().ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_made_is_named) {
+  auto session = prof::Session::start(options("/proc/no-such-folder"));
+  BOOST_REQUIRE(!session.ok());
+  BOOST_TEST(session.error().message.find("/proc/no-such-folder") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_ring_drops_and_counts) {
+  prof::Ring ring(8, 1);
+  for (int i = 0; i < 11; ++i) ring.push({});
+  BOOST_TEST(ring.drops() == 3u);
+  BOOST_TEST(ring.drain([](const prof::Record&) {}) == 8u);
+}
+
+BOOST_AUTO_TEST_CASE(json_strings_are_valid_whatever_the_bytes) {
+  BOOST_TEST(prof::json_string("a\"\\\n\xff\xc3\xa9") == "\"a\\\"\\\\\\u000a\xEF\xBF\xBD\xc3\xa9\"");
+}
