@@ -221,7 +221,7 @@ void clean_stale() {
 int broker_main(int argc, char** argv) {
   ::umask(0077);
   ::signal(SIGINT, SIG_IGN);
-  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kError);
+  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kError, iox::log::LogLevelOutput::kHideLogLevel);
   std::vector<Pool> pools;
   std::uint64_t total = 0;
   for (int i = 1; i < argc; ++i) {

@@ -53,7 +53,7 @@ std::uint64_t chunk_bytes(std::uint64_t tensor_bytes) noexcept {
 }
 
 Result<void> attach(const std::string& name, std::chrono::milliseconds timeout) {
-  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kError);
+  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kError, iox::log::LogLevelOutput::kHideLogLevel);
   install_error_handler();
   // initRuntime waits for the broker without an end, so its socket is awaited first.
   const auto deadline = Clock::now() + timeout;

@@ -1,0 +1,123 @@
+// What actors say to each other, and who understands what. The only header that differs between versions of CAF.
+//
+// Every message is a type of its own; payloads never travel here (they go through ipc), so messages stay small. A rank joins the
+// orchestrator with its handle; from then on the orchestrator submits requests to it, and the profiling supervisor starts and stops its trace.
+#pragma once
+
+#include <caf/all.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace limelight::actors {
+
+struct Submit {
+  std::uint64_t number = 0;
+  std::string id, prompt;
+  float temperature = 0, top_p = 1, repetition_penalty = 1;
+  std::int32_t top_k = 0, max_tokens = 0;
+  std::uint64_t seed = 0;
+  std::vector<std::int32_t> stop_token_ids;
+};
+struct Cancel {
+  std::uint64_t number = 0;
+};
+struct EndRank {};
+
+// One stage is done with one request, or failed at it. Sent by the stage's first rank.
+struct StageReport {
+  std::uint64_t number = 0;
+  std::int32_t stage = 0;
+  std::int32_t error_code = 0;  // ErrorCode; 0: done
+  std::string error;
+  std::uint64_t tokens_out = 0;
+  double gen_ms = 0;        // time in this stage's steps
+  // Chunks received from the stage before, if any.
+  std::int32_t from_stage = -1;
+  std::uint64_t rx_chunks = 0, rx_bytes = 0;
+  double rx_in_flight_ms = 0;  // from publish to take, summed
+  double rx_decode_ms = 0;     // in consume()
+};
+
+struct StartProfile {
+  std::vector<std::int32_t> stages;  // empty: all
+  std::string directory;
+};
+struct StopProfile {};
+struct StartTrace {
+  std::string directory, timestamp;
+  std::int64_t base_ns = 0;
+};
+struct StopTrace {};
+struct OpRow {
+  std::string name;
+  std::uint64_t calls = 0, total_ns = 0, self_ns = 0;
+};
+// The answer of one rank to StartTrace and StopTrace.
+struct TraceAnswer {
+  std::int32_t rank = 0, stage = 0;
+  std::string error;  // empty: done
+  std::string note;   // such as "was already running"
+  std::string file;
+  std::uint64_t events = 0, drops = 0, bytes = 0;
+  std::int64_t clock_error_ns = 0;
+  std::uint64_t profiler_cpu_ns = 0;
+  std::vector<OpRow> ops;
+};
+struct ProfileAnswer {
+  std::string error;
+  std::string note;
+  std::vector<TraceAnswer> ranks;
+};
+
+template <class I> auto inspect(I& f, Submit& x) {
+  return f(caf::meta::type_name("Submit"), x.number, x.id, x.prompt, x.temperature, x.top_p, x.repetition_penalty, x.top_k, x.max_tokens,
+           x.seed, x.stop_token_ids);
+}
+template <class I> auto inspect(I& f, Cancel& x) { return f(caf::meta::type_name("Cancel"), x.number); }
+template <class I> auto inspect(I& f, EndRank&) { return f(caf::meta::type_name("EndRank")); }
+template <class I> auto inspect(I& f, StageReport& x) {
+  return f(caf::meta::type_name("StageReport"), x.number, x.stage, x.error_code, x.error, x.tokens_out, x.gen_ms, x.from_stage, x.rx_chunks,
+           x.rx_bytes, x.rx_in_flight_ms, x.rx_decode_ms);
+}
+template <class I> auto inspect(I& f, StartProfile& x) { return f(caf::meta::type_name("StartProfile"), x.stages, x.directory); }
+template <class I> auto inspect(I& f, StopProfile&) { return f(caf::meta::type_name("StopProfile")); }
+template <class I> auto inspect(I& f, StartTrace& x) { return f(caf::meta::type_name("StartTrace"), x.directory, x.timestamp, x.base_ns); }
+template <class I> auto inspect(I& f, StopTrace&) { return f(caf::meta::type_name("StopTrace")); }
+template <class I> auto inspect(I& f, OpRow& x) { return f(caf::meta::type_name("OpRow"), x.name, x.calls, x.total_ns, x.self_ns); }
+template <class I> auto inspect(I& f, TraceAnswer& x) {
+  return f(caf::meta::type_name("TraceAnswer"), x.rank, x.stage, x.error, x.note, x.file, x.events, x.drops, x.bytes, x.clock_error_ns,
+           x.profiler_cpu_ns, x.ops);
+}
+template <class I> auto inspect(I& f, ProfileAnswer& x) { return f(caf::meta::type_name("ProfileAnswer"), x.error, x.note, x.ranks); }
+
+using RankActor = caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Cancel>, caf::reacts_to<EndRank>, caf::replies_to<StartTrace>::with<TraceAnswer>,
+                                   caf::replies_to<StopTrace>::with<TraceAnswer>>;
+
+struct Join {
+  std::int32_t rank = 0, stage = 0, pid = 0;
+  RankActor actor;
+};
+template <class I> auto inspect(I& f, Join& x) { return f(caf::meta::type_name("Join"), x.rank, x.stage, x.pid, x.actor); }
+
+using OrchestratorActor = caf::typed_actor<caf::reacts_to<Join>, caf::reacts_to<StageReport>>;
+using SupervisorActor = caf::typed_actor<caf::reacts_to<Join>, caf::replies_to<StartProfile>::with<ProfileAnswer>,
+                                         caf::replies_to<StopProfile>::with<ProfileAnswer>>;
+
+}  // namespace limelight::actors
+
+CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::Submit))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::Cancel))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::EndRank))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::StageReport))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::StartProfile))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::StopProfile))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::StartTrace))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::StopTrace))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::OpRow))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::TraceAnswer))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::ProfileAnswer))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::RankActor))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::Join))
+CAF_END_TYPE_ID_BLOCK(limelight)

@@ -1,0 +1,145 @@
+#include "actors/rank.hpp"
+
+#include <unistd.h>
+
+#include <caf/io/all.hpp>
+#include <cstdio>
+#include <thread>
+
+#include "actors/protocol.hpp"
+#include "actors/rank_worker.hpp"
+#include "profiling/session.hpp"
+#include "profiling/span.hpp"
+
+namespace limelight::actors {
+
+namespace prof = limelight::profiling;
+
+std::string topic_between(int orchestrator_pid, int from_stage, int to_stage) {
+  return std::to_string(orchestrator_pid) + "." + std::to_string(from_stage) + "." + std::to_string(to_stage);
+}
+std::string topic_to_user(int orchestrator_pid, int stage) {
+  return std::to_string(orchestrator_pid) + "." + std::to_string(stage) + ".user";
+}
+
+namespace {
+
+struct RankState {
+  RankWorker* worker = nullptr;
+  int rank = 0, world_size = 1;
+  std::unique_ptr<prof::Session> session;
+  TraceAnswer finished;  // of the last session: a second stop answers the same
+};
+
+prof::NameId message_name(const char* what) {
+  return prof::intern(std::string("actor.") + what, prof::Category::user_annotation);
+}
+
+RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self, RankWorker* worker, int rank, int world_size) {
+  RankState& state = self->state;
+  state.worker = worker;
+  state.rank = rank;
+  state.world_size = world_size;
+  state.finished.rank = rank;
+  state.finished.stage = worker->stage_id();
+  return {
+      [&state](Submit& m) {
+        static const prof::NameId name = message_name("submit");
+        const prof::Span span(name);
+        stages::SamplingParams p{m.temperature, m.top_p, m.top_k, m.max_tokens, m.seed, m.repetition_penalty, m.stop_token_ids};
+        state.worker->submit({m.number, std::move(m.id), std::move(m.prompt), std::move(p)});
+      },
+      [&state](const Cancel& m) { state.worker->cancel(m.number); },
+      [&state](const EndRank&) { state.worker->end(); },
+      [&state](StartTrace& m) {
+        TraceAnswer answer;
+        answer.rank = state.rank;
+        answer.stage = state.worker->stage_id();
+        if (state.session) {
+          answer.note = "was already running";
+          answer.file = state.session->file();
+          return answer;
+        }
+        auto session = prof::Session::start({m.directory, m.timestamp, state.rank, state.world_size, state.worker->stage_id(),
+                                             state.worker->stage_name(), m.base_ns});
+        if (!session) {
+          answer.error = session.error().message;
+          return answer;
+        }
+        state.session = std::move(session).value();
+        answer.file = state.session->file();
+        return answer;
+      },
+      [&state](const StopTrace&) {
+        if (!state.session) {
+          TraceAnswer answer = state.finished;
+          answer.note = "was not running";
+          return answer;
+        }
+        auto report = state.session->stop();
+        state.session.reset();
+        TraceAnswer& answer = state.finished;
+        answer.error = report ? "" : report.error().message;
+        if (!report) return answer;
+        answer.file = report->file;
+        answer.events = report->events;
+        answer.drops = report->drops;
+        answer.bytes = report->bytes;
+        answer.clock_error_ns = report->clock_error_ns;
+        answer.profiler_cpu_ns = report->profiler_cpu_ns;
+        answer.ops.clear();
+        for (const prof::OpTotal& op : report->ops) answer.ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
+        return answer;
+      },
+  };
+}
+
+int fail(const RankOptions& options, const std::string& what) {
+  std::fprintf(stderr, "rank %d: %s\n", options.rank, what.c_str());
+  return 1;
+}
+
+// The kernel closes our end when the orchestrator is gone, also after kill -9: no rank outlives it.
+void die_with_orchestrator(int fd) {
+  std::thread([fd] {
+    char byte;
+    while (::read(fd, &byte, 1) > 0) {
+    }
+    _exit(0);
+  }).detach();
+}
+
+}  // namespace
+
+int run_rank(const RankOptions& options) {
+  die_with_orchestrator(options.lifeline_fd);
+  auto config = stages::parse(options.config);
+  if (!config) return fail(options, config.error().message);
+
+  caf::actor_system_config settings;
+  settings.add_message_types<caf::id_block::limelight>();
+  settings.load<caf::io::middleman>();
+  settings.set("middleman.app-identifiers", std::vector<std::string>{options.token});
+  settings.set("scheduler.max-threads", 2);
+  caf::actor_system system(settings);
+  auto orchestrator = system.middleman().remote_actor<OrchestratorActor>("127.0.0.1", options.port);
+  if (!orchestrator) return fail(options, "cannot reach the orchestrator: " + system.render(orchestrator.error()));
+
+  auto worker = RankWorker::create(*config, options.rank, options.orchestrator_pid, [&](const WorkerReport& r) {
+    caf::anon_send(*orchestrator,
+                   StageReport{r.number, r.stage, static_cast<std::int32_t>(r.error.code), r.error.message, r.tokens_out, r.gen_ms, r.from_stage,
+                               r.rx_chunks, r.rx_bytes, r.rx_in_flight_ms, r.rx_decode_ms});
+  });
+  if (!worker) return fail(options, worker.error().message);
+  {
+    const auto actor = system.spawn(stage_actor, worker->get(), options.rank, config->world_size());
+    caf::anon_send(*orchestrator, Join{options.rank, (*worker)->stage_id(), getpid(), actor});
+    (*worker)->run();
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  }
+  // The stage actor points into the worker, so it ends first.
+  system.await_all_actors_done();
+  return 0;
+}
+
+}  // namespace limelight::actors

@@ -1,0 +1,15 @@
+// The process of one rank; started by the launcher alone.
+#include <cstdio>
+#include <cstdlib>
+
+#include "actors/rank.hpp"
+
+int main(int argc, char** argv) {
+  const char* token = std::getenv("LIMELIGHT_TOKEN");
+  if (argc != 6 || token == nullptr) {
+    std::fprintf(stderr, "limelight-rank is started by Limelight itself; run `limelight --help`\n");
+    return 2;
+  }
+  return limelight::actors::run_rank({argv[1], std::atoi(argv[2]), static_cast<std::uint16_t>(std::atoi(argv[3])), std::atoi(argv[4]),
+                                      std::atoi(argv[5]), token});
+}

@@ -1,0 +1,280 @@
+#include "actors/rank_worker.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "actors/rank.hpp"
+#include "profiling/span.hpp"
+
+namespace limelight::actors {
+
+namespace prof = limelight::profiling;
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+constexpr auto loan_timeout = 30s;
+constexpr auto connect_timeout = 30s;
+double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+}  // namespace
+
+class RankWorker::ChunkOutput final : public stages::Output {
+ public:
+  ChunkOutput(RankWorker& worker, Open& open) : worker_(worker), open_(open) {}
+
+  Result<void> emit(stages::Port port, const ipc::TensorSpec& tensor, bool last,
+                    const std::function<void(std::span<std::byte>)>& write) override {
+    if (!worker_.leads()) return {};  // every rank of a group has the same result; one sends it
+    if (port == stages::Port::user && worker_.user_)
+      if (auto sent = send(*worker_.user_, port, tensor, last, write); !sent) return sent;
+    if (port == stages::Port::next_stage)
+      for (ipc::Publisher& next : worker_.next_)
+        if (auto sent = send(next, port, tensor, last, write); !sent) return sent;
+    ++open_.sequence[static_cast<int>(port)];
+    return {};
+  }
+
+ private:
+  Result<void> send(ipc::Publisher& publisher, stages::Port port, const ipc::TensorSpec& tensor, bool last,
+                    const std::function<void(std::span<std::byte>)>& write) {
+    ipc::ChunkHeader header;
+    header.request = open_.report.number;
+    header.sequence = open_.sequence[static_cast<int>(port)];
+    header.stage = worker_.config_.stage_id;
+    header.last = last ? 1 : 0;
+    header.tensor = tensor;
+    auto loan = publisher.loan(header, loan_timeout);
+    if (!loan) return loan.error();
+    write(loan->data);
+    publisher.publish(*loan);
+    return {};
+  }
+  RankWorker& worker_;
+  Open& open_;
+};
+
+Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineConfig& config, int rank, int orchestrator_pid,
+                                                       std::function<void(const WorkerReport&)> report) {
+  const stages::StageConfig* mine = nullptr;
+  int first = 0;
+  for (const stages::StageConfig& s : config.stages) {
+    if (rank < first + s.tensor_parallel_size) {
+      mine = &s;
+      break;
+    }
+    first += s.tensor_parallel_size;
+  }
+  if (mine == nullptr) return Error{ErrorCode::invalid_argument, "rank " + std::to_string(rank) + " is not in the pipeline"};
+  std::unique_ptr<RankWorker> worker(new RankWorker(*mine));
+  worker->report_ = std::move(report);
+  const int id = mine->stage_id, ranks = mine->tensor_parallel_size;
+  const std::string run = "limelight-" + std::to_string(orchestrator_pid);
+  if (auto attached = ipc::attach(run + "-rank" + std::to_string(rank), connect_timeout); !attached) return attached.error();
+
+  if (ranks > 1) {
+    auto joined = ipc::SharedGroup::join(run + "-stage" + std::to_string(id), rank - first, ranks,
+                                         static_cast<std::size_t>(mine->shape.hidden) * sizeof(float) * 64, connect_timeout);
+    if (!joined) return joined.error();
+    worker->group_.emplace(std::move(joined).value());
+  }
+  if (worker->leads()) {
+    const std::uint64_t largest = stages::max_output_bytes(*mine);
+    for (const stages::Edge& edge : config.edges) {
+      if (edge.from == id) worker->next_.emplace_back(topic_between(orchestrator_pid, id, edge.to), largest);
+      if (edge.to != id) continue;
+      worker->input_ = std::make_unique<ipc::Subscriber>(topic_between(orchestrator_pid, edge.from, id),
+                                                         static_cast<std::size_t>(edge.window_size));
+      worker->input_stage_ = edge.from;
+    }
+    if (mine->final_output) worker->user_.emplace(topic_to_user(orchestrator_pid, id), largest);
+  }
+  worker->stage_ = stages::make_stage(*mine, worker->group_ ? &*worker->group_ : nullptr);
+
+  // The broker connects ports in its own time; what is published before would be lost.
+  const auto deadline = Clock::now() + connect_timeout;
+  const auto connected = [&] {
+    for (const ipc::Publisher& next : worker->next_)
+      if (!next.has_subscribers()) return false;
+    return (!worker->user_ || worker->user_->has_subscribers()) && (!worker->input_ || worker->input_->connected());
+  };
+  while (!connected()) {
+    if (Clock::now() > deadline) return Error{ErrorCode::timeout, "the channels of rank " + std::to_string(rank) + " were not connected in time"};
+    std::this_thread::sleep_for(2ms);
+  }
+  return worker;
+}
+
+void RankWorker::submit(stages::Request request) {
+  {
+    const std::lock_guard lock(mutex_);
+    submitted_.push_back(std::move(request));
+  }
+  wake_.notify_one();
+  if (input_) input_->wake();
+}
+
+void RankWorker::cancel(std::uint64_t number) {
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_.push_back(number);
+  }
+  if (input_) input_->wake();
+}
+
+void RankWorker::end() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  wake_.notify_one();
+  if (input_) input_->wake();
+}
+
+void RankWorker::begin_submitted(bool wait) {
+  std::deque<stages::Request> fresh;
+  {
+    std::unique_lock lock(mutex_);
+    if (wait) wake_.wait(lock, [&] { return ending_ || !submitted_.empty(); });
+    fresh.swap(submitted_);
+  }
+  std::vector<std::uint64_t> cancelled;
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled.swap(cancelled_);
+  }
+  for (const stages::Request& request : fresh) {
+    const prof::RequestScope scope(static_cast<std::uint32_t>(request.number));
+    prof::name_request(static_cast<std::uint32_t>(request.number), request.id);
+    Open& open = open_[request.number];
+    open.report.number = request.number;
+    open.report.stage = config_.stage_id;
+    open.report.from_stage = input_stage_;
+    ended_below_ = std::max(ended_below_, request.number);
+    if (auto begun = stage_->begin(request); !begun) {
+      finish(request.number, begun.error());
+      continue;
+    }
+    open.begun = true;
+    std::vector<ipc::Chunk> early = std::move(open.early);
+    for (const ipc::Chunk& chunk : early) {
+      const auto still = open_.find(request.number);
+      if (still != open_.end()) consume(still->second, chunk);
+    }
+  }
+  for (const std::uint64_t number : cancelled) {
+    ended_below_ = std::max(ended_below_, number);
+    if (open_.erase(number) > 0) stage_->end(number);
+  }
+}
+
+void RankWorker::consume(Open& open, const ipc::Chunk& chunk) {
+  static const prof::NameId name = prof::intern("consume", prof::Category::cpu_op, prof::ValueKind::bytes);
+  const ipc::ChunkHeader& header = chunk.header();
+  const prof::RequestScope scope(static_cast<std::uint32_t>(header.request));
+  const prof::Span span(name, chunk.data().size());
+  WorkerReport& report = open.report;
+  ++report.rx_chunks;
+  report.rx_bytes += chunk.data().size();
+  report.rx_in_flight_ms += static_cast<double>(prof::realtime_ns() - header.sent_realtime_ns) / 1e6;
+  const auto start = Clock::now();
+  auto done = stage_->consume(header.request, header.tensor, chunk.data(), header.last != 0);
+  report.rx_decode_ms += ms_since(start);
+  open.starved = false;
+  if (!done) finish(header.request, done.error());
+}
+
+void RankWorker::accept(ipc::Chunk chunk) {
+  const std::uint64_t number = chunk.header().request;
+  const auto at = open_.find(number);
+  if (at != open_.end() && at->second.begun) return consume(at->second, chunk);
+  if (at == open_.end() && number <= ended_below_) return;
+  open_[number].early.push_back(std::move(chunk));
+}
+
+void RankWorker::receive(std::chrono::milliseconds timeout) {
+  for (;;) {
+    auto chunk = input_->take(timeout);
+    if (!chunk) {
+      std::fprintf(stderr, "%s\n", chunk.error().message.c_str());
+      continue;
+    }
+    if (!*chunk) return;
+    accept(std::move(**chunk));
+    timeout = 0ms;
+  }
+}
+
+std::uint64_t RankWorker::choose() {
+  const auto ready = [](const auto& entry) { return entry.second.begun && !entry.second.starved; };
+  auto at = std::find_if(open_.upper_bound(last_served_), open_.end(), ready);
+  if (at == open_.end()) at = std::find_if(open_.begin(), open_.end(), ready);
+  return at == open_.end() ? 0 : last_served_ = at->first;
+}
+
+void RankWorker::step(std::uint64_t number) {
+  static const prof::NameId name = prof::intern(config_.model_stage + " step", prof::Category::user_annotation, prof::ValueKind::number);
+  Open& open = open_.at(number);
+  const prof::RequestScope scope(static_cast<std::uint32_t>(number));
+  prof::Span span(name, ++steps_);
+  ChunkOutput output(*this, open);
+  const auto start = Clock::now();
+  auto state = stage_->step(number, output);
+  if (!state) return finish(number, state.error());
+  if (*state == stages::StepState::needs_input) {
+    span.discard();
+    open.starved = true;
+    return;
+  }
+  open.report.gen_ms += ms_since(start);
+  if (*state == stages::StepState::done) finish(number, {ErrorCode::none, {}});
+}
+
+void RankWorker::finish(std::uint64_t number, Error error) {
+  const auto at = open_.find(number);
+  if (at == open_.end()) return;
+  at->second.report.error = std::move(error);
+  if (at->second.begun) at->second.report.tokens_out = stage_->tokens_out(number);
+  if (leads()) report_(at->second.report);
+  stage_->end(number);
+  open_.erase(at);
+}
+
+void RankWorker::run() {
+  prof::name_thread("worker");
+  if (!leads()) {
+    for (;;) {
+      Plan plan{};
+      if (!group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)), 0ms) || plan.request == 0) return;
+      while (!open_.contains(plan.request)) {
+        begin_submitted(true);
+        const std::lock_guard lock(mutex_);
+        if (ending_) return;
+      }
+      step(plan.request);
+    }
+  }
+  for (;;) {
+    begin_submitted(false);
+    {
+      const std::lock_guard lock(mutex_);
+      if (ending_) break;
+    }
+    if (input_) receive(0ms);
+    if (Plan plan{choose()}; plan.request != 0) {
+      if (group_)
+        if (auto sent = group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)), 30s); !sent) {
+          finish(plan.request, sent.error());
+          continue;
+        }
+      step(plan.request);
+    } else if (input_) {
+      receive(1000ms);
+    } else {
+      begin_submitted(true);
+    }
+  }
+  if (Plan end{0}; group_) (void)group_->broadcast(std::as_writable_bytes(std::span(&end, 1)), 1s);
+}
+
+}  // namespace limelight::actors

@@ -1,0 +1,90 @@
+// The worker of a rank: owns the stage, its channels and the group of ranks, and turns submitted requests into steps.
+//
+// run() is the body of the worker thread; submit() and end() may be called from any thread. In a group, the first rank decides
+// what is done next and broadcasts it; the others do the same, so that all take part in the same collectives in the same order.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "ipc/channel.hpp"
+#include "ipc/shared_group.hpp"
+#include "stages/config.hpp"
+#include "stages/stage.hpp"
+
+namespace limelight::actors {
+
+struct WorkerReport {
+  int stage = 0;
+  std::uint64_t number = 0;
+  Error error{ErrorCode::none, {}};
+  std::uint64_t tokens_out = 0;
+  double gen_ms = 0;
+  int from_stage = -1;
+  std::uint64_t rx_chunks = 0, rx_bytes = 0;
+  double rx_in_flight_ms = 0, rx_decode_ms = 0;
+};
+
+class RankWorker {
+ public:
+  // Creates the stage and its channels, and waits until all of them are connected. Errors: as of ipc, and timeout.
+  static Result<std::unique_ptr<RankWorker>> create(const stages::PipelineConfig& config, int rank, int orchestrator_pid,
+                                                    std::function<void(const WorkerReport&)> report);
+  void submit(stages::Request request);
+  // Ends a request that failed in another stage; nothing is reported. Not for a group: only its own stage ends a grouped request.
+  void cancel(std::uint64_t number);
+  void end();
+  void run();
+  int stage_id() const noexcept { return config_.stage_id; }
+  const std::string& stage_name() const noexcept { return config_.model_stage; }
+
+ private:
+  class ChunkOutput;
+  struct Open {
+    WorkerReport report;
+    std::map<int, std::uint64_t> sequence;  // by port
+    bool starved = false;
+    std::vector<ipc::Chunk> early;          // of a request that was not submitted yet
+    bool begun = false;
+  };
+  struct Plan {
+    std::uint64_t request;  // 0: end
+  };
+
+  explicit RankWorker(stages::StageConfig config) : config_(std::move(config)) {}
+  bool leads() const { return !group_ || group_->rank() == 0; }
+  void begin_submitted(bool wait);
+  void accept(ipc::Chunk chunk);
+  void consume(Open& open, const ipc::Chunk& chunk);
+  void receive(std::chrono::milliseconds timeout);
+  std::uint64_t choose();
+  void step(std::uint64_t number);
+  void finish(std::uint64_t number, Error error);
+
+  stages::StageConfig config_;
+  std::function<void(const WorkerReport&)> report_;
+  std::optional<ipc::SharedGroup> group_;
+  std::unique_ptr<stages::Stage> stage_;
+  std::unique_ptr<ipc::Subscriber> input_;
+  int input_stage_ = -1;
+  std::vector<ipc::Publisher> next_;
+  std::optional<ipc::Publisher> user_;
+  std::map<std::uint64_t, Open> open_;
+  std::uint64_t last_served_ = 0;
+  std::uint64_t ended_below_ = 0;  // requests up to this number that are not open are over: their late chunks are dropped
+  std::uint64_t steps_ = 0;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<stages::Request> submitted_;
+  std::vector<std::uint64_t> cancelled_;
+  bool ending_ = false;
+};
+
+}  // namespace limelight::actors

@@ -1,0 +1,135 @@
+#include "actors/supervisor.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "profiling/clock.hpp"
+
+namespace limelight::actors {
+
+namespace {
+
+constexpr auto answer_timeout = std::chrono::seconds(30);
+
+// One table a stage, over all its ranks, with the columns that PyTorch's users know.
+void write_summary(const std::string& directory, int stage, const std::vector<TraceAnswer>& ranks) {
+  std::map<std::string, OpRow> rows;
+  std::uint64_t self_sum = 0;
+  std::string head;
+  for (const TraceAnswer& rank : ranks) {
+    if (rank.stage != stage) continue;
+    head += "rank " + std::to_string(rank.rank) + ": " + std::to_string(rank.events) + " events, " + std::to_string(rank.drops) +
+            " drops, clock error " + std::to_string(rank.clock_error_ns) + " ns, profiler CPU time " +
+            std::to_string(rank.profiler_cpu_ns / 1000) + " us, " + rank.file + "\n";
+    for (const OpRow& op : rank.ops) {
+      OpRow& row = rows[op.name];
+      row.name = op.name;
+      row.calls += op.calls;
+      row.total_ns += op.total_ns;
+      row.self_ns += op.self_ns;
+      self_sum += op.self_ns;
+    }
+  }
+  std::vector<OpRow> sorted;
+  for (const auto& [name, row] : rows) sorted.push_back(row);
+  std::sort(sorted.begin(), sorted.end(), [](const OpRow& a, const OpRow& b) { return a.self_ns > b.self_ns; });
+  std::ofstream out(std::filesystem::path(directory) / ("profiler_out_" + std::to_string(stage) + ".txt"));
+  char line[256];
+  std::snprintf(line, sizeof line, "%-28s %11s %12s %12s %12s %13s %10s\n", "Name", "Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg",
+                "# of Calls");
+  out << head << "\n" << line;
+  const double all = std::max<double>(1, static_cast<double>(self_sum));
+  for (const OpRow& row : sorted) {
+    const auto self = static_cast<double>(row.self_ns), total = static_cast<double>(row.total_ns);
+    std::snprintf(line, sizeof line, "%-28s %10.2f%% %10.3fms %11.2f%% %10.3fms %11.3fus %10lu\n", row.name.c_str(), self / all * 100, self / 1e6,
+                  total / all * 100, total / 1e6, total / 1e3 / static_cast<double>(row.calls), row.calls);
+    out << line;
+  }
+}
+
+// Asks each rank; answers once all have answered, or failed to.
+template <class Message>
+caf::typed_response_promise<ProfileAnswer> ask_all(SupervisorActor::stateful_pointer<SupervisorState> self, const std::vector<int>& ranks,
+                                                   const Message& message, std::function<void(ProfileAnswer&)> finish) {
+  auto promise = self->template make_response_promise<ProfileAnswer>();
+  auto answer = std::make_shared<ProfileAnswer>();
+  auto left = std::make_shared<std::size_t>(ranks.size());
+  auto count = [=]() mutable {
+    if (--*left > 0) return;
+    std::sort(answer->ranks.begin(), answer->ranks.end(), [](const auto& a, const auto& b) { return a.rank < b.rank; });
+    for (const TraceAnswer& rank : answer->ranks) {
+      if (!rank.error.empty()) answer->error += "rank " + std::to_string(rank.rank) + ": " + rank.error + "\n";
+      if (!rank.note.empty()) answer->note = rank.note;
+    }
+    finish(*answer);
+    promise.deliver(*answer);
+  };
+  for (const int rank : ranks) {
+    const Join& joined = self->state.ranks.at(rank);
+    self->request(joined.actor, answer_timeout, message)
+        .then(
+            [=](TraceAnswer& one) mutable {
+              answer->ranks.push_back(std::move(one));
+              count();
+            },
+            [=, stage = joined.stage](const caf::error&) mutable {
+              TraceAnswer lost;
+              lost.rank = rank;
+              lost.stage = stage;
+              lost.error = "did not answer the profiling supervisor";
+              answer->ranks.push_back(lost);
+              count();
+            });
+  }
+  return promise;
+}
+
+}  // namespace
+
+SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_pointer<SupervisorState> self) {
+  return {
+      [self](Join& joined) { self->state.ranks[joined.rank] = std::move(joined); },
+      [self](const StartProfile& request) -> caf::result<ProfileAnswer> {
+        SupervisorState& state = self->state;
+        std::set<int> known;
+        for (const auto& [rank, joined] : state.ranks) known.insert(joined.stage);
+        ProfileAnswer refused;
+        std::string all;
+        for (const int stage : known) all += (all.empty() ? "" : ", ") + std::to_string(stage);
+        for (const int stage : request.stages)
+          if (!known.contains(stage)) {
+            refused.error = "cannot profile stage " + std::to_string(stage) + ": the stages are " + all;
+            return refused;
+          }
+        std::vector<int> ranks;
+        for (const auto& [rank, joined] : state.ranks)
+          if (request.stages.empty() || std::find(request.stages.begin(), request.stages.end(), joined.stage) != request.stages.end())
+            ranks.push_back(rank);
+        for (const int rank : ranks)
+          if (std::find(state.running.begin(), state.running.end(), rank) == state.running.end()) state.running.push_back(rank);
+        std::error_code failed;
+        state.directory = std::filesystem::absolute(request.directory, failed).string();
+        const StartTrace message{state.directory, std::to_string(profiling::realtime_ns() / 1'000'000), profiling::default_base_ns()};
+        return ask_all(self, ranks, message, [](ProfileAnswer&) {});
+      },
+      [self](const StopProfile&) -> caf::result<ProfileAnswer> {
+        SupervisorState& state = self->state;
+        if (state.running.empty()) {
+          ProfileAnswer nothing;
+          nothing.note = "was not running";
+          return nothing;
+        }
+        const std::vector<int> ranks = std::exchange(state.running, {});
+        return ask_all(self, ranks, StopTrace{}, [directory = state.directory](ProfileAnswer& answer) {
+          std::set<int> stages;
+          for (const TraceAnswer& rank : answer.ranks) stages.insert(rank.stage);
+          for (const int stage : stages) write_summary(directory, stage, answer.ranks);
+        });
+      },
+  };
+}
+
+}  // namespace limelight::actors

@@ -1,0 +1,35 @@
+// The `limelight` command: reads flags, calls the libraries.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "cli/run_command.hpp"
+
+int main(int argc, char** argv) {
+  CLI::App app{"Limelight: multi-stage inference with a built-in profiler", "limelight"};
+  app.require_subcommand(1);
+  app.footer("Examples:\n"
+             "  limelight run --prompt \"Tell me a story\" --output-dir out\n"
+             "  limelight run --prompts prompts.jsonl --profile 0,2 --profile-dir traces --json");
+
+  limelight::cli::RunOptions run;
+  run.config = std::filesystem::path(LIMELIGHT_SOURCE_DIR) / "stages/configs/omni_tiny.yaml";
+  const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR");
+  run.profile_dir = folder != nullptr && *folder != '\0' ? folder : "traces";
+  CLI::App* command = app.add_subcommand("run", "Send prompts through the pipeline");
+  command->add_option("--config", run.config, "stage config (YAML)")->capture_default_str();
+  auto* prompts = command->add_option_group("prompts");
+  prompts->add_option("--prompt", run.prompt, "one prompt");
+  prompts->add_option("--prompts", run.prompts_file, "a file with one {\"prompt\": ...} a line");
+  prompts->require_option(1);
+  command->add_option("--output-dir", run.output_dir, "where <request>.txt, <request>.wav and outputs.jsonl go");
+  command->add_option("--profile", run.profile, "stages to profile: all, or ids such as 0,2");
+  command->add_option("--profile-dir", run.profile_dir, "where traces go (default: $VLLM_TORCH_PROFILER_DIR)")->capture_default_str();
+  command->add_flag("--json", run.json, "results as JSON on standard output");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    return app.exit(wrong) == 0 ? 0 : 2;
+  }
+  return limelight::cli::run(run);
+}

@@ -1,0 +1,23 @@
+// `limelight run`: prompts in, text and sound out, chosen stages profiled.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace limelight::cli {
+
+struct RunOptions {
+  std::filesystem::path config;
+  std::string prompt;
+  std::filesystem::path prompts_file;
+  std::filesystem::path output_dir;   // empty: nothing is written
+  std::string profile;                // "", "all" or a list such as "0,2"
+  std::filesystem::path profile_dir;
+  bool json = false;
+};
+
+// Returns the exit code: 0 done, 1 the work failed, 2 wrong usage or config.
+int run(const RunOptions& options);
+
+}  // namespace limelight::cli

@@ -1,0 +1,114 @@
+#include "stages/code2wav.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "profiling/span.hpp"
+#include "stages/ops.hpp"
+
+namespace limelight::stages {
+
+namespace prof = limelight::profiling;
+
+Code2Wav::Code2Wav(const StageConfig& config, WeightLoader& weights, ipc::SharedGroup* group)
+    : config_(config),
+      decoder_(config.shape, weights, group),
+      embedding_(weights.load("embed_codes", MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size, config.shape.hidden))),
+      input_(weights.load("conv_in", MatrixPart::whole(config.shape.channels, config.shape.hidden))) {
+  int channels = config.shape.channels;
+  for (const int stride : config.shape.upsampling) {
+    const int out = std::max(4, channels / 2);
+    // Columns of the loader's matrix set its scale, so it is asked for with the inputs as columns and laid out the other way round.
+    const std::vector<float> w = weights.load("upsample." + std::to_string(upsamplers_.size()), MatrixPart::whole(2 * stride * out, channels));
+    std::vector<float> turned(w.size());
+    for (int r = 0; r < 2 * stride * out; ++r)
+      for (int c = 0; c < channels; ++c)
+        turned[static_cast<std::size_t>(c * 2 * stride * out + r)] = w[static_cast<std::size_t>(r * channels + c)];
+    upsamplers_.push_back({stride, channels, out, std::move(turned)});
+    channels = out;
+  }
+  output_ = weights.load("conv_out", MatrixPart::whole(1, channels));
+}
+
+int Code2Wav::samples_per_frame(const ModelShape& shape) {
+  int product = 1;
+  for (const int stride : shape.upsampling) product *= stride;
+  return product;
+}
+
+Result<void> Code2Wav::begin(const Request& request) {
+  Open open{decoder_.make_cache(), {}, {}, 0};
+  for (const Upsampler& up : upsamplers_) open.tails.emplace_back(static_cast<std::size_t>(up.stride * up.out));
+  open_.insert_or_assign(request.number, std::move(open));
+  return {};
+}
+
+Result<void> Code2Wav::consume(std::uint64_t request, const ipc::TensorSpec& tensor, std::span<const std::byte> data, bool last) {
+  const ModelShape& s = config_.shape;
+  if (tensor.dtype != ipc::DType::int32 || tensor.extents != 2 || tensor.shape[1] != static_cast<std::uint64_t>(s.codebooks))
+    return Error{ErrorCode::corrupt, "code2wav: found a chunk " + tensor.text() + ", expected int32 [frames, " + std::to_string(s.codebooks) + "]"};
+  Work work{std::vector<std::int32_t>(data.size() / sizeof(std::int32_t)), last};
+  std::memcpy(work.codes.data(), data.data(), data.size());
+  for (const std::int32_t code : work.codes)
+    if (code < 0 || code >= s.codebook_size)
+      return Error{ErrorCode::corrupt, "code2wav: found code " + std::to_string(code) + ", expected 0 to " + std::to_string(s.codebook_size - 1)};
+  open_.at(request).waiting.push_back(std::move(work));
+  return {};
+}
+
+Result<StepState> Code2Wav::step(std::uint64_t request, Output& output) {
+  static const prof::NameId upsample_name = prof::intern("upsample", prof::Category::cpu_op, prof::ValueKind::dims);
+  Open& open = open_.at(request);
+  if (open.waiting.empty()) return StepState::needs_input;
+  const Work work = std::move(open.waiting.front());
+  open.waiting.pop_front();
+
+  const ModelShape& s = config_.shape;
+  const int books = s.codebooks, frames = static_cast<int>(work.codes.size()) / books;
+  const auto h = static_cast<std::size_t>(s.hidden);
+  std::vector<float> wave;
+  int n = frames, channels = s.channels;
+  if (frames > 0) {
+    std::vector<float> rows(static_cast<std::size_t>(frames) * h);
+    for (std::size_t i = 0; i < work.codes.size(); ++i) {
+      const std::size_t frame = i / static_cast<std::size_t>(books), book = i % static_cast<std::size_t>(books);
+      const float* from = embedding_.data() + (book * static_cast<std::size_t>(s.codebook_size) + static_cast<std::size_t>(work.codes[i])) * h;
+      for (std::size_t j = 0; j < h; ++j) rows[frame * h + j] += from[j] / static_cast<float>(books);
+    }
+    if (auto done = decoder_.forward(rows, frames, open.cache); !done) return done.error();
+    std::vector<float> x(static_cast<std::size_t>(frames * channels));
+    ops::linear(rows, input_, x, frames, s.hidden, channels);
+    for (std::size_t u = 0; u < upsamplers_.size(); ++u) {
+      const Upsampler& up = upsamplers_[u];
+      const prof::Span span(upsample_name, prof::pack_dims(static_cast<std::uint64_t>(n), static_cast<std::uint64_t>(up.in), static_cast<std::uint64_t>(up.stride)));
+      const auto half = static_cast<std::size_t>(up.stride * up.out);
+      for (float& value : x) value = value > 0 ? value : 0.1f * value;
+      std::vector<float> kernels(static_cast<std::size_t>(n) * 2 * half), y(static_cast<std::size_t>(n) * half);
+      ops::matmul(x, up.weights, kernels, n, up.in, static_cast<int>(2 * half));
+      std::vector<float>& tail = open.tails[u];
+      for (std::size_t t = 0; t < static_cast<std::size_t>(n); ++t) {
+        const float* kernel = kernels.data() + t * 2 * half;
+        for (std::size_t i = 0; i < half; ++i) y[t * half + i] = tail[i] + kernel[i];
+        std::copy(kernel + half, kernel + 2 * half, tail.begin());
+      }
+      x = std::move(y);
+      n *= up.stride;
+      channels = up.out;
+    }
+    wave.resize(static_cast<std::size_t>(n));
+    ops::linear(x, output_, wave, n, channels, 1);
+  }
+  open.samples += wave.size();
+  const auto write = [&](std::span<std::byte> to) {
+    auto* samples = reinterpret_cast<float*>(to.data());
+    for (std::size_t i = 0; i < wave.size(); ++i) samples[i] = std::tanh(wave[i]);
+  };
+  if (auto sent = output.emit(Port::user, ipc::TensorSpec::of(ipc::DType::float32, {wave.size()}), work.last, write); !sent) return sent.error();
+  return work.last ? StepState::done : StepState::more;
+}
+
+void Code2Wav::end(std::uint64_t request) { open_.erase(request); }
+std::uint64_t Code2Wav::tokens_out(std::uint64_t request) const { return open_.at(request).samples; }
+
+}  // namespace limelight::stages

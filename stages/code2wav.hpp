@@ -1,0 +1,51 @@
+// code2wav: audio codes in, a waveform out: float32 [samples] at 24 kHz, one chunk for each chunk of codes.
+//
+// The mean of the codebooks' embeddings, a causal transformer, and transposed convolutions of kernel 2 * stride. Everything is causal and
+// keeps its state between chunks (KV cache, overlap tails), so chunking does not change the sound.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "stages/decoder.hpp"
+#include "stages/stage.hpp"
+
+namespace limelight::stages {
+
+class Code2Wav final : public Stage {
+ public:
+  Code2Wav(const StageConfig& config, WeightLoader& weights, ipc::SharedGroup* group);
+  Result<void> begin(const Request& request) override;
+  Result<void> consume(std::uint64_t request, const ipc::TensorSpec& tensor, std::span<const std::byte> data, bool last) override;
+  Result<StepState> step(std::uint64_t request, Output& output) override;
+  void end(std::uint64_t request) override;
+  std::uint64_t tokens_out(std::uint64_t request) const override;
+
+  static int samples_per_frame(const ModelShape& shape);
+
+ private:
+  struct Upsampler {
+    int stride, in, out;
+    std::vector<float> weights;  // [in, 2 * stride * out]
+  };
+  struct Work {
+    std::vector<std::int32_t> codes;
+    bool last;
+  };
+  struct Open {
+    Decoder::Cache cache;
+    std::vector<std::vector<float>> tails;  // an upsampler each: what its last kernel reached beyond the chunk, [stride, out]
+    std::deque<Work> waiting;
+    std::uint64_t samples = 0;
+  };
+  StageConfig config_;
+  Decoder decoder_;
+  std::vector<float> embedding_;  // [codebooks * codebook_size, hidden]
+  std::vector<float> input_;      // [channels, hidden]
+  std::vector<Upsampler> upsamplers_;
+  std::vector<float> output_;     // [1, channels of the last]
+  std::map<std::uint64_t, Open> open_;
+};
+
+}  // namespace limelight::stages

@@ -1,0 +1,288 @@
+#include "stages/config.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <functional>
+#include <set>
+
+namespace limelight::stages {
+
+namespace {
+
+// Thrown inside this file alone, so that the reader stays linear.
+struct Refusal {
+  std::string text;
+};
+
+struct Reader {
+  std::string file;
+
+  [[noreturn]] void refuse(const YAML::Node& at, const std::string& key, const std::string& found, const std::string& expected) const {
+    const int line = at.Mark().is_null() ? 1 : at.Mark().line + 1;
+    throw Refusal{file + ":" + std::to_string(line) + ": key '" + key + "': found " + found + ", expected " + expected};
+  }
+  static std::string show(const YAML::Node& node) {
+    if (node.IsScalar()) return "'" + node.Scalar() + "'";
+    return node.IsSequence() ? "a list" : node.IsMap() ? "a map" : "nothing";
+  }
+
+  template <class T>
+  T as(const YAML::Node& node, const std::string& key, const char* expected) const {
+    try {
+      if (node.IsScalar()) return node.as<T>();
+    } catch (const YAML::Exception&) {
+    }
+    refuse(node, key, show(node), expected);
+  }
+  int positive(const YAML::Node& node, const std::string& key, int most = 1 << 20) const {
+    const int value = as<int>(node, key, "a whole number");
+    if (value < 1 || value > most) refuse(node, key, show(node), "a whole number from 1 to " + std::to_string(most));
+    return value;
+  }
+  std::vector<int> numbers(const YAML::Node& node, const std::string& key) const {
+    if (!node.IsSequence()) refuse(node, key, show(node), "a list of whole numbers");
+    std::vector<int> out;
+    for (const auto& item : node) out.push_back(as<int>(item, key, "a list of whole numbers"));
+    return out;
+  }
+
+  using Handler = std::function<void(const YAML::Node&, const std::string&)>;
+  void map(const YAML::Node& node, const std::string& where, const std::map<std::string, Handler>& known) const {
+    if (!node.IsMap()) refuse(node, where, show(node), "a map");
+    for (const auto& item : node) {
+      const std::string key = as<std::string>(item.first, where, "a key");
+      const auto at = known.find(key);
+      if (at == known.end()) {
+        std::string all;
+        for (const auto& [name, handler] : known) all += (all.empty() ? "" : ", ") + name;
+        refuse(item.first, key, "an unknown key in " + where, "one of " + all);
+      }
+      at->second(item.second, key);
+    }
+  }
+
+  SamplingParams sampling(const YAML::Node& node) const {
+    SamplingParams p;
+    const auto real = [&](float& to, float least, float most) {
+      return [this, &to, least, most](const YAML::Node& n, const std::string& k) {
+        to = as<float>(n, k, "a number");
+        if (!(to >= least && to <= most))
+          refuse(n, k, show(n), "a number from " + std::to_string(least) + " to " + std::to_string(most));
+      };
+    };
+    map(node, "default_sampling_params",
+        {{"temperature", real(p.temperature, 0, 10)},
+         {"top_p", real(p.top_p, 0.0001f, 1)},
+         {"repetition_penalty", real(p.repetition_penalty, 0.01f, 10)},
+         {"top_k", [&](auto& n, auto& k) { p.top_k = as<int>(n, k, "a whole number"); }},
+         {"max_tokens", [&](auto& n, auto& k) { p.max_tokens = positive(n, k); }},
+         {"seed", [&](auto& n, auto& k) { p.seed = as<std::uint64_t>(n, k, "a whole number, 0 or more"); }},
+         {"detokenize", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
+         {"stop_token_ids", [&](auto& n, auto& k) { p.stop_token_ids = numbers(n, k); }}});
+    return p;
+  }
+
+  ModelShape shape(const YAML::Node& node) const {
+    ModelShape s;
+    std::map<std::string, Handler> known;
+    for (const auto& [key, to] : std::initializer_list<std::pair<const char*, int*>>{
+             {"layers", &s.layers}, {"hidden", &s.hidden}, {"heads", &s.heads}, {"kv_heads", &s.kv_heads}, {"head_dim", &s.head_dim},
+             {"mlp", &s.mlp}, {"vocab", &s.vocab}, {"input_hidden", &s.input_hidden}, {"codebooks", &s.codebooks},
+             {"codebook_size", &s.codebook_size}, {"channels", &s.channels}, {"max_model_len", &s.max_model_len},
+             {"chunk_frames", &s.chunk_frames}})
+      known[key] = [this, to](const YAML::Node& n, const std::string& k) { *to = positive(n, k); };
+    known["upsampling"] = [&](const YAML::Node& n, const std::string& k) { s.upsampling = numbers(n, k); };
+    map(node, "model_shape", known);
+    if (s.heads % s.kv_heads != 0) refuse(node, "kv_heads", std::to_string(s.kv_heads), "a divisor of heads (" + std::to_string(s.heads) + ")");
+    if (s.head_dim % 2 != 0) refuse(node, "head_dim", std::to_string(s.head_dim), "an even number");
+    return s;
+  }
+
+  StageConfig stage(const YAML::Node& node) const {
+    StageConfig s;
+    s.stage_id = -1;
+    const Handler ignore_text = [&](auto& n, auto& k) { as<std::string>(n, k, "a word"); };
+    map(node, "stage_args",
+        {{"stage_id", [&](auto& n, auto& k) {
+            s.stage_id = as<int>(n, k, "a whole number, 0 or more");
+            if (s.stage_id < 0) refuse(n, k, show(n), "a whole number, 0 or more");
+          }},
+         {"stage_type", ignore_text},
+         {"runtime", [&](auto& n, auto&) {
+            map(n, "runtime", {{"process", [&](auto& v, auto& k) {
+                                  if (!as<bool>(v, k, "true")) refuse(v, k, "false", "true: every rank is a process");
+                                }},
+                               {"devices", ignore_text},
+                               {"max_batch_size", [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, 256); }}});
+          }},
+         {"engine_args", [&](auto& n, auto&) {
+            map(n, "engine_args",
+                {{"model_stage", [&](auto& v, auto& k) {
+                    s.model_stage = as<std::string>(v, k, "a word");
+                    if (s.model_stage != "thinker" && s.model_stage != "talker" && s.model_stage != "code2wav")
+                      refuse(v, k, show(v), "thinker, talker or code2wav");
+                  }},
+                 {"model_arch", ignore_text},
+                 {"engine_output_type", ignore_text},
+                 {"load_format", [&](auto& v, auto& k) {
+                    if (as<std::string>(v, k, "dummy") != "dummy") refuse(v, k, show(v), "dummy");
+                  }},
+                 {"weights_seed", [&](auto& v, auto& k) { s.weights_seed = as<std::uint64_t>(v, k, "a whole number, 0 or more"); }},
+                 {"tensor_parallel_size", [&](auto& v, auto& k) { s.tensor_parallel_size = positive(v, k, 16); }},
+                 {"max_num_batched_tokens", [&](auto& v, auto& k) { positive(v, k); }},
+                 {"gpu_memory_utilization", [&](auto& v, auto& k) { as<float>(v, k, "a number"); }},
+                 {"model_shape", [&](auto& v, auto&) { s.shape = shape(v); }}});
+          }},
+         {"engine_input_source", [&](auto& n, auto& k) { s.engine_input_source = numbers(n, k); }},
+         {"final_output", [&](auto& n, auto& k) { s.final_output = as<bool>(n, k, "true or false"); }},
+         {"final_output_type", [&](auto& n, auto& k) {
+            s.final_output_type = as<std::string>(n, k, "text or audio");
+            if (s.final_output_type != "text" && s.final_output_type != "audio") refuse(n, k, show(n), "text or audio");
+          }},
+         {"is_comprehension", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
+         {"default_sampling_params", [&](auto& n, auto&) { s.sampling = sampling(n); }}});
+    if (s.stage_id < 0) refuse(node, "stage_id", "nothing", "a whole number, 0 or more");
+    if (s.model_stage.empty()) refuse(node, "model_stage", "nothing", "thinker, talker or code2wav");
+    const int tp = s.tensor_parallel_size;
+    if (tp > 1 && s.model_stage != "thinker")
+      refuse(node, "tensor_parallel_size", std::to_string(tp), "1: only the thinker can be split here");
+    if (s.shape.kv_heads % tp != 0 || s.shape.mlp % tp != 0)
+      refuse(node, "tensor_parallel_size", std::to_string(tp), "a divisor of kv_heads and mlp");
+    return s;
+  }
+
+  void check_graph(const YAML::Node& root, PipelineConfig& config) const {
+    std::map<int, std::set<int>> inputs;
+    for (const Edge& edge : config.edges) inputs[edge.to].insert(edge.from);
+    for (std::size_t i = 0; i < config.stages.size(); ++i) {
+      const StageConfig& s = config.stages[i];
+      const YAML::Node at = root["stage_args"][i];
+      const std::set<int> named(s.engine_input_source.begin(), s.engine_input_source.end());
+      for (const int from : named) {
+        if (config.find(from) == nullptr) refuse(at, "engine_input_source", std::to_string(from), "the id of a stage");
+        if (!inputs[s.stage_id].contains(from))
+          refuse(root["runtime"] ? root["runtime"] : root, "edges", "no edge from " + std::to_string(from) + " to " + std::to_string(s.stage_id),
+                 "one, as engine_input_source of stage " + std::to_string(s.stage_id) + " names it");
+      }
+      const bool is_source = inputs[s.stage_id].empty();
+      if (is_source != (s.model_stage == "thinker") || inputs[s.stage_id].size() > 1)
+        refuse(at, "engine_input_source", std::to_string(inputs[s.stage_id].size()) + " inputs for a " + s.model_stage,
+               s.model_stage == "thinker" ? "none: it reads the prompt" : "one edge into this stage");
+      for (const int from : inputs[s.stage_id]) {
+        const StageConfig& source = *config.find(from);
+        const std::string wanted = s.model_stage == "talker" ? "thinker" : "talker";
+        if (source.model_stage != wanted) refuse(at, "engine_input_source", "a " + source.model_stage, "a " + wanted + " before a " + s.model_stage);
+        if (s.model_stage == "talker" && s.shape.input_hidden != source.shape.hidden)
+          refuse(at, "input_hidden", std::to_string(s.shape.input_hidden), std::to_string(source.shape.hidden) + ", the thinker's hidden");
+        if (s.model_stage == "code2wav" &&
+            (s.shape.codebooks != source.shape.codebooks || s.shape.codebook_size != source.shape.codebook_size))
+          refuse(at, "codebooks", "other codebooks than the talker's", "the same codebooks and codebook_size");
+      }
+    }
+    // Kahn's order; what remains is a cycle.
+    std::vector<StageConfig> ordered;
+    std::set<int> done;
+    while (ordered.size() < config.stages.size()) {
+      const std::size_t before = ordered.size();
+      for (const StageConfig& s : config.stages) {
+        if (done.contains(s.stage_id)) continue;
+        bool ready = true;
+        for (const int from : inputs[s.stage_id]) ready = ready && done.contains(from);
+        if (!ready) continue;
+        done.insert(s.stage_id);
+        ordered.push_back(s);
+      }
+      if (ordered.size() != before) continue;
+      std::string left;
+      for (const StageConfig& s : config.stages)
+        if (!done.contains(s.stage_id)) left += " " + std::to_string(s.stage_id);
+      refuse(root["runtime"]["edges"], "edges", "a cycle among stages" + left, "edges without a cycle");
+    }
+    config.stages = std::move(ordered);
+  }
+
+  PipelineConfig read() const {
+    YAML::Node root;
+    try {
+      root = YAML::LoadFile(file);
+    } catch (const YAML::BadFile&) {
+      throw Refusal{};
+    } catch (const YAML::ParserException& broken) {
+      throw Refusal{file + ":" + std::to_string(broken.mark.line + 1) + ": not YAML: " + broken.msg};
+    }
+    PipelineConfig config;
+    config.file = file;
+    std::vector<std::pair<Edge, YAML::Node>> edges;
+    map(root, "the config",
+        {{"stage_args", [&](auto& n, auto& k) {
+            if (!n.IsSequence() || n.size() == 0) refuse(n, k, show(n), "a list of stages");
+            for (const auto& item : n) {
+              config.stages.push_back(stage(item));
+              for (std::size_t i = 0; i + 1 < config.stages.size(); ++i)
+                if (config.stages[i].stage_id == config.stages.back().stage_id)
+                  refuse(item["stage_id"], "stage_id", "'" + std::to_string(config.stages[i].stage_id) + "' a second time", "an id that no other stage has");
+            }
+          }},
+         {"runtime", [&](auto& n, auto&) {
+            map(n, "runtime",
+                {{"enabled", [&](auto& v, auto& k) { as<bool>(v, k, "true or false"); }},
+                 {"connectors", [](auto&, auto&) {}},
+                 {"defaults", [&](auto& v, auto&) {
+                    map(v, "defaults", {{"window_size", [&](auto& x, auto& k) { as<int>(x, k, "a whole number"); }},
+                                        {"max_inflight", [&](auto& x, auto& k) { config.max_inflight = positive(x, k, 1024); }}});
+                  }},
+                 {"edges", [&](auto& v, auto& k) {
+                    if (!v.IsSequence()) refuse(v, k, show(v), "a list of edges");
+                    for (const auto& item : v) {
+                      Edge e;
+                      map(item, "edges", {{"from", [&](auto& x, auto& key) { e.from = as<int>(x, key, "the id of a stage"); }},
+                                          {"to", [&](auto& x, auto& key) { e.to = as<int>(x, key, "the id of a stage"); }},
+                                          {"window_size", [&](auto& x, auto& key) { e.window_size = positive(x, key, 256); }}});
+                      edges.emplace_back(e, item);
+                    }
+                  }}});
+          }}});
+    if (config.stages.empty()) refuse(root, "stage_args", "nothing", "a list of stages");
+    for (const auto& [e, node] : edges) {
+      for (const int end : {e.from, e.to})
+        if (config.find(end) == nullptr) refuse(node, "edges", "stage " + std::to_string(end), "the id of a stage");
+      config.edges.push_back(e);
+    }
+    check_graph(root, config);
+    return config;
+  }
+};
+
+}  // namespace
+
+Result<PipelineConfig> parse(const std::filesystem::path& file) {
+  try {
+    return Reader{file.string()}.read();
+  } catch (const Refusal& refusal) {
+    if (refusal.text.empty()) return Error{ErrorCode::not_found, file.string() + ": cannot read the stage config"};
+    return Error{ErrorCode::invalid_argument, refusal.text};
+  } catch (const YAML::Exception& broken) {
+    return Error{ErrorCode::invalid_argument, file.string() + ":" + std::to_string(broken.mark.line + 1) + ": " + broken.msg};
+  }
+}
+
+int PipelineConfig::world_size() const {
+  int sum = 0;
+  for (const StageConfig& s : stages) sum += s.tensor_parallel_size;
+  return sum;
+}
+int PipelineConfig::first_rank(int stage_id) const {
+  int rank = 0;
+  for (const StageConfig& s : stages) {
+    if (s.stage_id == stage_id) break;
+    rank += s.tensor_parallel_size;
+  }
+  return rank;
+}
+const StageConfig* PipelineConfig::find(int stage_id) const {
+  for (const StageConfig& s : stages)
+    if (s.stage_id == stage_id) return &s;
+  return nullptr;
+}
+
+}  // namespace limelight::stages

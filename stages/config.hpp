@@ -1,0 +1,69 @@
+// The stage config: which stages there are, how they are linked, what each of them is. YAML with the keys that vLLM-Omni's users know.
+//
+// parse() checks everything that can be known before a process starts. Every error names file, line, key, what was found and what was expected.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "profiling/result.hpp"
+
+namespace limelight::stages {
+
+struct SamplingParams {
+  float temperature = 0.0f;  // 0: greedy
+  float top_p = 1.0f;
+  int top_k = 0;             // 0: no limit
+  int max_tokens = 64;
+  std::uint64_t seed = 0;
+  float repetition_penalty = 1.0f;
+  std::vector<int> stop_token_ids;
+};
+
+// Shapes of a stage's network. Which of them count depends on the stage.
+struct ModelShape {
+  int layers = 2, hidden = 128, heads = 4, kv_heads = 2, head_dim = 32, mlp = 256, vocab = 512;
+  int input_hidden = 0;                 // talker: width of the conditioning rows
+  int codebooks = 4, codebook_size = 64;  // talker and code2wav
+  int channels = 32;                    // code2wav: width of the first convolution
+  std::vector<int> upsampling;          // code2wav: stride of each transposed convolution
+  int max_model_len = 1024;             // tokens of prompt and output together
+  int chunk_frames = 25;                // frames in one chunk to code2wav
+};
+
+struct StageConfig {
+  int stage_id = 0;
+  std::string model_stage;  // "thinker", "talker" or "code2wav"
+  int tensor_parallel_size = 1;
+  int max_batch_size = 4;
+  std::uint64_t weights_seed = 0;
+  ModelShape shape;
+  std::vector<int> engine_input_source;
+  bool final_output = false;
+  std::string final_output_type;  // "text" or "audio"
+  SamplingParams sampling;
+};
+
+struct Edge {
+  int from = 0, to = 0;
+  int window_size = 8;  // chunks that may wait unread
+};
+
+struct PipelineConfig {
+  std::filesystem::path file;
+  std::vector<StageConfig> stages;  // in order of the flow: inputs first
+  std::vector<Edge> edges;
+  int max_inflight = 4;
+
+  int world_size() const;
+  int first_rank(int stage_id) const;  // ranks count up over the stages in order
+  const StageConfig* find(int stage_id) const;
+};
+
+// Errors: not_found (file), invalid_argument.
+Result<PipelineConfig> parse(const std::filesystem::path& file);
+
+}  // namespace limelight::stages

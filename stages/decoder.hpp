@@ -1,0 +1,40 @@
+// A decoder-only transformer: RMSNorm, RoPE, grouped-query attention, SwiGLU, KV cache. Rows in, rows out; embeddings and heads are the stage's.
+//
+// With a group, each rank holds its share of the heads and of the MLP's columns; the two sums of a layer go through one all-reduce each.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "ipc/shared_group.hpp"
+#include "profiling/result.hpp"
+#include "stages/config.hpp"
+#include "stages/weights.hpp"
+
+namespace limelight::stages {
+
+class Decoder {
+ public:
+  Decoder(const ModelShape& shape, WeightLoader& weights, ipc::SharedGroup* group);
+
+  // Keys and values of one sequence.
+  struct Cache {
+    std::vector<std::vector<float>> keys, values;  // a layer each: [position, kv_heads / ranks, head_dim]
+    int position = 0;
+  };
+  Cache make_cache() const;
+
+  // x [n, hidden] becomes the normalised output rows; the cache grows by n. Errors: too_large (max_model_len), timeout (a peer is gone).
+  Result<void> forward(std::span<float> x, int n, Cache& cache) const;
+
+ private:
+  struct Layer {
+    std::vector<float> q, k, v, o, gate, up, down;
+  };
+  ModelShape shape_;
+  ipc::SharedGroup* group_;
+  int heads_, kv_heads_, mlp_;  // this rank's share
+  std::vector<Layer> layers_;
+};
+
+}  // namespace limelight::stages

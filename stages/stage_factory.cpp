@@ -1,0 +1,26 @@
+#include <algorithm>
+
+#include "stages/code2wav.hpp"
+#include "stages/stage.hpp"
+#include "stages/talker.hpp"
+#include "stages/thinker.hpp"
+
+namespace limelight::stages {
+
+std::unique_ptr<Stage> make_stage(const StageConfig& config, ipc::SharedGroup* group) {
+  DummyWeights weights(config.weights_seed);
+  if (config.model_stage == "thinker") return std::make_unique<Thinker>(config, weights, group);
+  if (config.model_stage == "talker") return std::make_unique<Talker>(config, weights, group);
+  return std::make_unique<Code2Wav>(config, weights, group);
+}
+
+std::uint64_t max_output_bytes(const StageConfig& config) {
+  const ModelShape& s = config.shape;
+  const auto number = [](int x) { return static_cast<std::uint64_t>(x); };
+  if (config.model_stage == "thinker") return number(s.max_model_len) * number(s.hidden) * sizeof(float);
+  if (config.model_stage == "talker") return number(std::max(s.chunk_frames, 1)) * number(s.codebooks) * sizeof(std::int32_t);
+  // A chunk of codes becomes one chunk of samples; the talker's chunk_frames is not known here, so both stages state the same.
+  return number(s.chunk_frames) * number(Code2Wav::samples_per_frame(s)) * sizeof(float);
+}
+
+}  // namespace limelight::stages

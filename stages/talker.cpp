@@ -1,0 +1,79 @@
+#include "stages/talker.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "stages/ops.hpp"
+
+namespace limelight::stages {
+
+Talker::Talker(const StageConfig& config, WeightLoader& weights, ipc::SharedGroup* group)
+    : config_(config),
+      decoder_(config.shape, weights, group),
+      projection_(weights.load("condition_proj", MatrixPart::whole(config.shape.hidden, config.shape.input_hidden))),
+      embedding_(weights.load("embed_codes", MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size, config.shape.hidden))),
+      heads_(weights.load("code_heads", MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size, config.shape.hidden))) {}
+
+Result<void> Talker::begin(const Request& request) {
+  if (request.sampling.max_tokens > config_.shape.max_model_len)
+    return Error{ErrorCode::invalid_argument, "request '" + request.id + "': max_tokens " + std::to_string(request.sampling.max_tokens) +
+                                                  " of the talker exceeds max_model_len " + std::to_string(config_.shape.max_model_len)};
+  open_.insert_or_assign(request.number, Open{Sampler(request.sampling), decoder_.make_cache(), {}, false, 0, {}});
+  return {};
+}
+
+Result<void> Talker::consume(std::uint64_t request, const ipc::TensorSpec& tensor, std::span<const std::byte> data, bool last) {
+  const int in = config_.shape.input_hidden, h = config_.shape.hidden;
+  if (tensor.dtype != ipc::DType::float32 || tensor.extents != 2 || tensor.shape[1] != static_cast<std::uint64_t>(in))
+    return Error{ErrorCode::corrupt, "talker: found a chunk " + tensor.text() + ", expected float32 [n, " + std::to_string(in) + "]"};
+  Open& open = open_.at(request);
+  const std::size_t old = open.conditions.size(), rows = tensor.shape[0];
+  open.conditions.resize(old + rows * static_cast<std::size_t>(h));
+  const std::span<const float> states(reinterpret_cast<const float*>(data.data()), data.size() / sizeof(float));
+  if (rows > 0) ops::linear(states, projection_, std::span(open.conditions).subspan(old), static_cast<int>(rows), in, h);
+  open.conditions_complete = last;
+  return {};
+}
+
+Result<StepState> Talker::step(std::uint64_t request, Output& output) {
+  Open& open = open_.at(request);
+  const ModelShape& s = config_.shape;
+  const auto h = static_cast<std::size_t>(s.hidden), size = static_cast<std::size_t>(s.codebook_size);
+  const std::size_t t = open.sampler.count();
+  if ((t + 1) * h > open.conditions.size() && !open.conditions_complete) return StepState::needs_input;
+
+  std::vector<float> row(h);
+  const auto add_code = [&](std::size_t book, int code) {
+    ops::add(row, std::span(embedding_).subspan((book * size + static_cast<std::size_t>(code)) * h, h));
+  };
+  add_code(0, open.previous);
+  if ((t + 1) * h <= open.conditions.size()) ops::add(row, std::span(open.conditions).subspan(t * h, h));
+  if (auto done = decoder_.forward(row, 1, open.cache); !done) return done.error();
+
+  std::vector<float> logits(size);
+  ops::linear(row, std::span(heads_).first(size * h), logits, 1, s.hidden, s.codebook_size);
+  int code = open.sampler.next(logits);
+  const bool stop = open.sampler.is_stop(code), last = stop || open.sampler.exhausted();
+  if (!stop) {
+    open.frames.push_back(open.previous = code);
+    for (std::size_t book = 1; book < static_cast<std::size_t>(s.codebooks); ++book) {
+      add_code(book - 1, code);
+      ops::linear(row, std::span(heads_).subspan(book * size * h, size * h), logits, 1, s.hidden, s.codebook_size);
+      code = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+      open.frames.push_back(code);
+    }
+  }
+  const std::uint64_t books = static_cast<std::uint64_t>(s.codebooks), frames = open.frames.size() / books;
+  if (last || frames >= static_cast<std::uint64_t>(s.chunk_frames)) {
+    const auto write = [&](std::span<std::byte> to) { std::memcpy(to.data(), open.frames.data(), to.size()); };
+    if (auto sent = output.emit(Port::next_stage, ipc::TensorSpec::of(ipc::DType::int32, {frames, books}), last, write); !sent)
+      return sent.error();
+    open.frames.clear();
+  }
+  return last ? StepState::done : StepState::more;
+}
+
+void Talker::end(std::uint64_t request) { open_.erase(request); }
+std::uint64_t Talker::tokens_out(std::uint64_t request) const { return open_.at(request).sampler.count(); }
+
+}  // namespace limelight::stages

@@ -1,0 +1,63 @@
+#include "stages/thinker.hpp"
+
+#include <cstring>
+
+#include "stages/ops.hpp"
+#include "stages/tokenizer.hpp"
+
+namespace limelight::stages {
+
+Thinker::Thinker(const StageConfig& config, WeightLoader& weights, ipc::SharedGroup* group)
+    : config_(config),
+      decoder_(config.shape, weights, group),
+      embedding_(weights.load("embed_tokens", MatrixPart::whole(config.shape.vocab, config.shape.hidden))),
+      head_(weights.load("lm_head", MatrixPart::whole(config.shape.vocab, config.shape.hidden))) {}
+
+Result<void> Thinker::begin(const Request& request) {
+  std::vector<int> tokens = encode_bytes(request.prompt);
+  if (tokens.empty()) return Error{ErrorCode::invalid_argument, "request '" + request.id + "': the prompt is empty"};
+  const int needed = static_cast<int>(tokens.size()) + request.sampling.max_tokens;
+  if (needed > config_.shape.max_model_len)
+    return Error{ErrorCode::invalid_argument, "request '" + request.id + "': " + std::to_string(tokens.size()) + " prompt tokens and max_tokens " +
+                                                  std::to_string(request.sampling.max_tokens) + " exceed max_model_len " +
+                                                  std::to_string(config_.shape.max_model_len)};
+  open_.insert_or_assign(request.number, Open{Sampler(request.sampling), std::move(tokens), decoder_.make_cache()});
+  return {};
+}
+
+Result<void> Thinker::consume(std::uint64_t, const ipc::TensorSpec& tensor, std::span<const std::byte>, bool) {
+  return Error{ErrorCode::corrupt, "a thinker reads the prompt alone, found a chunk " + tensor.text()};
+}
+
+Result<StepState> Thinker::step(std::uint64_t request, Output& output) {
+  Open& open = open_.at(request);
+  const int n = static_cast<int>(open.input.size()), h = config_.shape.hidden;
+  std::vector<float> rows(static_cast<std::size_t>(n) * static_cast<std::size_t>(h));
+  for (int i = 0; i < n; ++i)
+    std::memcpy(rows.data() + static_cast<std::ptrdiff_t>(i) * h, embedding_.data() + static_cast<std::ptrdiff_t>(open.input[static_cast<std::size_t>(i)]) * h,
+                static_cast<std::size_t>(h) * sizeof(float));
+  if (auto done = decoder_.forward(rows, n, open.cache); !done) return done.error();
+  std::vector<float> logits(static_cast<std::size_t>(config_.shape.vocab));
+  ops::linear(std::span(rows).last(static_cast<std::size_t>(h)), head_, logits, 1, h, config_.shape.vocab);
+  const int token = open.sampler.next(logits);
+  const bool stop = open.sampler.is_stop(token);
+  const bool last = stop || open.sampler.exhausted();
+  open.input.assign(1, token);
+
+  const auto hidden = ipc::TensorSpec::of(ipc::DType::float32, {static_cast<std::uint64_t>(n), static_cast<std::uint64_t>(h)});
+  if (auto sent = output.emit(Port::next_stage, hidden, last,
+                              [&](std::span<std::byte> to) { std::memcpy(to.data(), rows.data(), to.size()); });
+      !sent)
+    return sent.error();
+  const std::string text = stop ? "" : decode_token(token);
+  if (auto sent = output.emit(Port::user, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
+                              [&](std::span<std::byte> to) { std::memcpy(to.data(), text.data(), to.size()); });
+      !sent)
+    return sent.error();
+  return last ? StepState::done : StepState::more;
+}
+
+void Thinker::end(std::uint64_t request) { open_.erase(request); }
+std::uint64_t Thinker::tokens_out(std::uint64_t request) const { return open_.at(request).sampler.count(); }
+
+}  // namespace limelight::stages
