@@ -1,0 +1,235 @@
+// The main job as a user sees it: real processes, real files, and what happens when one of them is killed.
+#define BOOST_TEST_MODULE pipeline
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <thread>
+
+#include "actors/omni.hpp"
+
+using limelight::ErrorCode;
+using limelight::Omni;
+namespace fs = std::filesystem;
+
+namespace {
+const fs::path configs = CONFIG_DIR;
+
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("pipeline-test-" + std::to_string(getpid()));
+  Folder() { fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+};
+
+struct Ran {
+  int code = 0;
+  std::string output;  // standard output and error together
+};
+Ran limelight_command(const std::string& arguments) {
+  Ran ran;
+  FILE* pipe = popen((std::string(LIMELIGHT_COMMAND) + " " + arguments + " 2>&1").c_str(), "r");
+  std::array<char, 4096> buffer;
+  while (std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) ran.output.append(buffer.data(), n);
+  const int status = pclose(pipe);
+  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return ran;
+}
+std::string slurp(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+nlohmann::json read_trace(const fs::path& path) {
+  gzFile file = gzopen(path.c_str(), "rb");
+  std::string text;
+  std::array<char, 65536> buffer;
+  for (int n; (n = gzread(file, buffer.data(), buffer.size())) > 0;) text.append(buffer.data(), static_cast<std::size_t>(n));
+  gzclose(file);
+  return nlohmann::json::parse(text);
+}
+// A variant of the shipped config with one piece of text replaced.
+fs::path changed_config(const Folder& folder, const std::string& from, const std::string& to) {
+  std::string text = slurp(configs / "omni_tiny.yaml");
+  const auto at = text.find(from);
+  BOOST_REQUIRE(at != std::string::npos);
+  text.replace(at, from.size(), to);
+  const fs::path path = folder.path / "changed.yaml";
+  std::ofstream(path) << text;
+  return path;
+}
+std::vector<std::string> left_behind() {
+  std::vector<std::string> names;
+  for (const char* place : {"/dev/shm", "/tmp"})
+    for (const auto& entry : fs::directory_iterator(place)) {
+      const std::string name = entry.path().filename();
+      const bool ours = name.starts_with("limelight-") && !entry.is_directory();
+      if (ours || name == "iceoryx_mgmt" || name == "roudi") names.push_back(entry.path());
+    }
+  return names;
+}
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(run_writes_text_sound_and_one_trace_for_each_chosen_stage) {
+  const Folder folder;
+  const std::string out = folder.path / "out", traces = folder.path / "traces";
+  const Ran ran = limelight_command("run --prompt 'Why is the sky blue?' --profile 0,2 --profile-dir " + traces + " --output-dir " + out);
+  BOOST_TEST_INFO(ran.output);
+  BOOST_REQUIRE(ran.code == 0);
+  BOOST_TEST(!slurp(out + "/0.txt").empty());
+  BOOST_TEST(slurp(out + "/0.wav").substr(0, 4) == "RIFF");
+  BOOST_TEST(nlohmann::json::parse(slurp(out + "/outputs.jsonl"))["transfers"].size() == 2u);
+  std::set<int> ranks;
+  std::size_t files = 0;
+  const std::regex name(R"(\d+-rank-(\d+)\..+_\d+_stage(\d+)-\w+\.pt\.trace\.json\.gz)");
+  for (const auto& entry : fs::directory_iterator(traces)) {
+    std::smatch parts;
+    const std::string file = entry.path().filename();
+    if (!std::regex_match(file, parts, name)) continue;
+    ++files;
+    ranks.insert(std::stoi(parts[1]));
+    BOOST_TEST(parts[2] != "1");
+    std::set<std::string> seen;
+    const nlohmann::json trace = read_trace(entry.path());
+    for (const auto& event : trace["traceEvents"]) seen.insert(event["name"]);
+    for (const char* expected : {"linear", "attention", "ipc.publish", "ipc.loan"}) BOOST_TEST(seen.contains(expected), expected);
+  }
+  BOOST_TEST(files == 2u);
+  BOOST_TEST(ranks == (std::set<int>{0, 2}), boost::test_tools::per_element());
+  BOOST_TEST(slurp(traces + "/profiler_out_0.txt").find("Self CPU %") != std::string::npos);
+  BOOST_TEST(!fs::exists(traces + "/profiler_out_1.txt"));
+  BOOST_TEST(left_behind().empty());
+}
+
+// Before the cases that embed Omni: from then on this process itself uses the broker.
+BOOST_AUTO_TEST_CASE(no_process_survives_the_orchestrator_and_the_next_start_is_clean) {
+  const pid_t orchestrator = fork();
+  if (orchestrator == 0) {
+    const int null = open("/dev/null", O_RDWR);
+    dup2(null, 1);
+    dup2(null, 2);
+    execl(LIMELIGHT_COMMAND, "limelight", "run", "--prompts", PROMPTS_FILE, nullptr);
+    _exit(127);
+  }
+  // Its ranks are there once their run folder has logs and the broker serves.
+  const auto running = [&] { return std::system("pgrep -x limelight-rank >/dev/null") == 0; };
+  while (!running()) std::this_thread::yield();
+  kill(orchestrator, SIGKILL);
+  waitpid(orchestrator, nullptr, 0);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (running() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  BOOST_TEST(!running());
+  BOOST_TEST(limelight_command("run --prompt next").code == 0);
+  BOOST_TEST(left_behind().empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_bytes) {
+  const Folder folder;
+  const std::string a = folder.path / "a", b = folder.path / "b";
+  BOOST_REQUIRE(limelight_command("run --prompt again --output-dir " + a).code == 0);
+  BOOST_REQUIRE(limelight_command("run --prompt again --output-dir " + b).code == 0);
+  BOOST_TEST(slurp(a + "/0.txt") == slurp(b + "/0.txt"));
+  BOOST_TEST((slurp(a + "/0.wav") == slurp(b + "/0.wav")));
+}
+
+BOOST_AUTO_TEST_CASE(two_tensor_parallel_ranks_give_the_greedy_text_of_one) {
+  limelight::stages::SamplingParams greedy;
+  greedy.max_tokens = 32;
+  std::vector<std::string> texts;
+  for (const char* name : {"omni_tiny.yaml", "omni_tiny_tp2.yaml"}) {
+    auto omni = Omni::from_engine_args({configs / name, "traces"});
+    if (!omni) BOOST_FAIL(omni.error().message);
+    const auto outputs = (*omni)->generate({"What is a rank?", "And a stage?"}, greedy);
+    for (const auto& output : outputs) BOOST_TEST(output.error.message == "");
+    texts.push_back(outputs[0].text + "|" + outputs[1].text);
+  }
+  BOOST_TEST(texts[0] == texts[1]);
+}
+
+BOOST_AUTO_TEST_CASE(profiling_starts_and_stops_among_requests_and_twice_is_harmless) {
+  const Folder folder;
+  auto omni = Omni::from_engine_args({configs / "omni_tiny.yaml", folder.path});
+  if (!omni) BOOST_FAIL(omni.error().message);
+  BOOST_TEST((*omni)->stop_profile()->empty());
+  BOOST_TEST((*omni)->start_profile({1})->size() == 1u);
+  const auto again = (*omni)->start_profile({1});
+  BOOST_REQUIRE(again.ok());
+  BOOST_TEST(again->at(0).note == "was already running");
+  const auto unknown = (*omni)->start_profile({5});
+  BOOST_REQUIRE(!unknown.ok());
+  BOOST_TEST(unknown.error().message.find("the stages are 0, 1, 2") != std::string::npos);
+  (*omni)->generate({"one"});
+  const auto stopped = (*omni)->stop_profile();
+  BOOST_REQUIRE(stopped.ok());
+  BOOST_REQUIRE(stopped->size() == 1u);
+  BOOST_TEST(fs::exists(stopped->at(0).file));
+  BOOST_TEST(stopped->at(0).events > 0u);
+  BOOST_TEST((*omni)->start_profile()->size() == 3u);
+  BOOST_TEST((*omni)->stop_profile()->size() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(a_killed_rank_ends_its_requests_with_an_error_that_names_it) {
+  for (int rank = 0; rank < 3; ++rank) {
+    auto omni = Omni::from_engine_args({configs / "omni_tiny.yaml", "traces"});
+    if (!omni) BOOST_FAIL(omni.error().message);
+    const int pid = (*omni)->rank_pid(rank);
+    bool killed = false;
+    const auto outputs = (*omni)->generate(std::vector<std::string>(20, "a long wait"), {}, [&](const limelight::Progress& progress) {
+      if (killed || progress.text_bytes == 0) return;
+      kill(pid, SIGKILL);
+      killed = true;
+    });
+    BOOST_REQUIRE(killed);
+    const auto& error = outputs.back().error;
+    BOOST_TEST((error.code == ErrorCode::rank_failed));
+    for (const std::string& part : {"rank " + std::to_string(rank), "pid " + std::to_string(pid), std::string("signal 9")})
+      BOOST_TEST(error.message.find(part) != std::string::npos, error.message);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(twenty_kills_at_any_time_end_the_run_with_an_error_and_no_process) {
+  for (int i = 0; i < 20; ++i) {
+    std::string output;
+    FILE* pipe = popen((std::string("exec ") + LIMELIGHT_COMMAND + " run --prompts " + PROMPTS_FILE + " 2>&1").c_str(), "r");
+    const std::string kill_one = "pkill -9 -x -n limelight-rank";  // succeeds once there is a rank to kill
+    std::this_thread::sleep_for(std::chrono::milliseconds(13 * i));  // the random time of the kill, spread over start and work
+    while (std::system(kill_one.c_str()) != 0) std::this_thread::yield();
+    std::array<char, 4096> buffer;
+    while (std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) output.append(buffer.data(), n);
+    const int status = pclose(pipe);
+    BOOST_TEST(WEXITSTATUS(status) == 1, output);
+    BOOST_TEST(output.find("signal 9") != std::string::npos, output);
+    BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(config_errors_name_file_line_key_and_what_was_expected) {
+  const Folder folder;
+  const struct {
+    const char *from, *to, *expected;
+  } cases[] = {
+      {"hidden: 512", "hidden: wide", R"(changed\.yaml:10: key 'hidden': found 'wide', expected a whole number)"},
+      {"final_output_type: text", "final_output_kind: text", R"(changed\.yaml:12: key 'final_output_kind': .*unknown key.*expected one of)"},
+      {"stage_id: 1", "stage_id: 0", R"(key 'stage_id': .*second time)"},
+      {"{from: 1, to: 2, window_size: 16}", "{from: 2, to: 1, window_size: 16}", R"(changed\.yaml:\d+: key)"},
+      {"    - {from: 1, to: 2, window_size: 16}", "", R"(key 'edges': found no edge from 1 to 2)"},
+  };
+  for (const auto& c : cases) {
+    const Ran ran = limelight_command("run --prompt x --config " + changed_config(folder, c.from, c.to).string());
+    BOOST_TEST(ran.code == 2);
+    BOOST_TEST(std::regex_search(ran.output, std::regex(c.expected)), ran.output);
+  }
+  BOOST_TEST(limelight_command("run --prompt x --config /no/such.yaml").code == 2);
+  BOOST_TEST(limelight_command("run").code == 2);
+  std::ofstream(folder.path / "p.jsonl") << "{\"prompt\": \"a\"}\nnonsense\n";
+  BOOST_TEST(limelight_command("run --prompts " + (folder.path / "p.jsonl").string()).output.find("p.jsonl:2:") != std::string::npos);
+}
