@@ -2,14 +2,19 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 
+#include <iostream>
+
 #include "cli/run_command.hpp"
+#include "profiling/validate.hpp"
 
 int main(int argc, char** argv) {
   CLI::App app{"Limelight: multi-stage inference with a built-in profiler", "limelight"};
   app.require_subcommand(1);
   app.footer("Examples:\n"
              "  limelight run --prompt \"Tell me a story\" --output-dir out\n"
-             "  limelight run --prompts prompts.jsonl --profile 0,2 --profile-dir traces --json");
+             "  limelight run --prompts prompts.jsonl --profile 0,2 --profile-dir traces --json\n"
+             "  limelight trace validate traces/*.pt.trace.json.gz\n"
+             "  limelight trace summary traces/*.pt.trace.json.gz");
 
   limelight::cli::RunOptions run;
   run.config = std::filesystem::path(LIMELIGHT_SOURCE_DIR) / "stages/configs/omni_tiny.yaml";
@@ -26,10 +31,27 @@ int main(int argc, char** argv) {
   command->add_option("--profile-dir", run.profile_dir, "where traces go (default: $VLLM_TORCH_PROFILER_DIR)")->capture_default_str();
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
+  CLI::App* trace = app.add_subcommand("trace", "Look into trace files");
+  trace->require_subcommand(1);
+  std::vector<std::filesystem::path> files;
+  CLI::App* check = trace->add_subcommand("validate", "Check that readers accept the files, and say where they would not");
+  CLI::App* summary = trace->add_subcommand("summary", "Print time by operation over all files");
+  for (CLI::App* one : {check, summary}) one->add_option("FILES", files, "trace files")->required();
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& wrong) {
     return app.exit(wrong) == 0 ? 0 : 2;
   }
-  return limelight::cli::run(run);
+  if (command->parsed()) return limelight::cli::run(run);
+  if (check->parsed()) {
+    const std::vector<std::string> findings = limelight::profiling::validate(files);
+    for (const std::string& finding : findings) std::cerr << finding << "\n";
+    if (findings.empty()) std::cout << files.size() << " traces are valid\n";
+    return findings.empty() ? 0 : 1;
+  }
+  std::string problem;
+  std::cout << limelight::profiling::summary_table(files, problem);
+  if (!problem.empty()) std::cerr << "limelight trace summary: " << problem << "\n";
+  return problem.empty() ? 0 : 1;
 }

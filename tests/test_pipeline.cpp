@@ -104,6 +104,9 @@ BOOST_AUTO_TEST_CASE(run_writes_text_sound_and_one_trace_for_each_chosen_stage) 
     for (const char* expected : {"linear", "attention", "ipc.publish", "ipc.loan"}) BOOST_TEST(seen.contains(expected), expected);
   }
   BOOST_TEST(files == 2u);
+  const Ran valid = limelight_command("trace validate " + traces + "/*.json.gz");
+  BOOST_TEST(valid.code == 0, valid.output);
+  BOOST_TEST(limelight_command("trace summary " + traces + "/*.json.gz").output.find("attention") != std::string::npos);
   BOOST_TEST(ranks == (std::set<int>{0, 2}), boost::test_tools::per_element());
   BOOST_TEST(slurp(traces + "/profiler_out_0.txt").find("Self CPU %") != std::string::npos);
   BOOST_TEST(!fs::exists(traces + "/profiler_out_1.txt"));

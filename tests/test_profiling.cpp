@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <thread>
@@ -11,6 +12,7 @@
 #include "profiling/session.hpp"
 #include "profiling/span.hpp"
 #include "profiling/trace_text.hpp"
+#include "profiling/validate.hpp"
 
 namespace prof = limelight::profiling;
 namespace fs = std::filesystem;
@@ -103,4 +105,38 @@ BOOST_AUTO_TEST_CASE(a_full_ring_drops_and_counts) {
 
 BOOST_AUTO_TEST_CASE(json_strings_are_valid_whatever_the_bytes) {
   BOOST_TEST(prof::json_string("a\"\\\n\xff\xc3\xa9") == "\"a\\\"\\\\\\u000a\xEF\xBF\xBD\xc3\xa9\"");
+}
+
+BOOST_AUTO_TEST_CASE(the_validator_accepts_what_sessions_write_and_names_what_is_broken) {
+  const Folder folder;
+  auto session = prof::Session::start(options(folder.path));
+  std::thread([] {
+    const prof::Span a(outer);
+    const prof::Span b(inner);
+  }).join();
+  const fs::path good = (*session)->stop()->file;
+  BOOST_TEST(prof::validate({good}).empty());
+  BOOST_TEST(prof::validate({good, good}).size() == 1u);  // one rank twice
+
+  const std::string text = read_gzip(good);
+  const struct {
+    std::string from, to, expected;
+  } cases[] = {{"\"rank\": 3", "\"rank\":3", "with a space"},
+               {"\"schemaVersion\": 1", "\"schemaVersion\": 2", "schemaVersion"},
+               {"\"cat\":\"cpu_op\"", "\"cat\":\"\"", "'cat'"},
+               {"\"events\": 2", "\"events\": 3", "limelight.events"},
+               {"\"traceName\"", "\"traceName", ":"}};
+  for (const auto& c : cases) {
+    std::string broken = text;
+    const auto at = broken.find(c.from);
+    BOOST_REQUIRE(at != std::string::npos);
+    broken.replace(at, c.from.size(), c.to);
+    const fs::path path = folder.path / "broken.json";
+    std::ofstream(path) << broken;
+    const auto findings = prof::validate({path});
+    BOOST_REQUIRE(!findings.empty());
+    BOOST_TEST(findings[0].find(c.expected) != std::string::npos, findings[0]);
+  }
+  fs::resize_file(good, fs::file_size(good) / 2);
+  BOOST_TEST(prof::validate({good})[0].find("broken or ends early") != std::string::npos);
 }

@@ -1,0 +1,81 @@
+#include "profiling/trace_reader.hpp"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <istream>
+#include <streambuf>
+#include <vector>
+
+namespace limelight::profiling {
+
+using nlohmann::json;
+
+namespace {
+
+// Plain files pass through zlib's reader unchanged.
+class GzipBuffer final : public std::streambuf {
+ public:
+  explicit GzipBuffer(gzFile file) : file_(file), bytes_(256 * 1024) {}
+  std::size_t line() const {
+    return lines_before_ + static_cast<std::size_t>(std::count(eback(), gptr(), '\n')) + 1;
+  }
+  std::string head;
+  bool broken = false;
+
+ private:
+  int_type underflow() override {
+    lines_before_ += static_cast<std::size_t>(std::count(eback(), egptr(), '\n'));
+    const int n = gzread(file_, bytes_.data(), static_cast<unsigned>(bytes_.size()));
+    int status = Z_OK;
+    gzerror(file_, &status);
+    broken = broken || n < 0 || (status != Z_OK && status != Z_STREAM_END);
+    if (n <= 0) {
+      setg(nullptr, nullptr, nullptr);
+      return traits_type::eof();
+    }
+    if (head.size() < 64 * 1024) head.append(bytes_.data(), std::min<std::size_t>(static_cast<std::size_t>(n), 64 * 1024 - head.size()));
+    setg(bytes_.data(), bytes_.data(), bytes_.data() + n);
+    return traits_type::to_int_type(*gptr());
+  }
+  gzFile file_;
+  std::vector<char> bytes_;
+  std::size_t lines_before_ = 0;
+};
+
+}  // namespace
+
+Result<TraceHead> read_trace(const std::filesystem::path& path, const std::function<void(const json&, std::size_t)>& on_event) {
+  gzFile file = gzopen(path.c_str(), "rb");
+  if (file == nullptr) return Error{ErrorCode::not_found, path.string() + ": cannot open: " + std::strerror(errno)};
+  GzipBuffer buffer(file);
+  std::istream in(&buffer);
+  std::string key;
+  std::size_t wrong_line = 0;
+  std::string wrong;
+  // Events are handed on as they end and dropped from the tree that is being built, so the tree stays as small as the head.
+  const json::parser_callback_t visit = [&](int depth, json::parse_event_t what, json& value) {
+    if (what == json::parse_event_t::key && depth == 1) key = value.get<std::string>();
+    if (key != "traceEvents" || depth != 2 || what == json::parse_event_t::key) return true;
+    if (what == json::parse_event_t::object_end) on_event(value, buffer.line());
+    return what == json::parse_event_t::object_start;
+  };
+  TraceHead head;
+  try {
+    head.keys = json::parse(in, visit);
+  } catch (const json::exception& broken) {
+    wrong = broken.what();
+    wrong_line = buffer.line();
+  }
+  head.text = std::move(buffer.head);
+  const bool truncated = buffer.broken;
+  gzclose(file);
+  if (truncated) return Error{ErrorCode::corrupt, path.string() + ": the gzip stream is broken or ends early"};
+  if (!wrong.empty()) return Error{ErrorCode::corrupt, path.string() + ":" + std::to_string(wrong_line) + ": " + wrong};
+  if (!head.keys.is_object()) return Error{ErrorCode::corrupt, path.string() + ": found no JSON object at the top level"};
+  return head;
+}
+
+}  // namespace limelight::profiling

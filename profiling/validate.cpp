@@ -1,0 +1,172 @@
+#include "profiling/validate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <optional>
+#include <regex>
+#include <set>
+
+#include "profiling/trace_reader.hpp"
+
+namespace limelight::profiling {
+
+using nlohmann::json;
+
+namespace {
+
+struct Slice {
+  std::int64_t begin, end;  // ns from the base
+  std::size_t line;
+  std::string name;
+};
+using Track = std::pair<std::int64_t, std::int64_t>;  // pid, tid
+
+std::int64_t nanoseconds(const json& microseconds) { return std::llround(microseconds.get<double>() * 1000); }
+
+// Parents before their children, in the order of time.
+bool before(const Slice& a, const Slice& b) { return a.begin != b.begin ? a.begin < b.begin : a.end > b.end; }
+
+class FileCheck {
+ public:
+  FileCheck(std::filesystem::path file, std::vector<std::string>& findings) : file_(std::move(file)), findings_(findings) {}
+
+  void event(const json& e, std::size_t line) {
+    const auto text = [&](const char* key) { return e.contains(key) && e[key].is_string() && !e[key].get<std::string>().empty(); };
+    const auto whole = [&](const char* key) { return e.contains(key) && e[key].is_number_integer(); };
+    const auto time = [&](const char* key) { return e.contains(key) && e[key].is_number() && e[key].get<double>() >= 0; };
+    if (!text("ph")) return say(line, "key 'ph': expected the kind of the event");
+    const std::string kind = e["ph"];
+    if (!text("name")) say(line, "key 'name': expected a name");
+    if (!whole("pid")) say(line, "key 'pid': expected a whole number (speedscope refuses anything else)");
+    if (kind != "M" && !time("ts")) say(line, "key 'ts': expected microseconds from the base, 0 or more");
+    if (kind == "s" || kind == "f") {
+      if (!e.contains("id")) return say(line, "key 'id': a flow needs one");
+      if (kind == "f" && e.value("bp", "") != "e") say(line, "key 'bp': expected \"e\" on a flow's end");
+    }
+    if (kind != "X") return;
+    ++slices_;
+    if (!text("cat")) say(line, "key 'cat': every slice needs a category");
+    if (!time("dur")) return say(line, "key 'dur': expected microseconds, 0 or more");
+    if (!whole("tid") || !whole("pid") || !time("ts")) return say(line, "key 'tid': expected a whole number");
+    const std::int64_t begin = nanoseconds(e["ts"]);
+    tracks_[{e["pid"], e["tid"]}].push_back({begin, begin + nanoseconds(e["dur"]), line, e.value("name", "")});
+  }
+
+  void finish(const TraceHead& head) {
+    if (head.keys.value("schemaVersion", json()) != 1) say(1, "key 'schemaVersion': expected 1");
+    for (const char* key : {"deviceProperties", "host_name", "distributedInfo", "baseTimeNanoseconds", "traceName"})
+      if (!head.keys.contains(key)) say(1, std::string("key '") + key + "': missing at the top level");
+    std::smatch match;
+    // HolisticTraceAnalysis finds the rank by this pattern, line by line; compact JSON reads as rank 0.
+    if (std::regex_search(head.text, match, std::regex(R"("rank":\s+(\d+))"))) rank = std::stoll(match[1]);
+    else say(1, "expected '\"rank\": <number>' with a space after the colon, near the top");
+    const json base_key = head.keys.value("baseTimeNanoseconds", json());
+    if (base_key.is_number_integer()) base = base_key.get<std::int64_t>();
+    const json own = head.keys.value("limelight", json());
+    if (!own.is_object() || !own.contains("events") || !own.contains("drops"))
+      say(1, "key 'limelight': expected events and drops, so that a loss is not hidden");
+    else if (own["events"] != slices_)
+      say(1, "key 'limelight.events': found " + own["events"].dump() + ", the file has " + std::to_string(slices_) + " slices");
+    for (auto& [track, slices] : tracks_) {
+      std::sort(slices.begin(), slices.end(), before);
+      std::vector<const Slice*> open;
+      for (const Slice& slice : slices) {
+        while (!open.empty() && open.back()->end <= slice.begin) open.pop_back();
+        if (!open.empty() && slice.end > open.back()->end)
+          say(slice.line, "slice '" + slice.name + "' overlaps '" + open.back()->name + "' of line " + std::to_string(open.back()->line) +
+                              " on tid " + std::to_string(track.second) + ": slices of a thread must nest");
+        open.push_back(&slice);
+      }
+    }
+  }
+
+  std::optional<std::int64_t> rank, base;
+
+ private:
+  void say(std::size_t line, const std::string& what) {
+    if (++said_ <= 20) findings_.push_back(file_.string() + ":" + std::to_string(line) + ": " + what);
+  }
+  std::filesystem::path file_;
+  std::vector<std::string>& findings_;
+  std::map<Track, std::vector<Slice>> tracks_;
+  std::uint64_t slices_ = 0;
+  int said_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::string> validate(const std::vector<std::filesystem::path>& files) {
+  std::vector<std::string> findings;
+  std::map<std::int64_t, std::filesystem::path> ranks;
+  std::set<std::int64_t> bases;
+  for (const auto& file : files) {
+    FileCheck check(file, findings);
+    const auto head = read_trace(file, [&](const json& event, std::size_t line) { check.event(event, line); });
+    if (!head) {
+      findings.push_back(head.error().message);
+      continue;
+    }
+    check.finish(*head);
+    if (check.base) bases.insert(*check.base);
+    if (!check.rank) continue;
+    const auto [at, fresh] = ranks.emplace(*check.rank, file);
+    if (!fresh)
+      findings.push_back(file.string() + ": has rank " + std::to_string(*check.rank) + " as " + at->second.string() + " has: ranks of files read together must differ");
+  }
+  if (bases.size() > 1) findings.push_back("the files have different baseTimeNanoseconds: their times do not compare");
+  return findings;
+}
+
+std::string summary_table(const std::vector<std::filesystem::path>& files, std::string& problem) {
+  struct Row {
+    std::uint64_t calls = 0;
+    std::int64_t total = 0, self = 0;
+  };
+  std::map<std::string, Row> rows;
+  std::string head_lines;
+  for (const auto& file : files) {
+    std::map<Track, std::vector<Slice>> tracks;
+    const auto head = read_trace(file, [&](const json& e, std::size_t line) {
+      if (e.value("ph", "") != "X" || !e.contains("ts") || !e.contains("dur")) return;
+      const std::int64_t begin = nanoseconds(e["ts"]);
+      tracks[{e.value("pid", std::int64_t{0}), e.value("tid", std::int64_t{0})}].push_back({begin, begin + nanoseconds(e["dur"]), line, e.value("name", "")});
+    });
+    if (!head) {
+      problem = head.error().message;
+      return "";
+    }
+    const json own = head->keys.value("limelight", json::object());
+    head_lines += file.filename().string() + ": " + own.dump() + "\n";
+    for (auto& [track, slices] : tracks) {
+      std::sort(slices.begin(), slices.end(), before);
+      std::vector<const Slice*> open;
+      for (const Slice& slice : slices) {
+        while (!open.empty() && open.back()->end <= slice.begin) open.pop_back();
+        if (!open.empty()) rows[open.back()->name].self -= slice.end - slice.begin;
+        Row& row = rows[slice.name];
+        ++row.calls;
+        row.total += slice.end - slice.begin;
+        row.self += slice.end - slice.begin;
+        open.push_back(&slice);
+      }
+    }
+  }
+  std::vector<std::pair<std::string, Row>> sorted(rows.begin(), rows.end());
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.self > b.second.self; });
+  double all = 0;
+  for (const auto& [name, row] : sorted) all += static_cast<double>(row.self);
+  char line[256];
+  std::snprintf(line, sizeof line, "%-28s %11s %12s %12s %12s %13s %10s\n", "Name", "Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "# of Calls");
+  std::string out = head_lines + "\n" + line;
+  for (const auto& [name, row] : sorted) {
+    const auto self = static_cast<double>(row.self), total = static_cast<double>(row.total);
+    std::snprintf(line, sizeof line, "%-28s %10.2f%% %10.3fms %11.2f%% %10.3fms %11.3fus %10lu\n", name.c_str(), self / std::max(all, 1.0) * 100, self / 1e6,
+                  total / std::max(all, 1.0) * 100, total / 1e6, total / 1e3 / static_cast<double>(row.calls), row.calls);
+    out += line;
+  }
+  return out;
+}
+
+}  // namespace limelight::profiling
