@@ -1,9 +1,9 @@
 // The `limelight` command: reads flags, calls the libraries.
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-
 #include <iostream>
 
+#include "cli/doctor_command.hpp"
 #include "cli/run_command.hpp"
 #include "profiling/validate.hpp"
 
@@ -38,12 +38,15 @@ int main(int argc, char** argv) {
   CLI::App* summary = trace->add_subcommand("summary", "Print time by operation over all files");
   for (CLI::App* one : {check, summary}) one->add_option("FILES", files, "trace files")->required();
 
+  CLI::App* doctor = app.add_subcommand("doctor", "What this machine has, and what that means");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& wrong) {
     return app.exit(wrong) == 0 ? 0 : 2;
   }
   if (command->parsed()) return limelight::cli::run(run);
+  if (doctor->parsed()) return limelight::cli::doctor();
   if (check->parsed()) {
     const std::vector<std::string> findings = limelight::profiling::validate(files);
     for (const std::string& finding : findings) std::cerr << finding << "\n";

@@ -92,6 +92,13 @@ bool serves(const State& running, const std::vector<Pool>& wanted) {
   return wanted.empty() || (!running.pools.empty() && running.pools.back().chunk_bytes >= wanted.back().chunk_bytes);
 }
 
+// Neither gone nor a zombie.
+bool alive(int pid) {
+  const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+  const auto name_end = stat.rfind(") ");
+  return name_end != std::string::npos && stat[name_end + 2] != 'Z' && stat[name_end + 2] != 'X';
+}
+
 int spawn_helper(const fs::path& helper, const std::vector<Pool>& pools, const fs::path& log) {
   std::vector<std::string> words{helper.string()};
   std::istringstream in(words_of(pools));
@@ -145,10 +152,14 @@ Result<Broker> Broker::use(const fs::path& helper, std::vector<Pool> wanted) {
   const int users = open_lock(*folder / "broker.users");
   ::flock(users, LOCK_SH);
 
-  State running;
-  if (lock_is_held(roudi_lock)) {
-    running = parse_state(read_file(state_file));
-    if (running.pid != 0 && ::kill(running.pid, 0) != 0) running = {};
+  State running = parse_state(read_file(state_file));
+  bool held = lock_is_held(roudi_lock);
+  // A broker that was killed may hold its lock for a moment longer; whoever attached to it would wait for ever.
+  for (int i = 0; i < 500 && held && running.pid != 0 && !alive(running.pid); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    held = lock_is_held(roudi_lock);
+  }
+  if (held) {
     if (running.pid != 0 && !serves(running, wanted)) {
       ::close(users);
       return give_up({ErrorCode::too_large, "the broker that runs (pid " + std::to_string(running.pid) + ") has chunks of at most " +
@@ -221,7 +232,7 @@ void clean_stale() {
 int broker_main(int argc, char** argv) {
   ::umask(0077);
   ::signal(SIGINT, SIG_IGN);
-  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kError, iox::log::LogLevelOutput::kHideLogLevel);
+  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff, iox::log::LogLevelOutput::kHideLogLevel);
   std::vector<Pool> pools;
   std::uint64_t total = 0;
   for (int i = 1; i < argc; ++i) {

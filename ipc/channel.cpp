@@ -53,7 +53,7 @@ std::uint64_t chunk_bytes(std::uint64_t tensor_bytes) noexcept {
 }
 
 Result<void> attach(const std::string& name, std::chrono::milliseconds timeout) {
-  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kError, iox::log::LogLevelOutput::kHideLogLevel);
+  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff, iox::log::LogLevelOutput::kHideLogLevel);
   install_error_handler();
   // initRuntime waits for the broker without an end, so its socket is awaited first.
   const auto deadline = Clock::now() + timeout;
@@ -100,8 +100,8 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
     if (Clock::now() >= deadline)
       return Error{ErrorCode::timeout, "loan of " + header.tensor.text() + ": the consumers held every chunk of that size for " +
                                            std::to_string(timeout.count()) + " ms"};
-    if (tries < 64) std::this_thread::yield();
-    else std::this_thread::sleep_for(std::chrono::microseconds(100));
+    // iceoryx writes a line for each loan that it refuses, so a long wait asks seldom.
+    std::this_thread::sleep_for(std::chrono::microseconds(std::min(50 << std::min(tries, 7), 5000)));
   }
 }
 
