@@ -207,7 +207,8 @@ Broker::~Broker() {
   for (int i = 0; i < 200 && ::waitpid(pid_, &status, WNOHANG) == 0; ++i) {
     const auto folder = runtime_folder();
     const int users = folder ? open_lock(*folder / "broker.users") : -1;
-    const bool used = users >= 0 && ::flock(users, LOCK_EX | LOCK_NB) != 0;
+    // The helper itself holds the lock alone while it ends; other users share it.
+    const bool used = users >= 0 && ::flock(users, LOCK_EX | LOCK_NB) != 0 && ::flock(users, LOCK_SH | LOCK_NB) == 0;
     if (users >= 0) ::close(users);
     if (used && i > 20) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));

@@ -143,6 +143,8 @@ struct Reader {
          {"default_sampling_params", [&](auto& n, auto&) { s.sampling = sampling(n); }}});
     if (s.stage_id < 0) refuse(node, "stage_id", "nothing", "a whole number, 0 or more");
     if (s.model_stage.empty()) refuse(node, "model_stage", "nothing", "thinker, talker or code2wav");
+    if (s.model_stage == "thinker" && s.shape.vocab < 256)
+      refuse(node, "vocab", std::to_string(s.shape.vocab), "256 or more: the tokenizer has a token for each byte");
     const int tp = s.tensor_parallel_size;
     if (tp > 1 && s.model_stage != "thinker")
       refuse(node, "tensor_parallel_size", std::to_string(tp), "1: only the thinker can be split here");

@@ -221,6 +221,7 @@ BOOST_AUTO_TEST_CASE(config_errors_name_file_line_key_and_what_was_expected) {
     const char *from, *to, *expected;
   } cases[] = {
       {"hidden: 512", "hidden: wide", R"(changed\.yaml:10: key 'hidden': found 'wide', expected a whole number)"},
+      {"vocab: 2048", "vocab: 200", R"(key 'vocab': found 200, expected 256 or more)"},
       {"final_output_type: text", "final_output_kind: text", R"(changed\.yaml:12: key 'final_output_kind': .*unknown key.*expected one of)"},
       {"stage_id: 1", "stage_id: 0", R"(key 'stage_id': .*second time)"},
       {"{from: 1, to: 2, window_size: 16}", "{from: 2, to: 1, window_size: 16}", R"(changed\.yaml:\d+: key)"},
