@@ -1,12 +1,12 @@
 #include "actors/supervisor.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include "profiling/clock.hpp"
+#include "profiling/op_table.hpp"
 
 namespace limelight::actors {
 
@@ -16,38 +16,16 @@ constexpr auto answer_timeout = std::chrono::seconds(30);
 
 // One table a stage, over all its ranks, with the columns that PyTorch's users know.
 void write_summary(const std::string& directory, int stage, const std::vector<TraceAnswer>& ranks) {
-  std::map<std::string, OpRow> rows;
-  std::uint64_t self_sum = 0;
+  std::vector<profiling::OpTotal> ops;
   std::string head;
   for (const TraceAnswer& rank : ranks) {
     if (rank.stage != stage) continue;
     head += "rank " + std::to_string(rank.rank) + ": " + std::to_string(rank.events) + " events, " + std::to_string(rank.drops) +
             " drops, clock error " + std::to_string(rank.clock_error_ns) + " ns, profiler CPU time " +
             std::to_string(rank.profiler_cpu_ns / 1000) + " us, " + rank.file + "\n";
-    for (const OpRow& op : rank.ops) {
-      OpRow& row = rows[op.name];
-      row.name = op.name;
-      row.calls += op.calls;
-      row.total_ns += op.total_ns;
-      row.self_ns += op.self_ns;
-      self_sum += op.self_ns;
-    }
+    for (const OpRow& op : rank.ops) ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
   }
-  std::vector<OpRow> sorted;
-  for (const auto& [name, row] : rows) sorted.push_back(row);
-  std::sort(sorted.begin(), sorted.end(), [](const OpRow& a, const OpRow& b) { return a.self_ns > b.self_ns; });
-  std::ofstream out(std::filesystem::path(directory) / ("profiler_out_" + std::to_string(stage) + ".txt"));
-  char line[256];
-  std::snprintf(line, sizeof line, "%-28s %11s %12s %12s %12s %13s %10s\n", "Name", "Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg",
-                "# of Calls");
-  out << head << "\n" << line;
-  const double all = std::max<double>(1, static_cast<double>(self_sum));
-  for (const OpRow& row : sorted) {
-    const auto self = static_cast<double>(row.self_ns), total = static_cast<double>(row.total_ns);
-    std::snprintf(line, sizeof line, "%-28s %10.2f%% %10.3fms %11.2f%% %10.3fms %11.3fus %10lu\n", row.name.c_str(), self / all * 100, self / 1e6,
-                  total / all * 100, total / 1e6, total / 1e3 / static_cast<double>(row.calls), row.calls);
-    out << line;
-  }
+  std::ofstream(std::filesystem::path(directory) / ("profiler_out_" + std::to_string(stage) + ".txt")) << head << "\n" << profiling::op_table(ops);
 }
 
 // Asks each rank; answers once all have answered, or failed to.

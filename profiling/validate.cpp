@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <optional>
 #include <regex>
 #include <set>
 
+#include "profiling/op_table.hpp"
 #include "profiling/trace_reader.hpp"
 
 namespace limelight::profiling {
@@ -153,20 +153,10 @@ std::string summary_table(const std::vector<std::filesystem::path>& files, std::
       }
     }
   }
-  std::vector<std::pair<std::string, Row>> sorted(rows.begin(), rows.end());
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.self > b.second.self; });
-  double all = 0;
-  for (const auto& [name, row] : sorted) all += static_cast<double>(row.self);
-  char line[256];
-  std::snprintf(line, sizeof line, "%-28s %11s %12s %12s %12s %13s %10s\n", "Name", "Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "# of Calls");
-  std::string out = head_lines + "\n" + line;
-  for (const auto& [name, row] : sorted) {
-    const auto self = static_cast<double>(row.self), total = static_cast<double>(row.total);
-    std::snprintf(line, sizeof line, "%-28s %10.2f%% %10.3fms %11.2f%% %10.3fms %11.3fus %10lu\n", name.c_str(), self / std::max(all, 1.0) * 100, self / 1e6,
-                  total / std::max(all, 1.0) * 100, total / 1e6, total / 1e3 / static_cast<double>(row.calls), row.calls);
-    out += line;
-  }
-  return out;
+  std::vector<OpTotal> ops;
+  for (const auto& [name, row] : rows)
+    ops.push_back({name, row.calls, static_cast<std::uint64_t>(row.total), static_cast<std::uint64_t>(std::max<std::int64_t>(row.self, 0))});
+  return head_lines + "\n" + op_table(ops);
 }
 
 }  // namespace limelight::profiling
