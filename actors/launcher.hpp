@@ -31,6 +31,7 @@ class Launcher {
                      const std::string& token);
   // From now on deaths are expected. Ranks that do not end within the grace period are killed. Idempotent.
   void shutdown(std::chrono::milliseconds grace);
+  std::string log_tail(int rank) const;  // the last lines that it wrote
   int pid(int rank) const { return ranks_.at(static_cast<std::size_t>(rank)).pid; }
 
  private:
@@ -40,7 +41,6 @@ class Launcher {
     bool ended = false;
   };
   void watch();
-  std::string log_tail(int rank) const;
 
   std::filesystem::path folder_;
   std::function<void(const RankDeath&)> on_death_;

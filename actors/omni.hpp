@@ -6,54 +6,26 @@
 //   (*omni)->stop_profile();
 //
 // generate() blocks; cancel() and the profile calls may come from other threads meanwhile. The destructor ends all processes and gives all
-// shared memory back. One generate() at a time.
+// shared memory back. For requests that come one by one, see AsyncOmni.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "profiling/result.hpp"
+#include "actors/outputs.hpp"
 #include "stages/config.hpp"
 
 namespace limelight {
 
-struct EngineArgs {
-  std::filesystem::path config;
-  std::filesystem::path profile_dir = "traces";
-};
+namespace actors {
+class Engine;
+}
 
-struct StageStats {
-  int stage_id = 0;
-  std::uint64_t num_tokens_out = 0;
-  double stage_gen_time_ms = 0;
-};
-// The chunks of one request over one edge: sizes and times are sums.
-struct TransferStats {
-  int from_stage = 0, to_stage = 0;
-  std::uint64_t chunks = 0, size_bytes = 0;
-  double in_flight_time_ms = 0, rx_decode_time_ms = 0;
-};
-struct RequestOutput {
-  std::string request_id, prompt;
-  Error error{ErrorCode::none, {}};
-  std::string text;
-  std::vector<float> audio;  // 24 kHz, -1 to 1
-  double e2e_time_ms = 0;
-  std::vector<StageStats> stages;
-  std::vector<TransferStats> transfers;
-};
-struct RankTrace {
-  int rank = 0, stage_id = 0;
-  std::string note;
-  std::filesystem::path file;
-  std::uint64_t events = 0, drops = 0, bytes = 0;
-};
 struct Progress {
   std::size_t done = 0, total = 0;
   std::uint64_t text_bytes = 0, audio_samples = 0;
@@ -80,9 +52,8 @@ class Omni {
   int rank_pid(int rank) const;
 
  private:
-  struct State;
-  explicit Omni(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Omni(std::unique_ptr<actors::Engine> engine);
+  std::unique_ptr<actors::Engine> engine_;
 };
 
 // 16-bit PCM, mono. Errors: io.

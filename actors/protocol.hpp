@@ -23,6 +23,10 @@ struct Cancel {
   std::uint64_t number = 0;
 };
 struct EndRank {};
+// A sign of life; Beat is what the heartbeat tells itself.
+struct Ping {};
+struct Pong {};
+struct Beat {};
 
 // One stage is done with one request, or failed at it. Sent by the stage's first rank.
 struct StageReport {
@@ -35,6 +39,7 @@ struct StageReport {
   // Chunks received from the stage before, if any.
   std::int32_t from_stage = -1;
   std::uint64_t rx_chunks = 0, rx_bytes = 0;
+  double rx_tx_ms = 0;         // from the wish for a loan to publish, summed
   double rx_in_flight_ms = 0;  // from publish to take, summed
   double rx_decode_ms = 0;     // in consume()
 };
@@ -56,7 +61,8 @@ struct OpRow {
 // The answer of one rank to StartTrace and StopTrace.
 struct TraceAnswer {
   std::int32_t rank = 0, stage = 0;
-  std::string error;  // empty: done
+  std::int32_t error_code = 0;  // ErrorCode; 0: done
+  std::string error;
   std::string note;   // such as "was already running"
   std::string file;
   std::uint64_t events = 0, drops = 0, bytes = 0;
@@ -65,6 +71,7 @@ struct TraceAnswer {
   std::vector<OpRow> ops;
 };
 struct ProfileAnswer {
+  std::int32_t error_code = 0;  // ErrorCode; 0: done
   std::string error;
   std::string note;
   std::vector<TraceAnswer> ranks;
@@ -76,9 +83,12 @@ template <class I> auto inspect(I& f, Submit& x) {
 }
 template <class I> auto inspect(I& f, Cancel& x) { return f(caf::meta::type_name("Cancel"), x.number); }
 template <class I> auto inspect(I& f, EndRank&) { return f(caf::meta::type_name("EndRank")); }
+template <class I> auto inspect(I& f, Ping&) { return f(caf::meta::type_name("Ping")); }
+template <class I> auto inspect(I& f, Pong&) { return f(caf::meta::type_name("Pong")); }
+template <class I> auto inspect(I& f, Beat&) { return f(caf::meta::type_name("Beat")); }
 template <class I> auto inspect(I& f, StageReport& x) {
   return f(caf::meta::type_name("StageReport"), x.number, x.stage, x.error_code, x.error, x.tokens_out, x.gen_ms, x.from_stage, x.rx_chunks,
-           x.rx_bytes, x.rx_in_flight_ms, x.rx_decode_ms);
+           x.rx_bytes, x.rx_tx_ms, x.rx_in_flight_ms, x.rx_decode_ms);
 }
 template <class I> auto inspect(I& f, StartProfile& x) { return f(caf::meta::type_name("StartProfile"), x.stages, x.directory); }
 template <class I> auto inspect(I& f, StopProfile&) { return f(caf::meta::type_name("StopProfile")); }
@@ -86,13 +96,13 @@ template <class I> auto inspect(I& f, StartTrace& x) { return f(caf::meta::type_
 template <class I> auto inspect(I& f, StopTrace&) { return f(caf::meta::type_name("StopTrace")); }
 template <class I> auto inspect(I& f, OpRow& x) { return f(caf::meta::type_name("OpRow"), x.name, x.calls, x.total_ns, x.self_ns); }
 template <class I> auto inspect(I& f, TraceAnswer& x) {
-  return f(caf::meta::type_name("TraceAnswer"), x.rank, x.stage, x.error, x.note, x.file, x.events, x.drops, x.bytes, x.clock_error_ns,
+  return f(caf::meta::type_name("TraceAnswer"), x.rank, x.stage, x.error_code, x.error, x.note, x.file, x.events, x.drops, x.bytes, x.clock_error_ns,
            x.profiler_cpu_ns, x.ops);
 }
-template <class I> auto inspect(I& f, ProfileAnswer& x) { return f(caf::meta::type_name("ProfileAnswer"), x.error, x.note, x.ranks); }
+template <class I> auto inspect(I& f, ProfileAnswer& x) { return f(caf::meta::type_name("ProfileAnswer"), x.error_code, x.error, x.note, x.ranks); }
 
-using RankActor = caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Cancel>, caf::reacts_to<EndRank>, caf::replies_to<StartTrace>::with<TraceAnswer>,
-                                   caf::replies_to<StopTrace>::with<TraceAnswer>>;
+using RankActor = caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Cancel>, caf::reacts_to<EndRank>, caf::replies_to<Ping>::with<Pong>,
+                                   caf::replies_to<StartTrace>::with<TraceAnswer>, caf::replies_to<StopTrace>::with<TraceAnswer>>;
 
 struct Join {
   std::int32_t rank = 0, stage = 0, pid = 0;
@@ -110,6 +120,9 @@ CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Submit))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Cancel))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::EndRank))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::Ping))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::Pong))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::Beat))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StageReport))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StartProfile))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StopProfile))

@@ -51,6 +51,7 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
       },
       [&state](const Cancel& m) { state.worker->cancel(m.number); },
       [&state](const EndRank&) { state.worker->end(); },
+      [](const Ping&) { return Pong{}; },
       [&state](StartTrace& m) {
         TraceAnswer answer;
         answer.rank = state.rank;
@@ -63,6 +64,7 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
         auto session = prof::Session::start({m.directory, m.timestamp, state.rank, state.world_size, state.worker->stage_id(),
                                              state.worker->stage_name(), m.base_ns});
         if (!session) {
+          answer.error_code = static_cast<std::int32_t>(session.error().code);
           answer.error = session.error().message;
           return answer;
         }
@@ -79,6 +81,7 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
         auto report = state.session->stop();
         state.session.reset();
         TraceAnswer& answer = state.finished;
+        answer.error_code = report ? 0 : static_cast<std::int32_t>(report.error().code);
         answer.error = report ? "" : report.error().message;
         if (!report) return answer;
         answer.file = report->file;
@@ -128,7 +131,7 @@ int run_rank(const RankOptions& options) {
   auto worker = RankWorker::create(*config, options.rank, options.orchestrator_pid, [&](const WorkerReport& r) {
     caf::anon_send(*orchestrator,
                    StageReport{r.number, r.stage, static_cast<std::int32_t>(r.error.code), r.error.message, r.tokens_out, r.gen_ms, r.from_stage,
-                               r.rx_chunks, r.rx_bytes, r.rx_in_flight_ms, r.rx_decode_ms});
+                               r.rx_chunks, r.rx_bytes, r.rx_tx_ms, r.rx_in_flight_ms, r.rx_decode_ms});
   });
   if (!worker) return fail(options, worker.error().message);
   {

@@ -115,10 +115,12 @@ void RankWorker::submit(stages::Request request) {
 }
 
 void RankWorker::cancel(std::uint64_t number) {
+  if (!leads()) return;  // the first rank tells its group
   {
     const std::lock_guard lock(mutex_);
     cancelled_.push_back(number);
   }
+  wake_.notify_one();
   if (input_) input_->wake();
 }
 
@@ -135,13 +137,8 @@ void RankWorker::begin_submitted(bool wait) {
   std::deque<stages::Request> fresh;
   {
     std::unique_lock lock(mutex_);
-    if (wait) wake_.wait(lock, [&] { return ending_ || !submitted_.empty(); });
+    if (wait) wake_.wait(lock, [&] { return ending_ || !submitted_.empty() || !cancelled_.empty(); });
     fresh.swap(submitted_);
-  }
-  std::vector<std::uint64_t> cancelled;
-  {
-    const std::lock_guard lock(mutex_);
-    cancelled.swap(cancelled_);
   }
   for (const stages::Request& request : fresh) {
     const prof::RequestScope scope(static_cast<std::uint32_t>(request.number));
@@ -150,7 +147,7 @@ void RankWorker::begin_submitted(bool wait) {
     open.report.number = request.number;
     open.report.stage = config_.stage_id;
     open.report.from_stage = input_stage_;
-    ended_below_ = std::max(ended_below_, request.number);
+    newest_begun_ = std::max(newest_begun_, request.number);
     if (auto begun = stage_->begin(request); !begun) {
       finish(request.number, begun.error());
       continue;
@@ -162,10 +159,27 @@ void RankWorker::begin_submitted(bool wait) {
       if (still != open_.end()) consume(still->second, chunk);
     }
   }
-  for (const std::uint64_t number : cancelled) {
-    ended_below_ = std::max(ended_below_, number);
-    if (open_.erase(number) > 0) stage_->end(number);
+}
+
+void RankWorker::drop(std::uint64_t number) {
+  if (open_.erase(number) > 0) stage_->end(number);
+}
+
+void RankWorker::drop_cancelled() {
+  std::vector<std::uint64_t> cancelled;
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled.swap(cancelled_);
   }
+  for (const std::uint64_t number : cancelled) {
+    if (open_.contains(number)) (void)tell({Plan::Act::cancel, number});
+    drop(number);
+  }
+}
+
+Result<void> RankWorker::tell(Plan plan) {
+  if (!group_) return {};
+  return group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)), plan.act == Plan::Act::end ? 1s : 30s);
 }
 
 void RankWorker::consume(Open& open, const ipc::Chunk& chunk) {
@@ -176,6 +190,7 @@ void RankWorker::consume(Open& open, const ipc::Chunk& chunk) {
   WorkerReport& report = open.report;
   ++report.rx_chunks;
   report.rx_bytes += chunk.data().size();
+  report.rx_tx_ms += static_cast<double>(header.sent_realtime_ns - header.wanted_realtime_ns) / 1e6;
   report.rx_in_flight_ms += static_cast<double>(prof::realtime_ns() - header.sent_realtime_ns) / 1e6;
   const auto start = Clock::now();
   auto done = stage_->consume(header.request, header.tensor, chunk.data(), header.last != 0);
@@ -188,7 +203,7 @@ void RankWorker::accept(ipc::Chunk chunk) {
   const std::uint64_t number = chunk.header().request;
   const auto at = open_.find(number);
   if (at != open_.end() && at->second.begun) return consume(at->second, chunk);
-  if (at == open_.end() && number <= ended_below_) return;
+  if (at == open_.end() && number <= newest_begun_) return;
   open_[number].early.push_back(std::move(chunk));
 }
 
@@ -220,7 +235,11 @@ void RankWorker::step(std::uint64_t number) {
   ChunkOutput output(*this, open);
   const auto start = Clock::now();
   auto state = stage_->step(number, output);
-  if (!state) return finish(number, state.error());
+  if (!state) {
+    // The others of the group may not have noticed: what failed may be this rank's sending.
+    if (leads()) (void)tell({Plan::Act::cancel, number});
+    return finish(number, state.error());
+  }
   if (*state == stages::StepState::needs_input) {
     span.discard();
     open.starved = true;
@@ -240,41 +259,41 @@ void RankWorker::finish(std::uint64_t number, Error error) {
   open_.erase(at);
 }
 
+void RankWorker::follow() {
+  for (;;) {
+    Plan plan{};
+    if (!group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)), 0ms) || plan.act == Plan::Act::end) return;
+    while (plan.request > newest_begun_) {
+      begin_submitted(true);
+      const std::lock_guard lock(mutex_);
+      if (ending_) return;
+    }
+    if (plan.act == Plan::Act::cancel) drop(plan.request);
+    else if (open_.contains(plan.request)) step(plan.request);
+  }
+}
+
 void RankWorker::run() {
   prof::name_thread("worker");
-  if (!leads()) {
-    for (;;) {
-      Plan plan{};
-      if (!group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)), 0ms) || plan.request == 0) return;
-      while (!open_.contains(plan.request)) {
-        begin_submitted(true);
-        const std::lock_guard lock(mutex_);
-        if (ending_) return;
-      }
-      step(plan.request);
-    }
-  }
+  if (!leads()) return follow();
   for (;;) {
     begin_submitted(false);
+    drop_cancelled();
     {
       const std::lock_guard lock(mutex_);
       if (ending_) break;
     }
     if (input_) receive(0ms);
-    if (Plan plan{choose()}; plan.request != 0) {
-      if (group_)
-        if (auto sent = group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)), 30s); !sent) {
-          finish(plan.request, sent.error());
-          continue;
-        }
-      step(plan.request);
+    if (const std::uint64_t number = choose(); number != 0) {
+      if (auto told = tell({Plan::Act::step, number}); !told) finish(number, told.error());
+      else step(number);
     } else if (input_) {
       receive(1000ms);
     } else {
       begin_submitted(true);
     }
   }
-  if (Plan end{0}; group_) (void)group_->broadcast(std::as_writable_bytes(std::span(&end, 1)), 1s);
+  (void)tell({Plan::Act::end, 0});
 }
 
 }  // namespace limelight::actors

@@ -28,7 +28,7 @@ struct WorkerReport {
   double gen_ms = 0;
   int from_stage = -1;
   std::uint64_t rx_chunks = 0, rx_bytes = 0;
-  double rx_in_flight_ms = 0, rx_decode_ms = 0;
+  double rx_tx_ms = 0, rx_in_flight_ms = 0, rx_decode_ms = 0;
 };
 
 class RankWorker {
@@ -37,7 +37,7 @@ class RankWorker {
   static Result<std::unique_ptr<RankWorker>> create(const stages::PipelineConfig& config, int rank, int orchestrator_pid,
                                                     std::function<void(const WorkerReport&)> report);
   void submit(stages::Request request);
-  // Ends a request that failed in another stage; nothing is reported. Not for a group: only its own stage ends a grouped request.
+  // Ends a request that failed in another stage or was given up; nothing is reported.
   void cancel(std::uint64_t number);
   void end();
   void run();
@@ -53,13 +53,19 @@ class RankWorker {
     std::vector<ipc::Chunk> early;          // of a request that was not submitted yet
     bool begun = false;
   };
+  // What the first rank of a group tells the others to do next.
   struct Plan {
-    std::uint64_t request;  // 0: end
+    enum class Act : std::uint64_t { end, step, cancel } act;
+    std::uint64_t request;
   };
 
   explicit RankWorker(stages::StageConfig config) : config_(std::move(config)) {}
   bool leads() const { return !group_ || group_->rank() == 0; }
   void begin_submitted(bool wait);
+  void drop_cancelled();
+  void drop(std::uint64_t number);
+  Result<void> tell(Plan plan);
+  void follow();
   void accept(ipc::Chunk chunk);
   void consume(Open& open, const ipc::Chunk& chunk);
   void receive(std::chrono::milliseconds timeout);
@@ -77,7 +83,7 @@ class RankWorker {
   std::optional<ipc::Publisher> user_;
   std::map<std::uint64_t, Open> open_;
   std::uint64_t last_served_ = 0;
-  std::uint64_t ended_below_ = 0;  // requests up to this number that are not open are over: their late chunks are dropped
+  std::uint64_t newest_begun_ = 0;  // requests up to this number that are not open are over: their late chunks are dropped
   std::uint64_t steps_ = 0;
 
   std::mutex mutex_;

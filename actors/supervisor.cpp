@@ -7,6 +7,7 @@
 
 #include "profiling/clock.hpp"
 #include "profiling/op_table.hpp"
+#include "profiling/result.hpp"
 
 namespace limelight::actors {
 
@@ -39,7 +40,10 @@ caf::typed_response_promise<ProfileAnswer> ask_all(SupervisorActor::stateful_poi
     if (--*left > 0) return;
     std::sort(answer->ranks.begin(), answer->ranks.end(), [](const auto& a, const auto& b) { return a.rank < b.rank; });
     for (const TraceAnswer& rank : answer->ranks) {
-      if (!rank.error.empty()) answer->error += "rank " + std::to_string(rank.rank) + ": " + rank.error + "\n";
+      if (!rank.error.empty()) {
+        answer->error_code = rank.error_code;
+        answer->error += "rank " + std::to_string(rank.rank) + ": " + rank.error + "\n";
+      }
       if (!rank.note.empty()) answer->note = rank.note;
     }
     finish(*answer);
@@ -57,6 +61,7 @@ caf::typed_response_promise<ProfileAnswer> ask_all(SupervisorActor::stateful_poi
               TraceAnswer lost;
               lost.rank = rank;
               lost.stage = stage;
+              lost.error_code = static_cast<std::int32_t>(ErrorCode::rank_failed);
               lost.error = "did not answer the profiling supervisor";
               answer->ranks.push_back(lost);
               count();
@@ -79,6 +84,7 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_po
         for (const int stage : known) all += (all.empty() ? "" : ", ") + std::to_string(stage);
         for (const int stage : request.stages)
           if (!known.contains(stage)) {
+            refused.error_code = static_cast<std::int32_t>(ErrorCode::invalid_argument);
             refused.error = "cannot profile stage " + std::to_string(stage) + ": the stages are " + all;
             return refused;
           }

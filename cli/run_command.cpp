@@ -61,14 +61,15 @@ json to_json(const RequestOutput& out) {
   std::uint64_t bytes = 0;
   double transfer_ms = 0;
   for (const StageStats& s : out.stages)
-    stages.push_back({{"stage_id", s.stage_id}, {"request_id", out.request_id}, {"num_tokens_out", s.num_tokens_out},
-                      {"stage_gen_time_ms", s.stage_gen_time_ms},
+    stages.push_back({{"stage_id", s.stage_id}, {"request_id", out.request_id}, {"batch_size", 1},
+                      {"num_tokens_out", s.num_tokens_out}, {"stage_gen_time_ms", s.stage_gen_time_ms},
                       {"tokens_per_s", s.stage_gen_time_ms > 0 ? static_cast<double>(s.num_tokens_out) / s.stage_gen_time_ms * 1000 : 0}});
   for (const TransferStats& t : out.transfers) {
     transfers.push_back({{"from_stage", t.from_stage}, {"to_stage", t.to_stage}, {"request_id", out.request_id}, {"chunks", t.chunks},
-                         {"size_bytes", t.size_bytes}, {"in_flight_time_ms", t.in_flight_time_ms}, {"rx_decode_time_ms", t.rx_decode_time_ms}});
+                         {"size_bytes", t.size_bytes}, {"tx_time_ms", t.tx_time_ms}, {"in_flight_time_ms", t.in_flight_time_ms}, {"rx_decode_time_ms", t.rx_decode_time_ms},
+                         {"total_time_ms", t.total_time_ms()}});
     bytes += t.size_bytes;
-    transfer_ms += t.in_flight_time_ms + t.rx_decode_time_ms;
+    transfer_ms += t.total_time_ms();
   }
   json result{{"request_id", out.request_id}, {"prompt", out.prompt}, {"text", out.text}, {"audio_samples", out.audio.size()},
               {"e2e_time_ms", out.e2e_time_ms}, {"transfers_total_bytes", bytes}, {"transfers_total_time_ms", transfer_ms},

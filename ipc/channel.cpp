@@ -88,11 +88,13 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
     return Error{ErrorCode::too_large, "loan of " + header.tensor.text() + ": this channel was set up for at most " +
                                            std::to_string(state_->max_bytes) + " bytes a tensor"};
   const prof::Span span(name, *bytes);
+  const std::int64_t wanted = prof::realtime_ns();
   const auto deadline = Clock::now() + timeout;
   for (int tries = 0;; ++tries) {
     auto memory = state_->port.loan(static_cast<std::uint32_t>(header_bytes + *bytes), alignment);
     if (!memory.has_error()) {
       auto* placed = new (memory.value()) ChunkHeader(header);
+      placed->wanted_realtime_ns = wanted;
       return Loan{placed, {reinterpret_cast<std::byte*>(placed) + header_bytes, static_cast<std::size_t>(*bytes)}};
     }
     if (memory.get_error() == iox::popo::AllocationError::TOO_MANY_CHUNKS_ALLOCATED_IN_PARALLEL)

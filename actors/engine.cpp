@@ -1,0 +1,380 @@
+#include "actors/engine.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <caf/io/all.hpp>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "actors/heartbeat.hpp"
+#include "actors/launcher.hpp"
+#include "actors/pools.hpp"
+#include "actors/protocol.hpp"
+#include "actors/rank.hpp"
+#include "actors/supervisor.hpp"
+#include "ipc/broker.hpp"
+#include "ipc/channel.hpp"
+
+namespace limelight::actors {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr auto start_timeout = 60s;
+constexpr auto end_grace = 2s;
+constexpr auto profile_timeout = 60s;
+
+Result<std::string> random_token() {
+  unsigned char bytes[16];
+  const int fd = ::open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+  const bool whole = fd >= 0 && ::read(fd, bytes, sizeof bytes) == sizeof bytes;
+  if (fd >= 0) ::close(fd);
+  if (!whole) return Error{ErrorCode::io, "cannot read /dev/urandom for the token of this run"};
+  std::string token;
+  for (const unsigned char byte : bytes) {
+    token += "0123456789abcdef"[byte >> 4];
+    token += "0123456789abcdef"[byte & 15];
+  }
+  return token;
+}
+
+// iceoryx attaches a process to one broker for life, so the broker is used for as long.
+Result<void> use_broker(const std::vector<ipc::Pool>& pools) {
+  static std::mutex mutex;
+  static std::unique_ptr<ipc::Broker> broker;  // made before iceoryx's runtime, so it is given back after it
+  const std::lock_guard lock(mutex);
+  const auto helper = find_helper("limelight-broker");
+  if (!helper) return helper.error();
+  auto used = ipc::Broker::use(*helper, pools);
+  if (!used) return used.error();
+  if (broker) return {};
+  broker = std::make_unique<ipc::Broker>(std::move(used).value());
+  return ipc::attach("limelight-" + std::to_string(getpid()) + "-orchestrator", 30s);
+}
+
+OrchestratorActor::behavior_type orchestrator_actor(OrchestratorActor::pointer, std::function<void(const Join&)> joined,
+                                                    std::function<void(const StageReport&)> reported) {
+  return {[joined](const Join& m) { joined(m); }, [reported](const StageReport& m) { reported(m); }};
+}
+
+Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
+  if (answer.error_code != 0) return Error{static_cast<ErrorCode>(answer.error_code), answer.error};
+  std::vector<RankTrace> traces;
+  for (const TraceAnswer& r : answer.ranks) traces.push_back({r.rank, r.stage, r.note, r.file, r.events, r.drops, r.bytes});
+  return traces;
+}
+
+}  // namespace
+
+struct Engine::State {
+  struct Open {
+    RequestOutput output;  // its text and audio stay empty: they leave with each update
+    std::optional<stages::SamplingParams> sampling;
+    OnUpdate on_update;
+    Clock::time_point start = Clock::now();
+    std::size_t stages_left = 0, ports_left = 0;
+    bool admitted = false;
+  };
+  struct UserPort {
+    int stage;
+    std::string type;
+    std::unique_ptr<ipc::Subscriber> subscriber;
+    std::thread thread;
+  };
+
+  EngineArgs args;
+  stages::PipelineConfig config;
+  caf::actor_system_config settings;
+  std::unique_ptr<caf::actor_system> system;
+  OrchestratorActor orchestrator;
+  SupervisorActor supervisor;
+  caf::actor pulse;
+  std::unique_ptr<Launcher> launcher;
+  std::vector<UserPort> ports;
+
+  std::mutex mutex;
+  std::condition_variable joined;
+  std::map<int, Join> ranks;
+  std::map<std::uint64_t, Open> open;
+  std::size_t admitted = 0, most_admitted = 1;
+  std::uint64_t next_number = 1;
+  Error failure{ErrorCode::none, {}};  // of the whole pipeline: nothing runs any more
+  bool ending = false;
+
+  Result<void> start();
+  void fail(Error error);
+  // The following are called with the lock held.
+  void finish(std::map<std::uint64_t, Open>::iterator at, Error error);
+  void settle(std::map<std::uint64_t, Open>::iterator at);
+  void admit();
+  void tell_cancel(std::uint64_t number, int but_stage);
+
+  std::string name_rank(int rank, int pid) const;
+  void on_death(const RankDeath& death);
+  void on_silence(const Join& rank, std::chrono::milliseconds silent);
+  void on_report(const StageReport& report);
+  void receive(UserPort& port);
+  template <class Message>
+  void ask_supervisor(const Message& message, OnTraces done);
+};
+
+void Engine::State::finish(std::map<std::uint64_t, Open>::iterator at, Error error) {
+  Open request = std::move(at->second);
+  open.erase(at);
+  if (request.admitted) --admitted;
+  request.output.finished = true;
+  request.output.error = std::move(error);
+  request.output.e2e_time_ms = std::chrono::duration<double, std::milli>(Clock::now() - request.start).count();
+  request.on_update(std::move(request.output));
+}
+
+void Engine::State::settle(std::map<std::uint64_t, Open>::iterator at) {
+  if (at->second.stages_left > 0 || at->second.ports_left > 0) return;
+  finish(at, {ErrorCode::none, {}});
+  admit();
+}
+
+void Engine::State::admit() {
+  for (auto& [number, request] : open) {
+    if (admitted >= most_admitted) return;
+    if (request.admitted) continue;
+    request.admitted = true;
+    ++admitted;
+    for (const stages::StageConfig& s : config.stages) {
+      const stages::SamplingParams& p = request.sampling && s.stage_id == config.stages.front().stage_id ? *request.sampling : s.sampling;
+      const Submit message{number, request.output.request_id, request.output.prompt, p.temperature, p.top_p, p.repetition_penalty, p.top_k,
+                           p.max_tokens, p.seed, p.stop_token_ids};
+      for (const auto& [rank, there] : ranks)
+        if (there.stage == s.stage_id) caf::anon_send(there.actor, message);
+    }
+  }
+}
+
+void Engine::State::tell_cancel(std::uint64_t number, int but_stage) {
+  for (const auto& [rank, there] : ranks)
+    if (there.stage != but_stage) caf::anon_send(there.actor, Cancel{number});
+}
+
+void Engine::State::fail(Error error) {
+  const std::lock_guard lock(mutex);
+  if (failure.code != ErrorCode::none) return;
+  failure = std::move(error);
+  while (!open.empty()) finish(open.begin(), failure);
+  joined.notify_all();
+}
+
+std::string Engine::State::name_rank(int rank, int pid) const {
+  int first = 0;
+  std::string stage = "?";
+  for (const stages::StageConfig& s : config.stages) {
+    if (rank >= first && rank < first + s.tensor_parallel_size) stage = std::to_string(s.stage_id) + " (" + s.model_stage + ")";
+    first += s.tensor_parallel_size;
+  }
+  return "stage " + stage + ", rank " + std::to_string(rank) + ", pid " + std::to_string(pid);
+}
+
+void Engine::State::on_death(const RankDeath& death) {
+  fail({ErrorCode::rank_failed, name_rank(death.rank, death.pid) + ": " + death.cause +
+                                    (death.log_tail.empty() ? "; its log is empty" : "; its log ends:\n" + death.log_tail)});
+}
+
+void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silent) {
+  const std::string tail = launcher->log_tail(rank.rank);
+  fail({ErrorCode::rank_failed, name_rank(rank.rank, rank.pid) + ": did not answer for " + std::to_string(silent.count()) +
+                                    " ms, though its process is there" + (tail.empty() ? "; its log is empty" : "; its log ends:\n" + tail)});
+}
+
+void Engine::State::on_report(const StageReport& report) {
+  const std::lock_guard lock(mutex);
+  const auto at = open.find(report.number);
+  if (at == open.end()) return;
+  if (report.error_code != 0) {
+    finish(at, {static_cast<ErrorCode>(report.error_code), "stage " + std::to_string(report.stage) + ": " + report.error});
+    tell_cancel(report.number, report.stage);
+    return admit();
+  }
+  RequestOutput& output = at->second.output;
+  output.stages.push_back({report.stage, report.tokens_out, report.gen_ms});
+  if (report.from_stage >= 0)
+    output.transfers.push_back({report.from_stage, report.stage, report.rx_chunks, report.rx_bytes, report.rx_tx_ms, report.rx_in_flight_ms,
+                                report.rx_decode_ms});
+  --at->second.stages_left;
+  settle(at);
+}
+
+void Engine::State::receive(UserPort& port) {
+  for (;;) {
+    auto chunk = port.subscriber->take(1000ms);
+    const std::lock_guard lock(mutex);
+    if (ending) return;
+    if (!chunk || !*chunk) continue;
+    const auto at = open.find((*chunk)->header().request);
+    if (at == open.end()) continue;
+    RequestOutput update;
+    update.request_id = at->second.output.request_id;
+    if (port.type == "text") {
+      const auto text = (*chunk)->as<char>();
+      update.text.assign(text.begin(), text.end());
+    } else {
+      const auto samples = (*chunk)->as<float>();
+      update.audio.assign(samples.begin(), samples.end());
+    }
+    if (!update.text.empty() || !update.audio.empty()) at->second.on_update(std::move(update));
+    if ((*chunk)->header().last == 0) continue;
+    --at->second.ports_left;
+    settle(at);
+  }
+}
+
+Result<void> Engine::State::start() {
+  most_admitted = static_cast<std::size_t>(config.max_inflight);
+  for (const stages::StageConfig& s : config.stages) most_admitted = std::min(most_admitted, static_cast<std::size_t>(s.max_batch_size));
+  if (auto used = use_broker(pools_for(config)); !used) return used;
+  for (const stages::StageConfig& s : config.stages)
+    if (s.final_output)
+      ports.push_back({s.stage_id, s.final_output_type, std::make_unique<ipc::Subscriber>(topic_to_user(getpid(), s.stage_id), 64), {}});
+
+  const auto token = random_token();
+  if (!token) return token.error();
+  settings.add_message_types<caf::id_block::limelight>();
+  settings.load<caf::io::middleman>();
+  settings.set("middleman.app-identifiers", std::vector<std::string>{*token});
+  settings.set("scheduler.max-threads", 2);
+  system = std::make_unique<caf::actor_system>(settings);
+  supervisor = system->spawn(profiling_supervisor);
+  orchestrator = system->spawn(
+      orchestrator_actor,
+      [this](const Join& m) {
+        caf::anon_send(supervisor, m);
+        const std::lock_guard lock(mutex);
+        ranks[m.rank] = m;
+        joined.notify_all();
+      },
+      [this](const StageReport& m) { on_report(m); });
+  const auto port = system->middleman().publish(orchestrator, 0, "127.0.0.1");
+  if (!port) return Error{ErrorCode::unavailable, "cannot open a port on loopback: " + system->render(port.error())};
+
+  const auto helper = find_helper("limelight-rank");
+  const auto folder = ipc::runtime_folder();
+  if (!helper) return helper.error();
+  if (!folder) return folder.error();
+  launcher = std::make_unique<Launcher>(*folder / ("run-" + std::to_string(getpid())), [this](const RankDeath& death) { on_death(death); });
+  std::error_code ignored;
+  if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored), config.world_size(), *port, *token); !started)
+    return started;
+  for (UserPort& user : ports) user.thread = std::thread([this, &user] { receive(user); });
+
+  std::unique_lock lock(mutex);
+  const auto up = [this] { return failure.code != ErrorCode::none || ranks.size() == static_cast<std::size_t>(config.world_size()); };
+  if (!joined.wait_for(lock, start_timeout, up)) {
+    std::string missing;
+    for (int rank = 0; rank < config.world_size(); ++rank)
+      if (!ranks.contains(rank)) missing += "\n" + name_rank(rank, launcher->pid(rank)) + "; its log ends: " + launcher->log_tail(rank);
+    return Error{ErrorCode::timeout, "not all ranks joined within a minute; missing are:" + missing};
+  }
+  if (failure.code != ErrorCode::none) return failure;
+  std::vector<Join> all;
+  for (const auto& [rank, there] : ranks) all.push_back(there);
+  pulse = system->spawn(heartbeat, all, args.rank_timeout,
+                        [this](const Join& rank, std::chrono::milliseconds silent) { on_silence(rank, silent); });
+  return {};
+}
+
+template <class Message>
+void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
+  system->spawn([message, done, to = supervisor](caf::event_based_actor* self) {
+    self->request(to, profile_timeout, message)
+        .then([done](const ProfileAnswer& answer) { done(traces_of(answer)); },
+              [done, self](const caf::error& failed) {
+                done(Error{ErrorCode::timeout, "the profiling supervisor: " + self->system().render(failed)});
+              });
+  });
+}
+
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
+  auto config = stages::parse(args.config);
+  if (!config) return config.error();
+  if (args.rank_timeout < 100ms)
+    return Error{ErrorCode::invalid_argument, "rank_timeout: found " + std::to_string(args.rank_timeout.count()) + " ms, expected 100 ms or more"};
+  auto state = std::make_unique<State>();
+  state->args = args;
+  state->config = std::move(config).value();
+  std::unique_ptr<Engine> engine(new Engine(std::move(state)));
+  if (auto started = engine->state_->start(); !started) return started.error();
+  return engine;
+}
+
+Engine::~Engine() {
+  State& s = *state_;
+  s.fail({ErrorCode::cancelled, "the pipeline was ended"});
+  {
+    const std::lock_guard lock(s.mutex);
+    s.ending = true;
+    for (const auto& [rank, there] : s.ranks) caf::anon_send(there.actor, EndRank{});
+  }
+  if (s.pulse) caf::anon_send_exit(s.pulse, caf::exit_reason::user_shutdown);
+  if (s.launcher) s.launcher->shutdown(s.failure.code == ErrorCode::rank_failed ? 0ms : std::chrono::milliseconds(end_grace));
+  for (State::UserPort& port : s.ports) {
+    port.subscriber->wake();
+    if (port.thread.joinable()) port.thread.join();
+  }
+  s.ports.clear();
+  {
+    const std::lock_guard lock(s.mutex);
+    s.ranks.clear();
+  }
+  if (s.system) {
+    caf::anon_send_exit(s.orchestrator, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(s.supervisor, caf::exit_reason::user_shutdown);
+    s.orchestrator = nullptr;
+    s.supervisor = nullptr;
+    s.pulse = nullptr;
+    s.system.reset();
+  }
+}
+
+std::uint64_t Engine::submit(std::string id, std::string prompt, const std::optional<stages::SamplingParams>& sampling_params, OnUpdate on_update) {
+  State& s = *state_;
+  const std::lock_guard lock(s.mutex);
+  const std::uint64_t number = s.next_number++;
+  State::Open request;
+  request.output.request_id = id.empty() ? std::to_string(number - 1) : std::move(id);
+  request.output.prompt = std::move(prompt);
+  request.sampling = sampling_params;
+  request.on_update = std::move(on_update);
+  request.stages_left = s.config.stages.size();
+  request.ports_left = s.ports.size();
+  const auto at = s.open.emplace(number, std::move(request)).first;
+  if (s.failure.code != ErrorCode::none) s.finish(at, s.failure);
+  else s.admit();
+  return number;
+}
+
+void Engine::abort(std::uint64_t number, const std::string& why) {
+  State& s = *state_;
+  const std::lock_guard lock(s.mutex);
+  const auto at = s.open.find(number);
+  if (at == s.open.end()) return;
+  if (at->second.admitted) s.tell_cancel(number, -1);
+  s.finish(at, {ErrorCode::cancelled, why});
+  s.admit();
+}
+
+void Engine::fail(Error error) { state_->fail(std::move(error)); }
+void Engine::start_profile(const std::vector<int>& stages, OnTraces done) {
+  state_->ask_supervisor(StartProfile{{stages.begin(), stages.end()}, state_->args.profile_dir.string()}, std::move(done));
+}
+void Engine::stop_profile(OnTraces done) { state_->ask_supervisor(StopProfile{}, std::move(done)); }
+const stages::PipelineConfig& Engine::config() const { return state_->config; }
+int Engine::rank_pid(int rank) const { return state_->launcher->pid(rank); }
+
+}  // namespace limelight::actors

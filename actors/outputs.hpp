@@ -1,0 +1,56 @@
+// What goes into a pipeline and what comes out of it: shared by Omni and AsyncOmni.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "profiling/result.hpp"
+
+namespace limelight {
+
+struct EngineArgs {
+  std::filesystem::path config;
+  std::filesystem::path profile_dir = "traces";
+  // A rank that does not answer for this long has failed, though its process is there (stopped, or starved of memory).
+  std::chrono::milliseconds rank_timeout{5000};
+};
+
+struct StageStats {
+  int stage_id = 0;
+  std::uint64_t num_tokens_out = 0;
+  double stage_gen_time_ms = 0;  // in this request's steps
+};
+// The chunks of one request over one edge: sizes and times are sums over its chunks.
+struct TransferStats {
+  int from_stage = 0, to_stage = 0;
+  std::uint64_t chunks = 0, size_bytes = 0;
+  double tx_time_ms = 0;         // from the wish for a loan to its publishing, the stage's writing included
+  double in_flight_time_ms = 0;  // from publishing to taking
+  double rx_decode_time_ms = 0;  // the consuming stage's reading
+  double total_time_ms() const { return tx_time_ms + in_flight_time_ms + rx_decode_time_ms; }
+};
+
+// One request's output, or a part of it when it comes as a stream: then text and audio are what is new, and the rest counts once finished.
+struct RequestOutput {
+  std::string request_id, prompt;
+  bool finished = false;
+  Error error{ErrorCode::none, {}};
+  std::string text;
+  std::vector<float> audio;  // 24 kHz, -1 to 1
+  double e2e_time_ms = 0;    // from submission, waiting for its turn included
+  std::vector<StageStats> stages;
+  std::vector<TransferStats> transfers;
+};
+
+// The trace of one rank: of start_profile its file to be, of stop_profile the file and what is in it.
+struct RankTrace {
+  int rank = 0, stage_id = 0;
+  std::string note;  // such as "was already running"
+  std::filesystem::path file;
+  std::uint64_t events = 0, drops = 0, bytes = 0;
+};
+
+}  // namespace limelight
