@@ -31,6 +31,14 @@ constexpr auto start_timeout = 60s;
 constexpr auto end_grace = 2s;
 constexpr auto profile_timeout = 60s;
 
+// CAF leaves its logger with every thread that spawns an actor or makes a system, and the system's destructor waits until each of those threads
+// has let go of it. Threads of our users may live on, so whoever enters CAF on one of them leaves it behind.
+struct CafVisit {
+  CafVisit() = default;
+  CafVisit(const CafVisit&) = delete;
+  ~CafVisit() { caf::logger::set_current_actor_system(nullptr); }
+};
+
 Result<std::string> random_token() {
   unsigned char bytes[16];
   const int fd = ::open("/dev/urandom", O_RDONLY | O_CLOEXEC);
@@ -234,6 +242,7 @@ void Engine::State::receive(UserPort& port) {
 }
 
 Result<void> Engine::State::start() {
+  const CafVisit visit;
   most_admitted = static_cast<std::size_t>(config.max_inflight);
   for (const stages::StageConfig& s : config.stages) most_admitted = std::min(most_admitted, static_cast<std::size_t>(s.max_batch_size));
   if (auto used = use_broker(pools_for(config)); !used) return used;
@@ -289,6 +298,7 @@ Result<void> Engine::State::start() {
 
 template <class Message>
 void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
+  const CafVisit visit;
   system->spawn([message, done, to = supervisor](caf::event_based_actor* self) {
     self->request(to, profile_timeout, message)
         .then([done](const ProfileAnswer& answer) { done(traces_of(answer)); },
@@ -314,6 +324,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
 }
 
 Engine::~Engine() {
+  const CafVisit visit;
   State& s = *state_;
   s.fail({ErrorCode::cancelled, "the pipeline was ended"});
   {
@@ -343,6 +354,7 @@ Engine::~Engine() {
 }
 
 std::uint64_t Engine::submit(std::string id, std::string prompt, const std::optional<stages::SamplingParams>& sampling_params, OnUpdate on_update) {
+  const CafVisit visit;
   State& s = *state_;
   const std::lock_guard lock(s.mutex);
   const std::uint64_t number = s.next_number++;
@@ -360,6 +372,7 @@ std::uint64_t Engine::submit(std::string id, std::string prompt, const std::opti
 }
 
 void Engine::abort(std::uint64_t number, const std::string& why) {
+  const CafVisit visit;
   State& s = *state_;
   const std::lock_guard lock(s.mutex);
   const auto at = s.open.find(number);

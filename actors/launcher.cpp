@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 
 extern char** environ;
 
@@ -32,10 +33,19 @@ std::string describe(int status) {
 Result<fs::path> find_helper(const std::string& name) {
   std::error_code failed;
   const fs::path here = fs::read_symlink("/proc/self/exe", failed).parent_path();
-  const fs::path tried[] = {here / name, here.parent_path() / "libexec/limelight" / name, fs::path(LIMELIGHT_BUILD_DIR) / name};
+  std::vector<fs::path> tried{here / name, here.parent_path() / "libexec/limelight" / name};
+  if (const char* path = std::getenv("PATH")) {
+    std::istringstream folders(path);
+    for (std::string folder; std::getline(folders, folder, ':');)
+      if (fs::path(folder).is_absolute() && ::access((fs::path(folder) / "limelight").c_str(), X_OK) == 0)
+        tried.push_back(fs::path(folder).parent_path() / "libexec/limelight" / name);
+  }
+  tried.push_back(fs::path(LIMELIGHT_LIBEXEC_DIR) / name);
+  tried.push_back(fs::path(LIMELIGHT_BUILD_DIR) / name);
   for (const fs::path& path : tried)
     if (::access(path.c_str(), X_OK) == 0) return path;
-  return Error{ErrorCode::not_found, "cannot find the executable " + name + " beside " + here.string() + " or in its ../libexec/limelight"};
+  return Error{ErrorCode::not_found, "cannot find the executable " + name + ": it is neither beside " + here.string() +
+                                         " nor in the libexec/limelight of an installation in $PATH or of " LIMELIGHT_LIBEXEC_DIR};
 }
 
 Launcher::Launcher(fs::path run_folder, std::function<void(const RankDeath&)> on_death)

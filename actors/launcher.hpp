@@ -51,7 +51,8 @@ class Launcher {
   std::thread watcher_;
 };
 
-// An executable of ours: beside the running one, in its ../libexec/limelight, or where it was built.
+// An executable of ours: beside the running one, in its ../libexec/limelight, in that of a `limelight` in $PATH, where it was to be installed, or
+// where it was built.
 Result<std::filesystem::path> find_helper(const std::string& name);
 
 }  // namespace limelight::actors

@@ -38,7 +38,7 @@ class Omni {
   ~Omni();
 
   // Empty: all stages. Errors: invalid_argument (a stage that is not there: lists those that are), io, rank_failed.
-  Result<std::vector<RankTrace>> start_profile(const std::vector<int>& stages = {});
+  Result<std::vector<RankTrace>> start_profile(const StageIds& stages = {});
   // Answers when every file is whole.
   Result<std::vector<RankTrace>> stop_profile();
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "profiling/result.hpp"
@@ -16,6 +18,15 @@ struct EngineArgs {
   std::filesystem::path profile_dir = "traces";
   // A rank that does not answer for this long has failed, though its process is there (stopped, or starved of memory).
   std::chrono::milliseconds rank_timeout{5000};
+};
+
+// Which stages a call is about: `{0, 2}`, a vector, or nothing for all. A type of its own because g++ 12 refuses an initializer list in a
+// co_await expression.
+struct StageIds {
+  std::vector<int> ids;
+  template <std::convertible_to<int>... Id>
+  StageIds(Id... id) : ids{static_cast<int>(id)...} {}
+  StageIds(std::vector<int> list) : ids(std::move(list)) {}
 };
 
 struct StageStats {

@@ -7,6 +7,15 @@
 #include "cli/run_command.hpp"
 #include "profiling/validate.hpp"
 
+namespace {
+// Installed with the command, or in the source tree that it was built from.
+std::filesystem::path default_config() {
+  std::error_code failed;
+  const auto installed = std::filesystem::read_symlink("/proc/self/exe", failed).parent_path().parent_path() / "share/limelight/configs/omni_tiny.yaml";
+  return std::filesystem::exists(installed, failed) ? installed : std::filesystem::path(LIMELIGHT_SOURCE_DIR) / "stages/configs/omni_tiny.yaml";
+}
+}  // namespace
+
 int main(int argc, char** argv) {
   CLI::App app{"Limelight: multi-stage inference with a built-in profiler", "limelight"};
   app.require_subcommand(1);
@@ -17,7 +26,7 @@ int main(int argc, char** argv) {
              "  limelight trace summary traces/*.pt.trace.json.gz");
 
   limelight::cli::RunOptions run;
-  run.config = std::filesystem::path(LIMELIGHT_SOURCE_DIR) / "stages/configs/omni_tiny.yaml";
+  run.config = default_config();
   const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR");
   run.profile_dir = folder != nullptr && *folder != '\0' ? folder : "traces";
   CLI::App* command = app.add_subcommand("run", "Send prompts through the pipeline");

@@ -179,6 +179,9 @@ struct Reader {
         if (s.model_stage == "code2wav" &&
             (s.shape.codebooks != source.shape.codebooks || s.shape.codebook_size != source.shape.codebook_size))
           refuse(at, "codebooks", "other codebooks than the talker's", "the same codebooks and codebook_size");
+        if (s.model_stage == "code2wav" && s.shape.chunk_frames < source.shape.chunk_frames)
+          refuse(at, "chunk_frames", std::to_string(s.shape.chunk_frames),
+                 std::to_string(source.shape.chunk_frames) + " or more, as the talker's: its chunks must fit");
       }
     }
     // Kahn's order; what remains is a cycle.
@@ -215,6 +218,7 @@ struct Reader {
     PipelineConfig config;
     config.file = file;
     std::vector<std::pair<Edge, YAML::Node>> edges;
+    int window = Edge{}.window_size;
     map(root, "the config",
         {{"stage_args", [&](auto& n, auto& k) {
             if (!n.IsSequence() || n.size() == 0) refuse(n, k, show(n), "a list of stages");
@@ -230,13 +234,13 @@ struct Reader {
                 {{"enabled", [&](auto& v, auto& k) { as<bool>(v, k, "true or false"); }},
                  {"connectors", [](auto&, auto&) {}},
                  {"defaults", [&](auto& v, auto&) {
-                    map(v, "defaults", {{"window_size", [&](auto& x, auto& k) { as<int>(x, k, "a whole number"); }},
+                    map(v, "defaults", {{"window_size", [&](auto& x, auto& k) { window = positive(x, k, 256); }},
                                         {"max_inflight", [&](auto& x, auto& k) { config.max_inflight = positive(x, k, 1024); }}});
                   }},
                  {"edges", [&](auto& v, auto& k) {
                     if (!v.IsSequence()) refuse(v, k, show(v), "a list of edges");
                     for (const auto& item : v) {
-                      Edge e;
+                      Edge e{0, 0, 0};
                       map(item, "edges", {{"from", [&](auto& x, auto& key) { e.from = as<int>(x, key, "the id of a stage"); }},
                                           {"to", [&](auto& x, auto& key) { e.to = as<int>(x, key, "the id of a stage"); }},
                                           {"window_size", [&](auto& x, auto& key) { e.window_size = positive(x, key, 256); }}});
@@ -249,6 +253,7 @@ struct Reader {
       for (const int end : {e.from, e.to})
         if (config.find(end) == nullptr) refuse(node, "edges", "stage " + std::to_string(end), "the id of a stage");
       config.edges.push_back(e);
+      if (e.window_size == 0) config.edges.back().window_size = window;
     }
     check_graph(root, config);
     return config;

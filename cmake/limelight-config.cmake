@@ -1,0 +1,11 @@
+# find_package(limelight): the targets limelight::actors, limelight::stages, limelight::ipc and limelight::profiling.
+include(CMakeFindDependencyMacro)
+list(APPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
+find_dependency(Threads)
+find_dependency(ZLIB)
+find_dependency(CAF)
+find_dependency(iceoryx_posh)
+find_dependency(yaml-cpp)
+find_dependency(nlohmann_json)
+list(REMOVE_ITEM CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
+include("${CMAKE_CURRENT_LIST_DIR}/limelight-targets.cmake")
