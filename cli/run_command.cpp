@@ -9,9 +9,9 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
 
 #include "actors/omni.hpp"
+#include "cli/end_signals.hpp"
 
 namespace limelight::cli {
 
@@ -101,21 +101,12 @@ int run(const RunOptions& options) {
   else if (const std::string wrong = read_prompts(options.prompts_file, prompts); !wrong.empty()) return refuse(2, wrong);
   if (const std::string wrong = read_stages(options.profile, stages); !wrong.empty()) return refuse(2, wrong);
 
-  // Ctrl-C and SIGTERM arrive at one thread of ours; all threads started from here on keep them blocked.
-  sigset_t ends;
-  sigemptyset(&ends);
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&ends, signal);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-
+  EndSignals signals;
   const bool terminal = isatty(STDERR_FILENO) != 0;
   std::cerr << "starting the pipeline of " << options.config.string() << "\n";
   auto omni = Omni::from_engine_args({options.config, options.profile_dir});
   if (!omni) return refuse(exit_code(omni.error()), omni.error().message);
-  std::thread signals([&] {
-    int signal = 0;
-    sigwait(&ends, &signal);
-    if (signal != SIGUSR1) (*omni)->cancel(std::string("ended by ") + (signal == SIGINT ? "Ctrl-C" : "SIGTERM"));
-  });
+  signals.watch([&](int signal) { (*omni)->cancel(std::string("ended by ") + (signal == SIGINT ? "Ctrl-C" : "SIGTERM")); });
 
   int code = 0;
   json traces = json::array();
@@ -151,8 +142,7 @@ int run(const RunOptions& options) {
     if (stopped) files = *stopped;
     else problem = stopped.error().message, code = 1;
   }
-  pthread_kill(signals.native_handle(), SIGUSR1);
-  signals.join();
+  signals.stop();
   omni->reset();
 
   if (!options.output_dir.empty() && !outputs.empty())

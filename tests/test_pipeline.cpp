@@ -135,6 +135,40 @@ BOOST_AUTO_TEST_CASE(no_process_survives_the_orchestrator_and_the_next_start_is_
   BOOST_TEST(left_behind().empty());
 }
 
+BOOST_AUTO_TEST_CASE(ctrl_c_and_sigterm_end_all_processes_in_order) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const Folder folder;
+    int output[2];
+    BOOST_REQUIRE(pipe(output) == 0);
+    const pid_t run = fork();
+    if (run == 0) {
+      dup2(output[1], 1);
+      dup2(output[1], 2);
+      close(output[0]);
+      execl(LIMELIGHT_COMMAND, "limelight", "run", "--prompts", PROMPTS_FILE, "--profile", "all", "--profile-dir", folder.path.c_str(), nullptr);
+      _exit(127);
+    }
+    close(output[1]);
+    std::string said;
+    std::array<char, 4096> buffer;
+    bool sent = false;
+    // The first line of progress says that it works.
+    for (ssize_t n; (n = read(output[0], buffer.data(), buffer.size())) > 0;) {
+      said.append(buffer.data(), static_cast<std::size_t>(n));
+      if (!sent && said.find("1/4 requests") != std::string::npos) sent = kill(run, signal) == 0;
+    }
+    close(output[0]);
+    int status = 0;
+    waitpid(run, &status, 0);
+    BOOST_TEST(sent);
+    BOOST_TEST(WIFEXITED(status));
+    BOOST_TEST(WEXITSTATUS(status) == 1);
+    BOOST_TEST(said.find(signal == SIGINT ? "ended by Ctrl-C" : "ended by SIGTERM") != std::string::npos, said);
+    BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
+    BOOST_TEST(left_behind().empty());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_bytes) {
   const Folder folder;
   const std::string a = folder.path / "a", b = folder.path / "b";
@@ -223,6 +257,8 @@ BOOST_AUTO_TEST_CASE(config_errors_name_file_line_key_and_what_was_expected) {
       {"hidden: 512", "hidden: wide", R"(changed\.yaml:10: key 'hidden': found 'wide', expected a whole number)"},
       {"vocab: 2048", "vocab: 200", R"(key 'vocab': found 200, expected 256 or more)"},
       {"final_output_type: text", "final_output_kind: text", R"(changed\.yaml:12: key 'final_output_kind': .*unknown key.*expected one of)"},
+      {"chunk_frames: 25", "chunk_frames: 50", R"(key 'chunk_frames': found 25, expected 50 or more)"},
+      {"defaults: {max_inflight: 4}", "defaults: {window_size: 0}", R"(key 'window_size': found '0', expected a whole number from 1)"},
       {"stage_id: 1", "stage_id: 0", R"(key 'stage_id': .*second time)"},
       {"{from: 1, to: 2, window_size: 16}", "{from: 2, to: 1, window_size: 16}", R"(changed\.yaml:\d+: key)"},
       {"    - {from: 1, to: 2, window_size: 16}", "", R"(key 'edges': found no edge from 1 to 2)"},

@@ -1,0 +1,144 @@
+// AsyncOmni as a service uses it: many requests in flight, some given up, profiling among them, and ranks that stop or die under it.
+#define BOOST_TEST_MODULE async
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <thread>
+
+#include "actors/async_omni.hpp"
+#include "actors/task.hpp"
+
+using limelight::AsyncOmni;
+using limelight::ErrorCode;
+using limelight::RequestOutput;
+using limelight::Task;
+namespace fs = std::filesystem;
+
+namespace {
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("async-test-" + std::to_string(getpid()));
+  Folder() { fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+};
+std::unique_ptr<AsyncOmni> start(const char* config, const fs::path& traces = "traces", std::chrono::milliseconds rank_timeout = std::chrono::seconds(20)) {
+  auto omni = AsyncOmni::from_engine_args({fs::path(CONFIG_DIR) / config, traces, rank_timeout});
+  if (!omni) BOOST_FAIL(omni.error().message);
+  return std::move(omni).value();
+}
+// All parts of one request put together; `parts` counts them.
+Task<RequestOutput> ask(AsyncOmni& omni, std::string prompt, std::string id, int* parts = nullptr) {
+  auto stream = omni.generate(std::move(prompt), {}, std::move(id));
+  RequestOutput all;
+  while (auto part = co_await stream.next()) {
+    if (parts != nullptr) ++*parts;
+    part->text.insert(0, all.text);
+    part->audio.insert(part->audio.begin(), all.audio.begin(), all.audio.end());
+    all = std::move(*part);
+  }
+  co_return all;
+}
+// Takes the first part, then drops the stream.
+Task<std::string> ask_and_leave(AsyncOmni& omni) {
+  auto stream = omni.generate("A long story", {}, "left");
+  const auto part = co_await stream.next();
+  co_return part ? part->text : "";
+}
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(requests_in_flight_together_give_what_each_gives_alone) {
+  const auto omni = start("omni_tiny.yaml");
+  const RequestOutput alone = ask(*omni, "Why is the sky blue?", "alone").get();
+  BOOST_TEST(alone.error.message == "");
+  std::vector<Task<RequestOutput>> tasks;
+  std::vector<int> parts(6);
+  for (int i = 0; i < 6; ++i) tasks.push_back(ask(*omni, i % 2 ? "Why is the sky blue?" : "What is a rank?", "r" + std::to_string(i), &parts[static_cast<std::size_t>(i)]));
+  for (int i = 0; i < 6; ++i) {
+    const RequestOutput out = tasks[static_cast<std::size_t>(i)].get();
+    BOOST_TEST(out.request_id == "r" + std::to_string(i));
+    BOOST_TEST(out.error.message == "");
+    if (i % 2) BOOST_TEST(out.text == alone.text);
+    if (i % 2) BOOST_TEST((out.audio == alone.audio));
+    BOOST_TEST(out.stages.size() == 3u);
+    BOOST_TEST(parts[static_cast<std::size_t>(i)] > 2);  // as it comes, not at the end
+  }
+}
+
+BOOST_AUTO_TEST_CASE(profiling_is_switched_on_and_off_among_requests) {
+  const Folder folder;
+  const auto omni = start("omni_tiny_tp2.yaml", folder.path);
+  const auto body = [](AsyncOmni& o) -> Task<std::vector<limelight::RankTrace>> {
+    auto before = ask(o, "before", "");
+    BOOST_TEST((co_await o.start_profile({0, 2})).ok());
+    auto during = ask(o, "during", "");
+    BOOST_TEST((co_await during).error.message == "");
+    auto traces = co_await o.stop_profile();
+    BOOST_TEST((co_await before).error.message == "");
+    const auto unknown = co_await o.start_profile({7});
+    BOOST_TEST((unknown.error().code == ErrorCode::invalid_argument));
+    co_return traces ? *traces : std::vector<limelight::RankTrace>{};
+  };
+  const auto traces = body(*omni).get();
+  BOOST_REQUIRE(traces.size() == 3u);  // two ranks of stage 0, one of stage 2
+  for (const auto& trace : traces) {
+    BOOST_TEST(trace.stage_id != 1);
+    BOOST_TEST(trace.events > 0u);
+    BOOST_TEST(fs::exists(trace.file));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_dropped_stream_gives_its_request_up_and_others_go_on) {
+  for (const char* config : {"omni_tiny.yaml", "omni_tiny_tp2.yaml"}) {
+    const auto omni = start(config);
+    for (int i = 0; i < 5; ++i) {
+      auto left = ask_and_leave(*omni);
+      const RequestOutput kept = ask(*omni, "stays", "kept").get();
+      BOOST_TEST(kept.error.message == "");
+      left.get();
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(requests_open_at_the_end_are_cancelled) {
+  auto omni = start("omni_tiny.yaml");
+  std::vector<Task<RequestOutput>> tasks;
+  for (int i = 0; i < 10; ++i) tasks.push_back(ask(*omni, "late", ""));
+  omni.reset();
+  for (auto& task : tasks) BOOST_TEST((task.get().error.code == ErrorCode::cancelled));
+}
+
+BOOST_AUTO_TEST_CASE(a_rank_that_stops_or_dies_ends_requests_and_profiling_with_its_name) {
+  const struct {
+    int rank, signal;
+    const char* cause;
+  } cases[] = {{1, SIGSTOP, "did not answer for"}, {2, SIGKILL, "signal 9"}};
+  for (const auto& c : cases) {
+    auto omni = start("omni_tiny.yaml", "traces", std::chrono::milliseconds(700));
+    const int pid = omni->rank_pid(c.rank);
+    std::vector<Task<RequestOutput>> tasks;
+    for (int i = 0; i < 6; ++i) tasks.push_back(ask(*omni, "ends badly", ""));
+    kill(pid, c.signal);
+    for (auto& task : tasks) {
+      const auto error = task.get().error;
+      BOOST_TEST((error.code == ErrorCode::rank_failed));
+      for (const std::string& part : {"rank " + std::to_string(c.rank), "pid " + std::to_string(pid), std::string(c.cause)})
+        BOOST_TEST(error.message.find(part) != std::string::npos, error.message);
+    }
+    const auto after = ask(*omni, "too late", "").get();
+    BOOST_TEST((after.error.code == ErrorCode::rank_failed));
+    omni.reset();
+    BOOST_TEST(kill(pid, 0) != 0);  // also the stopped one is gone
+  }
+}
+
+BOOST_AUTO_TEST_CASE(coroutines_run_where_the_service_wants_them) {
+  std::atomic<int> resumed{0};
+  auto omni = AsyncOmni::from_engine_args({fs::path(CONFIG_DIR) / "omni_tiny.yaml", "traces"}, [&](std::coroutine_handle<> next) {
+    ++resumed;
+    next.resume();
+  });
+  BOOST_REQUIRE(omni.ok());
+  BOOST_TEST(ask(**omni, "elsewhere", "").get().error.message == "");
+  BOOST_TEST(resumed > 0);
+}
