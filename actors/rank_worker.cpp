@@ -190,8 +190,8 @@ void RankWorker::consume(Open& open, const ipc::Chunk& chunk) {
   WorkerReport& report = open.report;
   ++report.rx_chunks;
   report.rx_bytes += chunk.data().size();
-  report.rx_tx_ms += static_cast<double>(header.sent_realtime_ns - header.wanted_realtime_ns) / 1e6;
-  report.rx_in_flight_ms += static_cast<double>(prof::realtime_ns() - header.sent_realtime_ns) / 1e6;
+  report.rx_tx_ms += prof::ticks_to_ns(static_cast<std::int64_t>(header.sent_ticks - header.wanted_ticks)) / 1e6;
+  report.rx_in_flight_ms += prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - header.sent_ticks)) / 1e6;
   const auto start = Clock::now();
   auto done = stage_->consume(header.request, header.tensor, chunk.data(), header.last != 0);
   report.rx_decode_ms += ms_since(start);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "cli/bench_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/run_command.hpp"
 #include "profiling/validate.hpp"
@@ -23,7 +24,8 @@ int main(int argc, char** argv) {
              "  limelight run --prompt \"Tell me a story\" --output-dir out\n"
              "  limelight run --prompts prompts.jsonl --profile 0,2 --profile-dir traces --json\n"
              "  limelight trace validate traces/*.pt.trace.json.gz\n"
-             "  limelight trace summary traces/*.pt.trace.json.gz");
+             "  limelight trace summary traces/*.pt.trace.json.gz\n"
+             "  limelight bench ipc --quick --json");
 
   limelight::cli::RunOptions run;
   run.config = default_config();
@@ -47,6 +49,15 @@ int main(int argc, char** argv) {
   CLI::App* summary = trace->add_subcommand("summary", "Print time by operation over all files");
   for (CLI::App* one : {check, summary}) one->add_option("FILES", files, "trace files")->required();
 
+  CLI::App* bench = app.add_subcommand("bench", "Measure, beside a peer in the same run");
+  bench->require_subcommand(1);
+  limelight::cli::BenchOptions bench_options;
+  CLI::App* ipc = bench->add_subcommand("ipc", "Hand-off of 64 B to 256 MiB between two processes, beside raw iceoryx, ZeroMQ and a UNIX socket");
+  for (CLI::App* one : {ipc}) {
+    one->add_flag("--quick", bench_options.quick, "fewer sizes and rounds");
+    one->add_flag("--json", bench_options.json, "{\"results\": [...]} on standard output");
+  }
+
   CLI::App* doctor = app.add_subcommand("doctor", "What this machine has, and what that means");
 
   try {
@@ -55,6 +66,7 @@ int main(int argc, char** argv) {
     return app.exit(wrong) == 0 ? 0 : 2;
   }
   if (command->parsed()) return limelight::cli::run(run);
+  if (ipc->parsed()) return limelight::cli::bench_ipc(bench_options);
   if (doctor->parsed()) return limelight::cli::doctor();
   if (check->parsed()) {
     const std::vector<std::string> findings = limelight::profiling::validate(files);

@@ -88,17 +88,18 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
     return Error{ErrorCode::too_large, "loan of " + header.tensor.text() + ": this channel was set up for at most " +
                                            std::to_string(state_->max_bytes) + " bytes a tensor"};
   const prof::Span span(name, *bytes);
-  const std::int64_t wanted = prof::realtime_ns();
-  const auto deadline = Clock::now() + timeout;
+  const std::uint64_t wanted = prof::ticks();
+  Clock::time_point deadline{};
   for (int tries = 0;; ++tries) {
     auto memory = state_->port.loan(static_cast<std::uint32_t>(header_bytes + *bytes), alignment);
     if (!memory.has_error()) {
       auto* placed = new (memory.value()) ChunkHeader(header);
-      placed->wanted_realtime_ns = wanted;
+      placed->wanted_ticks = wanted;
       return Loan{placed, {reinterpret_cast<std::byte*>(placed) + header_bytes, static_cast<std::size_t>(*bytes)}};
     }
     if (memory.get_error() == iox::popo::AllocationError::TOO_MANY_CHUNKS_ALLOCATED_IN_PARALLEL)
       return Error{ErrorCode::invalid_argument, "loan of " + header.tensor.text() + ": 8 loans of this channel are out already"};
+    if (tries == 0) deadline = Clock::now() + timeout;
     if (Clock::now() >= deadline)
       return Error{ErrorCode::timeout, "loan of " + header.tensor.text() + ": the consumers held every chunk of that size for " +
                                            std::to_string(timeout.count()) + " ms"};
@@ -110,7 +111,7 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
 void Publisher::publish(Loan loan) {
   static const prof::NameId name = prof::intern("ipc.publish", prof::Category::cpu_op, prof::ValueKind::bytes);
   const prof::Span span(name, loan.data.size());
-  loan.header->sent_realtime_ns = prof::realtime_ns();
+  loan.header->sent_ticks = prof::ticks();
   state_->port.publish(loan.header);
 }
 
@@ -153,37 +154,47 @@ void Subscriber::wake() { state_->trigger.trigger(); }
 Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout) {
   static const prof::NameId name = prof::intern("ipc.take", prof::Category::cpu_op, prof::ValueKind::bytes);
   prof::Span span(name);
-  const auto start = Clock::now();
-  const auto deadline = start + timeout;
-  bool waited = false;
-  for (;;) {
-    auto taken = state_->port.take();
+  State& s = *state_;
+  Clock::time_point start{}, deadline{};
+  bool started = false, waited = false;
+  for (int tries = 0;; ++tries) {
+    auto taken = s.port.take();
     if (!taken.has_error()) {
-      if (!waited) state_->spin = std::min(state_->spin * 2, most_spin);
+      if (!waited && started) s.spin = std::min(s.spin * 2, most_spin);
       const auto* header = static_cast<const ChunkHeader*>(taken.value());
       const std::uint64_t room = iox::mepoo::ChunkHeader::fromUserPayload(header)->userPayloadSize();
       const auto bytes = room >= header_bytes && header->magic == expected_magic ? header->tensor.bytes() : std::nullopt;
       if (!bytes || *bytes > room - header_bytes) {
-        state_->port.release(header);
-        return Error{ErrorCode::corrupt, "channel " + state_->topic + ": a chunk of " + std::to_string(room) +
+        s.port.release(header);
+        return Error{ErrorCode::corrupt, "channel " + s.topic + ": a chunk of " + std::to_string(room) +
                                              " bytes does not hold the tensor that its header states; it was released unread"};
       }
       span.set_value(*bytes);
       return std::optional<Chunk>(Chunk(this, header));
     }
-    const auto now = Clock::now();
-    if (now >= deadline || (waited && state_->trigger.hasTriggered())) break;
-    if (!waited && now - start < state_->spin) {
+    // Looking at the clock costs as much as looking for a chunk, so a spin looks at it seldom.
+    if (started && !waited && tries % 16 != 0) {
       pause_cpu();
       continue;
     }
-    if (!waited) state_->spin = std::max(state_->spin / 2, least_spin);
+    const auto now = Clock::now();
+    if (!started) {
+      started = true;
+      start = now;
+      deadline = now + timeout;
+    }
+    if (now >= deadline || (waited && s.trigger.hasTriggered())) break;
+    if (!waited && now - start < s.spin) {
+      pause_cpu();
+      continue;
+    }
+    if (!waited) s.spin = std::max(s.spin / 2, least_spin);
     waited = true;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count() + 1;
     bool woken = false;
-    for (auto* notification : state_->wait_set.timedWait(iox::units::Duration::fromMilliseconds(left)))
-      woken = woken || notification->doesOriginateFrom(&state_->trigger);
-    if (woken && !state_->port.hasData()) break;
+    for (auto* notification : s.wait_set.timedWait(iox::units::Duration::fromMilliseconds(left)))
+      woken = woken || notification->doesOriginateFrom(&s.trigger);
+    if (woken && !s.port.hasData()) break;
   }
   span.discard();
   return std::optional<Chunk>();

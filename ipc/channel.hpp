@@ -27,8 +27,8 @@ struct ChunkHeader {
   std::uint64_t magic = 0x4c494d454348'0002;  // "LIMECH", version 2: a stranger's chunk on our topic is refused
   std::uint64_t request = 0;                  // the number that the control messages carry
   std::uint64_t sequence = 0;                 // per publisher and request, from 0
-  std::int64_t wanted_realtime_ns = 0;        // set by loan(), before it waits
-  std::int64_t sent_realtime_ns = 0;          // set by publish()
+  std::uint64_t wanted_ticks = 0;             // set by loan(), before it waits; profiling's clock, which all processes share
+  std::uint64_t sent_ticks = 0;               // set by publish()
   std::int32_t stage = 0;                     // who sent it
   std::uint32_t last = 0;                     // 1: no chunk of this request follows from this stage
   TensorSpec tensor;

@@ -47,6 +47,11 @@ ClockPair read_clock_pair() noexcept {
   return best;
 }
 
+double ticks_to_ns(std::int64_t elapsed) noexcept {
+  static const double ns_per_tick = ClockMap::calibrate().ns_per_tick();
+  return static_cast<double>(elapsed) * ns_per_tick;
+}
+
 ClockMap ClockMap::calibrate() {
   ClockMap map;
   map.anchor_ = read_clock_pair();

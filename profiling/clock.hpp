@@ -41,6 +41,9 @@ struct ClockPair {
 };
 ClockPair read_clock_pair() noexcept;
 
+// How long `elapsed` ticks are. The first call calibrates, and may take the 10 ms of ClockMap::calibrate().
+double ticks_to_ns(std::int64_t elapsed) noexcept;
+
 class ClockMap {
  public:
   // The rate comes from the pair taken at process start and one taken now, which are at least 10 ms apart: a younger process waits.

@@ -1,0 +1,128 @@
+// The transports through shared memory: ours, and iceoryx as it comes.
+#include <iceoryx_posh/popo/untyped_publisher.hpp>
+#include <iceoryx_posh/popo/untyped_subscriber.hpp>
+#include <iceoryx_posh/popo/wait_set.hpp>
+
+#include "bench/ipc_shared.hpp"
+#include "ipc/channel.hpp"
+#include "profiling/clock.hpp"
+
+namespace limelight::bench {
+
+namespace prof = limelight::profiling;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto patience = 10s;
+
+std::string topic_of(const std::string& address) { return "bench." + address.substr(address.rfind('/') + 1); }
+
+class LimelightSender final : public Sender {
+ public:
+  LimelightSender(const std::string& address, std::uint64_t max_bytes) : publisher_(topic_of(address), max_bytes) {}
+  bool send(std::uint64_t sequence, std::uint64_t bytes) override {
+    const std::uint64_t begin = prof::ticks();
+    ipc::ChunkHeader header;
+    header.sequence = sequence;
+    header.tensor = ipc::TensorSpec::of(ipc::DType::uint8, {bytes});
+    auto loan = publisher_.loan(header, patience);
+    if (!loan) return false;
+    *reinterpret_cast<Stamp*>(loan->data.data()) = {sequence, begin};
+    publisher_.publish(*loan);
+    return true;
+  }
+  bool connected() const override { return publisher_.has_subscribers(); }
+
+ private:
+  ipc::Publisher publisher_;
+};
+
+class LimelightReceiver final : public Receiver {
+ public:
+  explicit LimelightReceiver(const std::string& address) : subscriber_(topic_of(address), 8) {}
+  // One way for both: it spins while that pays off, and sleeps otherwise.
+  bool receive(bool, Stamp& stamp, std::uint64_t& end_ticks) override {
+    auto chunk = subscriber_.take(patience);
+    if (!chunk || !*chunk) return false;
+    end_ticks = prof::ticks();
+    stamp = *reinterpret_cast<const Stamp*>((*chunk)->data().data());
+    return true;
+  }
+  bool connected() const override { return subscriber_.connected(); }
+
+ private:
+  ipc::Subscriber subscriber_;
+};
+
+iox::capro::ServiceDescription raw_service(const std::string& address) {
+  return {"limelight", "bench", iox::capro::IdString_t(iox::cxx::TruncateToCapacity, topic_of(address).c_str())};
+}
+
+class IceoryxSender final : public Sender {
+ public:
+  explicit IceoryxSender(const std::string& address) : port_(raw_service(address), options()) {}
+  bool send(std::uint64_t sequence, std::uint64_t bytes) override {
+    const std::uint64_t begin = prof::ticks();
+    auto memory = port_.loan(static_cast<std::uint32_t>(bytes), 64);
+    if (memory.has_error()) return false;
+    *static_cast<Stamp*>(memory.value()) = {sequence, begin};
+    port_.publish(memory.value());
+    return true;
+  }
+  bool connected() const override { return port_.hasSubscribers(); }
+
+ private:
+  static iox::popo::PublisherOptions options() {
+    iox::popo::PublisherOptions o;
+    o.subscriberTooSlowPolicy = iox::popo::ConsumerTooSlowPolicy::WAIT_FOR_CONSUMER;
+    return o;
+  }
+  iox::popo::UntypedPublisher port_;
+};
+
+class IceoryxReceiver final : public Receiver {
+ public:
+  explicit IceoryxReceiver(const std::string& address) : port_(raw_service(address), options()) {
+    wait_set_.attachEvent(port_, iox::popo::SubscriberEvent::DATA_RECEIVED).or_else([](auto) {});
+  }
+  bool receive(bool polling, Stamp& stamp, std::uint64_t& end_ticks) override {
+    const std::uint64_t start = prof::ticks();
+    for (;;) {
+      auto taken = port_.take();
+      if (!taken.has_error()) {
+        end_ticks = prof::ticks();
+        stamp = *static_cast<const Stamp*>(taken.value());
+        port_.release(taken.value());
+        return true;
+      }
+      if (!polling) wait_set_.timedWait(iox::units::Duration::fromSeconds(10));
+      if (prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - start)) > 10e9) return false;
+    }
+  }
+  bool connected() const override { return port_.getSubscriptionState() == iox::SubscribeState::SUBSCRIBED; }
+
+ private:
+  static iox::popo::SubscriberOptions options() {
+    iox::popo::SubscriberOptions o;
+    o.queueCapacity = 8;
+    o.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
+    return o;
+  }
+  iox::popo::UntypedSubscriber port_;
+  iox::popo::WaitSet<1> wait_set_;
+};
+
+}  // namespace
+
+Transport limelight_transport() {
+  return {"limelight",
+          [](const std::string& address, std::uint64_t most) -> std::unique_ptr<Sender> { return std::make_unique<LimelightSender>(address, most); },
+          [](const std::string& address, std::uint64_t) -> std::unique_ptr<Receiver> { return std::make_unique<LimelightReceiver>(address); }};
+}
+Transport iceoryx_transport() {
+  return {"iceoryx", [](const std::string& address, std::uint64_t) -> std::unique_ptr<Sender> { return std::make_unique<IceoryxSender>(address); },
+          [](const std::string& address, std::uint64_t) -> std::unique_ptr<Receiver> { return std::make_unique<IceoryxReceiver>(address); }};
+}
+
+}  // namespace limelight::bench

@@ -1,0 +1,12 @@
+// Makers of the transports; see ipc_transport.hpp.
+#pragma once
+
+#include "bench/ipc_transport.hpp"
+
+namespace limelight::bench {
+
+Transport limelight_transport();
+Transport iceoryx_transport();
+Transport socket_transport();
+
+}  // namespace limelight::bench

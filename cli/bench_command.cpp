@@ -1,0 +1,22 @@
+#include "cli/bench_command.hpp"
+
+#include <iostream>
+
+#include "bench/ipc.hpp"
+
+namespace limelight::cli {
+
+namespace {
+int print(const char* name, const BenchOptions& options, const Result<std::vector<bench::Measurement>>& results) {
+  if (!results) {
+    std::cerr << "limelight bench " << name << ": " << results.error().message << "\n";
+    return 1;
+  }
+  std::cout << (options.json ? bench::to_json(*results) : bench::to_table(*results));
+  return 0;
+}
+}  // namespace
+
+int bench_ipc(const BenchOptions& options) { return print("ipc", options, bench::bench_ipc({options.quick})); }
+
+}  // namespace limelight::cli
