@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <caf/io/all.hpp>
 #include <condition_variable>
 #include <deque>
@@ -28,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr auto start_timeout = 60s;
-constexpr auto end_grace = 2s;
+constexpr std::chrono::milliseconds end_grace = 2s, failed_grace = 500ms;
 constexpr auto profile_timeout = 60s;
 
 // CAF leaves its logger with every thread that spawns an actor or makes a system, and the system's destructor waits until each of those threads
@@ -67,6 +68,12 @@ Result<void> use_broker(const std::vector<ipc::Pool>& pools) {
   return ipc::attach("limelight-" + std::to_string(getpid()) + "-orchestrator", 30s);
 }
 
+// Unique also among the pipelines of one process: the broker may still hold ports of one that was killed a moment ago.
+std::string new_run_name() {
+  static std::atomic<int> count{0};
+  return std::to_string(getpid()) + "-" + std::to_string(++count);
+}
+
 OrchestratorActor::behavior_type orchestrator_actor(OrchestratorActor::pointer, std::function<void(const Join&)> joined,
                                                     std::function<void(const StageReport&)> reported) {
   return {[joined](const Join& m) { joined(m); }, [reported](const StageReport& m) { reported(m); }};
@@ -99,6 +106,7 @@ struct Engine::State {
 
   EngineArgs args;
   stages::PipelineConfig config;
+  const std::string run = new_run_name();
   caf::actor_system_config settings;
   std::unique_ptr<caf::actor_system> system;
   OrchestratorActor orchestrator;
@@ -248,7 +256,7 @@ Result<void> Engine::State::start() {
   if (auto used = use_broker(pools_for(config)); !used) return used;
   for (const stages::StageConfig& s : config.stages)
     if (s.final_output)
-      ports.push_back({s.stage_id, s.final_output_type, std::make_unique<ipc::Subscriber>(topic_to_user(getpid(), s.stage_id), 64), {}});
+      ports.push_back({s.stage_id, s.final_output_type, std::make_unique<ipc::Subscriber>(topic_to_user(run, s.stage_id), user_window), {}});
 
   const auto token = random_token();
   if (!token) return token.error();
@@ -274,9 +282,10 @@ Result<void> Engine::State::start() {
   const auto folder = ipc::runtime_folder();
   if (!helper) return helper.error();
   if (!folder) return folder.error();
-  launcher = std::make_unique<Launcher>(*folder / ("run-" + std::to_string(getpid())), [this](const RankDeath& death) { on_death(death); });
+  remove_dead_runs(*folder);
+  launcher = std::make_unique<Launcher>(*folder / ("run-" + run), [this](const RankDeath& death) { on_death(death); });
   std::error_code ignored;
-  if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored), config.world_size(), *port, *token); !started)
+  if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored), run, config.world_size(), *port, *token); !started)
     return started;
   for (UserPort& user : ports) user.thread = std::thread([this, &user] { receive(user); });
 
@@ -333,7 +342,8 @@ Engine::~Engine() {
     for (const auto& [rank, there] : s.ranks) caf::anon_send(there.actor, EndRank{});
   }
   if (s.pulse) caf::anon_send_exit(s.pulse, caf::exit_reason::user_shutdown);
-  if (s.launcher) s.launcher->shutdown(s.failure.code == ErrorCode::rank_failed ? 0ms : std::chrono::milliseconds(end_grace));
+  // Also after a failure those that still can end in order: whoever is killed may hold a lock of the broker's.
+  if (s.launcher) s.launcher->shutdown(s.failure.code == ErrorCode::rank_failed ? failed_grace : end_grace);
   for (State::UserPort& port : s.ports) {
     port.subscriber->wake();
     if (port.thread.joinable()) port.thread.join();

@@ -48,10 +48,20 @@ Result<fs::path> find_helper(const std::string& name) {
                                          " nor in the libexec/limelight of an installation in $PATH or of " LIMELIGHT_LIBEXEC_DIR};
 }
 
+void remove_dead_runs(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    int pid = 0;
+    if (std::sscanf(entry.path().filename().c_str(), "run-%d-", &pid) == 1 && ::kill(pid, 0) != 0 && errno == ESRCH)
+      fs::remove_all(entry.path(), ignored);
+  }
+}
+
 Launcher::Launcher(fs::path run_folder, std::function<void(const RankDeath&)> on_death)
     : folder_(std::move(run_folder)), on_death_(std::move(on_death)) {}
 
-Result<void> Launcher::start(const fs::path& executable, const fs::path& config, int world_size, std::uint16_t port, const std::string& token) {
+Result<void> Launcher::start(const fs::path& executable, const fs::path& config, const std::string& run, int world_size,
+                             std::uint16_t port, const std::string& token) {
   std::error_code failed;
   fs::create_directories(folder_, failed);
   if (failed || ::pipe2(lifeline_, O_CLOEXEC) != 0 || ::pipe2(stop_pipe_, O_CLOEXEC) != 0)
@@ -67,7 +77,7 @@ Result<void> Launcher::start(const fs::path& executable, const fs::path& config,
   environment.push_back(nullptr);
 
   for (int rank = 0; rank < world_size; ++rank) {
-    std::string args[] = {executable.string(), config.string(), std::to_string(rank), std::to_string(port), std::to_string(getpid()),
+    std::string args[] = {executable.string(), config.string(), std::to_string(rank), std::to_string(port), run,
                           std::to_string(lifeline_in_child)};
     char* argv[] = {args[0].data(), args[1].data(), args[2].data(), args[3].data(), args[4].data(), args[5].data(), nullptr};
     const std::string log = (folder_ / ("rank-" + std::to_string(rank) + ".log")).string();

@@ -27,8 +27,9 @@ class Launcher {
   Launcher(std::filesystem::path run_folder, std::function<void(const RankDeath&)> on_death);
   ~Launcher();
 
-  Result<void> start(const std::filesystem::path& executable, const std::filesystem::path& config, int world_size, std::uint16_t port,
-                     const std::string& token);
+  // run: the name of this run, for the ranks. Errors: io.
+  Result<void> start(const std::filesystem::path& executable, const std::filesystem::path& config, const std::string& run, int world_size,
+                     std::uint16_t port, const std::string& token);
   // From now on deaths are expected. Ranks that do not end within the grace period are killed. Idempotent.
   void shutdown(std::chrono::milliseconds grace);
   std::string log_tail(int rank) const;  // the last lines that it wrote
@@ -50,6 +51,9 @@ class Launcher {
   std::atomic<bool> expected_{false};
   std::thread watcher_;
 };
+
+// Removes the folders run-<pid>-<n> of orchestrators that are gone: one that was killed could not.
+void remove_dead_runs(const std::filesystem::path& folder);
 
 // An executable of ours: beside the running one, in its ../libexec/limelight, in that of a `limelight` in $PATH, where it was to be installed, or
 // where it was built.

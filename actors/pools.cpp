@@ -1,5 +1,6 @@
 #include "actors/pools.hpp"
 
+#include "actors/rank.hpp"
 #include "ipc/channel.hpp"
 #include "stages/stage.hpp"
 
@@ -18,7 +19,7 @@ std::vector<ipc::Pool> pools_for(const stages::PipelineConfig& config) {
   };
   for (const stages::Edge& edge : config.edges) channel(*config.find(edge.from), edge.window_size);
   for (const stages::StageConfig& s : config.stages)
-    if (s.final_output) channel(s, 64);
+    if (s.final_output) channel(s, static_cast<int>(user_window));
   pools.push_back({ipc::chunk_bytes(small), small_chunks});
   return pools;
 }

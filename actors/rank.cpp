@@ -15,11 +15,11 @@ namespace limelight::actors {
 
 namespace prof = limelight::profiling;
 
-std::string topic_between(int orchestrator_pid, int from_stage, int to_stage) {
-  return std::to_string(orchestrator_pid) + "." + std::to_string(from_stage) + "." + std::to_string(to_stage);
+std::string topic_between(const std::string& run, int from_stage, int to_stage) {
+  return run + "." + std::to_string(from_stage) + "." + std::to_string(to_stage);
 }
-std::string topic_to_user(int orchestrator_pid, int stage) {
-  return std::to_string(orchestrator_pid) + "." + std::to_string(stage) + ".user";
+std::string topic_to_user(const std::string& run, int stage) {
+  return run + "." + std::to_string(stage) + ".user";
 }
 
 namespace {
@@ -128,7 +128,7 @@ int run_rank(const RankOptions& options) {
   auto orchestrator = system.middleman().remote_actor<OrchestratorActor>("127.0.0.1", options.port);
   if (!orchestrator) return fail(options, "cannot reach the orchestrator: " + system.render(orchestrator.error()));
 
-  auto worker = RankWorker::create(*config, options.rank, options.orchestrator_pid, [&](const WorkerReport& r) {
+  auto worker = RankWorker::create(*config, options.rank, options.run, [&](const WorkerReport& r) {
     caf::anon_send(*orchestrator,
                    StageReport{r.number, r.stage, static_cast<std::int32_t>(r.error.code), r.error.message, r.tokens_out, r.gen_ms, r.from_stage,
                                r.rx_chunks, r.rx_bytes, r.rx_tx_ms, r.rx_in_flight_ms, r.rx_decode_ms});

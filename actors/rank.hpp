@@ -11,7 +11,7 @@ struct RankOptions {
   std::filesystem::path config;
   int rank = 0;
   std::uint16_t port = 0;      // of the orchestrator, on loopback
-  int orchestrator_pid = 0;    // part of all names in shared memory
+  std::string run;             // name of this run, part of all names in shared memory
   int lifeline_fd = -1;        // closes when the orchestrator is gone, however it went
   std::string token;           // proves to the orchestrator that this peer is ours
 };
@@ -20,7 +20,8 @@ struct RankOptions {
 int run_rank(const RankOptions& options);
 
 // Names that the orchestrator and its ranks agree on.
-std::string topic_between(int orchestrator_pid, int from_stage, int to_stage);
-std::string topic_to_user(int orchestrator_pid, int stage);
+std::string topic_between(const std::string& run, int from_stage, int to_stage);
+std::string topic_to_user(const std::string& run, int stage);
+constexpr std::size_t user_window = 64;  // chunks to the user that may wait unread
 
 }  // namespace limelight::actors

@@ -10,6 +10,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "limelight-rank is started by Limelight itself; run `limelight --help`\n");
     return 2;
   }
-  return limelight::actors::run_rank({argv[1], std::atoi(argv[2]), static_cast<std::uint16_t>(std::atoi(argv[3])), std::atoi(argv[4]),
+  return limelight::actors::run_rank({argv[1], std::atoi(argv[2]), static_cast<std::uint16_t>(std::atoi(argv[3])), argv[4],
                                       std::atoi(argv[5]), token});
 }

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 namespace {
-constexpr auto loan_timeout = 30s;
+constexpr auto patience = 100ms;  // how often a rank that is held back looks whether it should go on
 constexpr auto connect_timeout = 30s;
 double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
 }  // namespace
@@ -44,17 +44,24 @@ class RankWorker::ChunkOutput final : public stages::Output {
     header.stage = worker_.config_.stage_id;
     header.last = last ? 1 : 0;
     header.tensor = tensor;
-    auto loan = publisher.loan(header, loan_timeout);
-    if (!loan) return loan.error();
+    // A slow consumer holds this rank back for as long as it takes; the end of the rank or of the request does not.
+    const auto asked_to_leave = [&] { return Error{ErrorCode::cancelled, "ended while the next stage held it back"}; };
+    auto loan = publisher.loan(header, patience);
+    while (!loan && loan.error().code == ErrorCode::timeout && !worker_.unwanted(header.request)) loan = publisher.loan(header, patience);
+    if (!loan) return loan.error().code == ErrorCode::timeout ? asked_to_leave() : loan.error();
     write(loan->data);
-    publisher.publish(*loan);
+    while (!publisher.publish(*loan, patience))
+      if (worker_.unwanted(header.request)) {
+        publisher.release(*loan);
+        return asked_to_leave();
+      }
     return {};
   }
   RankWorker& worker_;
   Open& open_;
 };
 
-Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineConfig& config, int rank, int orchestrator_pid,
+Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineConfig& config, int rank, const std::string& run,
                                                        std::function<void(const WorkerReport&)> report) {
   const stages::StageConfig* mine = nullptr;
   int first = 0;
@@ -69,11 +76,11 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineCon
   std::unique_ptr<RankWorker> worker(new RankWorker(*mine));
   worker->report_ = std::move(report);
   const int id = mine->stage_id, ranks = mine->tensor_parallel_size;
-  const std::string run = "limelight-" + std::to_string(orchestrator_pid);
-  if (auto attached = ipc::attach(run + "-rank" + std::to_string(rank), connect_timeout); !attached) return attached.error();
+  const std::string prefix = "limelight-" + run;
+  if (auto attached = ipc::attach(prefix + "-rank" + std::to_string(rank), connect_timeout); !attached) return attached.error();
 
   if (ranks > 1) {
-    auto joined = ipc::SharedGroup::join(run + "-stage" + std::to_string(id), rank - first, ranks,
+    auto joined = ipc::SharedGroup::join(prefix + "-stage" + std::to_string(id), rank - first, ranks,
                                          static_cast<std::size_t>(mine->shape.hidden) * sizeof(float) * 64, connect_timeout);
     if (!joined) return joined.error();
     worker->group_.emplace(std::move(joined).value());
@@ -81,13 +88,14 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineCon
   if (worker->leads()) {
     const std::uint64_t largest = stages::max_output_bytes(*mine);
     for (const stages::Edge& edge : config.edges) {
-      if (edge.from == id) worker->next_.emplace_back(topic_between(orchestrator_pid, id, edge.to), largest);
+      if (edge.from == id)
+        worker->next_.emplace_back(topic_between(run, id, edge.to), largest, static_cast<std::size_t>(edge.window_size));
       if (edge.to != id) continue;
-      worker->input_ = std::make_unique<ipc::Subscriber>(topic_between(orchestrator_pid, edge.from, id),
+      worker->input_ = std::make_unique<ipc::Subscriber>(topic_between(run, edge.from, id),
                                                          static_cast<std::size_t>(edge.window_size));
       worker->input_stage_ = edge.from;
     }
-    if (mine->final_output) worker->user_.emplace(topic_to_user(orchestrator_pid, id), largest);
+    if (mine->final_output) worker->user_.emplace(topic_to_user(run, id), largest, user_window);
   }
   worker->stage_ = stages::make_stage(*mine, worker->group_ ? &*worker->group_ : nullptr);
 
@@ -131,6 +139,11 @@ void RankWorker::end() {
   }
   wake_.notify_one();
   if (input_) input_->wake();
+}
+
+bool RankWorker::unwanted(std::uint64_t request) {
+  const std::lock_guard lock(mutex_);
+  return ending_ || std::find(cancelled_.begin(), cancelled_.end(), request) != cancelled_.end();
 }
 
 void RankWorker::begin_submitted(bool wait) {

@@ -33,8 +33,8 @@ struct WorkerReport {
 
 class RankWorker {
  public:
-  // Creates the stage and its channels, and waits until all of them are connected. Errors: as of ipc, and timeout.
-  static Result<std::unique_ptr<RankWorker>> create(const stages::PipelineConfig& config, int rank, int orchestrator_pid,
+  // run: the name of this run, part of all names in shared memory. Creates the stage and its channels, and waits until they are connected. Errors: as of ipc, and timeout.
+  static Result<std::unique_ptr<RankWorker>> create(const stages::PipelineConfig& config, int rank, const std::string& run,
                                                     std::function<void(const WorkerReport&)> report);
   void submit(stages::Request request);
   // Ends a request that failed in another stage or was given up; nothing is reported.
@@ -61,6 +61,7 @@ class RankWorker {
 
   explicit RankWorker(stages::StageConfig config) : config_(std::move(config)) {}
   bool leads() const { return !group_ || group_->rank() == 0; }
+  bool unwanted(std::uint64_t request);  // nobody waits for its output any more
   void begin_submitted(bool wait);
   void drop_cancelled();
   void drop(std::uint64_t number);

@@ -1,7 +1,7 @@
 // `limelight bench ipc`: how long a tensor takes from one process to another, beside raw iceoryx, ZeroMQ and a UNIX socket.
 //
-// One-way: from before the producer asks for memory (or hands its buffer over) until the consumer can read all of it, in the one clock that both
-// processes read. Each transport has its own pair of processes; they take turns, size by size and round by round, so that a noisy moment hits all.
+// One-way: from before the producer asks for memory (or hands its buffer over) until all of it is at the consumer and its
+// first bytes were read, in the one clock that both processes read. Each transport has its own pair of processes; they take turns, size by size and round by round, so that a noisy moment hits all.
 #pragma once
 
 #include "bench/report.hpp"

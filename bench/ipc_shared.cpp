@@ -16,11 +16,22 @@ namespace {
 
 constexpr auto patience = 10s;
 
+// The read must be over before the clock is looked at: rdtsc does not wait for loads by itself.
+Stamp read_stamp(const void* from) {
+  Stamp stamp;
+  stamp.sequence = __atomic_load_n(static_cast<const std::uint64_t*>(from), __ATOMIC_ACQUIRE);
+  stamp.begin_ticks = __atomic_load_n(static_cast<const std::uint64_t*>(from) + 1, __ATOMIC_ACQUIRE);
+#if defined(__x86_64__)
+  __builtin_ia32_lfence();
+#endif
+  return stamp;
+}
+
 std::string topic_of(const std::string& address) { return "bench." + address.substr(address.rfind('/') + 1); }
 
 class LimelightSender final : public Sender {
  public:
-  LimelightSender(const std::string& address, std::uint64_t max_bytes) : publisher_(topic_of(address), max_bytes) {}
+  LimelightSender(const std::string& address, std::uint64_t max_bytes) : publisher_(topic_of(address), max_bytes, 8) {}
   bool send(std::uint64_t sequence, std::uint64_t bytes) override {
     const std::uint64_t begin = prof::ticks();
     ipc::ChunkHeader header;
@@ -29,8 +40,7 @@ class LimelightSender final : public Sender {
     auto loan = publisher_.loan(header, patience);
     if (!loan) return false;
     *reinterpret_cast<Stamp*>(loan->data.data()) = {sequence, begin};
-    publisher_.publish(*loan);
-    return true;
+    return publisher_.publish(*loan, patience).ok();
   }
   bool connected() const override { return publisher_.has_subscribers(); }
 
@@ -45,8 +55,8 @@ class LimelightReceiver final : public Receiver {
   bool receive(bool, Stamp& stamp, std::uint64_t& end_ticks) override {
     auto chunk = subscriber_.take(patience);
     if (!chunk || !*chunk) return false;
+    stamp = read_stamp((*chunk)->data().data());
     end_ticks = prof::ticks();
-    stamp = *reinterpret_cast<const Stamp*>((*chunk)->data().data());
     return true;
   }
   bool connected() const override { return subscriber_.connected(); }
@@ -91,8 +101,8 @@ class IceoryxReceiver final : public Receiver {
     for (;;) {
       auto taken = port_.take();
       if (!taken.has_error()) {
+        stamp = read_stamp(taken.value());
         end_ticks = prof::ticks();
-        stamp = *static_cast<const Stamp*>(taken.value());
         port_.release(taken.value());
         return true;
       }

@@ -27,7 +27,7 @@ class Sender {
 class Receiver {
  public:
   virtual ~Receiver() = default;
-  // Waits for the next message, by polling or asleep, until all of it can be read. end_ticks: when that was. False: failed, or nothing came
+  // Waits for the next message, by polling or asleep, until all of it is there and the stamp was read. end_ticks: when that was. False: failed, or nothing came
   // within seconds. What was taken is given back before it returns.
   virtual bool receive(bool polling, Stamp& stamp, std::uint64_t& end_ticks) = 0;
   virtual bool connected() const { return true; }

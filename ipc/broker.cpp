@@ -24,6 +24,8 @@
 #include <string>
 #include <thread>
 
+#include "ipc/channel.hpp"
+
 extern char** environ;
 
 namespace limelight::ipc {
@@ -33,6 +35,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* roudi_lock = "/tmp/iox-unique-roudi.lock";
+constexpr const char* ping_word = "--ping";
+constexpr auto ping_timeout = std::chrono::seconds(3);
+constexpr auto end_timeout = std::chrono::seconds(3);
 constexpr std::uint64_t most_pool_bytes = std::uint64_t{16} << 30;
 
 int open_lock(const fs::path& path) { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); }
@@ -99,9 +104,9 @@ bool alive(int pid) {
   return name_end != std::string::npos && stat[name_end + 2] != 'Z' && stat[name_end + 2] != 'X';
 }
 
-int spawn_helper(const fs::path& helper, const std::vector<Pool>& pools, const fs::path& log) {
+int spawn_helper(const fs::path& helper, const std::string& arguments, const fs::path& log) {
   std::vector<std::string> words{helper.string()};
-  std::istringstream in(words_of(pools));
+  std::istringstream in(arguments);
   for (std::string word; in >> word;) words.push_back(word);
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -120,6 +125,25 @@ int spawn_helper(const fs::path& helper, const std::vector<Pool>& pools, const f
   posix_spawn_file_actions_destroy(&files);
   errno = failed;
   return failed == 0 ? pid : -1;
+}
+
+// Whether the broker that runs still takes requests. A process of its own asks: a broker that is stuck makes whoever asks wait without end.
+bool answers(const fs::path& helper, const fs::path& log) {
+  const int pid = spawn_helper(helper, ping_word, log);
+  if (pid < 0) return false;
+  int status = 0;
+  for (const auto deadline = std::chrono::steady_clock::now() + ping_timeout; std::chrono::steady_clock::now() < deadline;) {
+    if (::waitpid(pid, &status, WNOHANG) == pid) return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, &status, 0);
+  return false;
+}
+
+int ping() {
+  const bool attached = attach("limelight-ping-" + std::to_string(getpid()), ping_timeout).ok();
+  return attached ? 0 : 1;
 }
 
 }  // namespace
@@ -150,7 +174,7 @@ Result<Broker> Broker::use(const fs::path& helper, std::vector<Pool> wanted) {
     return error;
   };
   const int users = open_lock(*folder / "broker.users");
-  ::flock(users, LOCK_SH);
+  ::flock(users, LOCK_SH);  // waits for a broker that is about to end
 
   State running = parse_state(read_file(state_file));
   bool held = lock_is_held(roudi_lock);
@@ -158,6 +182,17 @@ Result<Broker> Broker::use(const fs::path& helper, std::vector<Pool> wanted) {
   for (int i = 0; i < 500 && held && running.pid != 0 && !alive(running.pid); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     held = lock_is_held(roudi_lock);
+  }
+  if (held && running.pid != 0 && alive(running.pid) && !answers(helper, *folder / "ping.log")) {
+    // A process that was killed inside iceoryx took a lock with it. Nobody can start with this broker; if nobody uses it, another one can.
+    if (::flock(users, LOCK_EX | LOCK_NB) != 0) {
+      ::close(users);
+      return give_up({ErrorCode::unavailable, "the broker (pid " + std::to_string(running.pid) +
+                                                  ") does not answer, and other runs still use it: end them, or restart this process if it is one"});
+    }
+    ::kill(running.pid, SIGKILL);
+    for (int i = 0; i < 500 && (held = lock_is_held(roudi_lock)); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ::flock(users, LOCK_SH);
   }
   if (held) {
     if (running.pid != 0 && !serves(running, wanted)) {
@@ -170,7 +205,7 @@ Result<Broker> Broker::use(const fs::path& helper, std::vector<Pool> wanted) {
   } else {
     clean_stale();
     ::unlink(state_file.c_str());
-    const int pid = spawn_helper(helper, wanted, log);
+    const int pid = spawn_helper(helper, words_of(wanted), log);
     if (pid < 0) {
       const Error error{ErrorCode::unavailable, helper.string() + ": cannot start the broker: " + std::strerror(errno)};
       ::close(users);
@@ -231,6 +266,7 @@ void clean_stale() {
 }
 
 int broker_main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == ping_word) return ping();
   ::umask(0077);
   ::signal(SIGINT, SIG_IGN);
   iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff, iox::log::LogLevelOutput::kHideLogLevel);
@@ -273,6 +309,11 @@ int broker_main(int argc, char** argv) {
     while (::flock(users, LOCK_EX | LOCK_NB) != 0) ::poll(nullptr, 0, 20);
     std::error_code ignored;
     fs::remove(state, ignored);
+    // RouDi that is stuck cannot be joined either; the next start clears away what it leaves.
+    std::thread([] {
+      std::this_thread::sleep_for(end_timeout);
+      _exit(3);
+    }).detach();
   }
   return 0;
 }

@@ -2,7 +2,7 @@
 //
 // The helper (limelight-broker) lives as long as someone uses it: every user holds a shared lock on a file of the user's own runtime
 // folder, the kernel drops that lock when the process dies, however it dies, and the helper ends when it can lock the file alone.
-// Its pools are private to the user and as large as the first user asked for. A RouDi that somebody else runs is used as it is.
+// One that does not answer any more is replaced, if nobody uses it. Its pools are private to the user and as large as the first user asked for. A RouDi that somebody else runs is used as it is.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,8 @@ struct Pool {
 // Use of the broker: while it lives, the broker does.
 class Broker {
  public:
-  // Finds or starts the broker. helper: the limelight-broker executable. Errors: unavailable (it did not come up; with its log),
+  // Finds or starts the broker. helper: the limelight-broker executable. Errors: unavailable (it did not come up, with its log; or it does not
+  // answer and others use it),
   // too_large (the one that runs has smaller pools than asked for).
   static Result<Broker> use(const std::filesystem::path& helper, std::vector<Pool> pools);
   Broker(Broker&&) noexcept;

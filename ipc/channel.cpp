@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <iceoryx_hoofs/error_handling/error_handling.hpp>
 #include <iceoryx_hoofs/log/logmanager.hpp>
@@ -12,6 +13,7 @@
 #include <iceoryx_posh/popo/wait_set.hpp>
 #include <iceoryx_posh/runtime/posh_runtime.hpp>
 #include <thread>
+#include <vector>
 
 #include "profiling/span.hpp"
 
@@ -67,14 +69,43 @@ Result<void> attach(const std::string& name, std::chrono::milliseconds timeout) 
 }
 
 struct Publisher::State {
+  struct Sent {
+    ChunkHeader* header;  // may be somebody else's chunk by now
+    std::uint64_t ticket;
+    bool taken() const {
+      return __atomic_load_n(&header->ticket, __ATOMIC_ACQUIRE) != ticket || __atomic_load_n(&header->taken, __ATOMIC_ACQUIRE) != 0;
+    }
+  };
   iox::popo::UntypedPublisher port;
+  std::string topic;
   std::uint64_t max_bytes;
+  std::vector<Sent> sent;  // the last `window` chunks: chunk n is at n % window
+  std::uint64_t count = 0, known_taken = 0;
+
+  bool has_room() {
+    if (count - known_taken < sent.size()) return true;
+    // In order: if a chunk was taken, all before it were. The newest first, so that a consumer that keeps up costs one look a window.
+    for (std::uint64_t n = count; n > known_taken; --n)
+      if (sent[(n - 1) % sent.size()].taken()) known_taken = n;
+    return count - known_taken < sent.size();
+  }
 };
 
-Publisher::Publisher(std::string_view topic, std::uint64_t max_bytes) {
+namespace {
+constexpr std::size_t most_window = 250;  // iceoryx queues 256; what it holds for itself stays below
+std::size_t clamp_window(std::size_t window) { return std::clamp<std::size_t>(window, 1, most_window); }
+
+std::uint64_t new_ticket() {
+  static std::atomic<std::uint64_t> last{static_cast<std::uint64_t>(getpid()) << 40};
+  return ++last;
+}
+}  // namespace
+
+Publisher::Publisher(std::string_view topic, std::uint64_t max_bytes, std::size_t window) {
   iox::popo::PublisherOptions options;
   options.subscriberTooSlowPolicy = iox::popo::ConsumerTooSlowPolicy::WAIT_FOR_CONSUMER;
-  state_.reset(new State{iox::popo::UntypedPublisher(service(topic), options), max_bytes});
+  state_.reset(new State{iox::popo::UntypedPublisher(service(topic), options), std::string(topic), max_bytes,
+                         std::vector<State::Sent>(clamp_window(window))});
 }
 Publisher::~Publisher() = default;
 Publisher::Publisher(Publisher&&) noexcept = default;
@@ -108,11 +139,27 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
   }
 }
 
-void Publisher::publish(Loan loan) {
+Result<void> Publisher::publish(Loan loan, std::chrono::milliseconds timeout) {
   static const prof::NameId name = prof::intern("ipc.publish", prof::Category::cpu_op, prof::ValueKind::bytes);
   const prof::Span span(name, loan.data.size());
+  State& s = *state_;
+  if (!s.has_room()) {
+    const auto deadline = Clock::now() + timeout;
+    while (!s.has_room()) {
+      if (Clock::now() >= deadline)
+        return Error{ErrorCode::timeout, "channel " + s.topic + ": the consumer left " + std::to_string(s.sent.size()) + " chunks unread for " +
+                                             std::to_string(timeout.count()) + " ms"};
+      // The consumer has a whole window to work on meanwhile, so nothing is lost by looking seldom.
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+  }
+  const std::uint64_t ticket = new_ticket();
+  loan.header->ticket = ticket;
+  loan.header->taken = 0;
+  s.sent[s.count++ % s.sent.size()] = {loan.header, ticket};
   loan.header->sent_ticks = prof::ticks();
-  state_->port.publish(loan.header);
+  s.port.publish(loan.header);
+  return {};
 }
 
 void Publisher::release(Loan loan) { state_->port.release(loan.header); }
@@ -140,7 +187,7 @@ inline void pause_cpu() {
 
 Subscriber::Subscriber(std::string_view topic, std::size_t window) {
   iox::popo::SubscriberOptions options;
-  options.queueCapacity = std::clamp<std::size_t>(window, 1, 256);
+  options.queueCapacity = clamp_window(window) + 2;  // never full: the publisher keeps the window
   options.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
   state_.reset(new State{iox::popo::UntypedSubscriber(service(topic), options), {}, {}, std::string(topic)});
   state_->wait_set.attachEvent(state_->port, iox::popo::SubscriberEvent::DATA_RECEIVED).or_else([](auto) {});
@@ -162,6 +209,7 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
     if (!taken.has_error()) {
       if (!waited && started) s.spin = std::min(s.spin * 2, most_spin);
       const auto* header = static_cast<const ChunkHeader*>(taken.value());
+      __builtin_prefetch(data_of(header));  // comes from another core's cache while the header, which does as well, is checked
       const std::uint64_t room = iox::mepoo::ChunkHeader::fromUserPayload(header)->userPayloadSize();
       const auto bytes = room >= header_bytes && header->magic == expected_magic ? header->tensor.bytes() : std::nullopt;
       if (!bytes || *bytes > room - header_bytes) {
@@ -169,6 +217,7 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
         return Error{ErrorCode::corrupt, "channel " + s.topic + ": a chunk of " + std::to_string(room) +
                                              " bytes does not hold the tensor that its header states; it was released unread"};
       }
+      __atomic_store_n(&const_cast<ChunkHeader*>(header)->taken, 1u, __ATOMIC_RELEASE);
       span.set_value(*bytes);
       return std::optional<Chunk>(Chunk(this, header));
     }

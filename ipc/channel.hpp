@@ -1,9 +1,11 @@
-// A channel: tensors from one producer process to its consumers, through shared memory, without a copy, lossless and in order.
+// A channel: tensors from one producer process to one consumer process, through shared memory, without a copy, lossless and in order.
 //
-//   producer: loan(header, timeout) -> write into loan.data -> publish(loan)
+//   producer: loan(header, timeout) -> write into loan.data -> publish(loan, timeout)
 //   consumer: take(timeout) -> read chunk.data in place -> the chunk's destructor gives it back
 //
-// When a consumer falls behind by `window` chunks, publish waits for it; when the pool is empty, loan waits until its timeout.
+// When the consumer is `window` chunks behind, publish waits for it; when the pool is empty, loan waits. The window is kept here, not by
+// iceoryx: a producer that waits inside iceoryx takes a lock in shared memory again and again, and killed with that lock held it stops the broker.
+// So the consumer marks each chunk that it takes, and the producer looks for the mark before it sends beyond the window.
 // Each Publisher and Subscriber belongs to one thread. Loans and Chunks must not outlive the channel that they came from.
 // attach() comes first, once a process. No header here knows iceoryx, so that users do not pay for its includes.
 #pragma once
@@ -24,7 +26,7 @@ namespace limelight::ipc {
 
 // Travels with every chunk, in the same shared memory, 192 bytes before the data.
 struct ChunkHeader {
-  std::uint64_t magic = 0x4c494d454348'0002;  // "LIMECH", version 2: a stranger's chunk on our topic is refused
+  std::uint64_t magic = 0x4c494d454348'0003;  // "LIMECH", version 3: a stranger's chunk on our topic is refused
   std::uint64_t request = 0;                  // the number that the control messages carry
   std::uint64_t sequence = 0;                 // per publisher and request, from 0
   std::uint64_t wanted_ticks = 0;             // set by loan(), before it waits; profiling's clock, which all processes share
@@ -32,6 +34,8 @@ struct ChunkHeader {
   std::int32_t stage = 0;                     // who sent it
   std::uint32_t last = 0;                     // 1: no chunk of this request follows from this stage
   TensorSpec tensor;
+  std::uint64_t ticket = 0;                   // set by publish(): tells this use of the memory from a later one
+  std::uint32_t taken = 0;                    // set to 1 by take(); read by the producer, on a cache line of its own
 };
 
 // Registers this process with the broker. name: unique on the machine, [A-Za-z0-9_-]. Errors: unavailable (no broker within the timeout).
@@ -44,16 +48,17 @@ struct Loan {
 
 class Publisher {
  public:
-  // max_bytes: the largest tensor that the broker's pools were sized for.
-  Publisher(std::string_view topic, std::uint64_t max_bytes);
+  // max_bytes: the largest tensor that the broker's pools were sized for. window: chunks that may wait unread (1 to 250).
+  Publisher(std::string_view topic, std::uint64_t max_bytes, std::size_t window);
   ~Publisher();
   Publisher(Publisher&&) noexcept;
 
   // Errors: too_large, timeout (consumers hold every chunk of that size), invalid_argument (8 loans are out).
   Result<Loan> loan(const ChunkHeader& header, std::chrono::milliseconds timeout);
-  // Waits while a consumer's window is full.
-  void publish(Loan loan);
+  // Waits while the window is full. Errors: timeout; the loan is then still the caller's, to publish again or to release.
+  Result<void> publish(Loan loan, std::chrono::milliseconds timeout);
   void release(Loan loan);
+  // What is published before there is one is lost.
   bool has_subscribers() const;
 
  private:
@@ -85,7 +90,7 @@ class Chunk {
 
 class Subscriber {
  public:
-  // window: chunks that may wait unread (1 to 256).
+  // window: that of the publisher.
   Subscriber(std::string_view topic, std::size_t window);
   ~Subscriber();
   Subscriber(const Subscriber&) = delete;

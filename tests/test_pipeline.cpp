@@ -169,6 +169,20 @@ BOOST_AUTO_TEST_CASE(ctrl_c_and_sigterm_end_all_processes_in_order) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(bench_ipc_prints_each_peer_with_its_ratio) {
+  const Ran ran = limelight_command("bench ipc --quick --json");
+  BOOST_TEST(ran.code == 0);
+  const auto results = nlohmann::json::parse(ran.output.substr(ran.output.find('{')))["results"];
+  std::set<std::string> peers;
+  for (const auto& row : results) {
+    for (const char* key : {"name", "params", "value", "unit", "peer", "peer_value", "ratio"}) BOOST_TEST(row.contains(key), key);
+    BOOST_TEST(row["value"].get<double>() > 0);
+    if (row["name"] == "handoff") peers.insert(row["peer"]);
+  }
+  for (const char* peer : {"iceoryx", "socket"}) BOOST_TEST(peers.contains(peer), peer);
+  BOOST_TEST(left_behind().empty());
+}
+
 BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_bytes) {
   const Folder folder;
   const std::string a = folder.path / "a", b = folder.path / "b";
