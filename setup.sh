@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 packages=(g++ cmake ninja-build libcaf-dev libiceoryx-posh-dev libiceoryx-hoofs-dev libacl1-dev libboost-test-dev zlib1g-dev
-  procps libopenblas-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libzmq3-dev)
+  procps libdnnl-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libzmq3-dev)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

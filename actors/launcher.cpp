@@ -68,10 +68,10 @@ Result<void> Launcher::start(const fs::path& executable, const fs::path& config,
     return Error{ErrorCode::io, folder_.string() + ": cannot prepare the run: " + (failed ? failed.message() : std::strerror(errno))};
   std::vector<std::string> words;
   for (char** at = environ; *at != nullptr; ++at)
-    if (!std::string_view(*at).starts_with("LIMELIGHT_TOKEN=") && !std::string_view(*at).starts_with("OPENBLAS_NUM_THREADS="))
+    if (!std::string_view(*at).starts_with("LIMELIGHT_TOKEN=") && !std::string_view(*at).starts_with("OMP_NUM_THREADS="))
       words.emplace_back(*at);
   words.push_back("LIMELIGHT_TOKEN=" + token);
-  words.push_back("OPENBLAS_NUM_THREADS=1");  // a rank computes on one thread: no idle pool
+  words.push_back("OMP_NUM_THREADS=1");  // a rank computes on one thread; more cores are for more ranks
   std::vector<char*> environment;
   for (std::string& word : words) environment.push_back(word.data());
   environment.push_back(nullptr);

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "actors/rank.hpp"
+#include "ipc/nccl_group.hpp"
 #include "profiling/span.hpp"
 
 namespace limelight::actors {
@@ -97,7 +98,19 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineCon
     }
     if (mine->final_output) worker->user_.emplace(topic_to_user(run, id), largest, user_window);
   }
-  worker->stage_ = stages::make_stage(*mine, worker->group_ ? &*worker->group_ : nullptr);
+  std::string notice;
+  auto device = stages::make_device(mine->devices, rank - first, notice);
+  if (!device) return device.error();
+  if (!notice.empty()) std::fprintf(stderr, "rank %d: %s\n", rank, notice.c_str());
+  worker->device_ = std::move(device).value();
+  ipc::Collective* group = worker->group_ ? &*worker->group_ : nullptr;
+  if (group != nullptr && !worker->device_->is_host()) {
+    auto gpus = ipc::make_nccl_group(*worker->group_);
+    if (!gpus) return gpus.error();
+    worker->gpu_group_ = std::move(gpus).value();
+    group = worker->gpu_group_.get();
+  }
+  worker->stage_ = stages::make_stage(*mine, *worker->device_, group);
 
   // The broker connects ports in its own time; what is published before would be lost.
   const auto deadline = Clock::now() + connect_timeout;

@@ -77,6 +77,8 @@ class RankWorker {
   stages::StageConfig config_;
   std::function<void(const WorkerReport&)> report_;
   std::optional<ipc::SharedGroup> group_;
+  std::unique_ptr<stages::Device> device_;
+  std::unique_ptr<ipc::Collective> gpu_group_;  // of ranks on GPUs; those on the CPU sum over group_
   std::unique_ptr<stages::Stage> stage_;
   std::unique_ptr<ipc::Subscriber> input_;
   int input_stage_ = -1;

@@ -5,30 +5,26 @@
 #include <cstring>
 
 #include "profiling/span.hpp"
-#include "stages/ops.hpp"
 
 namespace limelight::stages {
 
 namespace prof = limelight::profiling;
 
-Code2Wav::Code2Wav(const StageConfig& config, WeightLoader& weights, ipc::SharedGroup* group)
+Code2Wav::Code2Wav(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group)
     : config_(config),
-      decoder_(config.shape, weights, group),
+      device_(device),
+      decoder_(config, weights, device, group),
       embedding_(weights.load("embed_codes", MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size, config.shape.hidden))),
-      input_(weights.load("conv_in", MatrixPart::whole(config.shape.channels, config.shape.hidden))) {
+      input_(device.pack(weights.load("conv_in", MatrixPart::whole(config.shape.channels, config.shape.hidden)), config.shape.channels,
+                         config.shape.hidden, config.dtype)) {
   int channels = config.shape.channels;
   for (const int stride : config.shape.upsampling) {
-    const int out = std::max(4, channels / 2);
-    // Columns of the loader's matrix set its scale, so it is asked for with the inputs as columns and laid out the other way round.
-    const std::vector<float> w = weights.load("upsample." + std::to_string(upsamplers_.size()), MatrixPart::whole(2 * stride * out, channels));
-    std::vector<float> turned(w.size());
-    for (int r = 0; r < 2 * stride * out; ++r)
-      for (int c = 0; c < channels; ++c)
-        turned[static_cast<std::size_t>(c * 2 * stride * out + r)] = w[static_cast<std::size_t>(r * channels + c)];
-    upsamplers_.push_back({stride, channels, out, std::move(turned)});
+    const int out = std::max(4, channels / 2), kernel = 2 * stride * out;
+    const std::vector<float> w = weights.load("upsample." + std::to_string(upsamplers_.size()), MatrixPart::whole(kernel, channels));
+    upsamplers_.push_back({stride, channels, out, device.pack(w, kernel, channels, config.dtype)});
     channels = out;
   }
-  output_ = weights.load("conv_out", MatrixPart::whole(1, channels));
+  output_ = device.pack(weights.load("conv_out", MatrixPart::whole(1, channels)), 1, channels, config.dtype);
 }
 
 int Code2Wav::samples_per_frame(const ModelShape& shape) {
@@ -78,14 +74,14 @@ Result<StepState> Code2Wav::step(std::uint64_t request, Output& output) {
     }
     if (auto done = decoder_.forward(rows, frames, open.cache); !done) return done.error();
     std::vector<float> x(static_cast<std::size_t>(frames * channels));
-    ops::linear(rows, input_, x, frames, s.hidden, channels);
+    linear_of_host(device_, rows, *input_, x, frames);
     for (std::size_t u = 0; u < upsamplers_.size(); ++u) {
       const Upsampler& up = upsamplers_[u];
       const prof::Span span(upsample_name, prof::pack_dims(static_cast<std::uint64_t>(n), static_cast<std::uint64_t>(up.in), static_cast<std::uint64_t>(up.stride)));
       const auto half = static_cast<std::size_t>(up.stride * up.out);
       for (float& value : x) value = value > 0 ? value : 0.1f * value;
       std::vector<float> kernels(static_cast<std::size_t>(n) * 2 * half), y(static_cast<std::size_t>(n) * half);
-      ops::matmul(x, up.weights, kernels, n, up.in, static_cast<int>(2 * half));
+      linear_of_host(device_, x, *up.weights, kernels, n);
       std::vector<float>& tail = open.tails[u];
       for (std::size_t t = 0; t < static_cast<std::size_t>(n); ++t) {
         const float* kernel = kernels.data() + t * 2 * half;
@@ -97,7 +93,7 @@ Result<StepState> Code2Wav::step(std::uint64_t request, Output& output) {
       channels = up.out;
     }
     wave.resize(static_cast<std::size_t>(n));
-    ops::linear(x, output_, wave, n, channels, 1);
+    linear_of_host(device_, x, *output_, wave, n);
   }
   open.samples += wave.size();
   const auto write = [&](std::span<std::byte> to) {

@@ -15,7 +15,7 @@ namespace limelight::stages {
 
 class Code2Wav final : public Stage {
  public:
-  Code2Wav(const StageConfig& config, WeightLoader& weights, ipc::SharedGroup* group);
+  Code2Wav(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group);
   Result<void> begin(const Request& request) override;
   Result<void> consume(std::uint64_t request, const ipc::TensorSpec& tensor, std::span<const std::byte> data, bool last) override;
   Result<StepState> step(std::uint64_t request, Output& output) override;
@@ -27,7 +27,7 @@ class Code2Wav final : public Stage {
  private:
   struct Upsampler {
     int stride, in, out;
-    std::vector<float> weights;  // [in, 2 * stride * out]
+    std::unique_ptr<Matrix> weights;  // [2 * stride * out, in]
   };
   struct Work {
     std::vector<std::int32_t> codes;
@@ -40,11 +40,12 @@ class Code2Wav final : public Stage {
     std::uint64_t samples = 0;
   };
   StageConfig config_;
+  Device& device_;
   Decoder decoder_;
   std::vector<float> embedding_;  // [codebooks * codebook_size, hidden]
-  std::vector<float> input_;      // [channels, hidden]
+  std::unique_ptr<Matrix> input_;   // [channels, hidden]
   std::vector<Upsampler> upsamplers_;
-  std::vector<float> output_;     // [1, channels of the last]
+  std::unique_ptr<Matrix> output_;  // [1, channels of the last]
   std::map<std::uint64_t, Open> open_;
 };
 

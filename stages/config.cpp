@@ -5,6 +5,8 @@
 #include <functional>
 #include <set>
 
+#include "stages/device.hpp"
+
 namespace limelight::stages {
 
 namespace {
@@ -112,7 +114,10 @@ struct Reader {
             map(n, "runtime", {{"process", [&](auto& v, auto& k) {
                                   if (!as<bool>(v, k, "true")) refuse(v, k, "false", "true: every rank is a process");
                                 }},
-                               {"devices", ignore_text},
+                               {"devices", [&](auto& v, auto& k) {
+                                  s.devices = as<std::string>(v, k, "a device");
+                                  if (!is_device_wish(s.devices)) refuse(v, k, show(v), "cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1");
+                                }},
                                {"max_batch_size", [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, 256); }}});
           }},
          {"engine_args", [&](auto& n, auto&) {
@@ -126,6 +131,11 @@ struct Reader {
                  {"engine_output_type", ignore_text},
                  {"load_format", [&](auto& v, auto& k) {
                     if (as<std::string>(v, k, "dummy") != "dummy") refuse(v, k, show(v), "dummy");
+                  }},
+                 {"dtype", [&](auto& v, auto& k) {
+                    const std::string word = as<std::string>(v, k, "a word");
+                    if (word != "float32" && word != "bfloat16") refuse(v, k, show(v), "float32 or bfloat16");
+                    s.dtype = word == "float32" ? ipc::DType::float32 : ipc::DType::bfloat16;
                   }},
                  {"weights_seed", [&](auto& v, auto& k) { s.weights_seed = as<std::uint64_t>(v, k, "a whole number, 0 or more"); }},
                  {"tensor_parallel_size", [&](auto& v, auto& k) { s.tensor_parallel_size = positive(v, k, 16); }},

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "ipc/tensor.hpp"
 #include "profiling/result.hpp"
 
 namespace limelight::stages {
@@ -40,6 +41,8 @@ struct StageConfig {
   int tensor_parallel_size = 1;
   int max_batch_size = 4;
   std::uint64_t weights_seed = 0;
+  std::string devices = "cpu";             // see make_device()
+  ipc::DType dtype = ipc::DType::float32;  // of the weights: float32 or bfloat16
   ModelShape shape;
   std::vector<int> engine_input_source;
   bool final_output = false;

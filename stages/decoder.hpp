@@ -6,33 +6,36 @@
 #include <span>
 #include <vector>
 
-#include "ipc/shared_group.hpp"
+#include "ipc/collective.hpp"
 #include "profiling/result.hpp"
 #include "stages/config.hpp"
+#include "stages/device.hpp"
 #include "stages/weights.hpp"
 
 namespace limelight::stages {
 
 class Decoder {
  public:
-  Decoder(const ModelShape& shape, WeightLoader& weights, ipc::SharedGroup* group);
+  // group: the ranks that share the layers, on this device's memory; null when it is alone.
+  Decoder(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group);
 
   // Keys and values of one sequence.
   struct Cache {
-    std::vector<std::vector<float>> keys, values;  // a layer each: [position, kv_heads / ranks, head_dim]
+    std::vector<Array> keys, values;  // a layer each: [position, kv_heads / ranks, head_dim]
     int position = 0;
   };
   Cache make_cache() const;
 
-  // x [n, hidden] becomes the normalised output rows; the cache grows by n. Errors: too_large (max_model_len), timeout (a peer is gone).
+  // x [n, hidden], on the host, becomes the normalised output rows; the cache grows by n. Errors: too_large (max_model_len), timeout (a peer is gone).
   Result<void> forward(std::span<float> x, int n, Cache& cache) const;
 
  private:
   struct Layer {
-    std::vector<float> q, k, v, o, gate, up, down;
+    std::unique_ptr<Matrix> q, k, v, o, gate, up, down;
   };
   ModelShape shape_;
-  ipc::SharedGroup* group_;
+  Device& device_;
+  ipc::Collective* group_;
   int heads_, kv_heads_, mlp_;  // this rank's share
   std::vector<Layer> layers_;
 };

@@ -11,10 +11,11 @@
 #include <span>
 #include <string>
 
-#include "ipc/shared_group.hpp"
+#include "ipc/collective.hpp"
 #include "ipc/tensor.hpp"
 #include "profiling/result.hpp"
 #include "stages/config.hpp"
+#include "stages/device.hpp"
 
 namespace limelight::stages {
 
@@ -49,8 +50,8 @@ class Stage {
   virtual std::uint64_t tokens_out(std::uint64_t request) const = 0;
 };
 
-// group: the ranks that share this stage; null when it is alone.
-std::unique_ptr<Stage> make_stage(const StageConfig& config, ipc::SharedGroup* group);
+// device: outlives the stage. group: the ranks that share this stage, summing in the device's memory; null when it is alone.
+std::unique_ptr<Stage> make_stage(const StageConfig& config, Device& device, ipc::Collective* group);
 // The largest tensor that a stage emits, in bytes: what the channel and the broker's pools are sized for.
 std::uint64_t max_output_bytes(const StageConfig& config);
 

@@ -7,11 +7,11 @@
 
 namespace limelight::stages {
 
-std::unique_ptr<Stage> make_stage(const StageConfig& config, ipc::SharedGroup* group) {
+std::unique_ptr<Stage> make_stage(const StageConfig& config, Device& device, ipc::Collective* group) {
   DummyWeights weights(config.weights_seed);
-  if (config.model_stage == "thinker") return std::make_unique<Thinker>(config, weights, group);
-  if (config.model_stage == "talker") return std::make_unique<Talker>(config, weights, group);
-  return std::make_unique<Code2Wav>(config, weights, group);
+  if (config.model_stage == "thinker") return std::make_unique<Thinker>(config, weights, device, group);
+  if (config.model_stage == "talker") return std::make_unique<Talker>(config, weights, device, group);
+  return std::make_unique<Code2Wav>(config, weights, device, group);
 }
 
 std::uint64_t max_output_bytes(const StageConfig& config) {

@@ -3,16 +3,20 @@
 #include <algorithm>
 #include <cstring>
 
-#include "stages/ops.hpp"
 
 namespace limelight::stages {
 
-Talker::Talker(const StageConfig& config, WeightLoader& weights, ipc::SharedGroup* group)
+Talker::Talker(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group)
     : config_(config),
-      decoder_(config.shape, weights, group),
-      projection_(weights.load("condition_proj", MatrixPart::whole(config.shape.hidden, config.shape.input_hidden))),
-      embedding_(weights.load("embed_codes", MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size, config.shape.hidden))),
-      heads_(weights.load("code_heads", MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size, config.shape.hidden))) {}
+      device_(device),
+      decoder_(config, weights, device, group),
+      projection_(device.pack(weights.load("condition_proj", MatrixPart::whole(config.shape.hidden, config.shape.input_hidden)), config.shape.hidden,
+                              config.shape.input_hidden, config.dtype)),
+      embedding_(weights.load("embed_codes", MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size, config.shape.hidden))) {
+  const int books = config.shape.codebooks, size = config.shape.codebook_size, h = config.shape.hidden;
+  for (int book = 0; book < books; ++book)
+    heads_.push_back(device.pack(weights.load("code_heads", {books * size, h, book * size, size, 0, h}), size, h, config.dtype));
+}
 
 Result<void> Talker::begin(const Request& request) {
   if (request.sampling.max_tokens > config_.shape.max_model_len)
@@ -30,7 +34,7 @@ Result<void> Talker::consume(std::uint64_t request, const ipc::TensorSpec& tenso
   const std::size_t old = open.conditions.size(), rows = tensor.shape[0];
   open.conditions.resize(old + rows * static_cast<std::size_t>(h));
   const std::span<const float> states(reinterpret_cast<const float*>(data.data()), data.size() / sizeof(float));
-  if (rows > 0) ops::linear(states, projection_, std::span(open.conditions).subspan(old), static_cast<int>(rows), in, h);
+  if (rows > 0) linear_of_host(device_, states, *projection_, std::span(open.conditions).subspan(old), static_cast<int>(rows));
   open.conditions_complete = last;
   return {};
 }
@@ -43,22 +47,25 @@ Result<StepState> Talker::step(std::uint64_t request, Output& output) {
   if ((t + 1) * h > open.conditions.size() && !open.conditions_complete) return StepState::needs_input;
 
   std::vector<float> row(h);
+  const auto add = [&row](std::span<const float> values) {
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] += values[i];
+  };
   const auto add_code = [&](std::size_t book, int code) {
-    ops::add(row, std::span(embedding_).subspan((book * size + static_cast<std::size_t>(code)) * h, h));
+    add(std::span(embedding_).subspan((book * size + static_cast<std::size_t>(code)) * h, h));
   };
   add_code(0, open.previous);
-  if ((t + 1) * h <= open.conditions.size()) ops::add(row, std::span(open.conditions).subspan(t * h, h));
+  if ((t + 1) * h <= open.conditions.size()) add(std::span(open.conditions).subspan(t * h, h));
   if (auto done = decoder_.forward(row, 1, open.cache); !done) return done.error();
 
   std::vector<float> logits(size);
-  ops::linear(row, std::span(heads_).first(size * h), logits, 1, s.hidden, s.codebook_size);
+  linear_of_host(device_, row, *heads_[0], logits, 1);
   int code = open.sampler.next(logits);
   const bool stop = open.sampler.is_stop(code), last = stop || open.sampler.exhausted();
   if (!stop) {
     open.frames.push_back(open.previous = code);
     for (std::size_t book = 1; book < static_cast<std::size_t>(s.codebooks); ++book) {
       add_code(book - 1, code);
-      ops::linear(row, std::span(heads_).subspan(book * size * h, size * h), logits, 1, s.hidden, s.codebook_size);
+      linear_of_host(device_, row, *heads_[book], logits, 1);
       code = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
       open.frames.push_back(code);
     }

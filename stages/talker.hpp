@@ -15,7 +15,7 @@ namespace limelight::stages {
 
 class Talker final : public Stage {
  public:
-  Talker(const StageConfig& config, WeightLoader& weights, ipc::SharedGroup* group);
+  Talker(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group);
   Result<void> begin(const Request& request) override;
   Result<void> consume(std::uint64_t request, const ipc::TensorSpec& tensor, std::span<const std::byte> data, bool last) override;
   Result<StepState> step(std::uint64_t request, Output& output) override;
@@ -32,10 +32,11 @@ class Talker final : public Stage {
     std::vector<std::int32_t> frames;  // not yet sent
   };
   StageConfig config_;
+  Device& device_;
   Decoder decoder_;
-  std::vector<float> projection_;  // [hidden, input_hidden]
-  std::vector<float> embedding_;   // [codebooks * codebook_size, hidden]
-  std::vector<float> heads_;       // [codebooks * codebook_size, hidden]
+  std::unique_ptr<Matrix> projection_;         // [hidden, input_hidden]
+  std::vector<float> embedding_;               // [codebooks * codebook_size, hidden]
+  std::vector<std::unique_ptr<Matrix>> heads_;  // a codebook each: [codebook_size, hidden]
   std::map<std::uint64_t, Open> open_;
 };
 

@@ -2,16 +2,17 @@
 
 #include <cstring>
 
-#include "stages/ops.hpp"
 #include "stages/tokenizer.hpp"
 
 namespace limelight::stages {
 
-Thinker::Thinker(const StageConfig& config, WeightLoader& weights, ipc::SharedGroup* group)
+Thinker::Thinker(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group)
     : config_(config),
-      decoder_(config.shape, weights, group),
+      device_(device),
+      decoder_(config, weights, device, group),
       embedding_(weights.load("embed_tokens", MatrixPart::whole(config.shape.vocab, config.shape.hidden))),
-      head_(weights.load("lm_head", MatrixPart::whole(config.shape.vocab, config.shape.hidden))) {}
+      head_(device.pack(weights.load("lm_head", MatrixPart::whole(config.shape.vocab, config.shape.hidden)), config.shape.vocab, config.shape.hidden,
+                        config.dtype)) {}
 
 Result<void> Thinker::begin(const Request& request) {
   std::vector<int> tokens = encode_bytes(request.prompt);
@@ -38,7 +39,7 @@ Result<StepState> Thinker::step(std::uint64_t request, Output& output) {
                 static_cast<std::size_t>(h) * sizeof(float));
   if (auto done = decoder_.forward(rows, n, open.cache); !done) return done.error();
   std::vector<float> logits(static_cast<std::size_t>(config_.shape.vocab));
-  ops::linear(std::span(rows).last(static_cast<std::size_t>(h)), head_, logits, 1, h, config_.shape.vocab);
+  linear_of_host(device_, std::span(rows).last(static_cast<std::size_t>(h)), *head_, logits, 1);
   const int token = open.sampler.next(logits);
   const bool stop = open.sampler.is_stop(token);
   const bool last = stop || open.sampler.exhausted();

@@ -12,7 +12,7 @@ namespace limelight::stages {
 
 class Thinker final : public Stage {
  public:
-  Thinker(const StageConfig& config, WeightLoader& weights, ipc::SharedGroup* group);
+  Thinker(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group);
   Result<void> begin(const Request& request) override;
   Result<void> consume(std::uint64_t request, const ipc::TensorSpec& tensor, std::span<const std::byte> data, bool last) override;
   Result<StepState> step(std::uint64_t request, Output& output) override;
@@ -26,8 +26,10 @@ class Thinker final : public Stage {
     Decoder::Cache cache;
   };
   StageConfig config_;
+  Device& device_;
   Decoder decoder_;
-  std::vector<float> embedding_, head_;  // [vocab, hidden]
+  std::vector<float> embedding_;   // [vocab, hidden]
+  std::unique_ptr<Matrix> head_;  // [vocab, hidden]
   std::map<std::uint64_t, Open> open_;
 };
 

@@ -1,0 +1,82 @@
+// NCCL is loaded when the first group is made: one binary serves machines with and without it.
+#include "ipc/nccl_group.hpp"
+
+#include <cuda_runtime_api.h>
+#include <dlfcn.h>
+#include <nccl.h>
+
+#include "profiling/span.hpp"
+
+namespace limelight::ipc {
+
+namespace prof = limelight::profiling;
+
+namespace {
+
+struct Nccl {
+  decltype(&ncclGetUniqueId) get_unique_id = nullptr;
+  decltype(&ncclCommInitRank) init_rank = nullptr;
+  decltype(&ncclCommDestroy) destroy = nullptr;
+  decltype(&ncclAllReduce) all_reduce = nullptr;
+  decltype(&ncclGetErrorString) error_string = nullptr;
+  std::string missing;
+
+  Nccl() {
+    void* library = dlopen("libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) library = dlopen(LIMELIGHT_CUDA_LIB_DIR "/libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) {
+      missing = "NCCL cannot be loaded: " + std::string(dlerror());
+      return;
+    }
+    const auto find = [&](auto& function, const char* name) {
+      function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
+      if (function == nullptr) missing = std::string("NCCL has no ") + name;
+    };
+    find(get_unique_id, "ncclGetUniqueId");
+    find(init_rank, "ncclCommInitRank");
+    find(destroy, "ncclCommDestroy");
+    find(all_reduce, "ncclAllReduce");
+    find(error_string, "ncclGetErrorString");
+  }
+};
+const Nccl& nccl() {
+  static const Nccl loaded;
+  return loaded;
+}
+
+class NcclGroup final : public Collective {
+ public:
+  NcclGroup(ncclComm_t communicator, int rank, int size) : communicator_(communicator), rank_(rank), size_(size) {}
+  ~NcclGroup() override { nccl().destroy(communicator_); }
+  int rank() const noexcept override { return rank_; }
+  int size() const noexcept override { return size_; }
+  // On the legacy default stream, which waits for all streams of the device and makes them wait.
+  Result<void> all_reduce_sum(std::span<float> values) override {
+    static const prof::NameId name = prof::intern("collective.all_reduce", prof::Category::cpu_op, prof::ValueKind::bytes);
+    const prof::Span span(name, values.size_bytes());
+    if (const ncclResult_t status = nccl().all_reduce(values.data(), values.data(), values.size(), ncclFloat, ncclSum, communicator_, nullptr);
+        status != ncclSuccess)
+      return Error{ErrorCode::internal, std::string("NCCL all-reduce: ") + nccl().error_string(status)};
+    return {};
+  }
+
+ private:
+  ncclComm_t communicator_;
+  int rank_, size_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Collective>> make_nccl_group(SharedGroup& members) {
+  if (!nccl().missing.empty()) return Error{ErrorCode::unavailable, nccl().missing};
+  ncclUniqueId id{};
+  ncclResult_t status = ncclSuccess;
+  if (members.rank() == 0) status = nccl().get_unique_id(&id);
+  if (auto agreed = members.broadcast(std::as_writable_bytes(std::span(&id, 1)), std::chrono::seconds(30)); !agreed) return agreed.error();
+  ncclComm_t communicator = nullptr;
+  if (status == ncclSuccess) status = nccl().init_rank(&communicator, members.size(), id, members.rank());
+  if (status != ncclSuccess) return Error{ErrorCode::unavailable, std::string("NCCL cannot join the ranks: ") + nccl().error_string(status)};
+  return std::unique_ptr<Collective>(std::make_unique<NcclGroup>(communicator, members.rank(), members.size()));
+}
+
+}  // namespace limelight::ipc
