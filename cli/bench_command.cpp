@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "bench/ipc.hpp"
+#include "bench/matmul.hpp"
 
 namespace limelight::cli {
 
@@ -18,5 +19,7 @@ int print(const char* name, const BenchOptions& options, const Result<std::vecto
 }  // namespace
 
 int bench_ipc(const BenchOptions& options) { return print("ipc", options, bench::bench_ipc({options.quick})); }
+
+int bench_matmul(const BenchOptions& options) { return print("matmul", options, bench::bench_matmul(options.quick)); }
 
 }  // namespace limelight::cli

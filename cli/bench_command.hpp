@@ -9,5 +9,6 @@ struct BenchOptions {
 
 // Returns the exit code.
 int bench_ipc(const BenchOptions& options);
+int bench_matmul(const BenchOptions& options);
 
 }  // namespace limelight::cli

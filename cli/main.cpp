@@ -53,8 +53,9 @@ int main(int argc, char** argv) {
   bench->require_subcommand(1);
   limelight::cli::BenchOptions bench_options;
   CLI::App* ipc = bench->add_subcommand("ipc", "Hand-off of 64 B to 256 MiB between two processes, beside raw iceoryx, ZeroMQ and a UNIX socket");
-  for (CLI::App* one : {ipc}) {
-    one->add_flag("--quick", bench_options.quick, "fewer sizes and rounds");
+  CLI::App* matmul = bench->add_subcommand("matmul", "Matrix products of the CPU device beside OpenBLAS, where that is installed");
+  for (CLI::App* one : {ipc, matmul}) {
+    one->add_flag("--quick", bench_options.quick, "a short run: fewer sizes or rounds");
     one->add_flag("--json", bench_options.json, "{\"results\": [...]} on standard output");
   }
 
@@ -67,6 +68,7 @@ int main(int argc, char** argv) {
   }
   if (command->parsed()) return limelight::cli::run(run);
   if (ipc->parsed()) return limelight::cli::bench_ipc(bench_options);
+  if (matmul->parsed()) return limelight::cli::bench_matmul(bench_options);
   if (doctor->parsed()) return limelight::cli::doctor();
   if (check->parsed()) {
     const std::vector<std::string> findings = limelight::profiling::validate(files);
