@@ -254,7 +254,7 @@ std::uint64_t RankWorker::choose() {
 }
 
 void RankWorker::step(std::uint64_t number) {
-  static const prof::NameId name = prof::intern(config_.model_stage + " step", prof::Category::user_annotation, prof::ValueKind::number);
+  static const prof::NameId name = prof::intern(config_.model_stage + " step", prof::Category::user_annotation, prof::ValueKind::step);
   Open& open = open_.at(number);
   const prof::RequestScope scope(static_cast<std::uint32_t>(number));
   prof::Span span(name, ++steps_);

@@ -21,6 +21,7 @@ enum class ValueKind : std::uint8_t {
   matmul,  // M, N, K of a product [M, K] x [K, N]: args "Input Dims": [[M, K], [K, N]]
   bytes,   // a size: args "bytes"
   number,  // a plain count: args "value"
+  step,    // the number of a step, which becomes the event's name, ProfilerStep#N, as PyTorch's tools expect; args "step of": the name
 };
 
 using NameId = std::uint32_t;  // fits 24 bits

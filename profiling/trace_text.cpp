@@ -84,11 +84,15 @@ void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t
   auto at = heads_.find(record.name);
   if (at == heads_.end()) {
     const NameInfo& info = name_info(record.name);
-    std::string head = std::string(",\n{\"ph\":\"X\",\"cat\":\"") + to_string(info.category) + "\",\"name\":" + json_string(info.name) +
-                       ",\"pid\":" + pid_ + ",\"tid\":";
+    std::string head = std::string(",\n{\"ph\":\"X\",\"cat\":\"") + to_string(info.category) + "\",\"pid\":" + pid_ + ",\"name\":";
+    head += info.value_kind == ValueKind::step ? "\"ProfilerStep#" : json_string(info.name) + ",\"tid\":";
     at = heads_.emplace(record.name, std::pair(info, std::move(head))).first;
   }
   text_ += at->second.second;
+  if (at->second.first.value_kind == ValueKind::step) {
+    number(record.value);
+    text_ += "\",\"tid\":";
+  }
   number(static_cast<std::uint64_t>(thread_id));
   text_ += ",\"ts\":";
   microseconds(static_cast<std::uint64_t>(begin_ns < 0 ? 0 : begin_ns));
@@ -100,6 +104,7 @@ void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t
     case ValueKind::none: break;
     case ValueKind::bytes: text_ += "\"bytes\":"; number(record.value); break;
     case ValueKind::number: text_ += "\"value\":"; number(record.value); break;
+    case ValueKind::step: (text_ += "\"step of\":") += json_string(at->second.first.name); break;
     case ValueKind::dims:
       text_ += "\"Input Dims\":[[";
       number(d.a);

