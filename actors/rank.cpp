@@ -8,6 +8,7 @@
 
 #include "actors/protocol.hpp"
 #include "actors/rank_worker.hpp"
+#include "profiling/cupti_source.hpp"
 #include "profiling/session.hpp"
 #include "profiling/span.hpp"
 
@@ -27,6 +28,7 @@ namespace {
 struct RankState {
   RankWorker* worker = nullptr;
   int rank = 0, world_size = 1;
+  std::unique_ptr<prof::ActivitySource> source;  // of a GPU; made at the first start, and attached for good
   std::unique_ptr<prof::Session> session;
   TraceAnswer finished;  // of the last session: a second stop answers the same
 };
@@ -61,8 +63,14 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
           answer.file = state.session->file();
           return answer;
         }
+        stages::Device& device = state.worker->device();
+        if (!device.is_host() && !state.source) {
+          auto source = prof::make_cupti_source({{}, [&device] { device.synchronise(); }});
+          if (source) state.source = std::move(source).value();
+          else answer.note = source.error().message;  // the host's operations are worth a trace all the same
+        }
         auto session = prof::Session::start({m.directory, m.timestamp, state.rank, state.world_size, state.worker->stage_id(),
-                                             state.worker->stage_name(), m.base_ns});
+                                             state.worker->stage_name(), m.base_ns, state.source.get(), device.properties()});
         if (!session) {
           answer.error_code = static_cast<std::int32_t>(session.error().code);
           answer.error = session.error().message;

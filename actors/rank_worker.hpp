@@ -43,6 +43,7 @@ class RankWorker {
   void run();
   int stage_id() const noexcept { return config_.stage_id; }
   const std::string& stage_name() const noexcept { return config_.model_stage; }
+  stages::Device& device() noexcept { return *device_; }
 
  private:
   class ChunkOutput;

@@ -5,7 +5,7 @@
 #include <dlfcn.h>
 #include <nccl.h>
 
-#include "profiling/span.hpp"
+#include "profiling/correlated_span.hpp"
 
 namespace limelight::ipc {
 
@@ -46,14 +46,20 @@ const Nccl& nccl() {
 
 class NcclGroup final : public Collective {
  public:
-  NcclGroup(ncclComm_t communicator, int rank, int size) : communicator_(communicator), rank_(rank), size_(size) {}
+  NcclGroup(ncclComm_t communicator, int rank, int size) : communicator_(communicator), rank_(rank), size_(size) {
+    for (int r = 0; r < size; ++r) ranks_ += (r > 0 ? ", " : "[") + std::to_string(r);
+    ranks_ += "]";
+  }
   ~NcclGroup() override { nccl().destroy(communicator_); }
   int rank() const noexcept override { return rank_; }
   int size() const noexcept override { return size_; }
   // On the legacy default stream, which waits for all streams of the device and makes them wait.
   Result<void> all_reduce_sum(std::span<float> values) override {
-    static const prof::NameId name = prof::intern("collective.all_reduce", prof::Category::cpu_op, prof::ValueKind::bytes);
-    const prof::Span span(name, values.size_bytes());
+    constexpr bool correlated = true;
+    static const prof::NameId name = prof::intern("collective.all_reduce", prof::Category::cpu_op, prof::ValueKind::bytes, correlated);
+    prof::CorrelatedSpan span(name, values.size_bytes());
+    if (prof::recording()) span.set_collective({"all_reduce", values.size(), values.size(), "Float", size_, "stage", ranks_, sequence_});
+    ++sequence_;
     if (const ncclResult_t status = nccl().all_reduce(values.data(), values.data(), values.size(), ncclFloat, ncclSum, communicator_, nullptr);
         status != ncclSuccess)
       return Error{ErrorCode::internal, std::string("NCCL all-reduce: ") + nccl().error_string(status)};
@@ -63,6 +69,8 @@ class NcclGroup final : public Collective {
  private:
   ncclComm_t communicator_;
   int rank_, size_;
+  std::string ranks_;  // as the trace has them: "[0, 1]"
+  std::uint64_t sequence_ = 0;
 };
 
 }  // namespace

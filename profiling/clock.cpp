@@ -1,6 +1,8 @@
 #include "profiling/clock.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <thread>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -22,6 +24,8 @@ bool cpu_has_invariant_tsc() noexcept {
 namespace {
 const ClockPair process_start = read_clock_pair();
 constexpr std::int64_t min_calibration_ns = 10'000'000;
+constexpr double follow_interval_ns = 5e8;
+constexpr std::size_t most_pieces = 1024;
 }  // namespace
 
 const char* clock_source() noexcept { return detail::use_tsc ? "tsc" : "clock_gettime"; }
@@ -53,16 +57,30 @@ double ticks_to_ns(std::int64_t elapsed) noexcept {
 }
 
 ClockMap ClockMap::calibrate() {
-  ClockMap map;
-  map.anchor_ = read_clock_pair();
-  const std::int64_t age = map.anchor_.realtime_ns - process_start.realtime_ns;
+  ClockPair now = read_clock_pair();
+  const std::int64_t age = now.realtime_ns - process_start.realtime_ns;
   if (age < min_calibration_ns) {
     std::this_thread::sleep_for(std::chrono::nanoseconds(min_calibration_ns - (age > 0 ? age : 0)));
-    map.anchor_ = read_clock_pair();
+    now = read_clock_pair();
   }
-  map.ns_per_tick_ = static_cast<double>(map.anchor_.realtime_ns - process_start.realtime_ns) /
-                     static_cast<double>(map.anchor_.ticks - process_start.ticks);
+  ClockMap map;
+  map.pieces_.push_back({now, static_cast<double>(now.realtime_ns - process_start.realtime_ns) / static_cast<double>(now.ticks - process_start.ticks)});
   return map;
+}
+
+void ClockMap::follow() {
+  const Piece last = pieces_.back();
+  const ClockPair now = read_clock_pair();
+  const auto ticks = static_cast<double>(now.ticks - last.from.ticks);
+  const std::int64_t mapped = to_realtime_ns(now.ticks);
+  const auto error = static_cast<double>(now.realtime_ns - mapped);
+  // What the rate was since the last piece, and what makes the error vanish over the next half second; a step of the system's clock is not
+  // followed faster than 1 in 1000, which keeps the map monotonic.
+  const double rate = static_cast<double>(now.realtime_ns - pieces_.front().from.realtime_ns) / static_cast<double>(now.ticks - pieces_.front().from.ticks);
+  const double base = std::abs(rate / last.ns_per_tick - 1) < 1e-3 && ticks > 0 ? rate : last.ns_per_tick;
+  const double bend = std::clamp(error / follow_interval_ns, -1e-3, 1e-3);
+  pieces_.push_back({{now.ticks, mapped}, base * (1 + bend)});
+  if (pieces_.size() > most_pieces) pieces_.erase(pieces_.begin() + 1);
 }
 
 std::int64_t ClockMap::error_ns() const noexcept {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <ctime>
+#include <vector>
 #if defined(__x86_64__)
 #include <x86intrin.h>
 #endif
@@ -44,22 +45,30 @@ ClockPair read_clock_pair() noexcept;
 // How long `elapsed` ticks are. The first call calibrates, and may take the 10 ms of ClockMap::calibrate().
 double ticks_to_ns(std::int64_t elapsed) noexcept;
 
+// Piecewise linear: what was mapped once is mapped the same for ever, so that spans which nest in ticks nest in nanoseconds as well.
 class ClockMap {
  public:
   // The rate comes from the pair taken at process start and one taken now, which are at least 10 ms apart: a younger process waits.
   static ClockMap calibrate();
+  // Bends the map for ticks from now on, without a jump, so that it meets CLOCK_REALTIME again about half a second later.
+  void follow();
 
   std::int64_t to_realtime_ns(std::uint64_t tick) const noexcept {
-    const double elapsed = static_cast<double>(static_cast<std::int64_t>(tick - anchor_.ticks)) * ns_per_tick_;
-    return anchor_.realtime_ns + static_cast<std::int64_t>(elapsed);
+    const Piece* piece = &pieces_.back();
+    while (static_cast<std::int64_t>(tick - piece->from.ticks) < 0 && piece != &pieces_.front()) --piece;
+    const double elapsed = static_cast<double>(static_cast<std::int64_t>(tick - piece->from.ticks)) * piece->ns_per_tick;
+    return piece->from.realtime_ns + static_cast<std::int64_t>(elapsed);
   }
   // How far this map is from CLOCK_REALTIME now, in nanoseconds (positive: the map is ahead).
   std::int64_t error_ns() const noexcept;
-  double ns_per_tick() const noexcept { return ns_per_tick_; }
+  double ns_per_tick() const noexcept { return pieces_.back().ns_per_tick; }
 
  private:
-  ClockPair anchor_;
-  double ns_per_tick_ = 1.0;
+  struct Piece {
+    ClockPair from;
+    double ns_per_tick = 1.0;
+  };
+  std::vector<Piece> pieces_;
 };
 
 // The base that all traces of a session share: now, rounded down to a multiple of 7 889 238 s, as other writers of this format do.

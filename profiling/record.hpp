@@ -30,10 +30,11 @@ struct NameInfo {
   std::string name;
   Category category = Category::cpu_op;
   ValueKind value_kind = ValueKind::none;
+  bool correlated = false;  // it gives work to a device: its events carry an External id (see correlated_span.hpp)
 };
 
 // Thread-safe and slow (a lock and a lookup): call it once per call site. The same words give the same id.
-NameId intern(std::string_view name, Category category = Category::cpu_op, ValueKind value_kind = ValueKind::none);
+NameId intern(std::string_view name, Category category = Category::cpu_op, ValueKind value_kind = ValueKind::none, bool correlated = false);
 const NameInfo& name_info(NameId id) noexcept;
 
 struct Record {

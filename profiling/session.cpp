@@ -21,7 +21,28 @@ namespace limelight::profiling {
 namespace {
 std::atomic<bool> session_runs{false};
 constexpr auto drain_interval = std::chrono::milliseconds(5);
+constexpr std::size_t in_a_hurry = 1 << 14;  // records of one drain
 constexpr std::size_t flush_at = 128 * 1024;
+constexpr auto member_interval = std::chrono::milliseconds(150);  // how much a kill may cost at most, and a drain
+constexpr auto follow_interval = std::chrono::milliseconds(500);
+constexpr auto poll_interval = std::chrono::milliseconds(50);
+
+// What a span costs: the least of several tries of a few, into a ring that nobody reads.
+double measure_span_ns() {
+  constexpr int spans = 64;
+  static Ring ring(spans, 0);
+  double least = 1e9;
+  for (int tries = 0; tries < 8; ++tries) {
+    const std::uint64_t start = ticks();
+    for (int i = 0; i < spans; ++i) {
+      const std::uint64_t begin = ticks();
+      ring.push({begin, ticks(), 0, 0, 0, 0});
+    }
+    least = std::min(least, ticks_to_ns(static_cast<std::int64_t>(ticks() - start)) / spans);
+    ring.drain([](const Record&) {});
+  }
+  return least;
+}
 
 std::uint64_t thread_cpu_ns() {
   timespec used;
@@ -39,6 +60,7 @@ struct Session::State {
   ClockMap clock = ClockMap::calibrate();
   std::uint64_t begin_ticks = ticks();
   std::uint64_t drops_before = 0;
+  std::chrono::steady_clock::time_point member_begun = std::chrono::steady_clock::now(), followed = member_begun, polled = member_begun;
   SessionReport report;
   Result<void> status;  // the first failure of the writing thread; it keeps draining so that nobody else notices
 
@@ -56,8 +78,10 @@ struct Session::State {
   std::map<NameId, OpTotal> totals;
 
   void run();
-  void drain();
+  std::size_t drain();
   void take(const Record& record, ThreadTotals& thread_totals, int thread_id);
+  void poll_device();
+  void keep_up(std::size_t records);
   void flush();
   static std::uint64_t all_drops();
 };
@@ -83,7 +107,7 @@ void Session::State::take(const Record& record, ThreadTotals& thread_totals, int
   total.total_ns += duration;
   total.self_ns += duration - std::min(children, duration);
   ++report.events;
-  text.event(record, begin, duration, thread_id);
+  text.event(record, begin, duration, thread_id, record.begin - begin_ticks);
   if (text.size() >= flush_at) flush();
 }
 
@@ -92,9 +116,10 @@ void Session::State::flush() {
   text.clear();
 }
 
-void Session::State::drain() {
+std::size_t Session::State::drain() {
   detail::Registry& all = detail::registry();
   std::vector<Ring*> rings;
+  std::size_t records = 0;
   {
     const std::lock_guard lock(all.mutex);
     for (const auto& ring : all.rings) rings.push_back(ring.get());
@@ -102,11 +127,46 @@ void Session::State::drain() {
   for (Ring* ring : rings) {
     const bool abandoned = ring->abandoned.load(std::memory_order_acquire);
     ThreadTotals& thread_totals = threads[ring->thread_id()];
-    ring->drain([&](const Record& record) { take(record, thread_totals, ring->thread_id()); });
+    records += ring->drain([&](const Record& record) { take(record, thread_totals, ring->thread_id()); });
     if (!abandoned) continue;
     const std::lock_guard lock(all.mutex);
     all.drops_of_freed_rings += ring->drops();
     std::erase_if(all.rings, [&](const auto& r) { return r.get() == ring; });
+  }
+  return records;
+}
+
+void Session::State::poll_device() {
+  if (options.source == nullptr || report.gpu != "recorded") return;
+  const std::int64_t began = clock.to_realtime_ns(begin_ticks);
+  options.source->poll([&](const DeviceActivity& activity) {
+    if (activity.end_ns < began) return;  // left over from before this session
+    DeviceActivity mine = activity;
+    mine.begin_ns = std::max<std::int64_t>(activity.begin_ns - options.base_ns, 0);
+    mine.end_ns = std::max(activity.end_ns - options.base_ns, mine.begin_ns);
+    if (mine.external != 0) mine.external -= begin_ticks;
+    ++report.events;
+    text.device(mine);
+    if (text.size() >= flush_at) flush();
+  });
+}
+
+// What is due now and then: members that survive a kill, the clock, the device.
+void Session::State::keep_up(std::size_t records) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - followed > follow_interval) {
+    clock.follow();
+    followed = now;
+  }
+  if (now - polled > poll_interval) {
+    poll_device();
+    polled = now;
+  }
+  if (now - member_begun > member_interval) {
+    flush();
+    // Rings fill up faster than they are written: less compression for once.
+    if (status) status = file.end_member(records > in_a_hurry);
+    member_begun = now;
   }
 }
 
@@ -118,9 +178,18 @@ void Session::State::run() {
       wake.wait_for(lock, drain_interval, [&] { return stopping; });
       last = stopping;
     }
-    drain();
+    const std::size_t records = drain();
+    if (!last) keep_up(records);
   }
-  report.drops = all_drops() - drops_before;
+  if (options.source != nullptr && report.gpu == "recorded") {
+    options.source->stop();
+    poll_device();
+    report.losses = options.source->losses();
+  }
+  report.unmatched = text.unmatched();
+  report.ring_drops = all_drops() - drops_before;
+  report.drops = report.ring_drops + report.losses.dropped;
+  report.session_ns = static_cast<std::uint64_t>(clock.to_realtime_ns(ticks()) - clock.to_realtime_ns(begin_ticks));
   report.clock_error_ns = clock.error_ns();
   report.profiler_cpu_ns = thread_cpu_ns() - cpu_before;
   std::vector<std::pair<int, std::string>> names;
@@ -153,6 +222,11 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   auto state = std::make_unique<State>(std::move(options), std::move(file).value());
   state->report.file = state->file.path();
   state->drops_before = State::all_drops();
+  state->report.span_ns = measure_span_ns();
+  if (ActivitySource* source = state->options.source; source != nullptr) {
+    const auto begun = source->start();
+    state->report.gpu = begun ? "recorded" : begun.error().message;
+  }
   state->text.begin(clock_source());
   State* raw = state.get();
   state->thread = std::thread([raw] { raw->run(); });

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "profiling/device_activity.hpp"
 #include "profiling/result.hpp"
 
 namespace limelight::profiling {
@@ -23,6 +24,8 @@ struct SessionOptions {
   int stage_id = 0;
   std::string stage_name;         // such as "thinker"
   std::int64_t base_ns = 0;       // baseTimeNanoseconds, shared by all ranks of a run
+  ActivitySource* source = nullptr;       // of the device that this rank computes on, if any; outlives the session
+  std::vector<DeviceProperties> devices{};  // as stated in the trace
 };
 
 // One row of the table that users know from PyTorch: times in nanoseconds.
@@ -36,11 +39,22 @@ struct OpTotal {
 struct SessionReport {
   std::filesystem::path file;
   std::uint64_t events = 0;
-  std::uint64_t drops = 0;            // records lost to full rings
+  std::uint64_t drops = 0;            // of all causes
+  std::uint64_t ring_drops = 0;       // records that found a ring full
+  ActivityLosses losses;              // of the device's source
+  std::uint64_t unmatched = 0;        // launches and device work whose other end is not in the trace
   std::uint64_t bytes = 0;            // size of the file
   std::int64_t clock_error_ns = 0;    // of the session's clock against CLOCK_REALTIME at the end
+  std::uint64_t session_ns = 0;       // how long it recorded
   std::uint64_t profiler_cpu_ns = 0;  // CPU time of the background thread
+  double span_ns = 0;                 // what one span costs its thread, measured at the start
+  std::string gpu = "no device";      // what became of the device's activity: "recorded", or why not
   std::vector<OpTotal> ops;           // largest self time first
+
+  // CPU time that recording and writing took, in per cent of the session's length: a whole core is 100.
+  double overhead_percent() const {
+    return session_ns == 0 ? 0 : 100 * (static_cast<double>(profiler_cpu_ns) + span_ns * static_cast<double>(events)) / static_cast<double>(session_ns);
+  }
 };
 
 class Session {

@@ -47,6 +47,8 @@ class Span {
 
   // For a value that is known only at the end.
   void set_value(std::uint64_t value) noexcept { value_ = value; }
+  // ticks() at the beginning; 0: nothing is recorded.
+  std::uint64_t begin_ticks() const noexcept { return begin_; }
   // Drops the span: nothing worth telling happened.
   void discard() noexcept {
     if (begin_ == 0) return;

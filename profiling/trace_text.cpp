@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdio>
 
 #include "profiling/registry.hpp"
 
@@ -21,6 +22,29 @@ std::size_t utf8_length(std::string_view s) {
   if (lead >= 0xF0 && lead <= 0xF4)
     return follows(1, lead == 0xF0 ? 0x90 : 0x80, lead == 0xF4 ? 0x8F : 0xBF) && follows(2) && follows(3) ? 4 : 0;
   return 0;
+}
+
+std::string device_properties(const std::vector<DeviceProperties>& devices) {
+  std::string text;
+  for (const DeviceProperties& d : devices) {
+    const auto field = [&](const char* key, std::uint64_t value) { text += std::string(", \"") + key + "\": " + std::to_string(value); };
+    const auto count = [](int value) { return static_cast<std::uint64_t>(value); };
+    text += (text.empty() ? "\n{\"id\": " : ",\n{\"id\": ") + std::to_string(d.id) + ", \"name\": " + json_string(d.name);
+    field("totalGlobalMem", d.total_memory);
+    field("computeMajor", count(d.compute_major));
+    field("computeMinor", count(d.compute_minor));
+    field("maxThreadsPerBlock", count(d.max_threads_per_block));
+    field("maxThreadsPerMultiprocessor", count(d.max_threads_per_sm));
+    field("regsPerBlock", count(d.registers_per_block));
+    field("warpSize", count(d.warp_size));
+    field("sharedMemPerBlock", count(d.shared_per_block));
+    field("numSms", count(d.sm_count));
+    field("regsPerMultiprocessor", count(d.registers_per_sm));
+    field("sharedMemPerBlockOptin", count(d.shared_per_sm));
+    field("sharedMemPerMultiprocessor", count(d.shared_per_sm));
+    text += "}";
+  }
+  return text;
 }
 }  // namespace
 
@@ -55,9 +79,9 @@ void TraceText::microseconds(std::uint64_t ns) {
   text_.append(decimals, 4);
 }
 
-void TraceText::metadata(const char* name, int tid, const std::string& args) {
+void TraceText::metadata(const char* name, std::int64_t pid, std::int64_t tid, const std::string& args) {
   text_ += "{\"ph\":\"M\",\"name\":\"";
-  (((text_ += name) += "\",\"ts\":0.000,\"pid\":") += pid_) += ",\"tid\":";
+  (((text_ += name) += "\",\"ts\":0.000,\"pid\":") += std::to_string(pid)) += ",\"tid\":";
   ((text_ += std::to_string(tid)) += ",\"args\":{") += args;
   text_ += "}}";
 }
@@ -67,20 +91,20 @@ void TraceText::begin(const char* clock_source) {
   char host[256] = "host";
   gethostname(host, sizeof host - 1);
   const std::string rank = std::to_string(options_.rank);
-  text_ += "{\n\"schemaVersion\": 1,\n\"deviceProperties\": [],\n\"host_name\": " + json_string(host) +
+  text_ += "{\n\"schemaVersion\": 1,\n\"deviceProperties\": [" + device_properties(options_.devices) + "],\n\"host_name\": " + json_string(host) +
            ",\n\"distributedInfo\": {\"backend\": \"shm\",\n\"rank\": " + rank +
            ",\n\"world_size\": " + std::to_string(options_.world_size) +
            ", \"pg_count\": 0, \"pg_config\": []},\n\"record_shapes\": 1,\n\"limelight_clock\": \"" + clock_source +
            "\",\n\"displayTimeUnit\": \"ms\",\n\"baseTimeNanoseconds\": " + std::to_string(options_.base_ns) + ",\n\"traceEvents\": [\n";
   const std::string name = "rank " + rank + ": stage " + std::to_string(options_.stage_id) + " " + options_.stage_name;
-  metadata("process_name", 0, "\"name\":" + json_string(name));
+  metadata("process_name", getpid(), 0, "\"name\":" + json_string(name));
   text_ += ",\n";
-  metadata("process_labels", 0, "\"labels\":\"CPU\"");
+  metadata("process_labels", getpid(), 0, "\"labels\":\"CPU\"");
   text_ += ",\n";
-  metadata("process_sort_index", 0, "\"sort_index\":" + rank);
+  metadata("process_sort_index", getpid(), 0, "\"sort_index\":" + rank);
 }
 
-void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t duration_ns, int thread_id) {
+void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t duration_ns, int thread_id, std::uint64_t external) {
   auto at = heads_.find(record.name);
   if (at == heads_.end()) {
     const NameInfo& info = name_info(record.name);
@@ -118,6 +142,11 @@ void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t
       text_ += "]]";
       break;
   }
+  if (at->second.first.correlated) {
+    if (text_.back() != '{') text_ += ',';
+    text_ += "\"External id\":";
+    number(external);
+  }
   if (record.request != 0) {
     if (text_.back() != '{') text_ += ',';
     text_ += "\"request\":";
@@ -130,11 +159,20 @@ void TraceText::end(const SessionReport& report, const std::vector<std::pair<int
                     std::string_view trace_name) {
   for (const auto& [tid, name] : thread_names) {
     text_ += ",\n";
-    metadata("thread_name", tid, "\"name\":" + json_string(name));
+    metadata("thread_name", getpid(), tid, "\"name\":" + json_string(name));
   }
+  const auto ratio = [](double percent) {
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%.3f", percent);
+    return std::string(digits);
+  };
   text_ += "\n],\n\"limelight\": {\"events\": " + std::to_string(report.events) + ", \"drops\": " + std::to_string(report.drops) +
-           ", \"clock_error_ns\": " + std::to_string(report.clock_error_ns) +
-           ", \"profiler_cpu_ns\": " + std::to_string(report.profiler_cpu_ns) + "},\n\"traceName\": " + json_string(trace_name) + "\n}\n";
+           ", \"ring_drops\": " + std::to_string(report.ring_drops) + ", \"device_drops\": " + std::to_string(report.losses.dropped) +
+           ", \"zero_time_records\": " + std::to_string(report.losses.zero_time) + ", \"unknown_records\": " + std::to_string(report.losses.unknown) +
+           ", \"unmatched_correlations\": " + std::to_string(report.unmatched) + ",\n\"clock_error_ns\": " + std::to_string(report.clock_error_ns) +
+           ", \"session_ns\": " + std::to_string(report.session_ns) + ", \"profiler_cpu_ns\": " + std::to_string(report.profiler_cpu_ns) +
+           ", \"span_ns\": " + ratio(report.span_ns) + ", \"overhead_percent\": " + ratio(report.overhead_percent()) +
+           ", \"gpu\": " + json_string(report.gpu) + "},\n\"traceName\": " + json_string(trace_name) + "\n}\n";
 }
 
 }  // namespace limelight::profiling

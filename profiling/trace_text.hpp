@@ -4,12 +4,16 @@
 // microseconds with exactly three decimals from the shared base. Each event is one line. Owned and called by the session's thread alone.
 #pragma once
 
+#include <cstdint>
+#include <deque>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "profiling/device_activity.hpp"
 #include "profiling/record.hpp"
 #include "profiling/session.hpp"
 
@@ -19,8 +23,12 @@ class TraceText {
  public:
   explicit TraceText(const SessionOptions& options) : options_(options) {}
   void begin(const char* clock_source);
-  // begin_ns from the base; thread_id: the kernel's.
-  void event(const Record& record, std::int64_t begin_ns, std::uint64_t duration_ns, int thread_id);
+  // begin_ns from the base; thread_id: the kernel's; external: the External id of a name that is correlated.
+  void event(const Record& record, std::int64_t begin_ns, std::uint64_t duration_ns, int thread_id, std::uint64_t external);
+  // One slice, and the arrow from its launch as soon as both ends are known. activity.external counts like event()'s.
+  void device(const DeviceActivity& activity);
+  // Device work whose launch did not come. (Most calls launch nothing, so the other way round tells nothing.)
+  std::uint64_t unmatched() const noexcept { return unmatched_ + works_.size(); }
   void end(const SessionReport& report, const std::vector<std::pair<int, std::string>>& thread_names, std::string_view trace_name);
 
   std::string_view view() const noexcept { return text_; }
@@ -28,14 +36,32 @@ class TraceText {
   void clear() noexcept { text_.clear(); }
 
  private:
+  // One end of an arrow that waits for the other.
+  struct Place {
+    std::int64_t pid, tid, ns;
+    bool linked = false;  // a launch that has its arrow: one a launch, also if a graph's has much work
+  };
+  using Places = std::unordered_map<std::uint32_t, Place>;
+  void link(std::uint32_t correlation, const Place& place, bool is_launch);
+  void flow(const char* phase, std::uint32_t id, const Place& place);
+  void introduce(std::int64_t pid, std::int64_t tid, const DeviceActivity& activity);
+  void kernel_args(const DeviceActivity& activity);
+  const std::string& escaped(std::string_view name);
+  void field(const char* key, std::uint64_t value);
+
   void number(std::uint64_t value);
   void microseconds(std::uint64_t ns);
-  void metadata(const char* name, int tid, const std::string& args);
+  void metadata(const char* name, std::int64_t pid, std::int64_t tid, const std::string& args);
 
   const SessionOptions& options_;
   std::string text_;
   std::unordered_map<NameId, std::pair<NameInfo, std::string>> heads_;  // what every event of a name begins with
   std::string pid_;
+  std::unordered_map<const char*, std::string> names_;  // of device activity, quoted; keyed by where the source keeps them
+  std::set<std::pair<std::int64_t, std::int64_t>> tracks_;
+  Places launches_, works_;
+  std::deque<std::uint32_t> launch_order_, work_order_;
+  std::uint64_t unmatched_ = 0;
 };
 
 // A JSON string, quotes included. Bytes that are no valid UTF-8 become U+FFFD.

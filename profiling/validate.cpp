@@ -65,9 +65,12 @@ class FileCheck {
     const json base_key = head.keys.value("baseTimeNanoseconds", json());
     if (base_key.is_number_integer()) base = base_key.get<std::int64_t>();
     const json own = head.keys.value("limelight", json());
-    if (!own.is_object() || !own.contains("events") || !own.contains("drops"))
-      say(1, "key 'limelight': expected events and drops, so that a loss is not hidden");
-    else if (own["events"] != slices_)
+    if (!own.is_object()) say(1, "key 'limelight': missing, so that losses are hidden");
+    else
+      for (const char* key : {"events", "drops", "ring_drops", "device_drops", "zero_time_records", "unknown_records", "unmatched_correlations",
+                              "clock_error_ns", "session_ns", "profiler_cpu_ns", "overhead_percent", "gpu"})
+        if (!own.contains(key)) say(1, std::string("key 'limelight.") + key + "': missing: a trace must not hide what it lost or cost");
+    if (own.is_object() && own.contains("events") && own["events"] != slices_)
       say(1, "key 'limelight.events': found " + own["events"].dump() + ", the file has " + std::to_string(slices_) + " slices");
     for (auto& [track, slices] : tracks_) {
       std::sort(slices.begin(), slices.end(), before);

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "profiling/span.hpp"
+#include "profiling/correlated_span.hpp"
 #include "stages/cuda_kernels.hpp"
 #include "stages/device.hpp"
 
@@ -16,12 +16,13 @@ namespace prof = limelight::profiling;
 
 namespace {
 
-const prof::NameId linear_name = prof::intern("linear", prof::Category::cpu_op, prof::ValueKind::matmul);
-const prof::NameId norm_name = prof::intern("rms_norm", prof::Category::cpu_op, prof::ValueKind::dims);
-const prof::NameId rope_name = prof::intern("rope", prof::Category::cpu_op, prof::ValueKind::dims);
-const prof::NameId attention_name = prof::intern("attention", prof::Category::cpu_op, prof::ValueKind::dims);
-const prof::NameId silu_name = prof::intern("silu_mul", prof::Category::cpu_op, prof::ValueKind::dims);
-const prof::NameId add_name = prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims);
+constexpr bool correlated = true;
+const prof::NameId linear_name = prof::intern("linear", prof::Category::cpu_op, prof::ValueKind::matmul, correlated);
+const prof::NameId norm_name = prof::intern("rms_norm", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+const prof::NameId rope_name = prof::intern("rope", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+const prof::NameId attention_name = prof::intern("attention", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+const prof::NameId silu_name = prof::intern("silu_mul", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+const prof::NameId add_name = prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
 std::uint64_t dims(int a, int b = 0, int c = 0) {
   return prof::pack_dims(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b), static_cast<std::uint64_t>(c));
 }
@@ -46,6 +47,26 @@ class CudaDevice final : public Device {
   ~CudaDevice() override { cudaStreamDestroy(stream_); }
   std::string name() const override { return "cuda:" + std::to_string(index_); }
   bool is_host() const override { return false; }
+  void synchronise() override { check(cudaDeviceSynchronize(), "wait for the device"); }
+  std::vector<prof::DeviceProperties> properties() const override {
+    cudaDeviceProp p{};
+    check(cudaGetDeviceProperties(&p, index_), "ask for the device's properties");
+    prof::DeviceProperties d;
+    d.id = index_;
+    d.name = p.name;
+    d.total_memory = p.totalGlobalMem;
+    d.compute_major = p.major;
+    d.compute_minor = p.minor;
+    d.max_threads_per_block = p.maxThreadsPerBlock;
+    d.max_threads_per_sm = p.maxThreadsPerMultiProcessor;
+    d.registers_per_block = p.regsPerBlock;
+    d.registers_per_sm = p.regsPerMultiprocessor;
+    d.warp_size = p.warpSize;
+    d.shared_per_block = static_cast<int>(p.sharedMemPerBlock);
+    d.shared_per_sm = static_cast<int>(p.sharedMemPerMultiprocessor);
+    d.sm_count = p.multiProcessorCount;
+    return {d};
+  }
 
   // Memory comes from the stream's pool, so that growing a cache does not stop the device.
   float* allocate(std::size_t floats) override {
@@ -76,37 +97,37 @@ class CudaDevice final : public Device {
     return matrix;
   }
   void linear(std::span<const float> x, const Matrix& w, std::span<float> y, int n) override {
-    const prof::Span span(linear_name, dims(n, w.out, w.in));
+    const prof::CorrelatedSpan span(linear_name, dims(n, w.out, w.in));
     const auto& matrix = static_cast<const CudaMatrix&>(w);
     if (matrix.dtype == ipc::DType::bfloat16) cuda::linear_bf16(x.data(), matrix.memory, y.data(), n, w.in, w.out, stream_);
     else cuda::linear_f32(x.data(), static_cast<const float*>(matrix.memory), y.data(), n, w.in, w.out, stream_);
     launched("linear");
   }
   void rms_norm(std::span<const float> x, std::span<float> y, int n, int width) override {
-    const prof::Span span(norm_name, dims(n, width));
+    const prof::CorrelatedSpan span(norm_name, dims(n, width));
     cuda::rms_norm(x.data(), y.data(), n, width, stream_);
     launched("rms_norm");
   }
   void rope(std::span<float> x, int n, int heads, int head_dim, int position) override {
-    const prof::Span span(rope_name, dims(n, heads, head_dim));
+    const prof::CorrelatedSpan span(rope_name, dims(n, heads, head_dim));
     cuda::rope(x.data(), n, heads, head_dim, position, stream_);
     launched("rope");
   }
   void attention(std::span<const float> q, std::span<const float> keys, std::span<const float> values, std::span<float> out, int n, int heads,
                  int kv_heads, int head_dim, int position) override {
-    const prof::Span span(attention_name, dims(n, heads, position + n));
+    const prof::CorrelatedSpan span(attention_name, dims(n, heads, position + n));
     float* scores = allocate(static_cast<std::size_t>(n) * static_cast<std::size_t>(heads) * static_cast<std::size_t>(position + n));
     cuda::attention(q.data(), keys.data(), values.data(), out.data(), scores, n, heads, kv_heads, head_dim, position, stream_);
     launched("attention");
     free(scores);
   }
   void silu_mul(std::span<float> gate, std::span<const float> up) override {
-    const prof::Span span(silu_name, dims(static_cast<int>(gate.size())));
+    const prof::CorrelatedSpan span(silu_name, dims(static_cast<int>(gate.size())));
     cuda::silu_mul(gate.data(), up.data(), static_cast<long>(gate.size()), stream_);
     launched("silu_mul");
   }
   void add(std::span<float> x, std::span<const float> y) override {
-    const prof::Span span(add_name, dims(static_cast<int>(x.size())));
+    const prof::CorrelatedSpan span(add_name, dims(static_cast<int>(x.size())));
     cuda::add(x.data(), y.data(), static_cast<long>(x.size()), stream_);
     launched("add");
   }

@@ -10,8 +10,10 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "ipc/tensor.hpp"
+#include "profiling/device_activity.hpp"
 #include "profiling/result.hpp"
 
 namespace limelight::stages {
@@ -28,6 +30,10 @@ class Device {
   virtual ~Device() = default;
   virtual std::string name() const = 0;  // "cpu" or "cuda:0"
   virtual bool is_host() const = 0;      // its memory is the host's
+  // Waits until everything given to the device is done. Callable from any thread.
+  virtual void synchronise() {}
+  // What the trace says of it; nothing of the host.
+  virtual std::vector<profiling::DeviceProperties> properties() const { return {}; }
 
   virtual float* allocate(std::size_t floats) = 0;  // 64-byte aligned, not initialised
   virtual void free(float* memory) = 0;

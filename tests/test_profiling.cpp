@@ -125,6 +125,7 @@ BOOST_AUTO_TEST_CASE(the_validator_accepts_what_sessions_write_and_names_what_is
                {"\"schemaVersion\": 1", "\"schemaVersion\": 2", "schemaVersion"},
                {"\"cat\":\"cpu_op\"", "\"cat\":\"\"", "'cat'"},
                {"\"events\": 2", "\"events\": 3", "limelight.events"},
+               {"\"ring_drops\"", "\"hidden\"", "limelight.ring_drops"},
                {"\"traceName\"", "\"traceName", ":"}};
   for (const auto& c : cases) {
     std::string broken = text;
