@@ -4,6 +4,7 @@
 
 #include "bench/ipc.hpp"
 #include "bench/matmul.hpp"
+#include "bench/profiler.hpp"
 
 namespace limelight::cli {
 
@@ -21,5 +22,9 @@ int print(const char* name, const BenchOptions& options, const Result<std::vecto
 int bench_ipc(const BenchOptions& options) { return print("ipc", options, bench::bench_ipc({options.quick})); }
 
 int bench_matmul(const BenchOptions& options) { return print("matmul", options, bench::bench_matmul(options.quick)); }
+
+int bench_profiler(const BenchOptions& options) {
+  return print("profiler", options, bench::bench_profiler({options.quick, options.config}));
+}
 
 }  // namespace limelight::cli

@@ -6,6 +6,7 @@
 #include "cli/bench_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/run_command.hpp"
+#include "profiling/recover.hpp"
 #include "profiling/validate.hpp"
 
 namespace {
@@ -47,14 +48,18 @@ int main(int argc, char** argv) {
   std::vector<std::filesystem::path> files;
   CLI::App* check = trace->add_subcommand("validate", "Check that readers accept the files, and say where they would not");
   CLI::App* summary = trace->add_subcommand("summary", "Print time by operation over all files");
-  for (CLI::App* one : {check, summary}) one->add_option("FILES", files, "trace files")->required();
+  CLI::App* recover = trace->add_subcommand("recover", "Make readable traces of the .part files that killed ranks left");
+  for (CLI::App* one : {check, summary, recover}) one->add_option("FILES", files, "trace files")->required();
 
   CLI::App* bench = app.add_subcommand("bench", "Measure, beside a peer in the same run");
   bench->require_subcommand(1);
   limelight::cli::BenchOptions bench_options;
   CLI::App* ipc = bench->add_subcommand("ipc", "Hand-off of 64 B to 256 MiB between two processes, beside raw iceoryx, ZeroMQ and a UNIX socket");
   CLI::App* matmul = bench->add_subcommand("matmul", "Matrix products of the CPU device beside OpenBLAS, where that is installed");
-  for (CLI::App* one : {ipc, matmul}) {
+  CLI::App* profiler = bench->add_subcommand("profiler", "What recording, writing and stopping cost, and what the pipeline feels of it");
+  bench_options.config = run.config;
+  profiler->add_option("--config", bench_options.config, "stage config of the pipeline")->capture_default_str();
+  for (CLI::App* one : {ipc, matmul, profiler}) {
     one->add_flag("--quick", bench_options.quick, "a short run: fewer sizes or rounds");
     one->add_flag("--json", bench_options.json, "{\"results\": [...]} on standard output");
   }
@@ -69,12 +74,23 @@ int main(int argc, char** argv) {
   if (command->parsed()) return limelight::cli::run(run);
   if (ipc->parsed()) return limelight::cli::bench_ipc(bench_options);
   if (matmul->parsed()) return limelight::cli::bench_matmul(bench_options);
+  if (profiler->parsed()) return limelight::cli::bench_profiler(bench_options);
   if (doctor->parsed()) return limelight::cli::doctor();
   if (check->parsed()) {
     const std::vector<std::string> findings = limelight::profiling::validate(files);
     for (const std::string& finding : findings) std::cerr << finding << "\n";
     if (findings.empty()) std::cout << files.size() << " traces are valid\n";
     return findings.empty() ? 0 : 1;
+  }
+  if (recover->parsed()) {
+    int code = 0;
+    for (const auto& file : files) {
+      const auto recovered = limelight::profiling::recover(file);
+      if (recovered)
+        std::cout << recovered->file.string() << ": " << recovered->events << " events; " << recovered->bytes_given_up << " bytes at its end were torn\n";
+      else std::cerr << "limelight trace recover: " << recovered.error().message << "\n", code = 1;
+    }
+    return code;
   }
   std::string problem;
   std::cout << limelight::profiling::summary_table(files, problem);

@@ -12,6 +12,7 @@
 
 #include "actors/omni.hpp"
 #include "cli/end_signals.hpp"
+#include "profiling/recover.hpp"
 
 namespace limelight::cli {
 
@@ -114,6 +115,9 @@ int run(const RunOptions& options) {
   std::string problem;
   const auto start = std::chrono::steady_clock::now();
   const bool profiled = !options.profile.empty();
+  if (profiled)
+    for (const auto& left : profiling::unfinished_traces(options.profile_dir))
+      std::cerr << "a rank was killed while it was profiled; `limelight trace recover " << left.string() << "` makes its trace readable\n";
   if (profiled)
     if (auto started = (*omni)->start_profile(stages); !started) {
       problem = started.error().message;

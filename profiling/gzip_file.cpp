@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <libdeflate.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,6 +20,13 @@ constexpr int level = 6, fast_level = 1;
 
 void GzipFile::Free::operator()(libdeflate_compressor* compressor) const { libdeflate_free_compressor(compressor); }
 
+std::string compress_member(std::string_view text) {
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(libdeflate_alloc_compressor(level), libdeflate_free_compressor);
+  std::string out(libdeflate_gzip_compress_bound(compressor.get(), text.size()), '\0');
+  out.resize(libdeflate_gzip_compress(compressor.get(), text.data(), text.size(), out.data(), out.size()));
+  return out;
+}
+
 std::filesystem::path part_of(const std::filesystem::path& path) { return path.parent_path() / ("." + path.filename().string() + ".part"); }
 std::filesystem::path whole_of(const std::filesystem::path& part) {
   const std::string name = part.filename();
@@ -30,6 +38,7 @@ Result<GzipFile> GzipFile::create(std::filesystem::path path) {
   std::filesystem::path part = part_of(path);
   const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return io_error(part, "cannot create");
+  ::flock(fd, LOCK_EX | LOCK_NB);  // as long as this process writes; tells `trace recover` that it does
   return GzipFile(std::move(path), std::move(part), fd);
 }
 

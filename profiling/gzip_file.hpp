@@ -46,6 +46,9 @@ class GzipFile {
   std::uint64_t written_ = 0;
 };
 
+// One gzip member of its own.
+std::string compress_member(std::string_view text);
+
 // The name under which the file at `path` is written until it is whole, and back. The way back gives an empty path for any other name.
 std::filesystem::path part_of(const std::filesystem::path& path);
 std::filesystem::path whole_of(const std::filesystem::path& part);

@@ -46,6 +46,8 @@ class Ring {
 
   std::uint64_t drops() const noexcept { return drops_.load(std::memory_order_relaxed); }
   int thread_id() const noexcept { return thread_id_; }
+  // From any thread; a moment old.
+  std::uint64_t size() const noexcept { return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_relaxed); }
   std::size_t capacity() const noexcept { return mask_ + 1; }
 
   // Set by the producer as its last act; the consumer frees the ring once it is empty.

@@ -263,6 +263,14 @@ Session::~Session() {
   if (!state_->stopped) (void)stop();
 }
 
+std::uint64_t recorded_backlog() {
+  detail::Registry& all = detail::registry();
+  const std::lock_guard lock(all.mutex);
+  std::uint64_t sum = 0;
+  for (const auto& ring : all.rings) sum += ring->size();
+  return sum;
+}
+
 std::string trace_file_name(const SessionOptions& options) {
   char host[256] = "host";
   gethostname(host, sizeof host - 1);

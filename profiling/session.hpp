@@ -72,6 +72,9 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
+// Records that wait in the rings of this process: a benchmark that would overfill them can slow down.
+std::uint64_t recorded_backlog();
+
 // `<timestamp>-rank-<rank>.<hostname>_<pid>_stage<id>-<name>.pt.trace.json.gz`
 std::string trace_file_name(const SessionOptions& options);
 

@@ -175,4 +175,12 @@ void TraceText::end(const SessionReport& report, const std::vector<std::pair<int
            ", \"gpu\": " + json_string(report.gpu) + "},\n\"traceName\": " + json_string(trace_name) + "\n}\n";
 }
 
+std::string TraceText::recovered_end(std::uint64_t events, std::string_view trace_name) {
+  std::string text = "\n],\n\"limelight\": {\"events\": " + std::to_string(events) + ", \"recovered\": true";
+  for (const char* unknown : {"drops", "ring_drops", "device_drops", "zero_time_records", "unknown_records", "unmatched_correlations", "clock_error_ns",
+                              "session_ns", "profiler_cpu_ns", "overhead_percent", "gpu"})
+    text += std::string(", \"") + unknown + "\": null";
+  return text + "},\n\"traceName\": " + json_string(trace_name) + "\n}\n";
+}
+
 }  // namespace limelight::profiling

@@ -31,6 +31,9 @@ class TraceText {
   std::uint64_t unmatched() const noexcept { return unmatched_ + works_.size(); }
   void end(const SessionReport& report, const std::vector<std::pair<int, std::string>>& thread_names, std::string_view trace_name);
 
+  // The end of a trace whose writer was killed.
+  static std::string recovered_end(std::uint64_t events, std::string_view trace_name);
+
   std::string_view view() const noexcept { return text_; }
   std::size_t size() const noexcept { return text_.size(); }
   void clear() noexcept { text_.clear(); }

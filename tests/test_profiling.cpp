@@ -1,5 +1,7 @@
 // What a user notices of the profiler: the file, its name, its content, and what it says about losses.
 #define BOOST_TEST_MODULE profiling
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -9,6 +11,7 @@
 #include <regex>
 #include <thread>
 
+#include "profiling/recover.hpp"
 #include "profiling/session.hpp"
 #include "profiling/span.hpp"
 #include "profiling/trace_text.hpp"
@@ -140,4 +143,41 @@ BOOST_AUTO_TEST_CASE(the_validator_accepts_what_sessions_write_and_names_what_is
   }
   fs::resize_file(good, fs::file_size(good) / 2);
   BOOST_TEST(prof::validate({good})[0].find("broken or ends early") != std::string::npos);
+}
+
+// Again and again, at any time: whatever was recorded more than a quarter of a second before is in the recovered trace.
+BOOST_AUTO_TEST_CASE(a_killed_rank_leaves_a_trace_that_can_be_recovered) {
+  const Folder folder;
+  for (int round = 0; round < 10; ++round) {
+    const pid_t rank = fork();
+    if (rank == 0) {
+      auto session = prof::Session::start(options(folder.path));
+      for (;;) {
+        const prof::Span a(outer);
+        const prof::Span b(inner, prof::pack_dims(2, 3, 4));
+        usleep(20);
+      }
+    }
+    usleep(250'000 + static_cast<unsigned>(round) * 17'000);
+    BOOST_TEST(prof::unfinished_traces(folder.path).empty());  // it is being written
+    const std::int64_t killed = prof::realtime_ns() - prof::default_base_ns();
+    kill(rank, SIGKILL);
+    waitpid(rank, nullptr, 0);
+    const auto left = prof::unfinished_traces(folder.path);
+    BOOST_REQUIRE(left.size() == 1u);
+    const auto recovered = prof::recover(left[0]);
+    if (!recovered) BOOST_FAIL(recovered.error().message);
+    for (const auto& finding : prof::validate({recovered->file})) BOOST_TEST(finding == "");
+    BOOST_TEST(recovered->events > 0u);
+    const auto json = nlohmann::json::parse(read_gzip(recovered->file));
+    BOOST_TEST(json["limelight"]["recovered"] == true);
+    double last = 0;
+    for (const auto& event : json["traceEvents"])
+      if (event["ph"] == "X") last = std::max(last, event["ts"].get<double>() * 1000);
+    BOOST_TEST(static_cast<double>(killed) - last < 250e6);
+    fs::remove(recovered->file);
+  }
+  BOOST_TEST((prof::recover(folder.path / "no.json").error().code == limelight::ErrorCode::invalid_argument));
+  std::ofstream(folder.path / ".torn.pt.trace.json.gz.part") << "nothing";
+  BOOST_TEST((prof::recover(folder.path / ".torn.pt.trace.json.gz.part").error().code == limelight::ErrorCode::corrupt));
 }

@@ -1,0 +1,113 @@
+#include "profiling/recover.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "profiling/gzip_file.hpp"
+#include "profiling/trace_text.hpp"
+
+namespace limelight::profiling {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t piece_bytes = 1 << 18;
+
+struct File {
+  int fd = -1;
+  explicit File(const fs::path& path) : fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)) {}
+  ~File() {
+    if (fd >= 0) ::close(fd);
+  }
+  File(const File&) = delete;
+  bool is_free() const { return fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0; }
+};
+
+// Counts the slices of text that comes in pieces; each event is a line.
+class SliceCount {
+ public:
+  void add(std::string_view text) {
+    for (const char c : text) {
+      if (c == '\n') at_ = 0;
+      else if (at_ < mark.size()) at_ = mark[at_] == c ? at_ + 1 : mark.size() + 1;
+      if (at_ == mark.size()) {
+        ++slices;
+        ++at_;
+      }
+    }
+  }
+  std::uint64_t slices = 0;
+
+ private:
+  static constexpr std::string_view mark = "{\"ph\":\"X\"";
+  std::size_t at_ = 0;
+};
+
+struct Members {
+  std::uint64_t whole_bytes = 0, slices = 0;
+};
+Members read_members(int fd) {
+  Members members;
+  z_stream stream{};
+  inflateInit2(&stream, 15 + 16);
+  std::vector<unsigned char> in(piece_bytes), out(piece_bytes);
+  SliceCount count;
+  std::uint64_t position = 0;
+  for (bool broken = false; !broken;) {
+    const ssize_t n = ::pread(fd, in.data(), in.size(), static_cast<off_t>(position));
+    if (n <= 0) break;
+    position += static_cast<std::uint64_t>(n);
+    stream.next_in = in.data();
+    stream.avail_in = static_cast<uInt>(n);
+    while (stream.avail_in > 0 && !broken) {
+      stream.next_out = out.data();
+      stream.avail_out = static_cast<uInt>(out.size());
+      const int status = inflate(&stream, Z_NO_FLUSH);
+      count.add({reinterpret_cast<const char*>(out.data()), out.size() - stream.avail_out});
+      if (status == Z_STREAM_END) {
+        members = {position - stream.avail_in, count.slices};
+        inflateReset(&stream);
+      } else broken = status != Z_OK && status != Z_BUF_ERROR;
+    }
+  }
+  inflateEnd(&stream);
+  return members;
+}
+
+}  // namespace
+
+Result<Recovered> recover(const fs::path& part) {
+  const fs::path whole = whole_of(part);
+  if (whole.empty()) return Error{ErrorCode::invalid_argument, part.string() + ": found no name such as '.<trace>.part', which a killed rank leaves"};
+  const File file(part);
+  if (file.fd < 0) return Error{ErrorCode::not_found, part.string() + ": cannot open: " + std::strerror(errno)};
+  if (!file.is_free()) return Error{ErrorCode::busy, part.string() + ": its rank is still writing it"};
+  const auto size = static_cast<std::uint64_t>(::lseek(file.fd, 0, SEEK_END));
+  const Members members = read_members(file.fd);
+  if (members.whole_bytes == 0) return Error{ErrorCode::corrupt, part.string() + ": not one member of it is whole: nothing can be recovered"};
+
+  const auto io_error = [&](const char* what) { return Error{ErrorCode::io, part.string() + ": " + what + ": " + std::strerror(errno)}; };
+  if (::ftruncate(file.fd, static_cast<off_t>(members.whole_bytes)) != 0 || ::lseek(file.fd, 0, SEEK_END) < 0) return io_error("cannot cut off the torn member");
+  const std::string end = compress_member(TraceText::recovered_end(members.slices, whole.filename().string()));
+  if (::write(file.fd, end.data(), end.size()) != static_cast<ssize_t>(end.size()) || ::fsync(file.fd) != 0) return io_error("cannot write the end");
+  if (::rename(part.c_str(), whole.c_str()) != 0) return io_error("cannot rename");
+  return Recovered{whole, members.slices, size - members.whole_bytes};
+}
+
+std::vector<fs::path> unfinished_traces(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder, failed))
+    if (!whole_of(entry.path()).empty() && entry.path().string().ends_with(".pt.trace.json.gz.part") && File(entry.path()).is_free()) found.push_back(entry.path());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace limelight::profiling
