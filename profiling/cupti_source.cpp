@@ -157,9 +157,14 @@ class CuptiSource final : public ActivitySource {
   CuptiSource(Cupti cupti, CuptiOptions options) : cupti_(cupti), options_(std::move(options)) { the_source = this; }
   ~CuptiSource() override {
     if (running_) stop();
-    // CUPTI may still hold buffers; the memory stays, the pointer goes.
-    for (auto& buffer : pool_) (void)buffer.release();
     the_source = nullptr;
+    // What CUPTI still holds it may still write to: that memory stays.
+    const auto is_back = [this](const std::uint8_t* memory) {
+      return std::find(free_.begin(), free_.end(), memory) != free_.end() ||
+             std::any_of(full_.begin(), full_.end(), [&](const Full& full) { return full.memory == memory; });
+    };
+    for (auto& buffer : pool_)
+      if (!is_back(buffer.get())) (void)buffer.release();
   }
 
   Result<void> start() override {

@@ -1,6 +1,8 @@
 #include "profiling/session.hpp"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,10 +22,12 @@ namespace limelight::profiling {
 
 namespace {
 std::atomic<bool> session_runs{false};
-constexpr auto drain_interval = std::chrono::milliseconds(5);
+// Each wake-up costs the work a little, so the writer sleeps long while little is recorded, and short once rings fill up.
+constexpr auto calm_interval = std::chrono::milliseconds(60), busy_interval = std::chrono::milliseconds(1);
+constexpr std::size_t busy_records = 4096;
 constexpr std::size_t in_a_hurry = 1 << 14;  // records of one drain
 constexpr std::size_t flush_at = 128 * 1024;
-constexpr auto member_interval = std::chrono::milliseconds(150);  // how much a kill may cost at most, and a drain
+constexpr auto member_interval = std::chrono::milliseconds(120);  // how much a kill may cost at most, and a drain
 constexpr auto follow_interval = std::chrono::milliseconds(500);
 constexpr auto poll_interval = std::chrono::milliseconds(50);
 
@@ -75,7 +79,7 @@ struct Session::State {
     std::array<std::uint64_t, 257> inside{};
   };
   std::map<int, ThreadTotals> threads;
-  std::map<NameId, OpTotal> totals;
+  std::vector<OpTotal> totals;  // by NameId
 
   void run();
   std::size_t drain();
@@ -102,6 +106,7 @@ void Session::State::take(const Record& record, ThreadTotals& thread_totals, int
   const std::uint64_t children = std::exchange(thread_totals.inside[record.depth + 1], 0);
   thread_totals.inside[record.depth] += duration;
 
+  if (record.name >= totals.size()) totals.resize(record.name + 1);
   OpTotal& total = totals[record.name];
   ++total.calls;
   total.total_ns += duration;
@@ -171,14 +176,19 @@ void Session::State::keep_up(std::size_t records) {
 }
 
 void Session::State::run() {
+  // A writer that wakes up does not push a working thread off its core.
+  const sched_param no_priority{};
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
   const std::uint64_t cpu_before = thread_cpu_ns();
+  auto interval = busy_interval;
   for (bool last = false; !last;) {
     {
       std::unique_lock lock(mutex);
-      wake.wait_for(lock, drain_interval, [&] { return stopping; });
+      wake.wait_for(lock, interval, [&] { return stopping; });
       last = stopping;
     }
     const std::size_t records = drain();
+    interval = records > busy_records ? busy_interval : std::min(interval * 2, calm_interval);
     if (!last) keep_up(records);
   }
   if (options.source != nullptr && report.gpu == "recorded") {
@@ -249,9 +259,10 @@ Result<SessionReport> Session::stop() {
   s.thread.join();
   session_runs = false;
   if (!s.status) return s.status.error();
-  for (auto& [name, total] : s.totals) {
-    total.name = name_info(name).name;
-    s.report.ops.push_back(total);
+  for (std::size_t name = 0; name < s.totals.size(); ++name) {
+    if (s.totals[name].calls == 0) continue;
+    s.totals[name].name = name_info(static_cast<NameId>(name)).name;
+    s.report.ops.push_back(s.totals[name]);
   }
   std::sort(s.report.ops.begin(), s.report.ops.end(), [](const OpTotal& a, const OpTotal& b) { return a.self_ns > b.self_ns; });
   return s.report;

@@ -1,6 +1,6 @@
 // A trace session: from start to stop, everything that this process records goes to one compressed file.
 //
-// One background thread drains all rings every few milliseconds, formats, compresses and writes; nothing grows with the length of the session.
+// One background thread drains all rings, more often the more is recorded, formats, compresses and writes; nothing grows with the session's length.
 // The file carries a hidden, unfinished name until stop() has written its end and synced it; only then it gets its own name.
 // One session at a time in a process. start and stop may be called from any thread, one at a time.
 #pragma once

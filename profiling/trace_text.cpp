@@ -105,15 +105,16 @@ void TraceText::begin(const char* clock_source) {
 }
 
 void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t duration_ns, int thread_id, std::uint64_t external) {
-  auto at = heads_.find(record.name);
-  if (at == heads_.end()) {
+  if (record.name >= heads_.size()) heads_.resize(record.name + 1);
+  auto* at = &heads_[record.name];
+  if (at->second.empty()) {
     const NameInfo& info = name_info(record.name);
     std::string head = std::string(",\n{\"ph\":\"X\",\"cat\":\"") + to_string(info.category) + "\",\"pid\":" + pid_ + ",\"name\":";
     head += info.value_kind == ValueKind::step ? "\"ProfilerStep#" : json_string(info.name) + ",\"tid\":";
-    at = heads_.emplace(record.name, std::pair(info, std::move(head))).first;
+    *at = {info, std::move(head)};
   }
-  text_ += at->second.second;
-  if (at->second.first.value_kind == ValueKind::step) {
+  text_ += at->second;
+  if (at->first.value_kind == ValueKind::step) {
     number(record.value);
     text_ += "\",\"tid\":";
   }
@@ -124,11 +125,11 @@ void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t
   microseconds(duration_ns);
   text_ += ",\"args\":{";
   const Dims d = unpack_dims(record.value);
-  switch (at->second.first.value_kind) {
+  switch (at->first.value_kind) {
     case ValueKind::none: break;
     case ValueKind::bytes: text_ += "\"bytes\":"; number(record.value); break;
     case ValueKind::number: text_ += "\"value\":"; number(record.value); break;
-    case ValueKind::step: (text_ += "\"step of\":") += json_string(at->second.first.name); break;
+    case ValueKind::step: (text_ += "\"step of\":") += json_string(at->first.name); break;
     case ValueKind::dims:
       text_ += "\"Input Dims\":[[";
       number(d.a);
@@ -142,15 +143,18 @@ void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t
       text_ += "]]";
       break;
   }
-  if (at->second.first.correlated) {
+  if (at->first.correlated) {
     if (text_.back() != '{') text_ += ',';
     text_ += "\"External id\":";
     number(external);
   }
   if (record.request != 0) {
     if (text_.back() != '{') text_ += ',';
-    text_ += "\"request\":";
-    text_ += json_string(detail::request_name(record.request));
+    if (record.request != request_) {
+      request_ = record.request;
+      request_name_ = json_string(detail::request_name(request_));
+    }
+    (text_ += "\"request\":") += request_name_;
   }
   text_ += "}}";
 }

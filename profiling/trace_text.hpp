@@ -58,7 +58,9 @@ class TraceText {
 
   const SessionOptions& options_;
   std::string text_;
-  std::unordered_map<NameId, std::pair<NameInfo, std::string>> heads_;  // what every event of a name begins with
+  std::vector<std::pair<NameInfo, std::string>> heads_;  // by NameId: what every event of a name begins with
+  std::uint32_t request_ = 0;  // of the last event, and its name, quoted
+  std::string request_name_;
   std::string pid_;
   std::unordered_map<const char*, std::string> names_;  // of device activity, quoted; keyed by where the source keeps them
   std::set<std::pair<std::int64_t, std::int64_t>> tracks_;
