@@ -6,7 +6,9 @@
 #include "cli/bench_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/run_command.hpp"
+#include "profiling/merge.hpp"
 #include "profiling/recover.hpp"
+#include "profiling/request_path.hpp"
 #include "profiling/validate.hpp"
 
 namespace {
@@ -49,7 +51,12 @@ int main(int argc, char** argv) {
   CLI::App* check = trace->add_subcommand("validate", "Check that readers accept the files, and say where they would not");
   CLI::App* summary = trace->add_subcommand("summary", "Print time by operation over all files");
   CLI::App* recover = trace->add_subcommand("recover", "Make readable traces of the .part files that killed ranks left");
-  for (CLI::App* one : {check, summary, recover}) one->add_option("FILES", files, "trace files")->required();
+  std::string request;
+  summary->add_option("--request", request, "where the time of this request went, rank by rank");
+  CLI::App* merge = trace->add_subcommand("merge", "One timeline of all ranks, with an arrow for each tensor and a track for each request");
+  std::filesystem::path merged_file;
+  merge->add_option("-o,--out", merged_file, "the merged trace (.json.gz)")->required();
+  for (CLI::App* one : {check, summary, recover, merge}) one->add_option("FILES", files, "trace files")->required();
 
   CLI::App* bench = app.add_subcommand("bench", "Measure, beside a peer in the same run");
   bench->require_subcommand(1);
@@ -91,6 +98,22 @@ int main(int argc, char** argv) {
       else std::cerr << "limelight trace recover: " << recovered.error().message << "\n", code = 1;
     }
     return code;
+  }
+  if (merge->parsed()) {
+    const auto merged = limelight::profiling::merge(files, merged_file);
+    if (!merged) {
+      std::cerr << "limelight trace merge: " << merged.error().message << "\n";
+      return 1;
+    }
+    std::cout << merged_file.string() << ": " << merged->events << " events of " << files.size() << " ranks, " << merged->requests << " requests, "
+              << merged->arrows << " chunks with both ends, " << merged->unmatched_chunks << " with one\n";
+    return 0;
+  }
+  if (!request.empty()) {
+    const auto text = limelight::profiling::describe_request(files, request);
+    if (text) std::cout << *text;
+    else std::cerr << "limelight trace summary: " << text.error().message << "\n";
+    return text ? 0 : 1;
   }
   std::string problem;
   std::cout << limelight::profiling::summary_table(files, problem);

@@ -20,6 +20,7 @@ enum class ValueKind : std::uint8_t {
   dims,    // one shape, up to three extents: args "Input Dims": [[a, b, c]]
   matmul,  // M, N, K of a product [M, K] x [K, N]: args "Input Dims": [[M, K], [K, N]]
   bytes,   // a size: args "bytes"
+  chunk,   // a chunk handed from one process to another, see pack_chunk(): args "bytes", "channel", "chunk"
   number,  // a plain count: args "value"
   step,    // the number of a step, which becomes the event's name, ProfilerStep#N, as PyTorch's tools expect; args "step of": the name
 };
@@ -53,6 +54,20 @@ constexpr std::uint64_t pack_dims(std::uint64_t a, std::uint64_t b = 0, std::uin
   const auto fit = [](std::uint64_t x) { return x < most ? x : most; };
   return fit(a) << 42 | fit(b) << 21 | fit(c);
 }
+// The same three at both ends of a channel tie a publish to its take. bytes: up to 2^29 - 1, larger ones are shown as that; the number of the chunk in
+// its channel counts modulo 2^24.
+constexpr std::uint64_t pack_chunk(std::uint32_t channel, std::uint64_t number, std::uint64_t bytes) noexcept {
+  constexpr std::uint64_t most_bytes = (1u << 29) - 1;
+  return std::uint64_t{channel & 0x7ffu} << 53 | (number & 0xffffffu) << 29 | (bytes < most_bytes ? bytes : most_bytes);
+}
+struct ChunkTag {
+  std::uint32_t channel, number;
+  std::uint64_t bytes;
+};
+constexpr ChunkTag unpack_chunk(std::uint64_t packed) noexcept {
+  return {static_cast<std::uint32_t>(packed >> 53), static_cast<std::uint32_t>(packed >> 29 & 0xffffffu), packed & ((1u << 29) - 1)};
+}
+
 struct Dims {
   std::uint32_t a, b, c;
 };

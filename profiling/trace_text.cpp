@@ -128,6 +128,13 @@ void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t
   switch (at->first.value_kind) {
     case ValueKind::none: break;
     case ValueKind::bytes: text_ += "\"bytes\":"; number(record.value); break;
+    case ValueKind::chunk: {
+      const ChunkTag chunk = unpack_chunk(record.value);
+      field("bytes", chunk.bytes);
+      field("channel", chunk.channel);
+      field("chunk", chunk.number);
+      break;
+    }
     case ValueKind::number: text_ += "\"value\":"; number(record.value); break;
     case ValueKind::step: (text_ += "\"step of\":") += json_string(at->first.name); break;
     case ValueKind::dims:

@@ -1,6 +1,7 @@
 #include "profiling/validate.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -58,10 +59,26 @@ class FileCheck {
     if (head.keys.value("schemaVersion", json()) != 1) say(1, "key 'schemaVersion': expected 1");
     for (const char* key : {"deviceProperties", "host_name", "distributedInfo", "baseTimeNanoseconds", "traceName"})
       if (!head.keys.contains(key)) say(1, std::string("key '") + key + "': missing at the top level");
+    // Readers go from the top to the bottom; the order is that of PyTorch's own files.
+    std::size_t last_at = 0;
+    for (const char* key : {"schemaVersion", "deviceProperties", "host_name", "distributedInfo", "displayTimeUnit", "baseTimeNanoseconds", "traceEvents"}) {
+      const std::size_t at = head.text.find("\"" + std::string(key) + "\":");
+      if (at == std::string::npos) continue;  // missing: said above, or beyond the part of the file that is kept
+      if (at < last_at) say(1, std::string("key '") + key + "': found after a key that it should precede");
+      last_at = at;
+    }
     std::smatch match;
     // HolisticTraceAnalysis finds the rank by this pattern, line by line; compact JSON reads as rank 0.
     if (std::regex_search(head.text, match, std::regex(R"("rank":\s+(\d+))"))) rank = std::stoll(match[1]);
     else say(1, "expected '\"rank\": <number>' with a space after the colon, near the top");
+    // The TensorBoard plugin takes an all-digit host id for a time stamp.
+    const std::string name = file_.filename();
+    if (std::regex_search(name, match, std::regex(R"(-rank-(\d+)\.(.+)\.pt\.trace\.json)"))) {
+      if (rank && std::stoll(match[1]) != *rank) say(1, "the file's name says rank " + match[1].str() + ", its content " + std::to_string(*rank));
+      const std::string host = match[2];
+      if (std::all_of(host.begin(), host.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
+        say(1, "the file's name: expected a host id that is not all digits, found " + host);
+    }
     const json base_key = head.keys.value("baseTimeNanoseconds", json());
     if (base_key.is_number_integer()) base = base_key.get<std::int64_t>();
     const json own = head.keys.value("limelight", json());

@@ -17,8 +17,9 @@ fi
 rm -rf "$folder"
 "$limelight" run --prompt "Who reads this?" --profile all --profile-dir "$folder" >/dev/null
 if [[ $reader == perfetto ]]; then
+  "$limelight" trace merge "$folder"/*.json.gz --out "$folder/merged.json.gz"
   node "$here/read_with_perfetto.mjs" "$(dirname "$ui")" "$folder"/*.json.gz 2>/dev/null | tee "$folder/perfetto.txt"
-  [[ $(grep -c '"problems":\[\],"slices":[1-9]' "$folder/perfetto.txt") == 3 ]]
+  [[ $(grep -c '"problems":\[\],"slices":[1-9]' "$folder/perfetto.txt") == 4 ]]  # three ranks, and all of them merged
 else
   "$python" "$here/read_with_hta.py" "$folder" 2>"$folder/hta.log" | tee "$folder/hta.txt"
   grep -q '"ranks": \[0, 1, 2\]' "$folder/hta.txt"
