@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Gives a profiled run's traces to the readers that they are written for. Exit 77: no reader is here.
-#   check.sh perfetto|hta <limelight command> <folder for the traces>
+# Gives the traces of a profiled run, or of simulated GPUs, to the readers that they are written for. Exit 77: no reader is here.
+#   check.sh perfetto|hta <limelight command> <folder for the traces> [<program that writes GPU traces into a folder>]
 set -euo pipefail
-reader=$1 limelight=$2 folder=$3
+reader=$1 limelight=$2 folder=$3 gpu_writer=${4:-}
 here=$(cd "$(dirname "$0")" && pwd)
 skip() { echo "skipped: $*"; exit 77; }
 python=$here/../../build/oracle/bin/python
@@ -15,13 +15,15 @@ else
   "$python" -c 'import hta' 2>/dev/null || skip "no HolisticTraceAnalysis (tests/oracle/install.sh)"
 fi
 rm -rf "$folder"
-"$limelight" run --prompt "Who reads this?" --profile all --profile-dir "$folder" >/dev/null
+if [[ -n $gpu_writer ]]; then "$gpu_writer" "$folder"; ranks=2
+else "$limelight" run --prompt "Who reads this?" --profile all --profile-dir "$folder" >/dev/null; ranks=3; fi
 if [[ $reader == perfetto ]]; then
   "$limelight" trace merge "$folder"/*.json.gz --out "$folder/merged.json.gz"
   node "$here/read_with_perfetto.mjs" "$(dirname "$ui")" "$folder"/*.json.gz 2>/dev/null | tee "$folder/perfetto.txt"
-  [[ $(grep -c '"problems":\[\],"slices":[1-9]' "$folder/perfetto.txt") == 4 ]]  # three ranks, and all of them merged
+  [[ $(grep -c '"problems":\[\],"slices":[1-9]' "$folder/perfetto.txt") == $((ranks + 1)) ]]  # each rank, and all of them merged
 else
-  "$python" "$here/read_with_hta.py" "$folder" 2>"$folder/hta.log" | tee "$folder/hta.txt"
-  grep -q '"ranks": \[0, 1, 2\]' "$folder/hta.txt"
+  "$python" "$here/read_with_hta.py" "$folder" ${gpu_writer:+--gpu} 2>"$folder/hta.log" | tee "$folder/hta.txt"
+  if [[ -n $gpu_writer ]]; then grep -q '"ranks": \[0, 1\].*"busy_ranks": \[0, 1\].*"COMMUNICATION".*"COMPUTATION".*AllReduce' "$folder/hta.txt"
+  else grep -q '"ranks": \[0, 1, 2\]' "$folder/hta.txt"; fi
   ! grep -q 'ProfilerStep not found' "$folder/hta.log"
 fi
