@@ -1,6 +1,4 @@
 // The part of TraceText that writes what devices did.
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <utility>
@@ -155,7 +153,7 @@ void TraceText::kernel_args(const DeviceActivity& a) {
 
 void TraceText::device(const DeviceActivity& a) {
   const bool work = on_device(a.kind), host = by_host(a.kind);
-  const std::int64_t pid = host ? getpid() : a.kind == Kind::overhead ? -1 : std::int64_t{a.device};
+  const std::int64_t pid = host ? host_pid_ : a.kind == Kind::overhead ? -1 : std::int64_t{a.device};
   const std::int64_t tid = host                     ? calls_of_thread + a.thread
                            : a.kind == Kind::overhead ? std::int64_t{a.thread}
                            : a.kind == Kind::sync     ? waits_of_stream + a.stream

@@ -87,7 +87,8 @@ void TraceText::metadata(const char* name, std::int64_t pid, std::int64_t tid, c
 }
 
 void TraceText::begin(const char* clock_source) {
-  pid_ = std::to_string(getpid());
+  host_pid_ = getpid();
+  pid_ = std::to_string(host_pid_);
   char host[256] = "host";
   gethostname(host, sizeof host - 1);
   const std::string rank = std::to_string(options_.rank);

@@ -61,6 +61,7 @@ class TraceText {
   std::vector<std::pair<NameInfo, std::string>> heads_;  // by NameId: what every event of a name begins with
   std::uint32_t request_ = 0;  // of the last event, and its name, quoted
   std::string request_name_;
+  std::int64_t host_pid_ = 0;
   std::string pid_;
   std::unordered_map<const char*, std::string> names_;  // of device activity, quoted; keyed by where the source keeps them
   std::set<std::pair<std::int64_t, std::int64_t>> tracks_;
