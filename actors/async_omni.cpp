@@ -165,10 +165,10 @@ OutputStream AsyncOmni::generate(std::string prompt, const std::optional<stages:
   return OutputStream(stream);
 }
 
-PendingTraces AsyncOmni::start_profile(const StageIds& stages) {
+PendingTraces AsyncOmni::start_profile(const StageIds& stages, const ProfileOptions& options) {
   const auto slot = std::make_shared<actors::TracesState>();
   slot->resumer = state_->resumer;
-  state_->engine->start_profile(stages.ids, [slot](Result<std::vector<RankTrace>> traces) {
+  state_->engine->start_profile(stages, options, [slot](Result<std::vector<RankTrace>> traces) {
     slot->fill([&](auto& held) { held = std::move(traces); });
   });
   return PendingTraces(slot);

@@ -81,7 +81,7 @@ class AsyncOmni {
   // request_id: empty for a number. sampling_params replaces the first stage's defaults.
   OutputStream generate(std::string prompt, const std::optional<stages::SamplingParams>& sampling_params = {}, std::string request_id = {});
   // Errors: as Omni's.
-  PendingTraces start_profile(const StageIds& stages = {});
+  PendingTraces start_profile(const StageIds& stages = {}, const ProfileOptions& options = {});
   PendingTraces stop_profile();
 
   const stages::PipelineConfig& config() const;

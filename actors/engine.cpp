@@ -82,7 +82,7 @@ OrchestratorActor::behavior_type orchestrator_actor(OrchestratorActor::pointer, 
 Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
   if (answer.error_code != 0) return Error{static_cast<ErrorCode>(answer.error_code), answer.error};
   std::vector<RankTrace> traces;
-  for (const TraceAnswer& r : answer.ranks) traces.push_back({r.rank, r.stage, r.note, r.file, r.events, r.drops, r.bytes});
+  for (const TraceAnswer& r : answer.ranks) traces.push_back({r.rank, r.stage, r.note, r.file, r.events, r.drops, r.bytes, r.begin_skew_ns, r.overhead_percent});
   return traces;
 }
 
@@ -393,8 +393,11 @@ void Engine::abort(std::uint64_t number, const std::string& why) {
 }
 
 void Engine::fail(Error error) { state_->fail(std::move(error)); }
-void Engine::start_profile(const std::vector<int>& stages, OnTraces done) {
-  state_->ask_supervisor(StartProfile{{stages.begin(), stages.end()}, state_->args.profile_dir.string()}, std::move(done));
+void Engine::start_profile(const StageIds& stages, const ProfileOptions& options, OnTraces done) {
+  const auto& [ranks, run_id, request_id, start_at_ns, steps, milliseconds, bytes, prefix] = options;
+  state_->ask_supervisor(StartProfile{run_id, {stages.ids.begin(), stages.ids.end()}, {ranks.begin(), ranks.end()}, state_->args.profile_dir.string(), prefix,
+                                      {start_at_ns, steps, milliseconds, bytes, request_id}},
+                         std::move(done));
 }
 void Engine::stop_profile(OnTraces done) { state_->ask_supervisor(StopProfile{}, std::move(done)); }
 const stages::PipelineConfig& Engine::config() const { return state_->config; }

@@ -35,7 +35,7 @@ class Engine {
   void fail(Error error);
 
   // Errors: invalid_argument (a stage that is not there: lists those that are), rank_failed, timeout. The callback runs on an actor's thread.
-  void start_profile(const std::vector<int>& stages, OnTraces done);
+  void start_profile(const StageIds& stages, const ProfileOptions& options, OnTraces done);
   void stop_profile(OnTraces done);
 
   const stages::PipelineConfig& config() const;

@@ -27,8 +27,8 @@ Result<std::unique_ptr<Omni>> Omni::from_engine_args(const EngineArgs& args) {
   return std::unique_ptr<Omni>(new Omni(std::move(engine).value()));
 }
 
-Result<std::vector<RankTrace>> Omni::start_profile(const StageIds& stages) {
-  return wait_for([&](auto done) { engine_->start_profile(stages.ids, done); });
+Result<std::vector<RankTrace>> Omni::start_profile(const StageIds& stages, const ProfileOptions& options) {
+  return wait_for([&](auto done) { engine_->start_profile(stages, options, done); });
 }
 Result<std::vector<RankTrace>> Omni::stop_profile() {
   return wait_for([&](auto done) { engine_->stop_profile(done); });

@@ -37,8 +37,9 @@ class Omni {
   static Result<std::unique_ptr<Omni>> from_engine_args(const EngineArgs& args);
   ~Omni();
 
-  // Empty: all stages. Errors: invalid_argument (a stage that is not there: lists those that are), io, rank_failed.
-  Result<std::vector<RankTrace>> start_profile(const StageIds& stages = {});
+  // No stage: all. Errors: invalid_argument (a stage or rank that is not there: lists those that are), busy (another run is profiled), late, io,
+  // rank_failed.
+  Result<std::vector<RankTrace>> start_profile(const StageIds& stages = {}, const ProfileOptions& options = {});
   // Answers when every file is whole.
   Result<std::vector<RankTrace>> stop_profile();
 

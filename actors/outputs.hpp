@@ -29,6 +29,16 @@ struct StageIds {
   StageIds(std::vector<int> list) : ids(std::move(list)) {}
 };
 
+// Which ranks of the chosen stages to profile, what of their work, and for how long: everything from now on, unless it says otherwise.
+struct ProfileOptions {
+  std::vector<int> ranks = {};     // empty: all
+  std::string run_id = {};         // starting the same run again is harmless; another one meanwhile is busy
+  std::string request_id = {};     // only this request's work, through every stage
+  std::int64_t start_at_ns = 0;    // CLOCK_REALTIME, for all ranks alike; 0: now. One that has passed is late
+  std::uint64_t steps = 0, milliseconds = 0, bytes = 0;  // each rank ends by itself after that many; stop_profile still answers
+  std::string prefix = {};         // of the files' names
+};
+
 struct StageStats {
   int stage_id = 0;
   std::uint64_t num_tokens_out = 0;
@@ -62,6 +72,8 @@ struct RankTrace {
   std::string note;  // such as "was already running"
   std::filesystem::path file;
   std::uint64_t events = 0, drops = 0, bytes = 0;
+  std::int64_t begin_skew_ns = 0;  // how far from the asked time it began
+  double overhead_percent = 0;     // of one core, as the profiler measured it
 };
 
 }  // namespace limelight

@@ -44,14 +44,23 @@ struct StageReport {
   double rx_decode_ms = 0;     // in consume()
 };
 
+// What to record; empty and 0 stand for all and no limit.
+struct TraceLimits {
+  std::int64_t start_at_ns = 0;
+  std::uint64_t steps = 0, milliseconds = 0, bytes = 0;
+  std::string request;
+};
 struct StartProfile {
-  std::vector<std::int32_t> stages;  // empty: all
-  std::string directory;
+  std::string run_id;
+  std::vector<std::int32_t> stages, ranks;
+  std::string directory, prefix;
+  TraceLimits limits;
 };
 struct StopProfile {};
 struct StartTrace {
-  std::string directory, timestamp;
+  std::string directory, timestamp, prefix;
   std::int64_t base_ns = 0;
+  TraceLimits limits;
 };
 struct StopTrace {};
 struct OpRow {
@@ -66,7 +75,8 @@ struct TraceAnswer {
   std::string note;   // such as "was already running"
   std::string file;
   std::uint64_t events = 0, drops = 0, bytes = 0;
-  std::int64_t clock_error_ns = 0;
+  std::int64_t clock_error_ns = 0, begin_skew_ns = 0;
+  double overhead_percent = 0;
   std::uint64_t profiler_cpu_ns = 0;
   std::vector<OpRow> ops;
 };
@@ -90,13 +100,16 @@ template <class I> auto inspect(I& f, StageReport& x) {
   return f(caf::meta::type_name("StageReport"), x.number, x.stage, x.error_code, x.error, x.tokens_out, x.gen_ms, x.from_stage, x.rx_chunks,
            x.rx_bytes, x.rx_tx_ms, x.rx_in_flight_ms, x.rx_decode_ms);
 }
-template <class I> auto inspect(I& f, StartProfile& x) { return f(caf::meta::type_name("StartProfile"), x.stages, x.directory); }
+template <class I> auto inspect(I& f, TraceLimits& x) {
+  return f(caf::meta::type_name("TraceLimits"), x.start_at_ns, x.steps, x.milliseconds, x.bytes, x.request);
+}
+template <class I> auto inspect(I& f, StartProfile& x) { return f(caf::meta::type_name("StartProfile"), x.run_id, x.stages, x.ranks, x.directory, x.prefix, x.limits); }
 template <class I> auto inspect(I& f, StopProfile&) { return f(caf::meta::type_name("StopProfile")); }
-template <class I> auto inspect(I& f, StartTrace& x) { return f(caf::meta::type_name("StartTrace"), x.directory, x.timestamp, x.base_ns); }
+template <class I> auto inspect(I& f, StartTrace& x) { return f(caf::meta::type_name("StartTrace"), x.directory, x.timestamp, x.prefix, x.base_ns, x.limits); }
 template <class I> auto inspect(I& f, StopTrace&) { return f(caf::meta::type_name("StopTrace")); }
 template <class I> auto inspect(I& f, OpRow& x) { return f(caf::meta::type_name("OpRow"), x.name, x.calls, x.total_ns, x.self_ns); }
 template <class I> auto inspect(I& f, TraceAnswer& x) {
-  return f(caf::meta::type_name("TraceAnswer"), x.rank, x.stage, x.error_code, x.error, x.note, x.file, x.events, x.drops, x.bytes, x.clock_error_ns,
+  return f(caf::meta::type_name("TraceAnswer"), x.rank, x.stage, x.error_code, x.error, x.note, x.file, x.events, x.drops, x.bytes, x.clock_error_ns, x.begin_skew_ns, x.overhead_percent,
            x.profiler_cpu_ns, x.ops);
 }
 template <class I> auto inspect(I& f, ProfileAnswer& x) { return f(caf::meta::type_name("ProfileAnswer"), x.error_code, x.error, x.note, x.ranks); }
@@ -124,6 +137,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Pong))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Beat))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StageReport))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::TraceLimits))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StartProfile))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StopProfile))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StartTrace))

@@ -72,7 +72,8 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
           else answer.note = source.error().message;  // the host's operations are worth a trace all the same
         }
         auto session = prof::Session::start({m.directory, m.timestamp, state.rank, state.world_size, state.worker->stage_id(),
-                                             state.worker->stage_name(), m.base_ns, state.source.get(), device.properties()});
+                                             state.worker->stage_name(), m.base_ns, state.source.get(), device.properties(), m.prefix,
+                                             {m.limits.start_at_ns, m.limits.steps, m.limits.milliseconds, m.limits.bytes, m.limits.request}});
         if (!session) {
           answer.error_code = static_cast<std::int32_t>(session.error().code);
           answer.error = session.error().message;
@@ -99,6 +100,8 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
         answer.drops = report->drops;
         answer.bytes = report->bytes;
         answer.clock_error_ns = report->clock_error_ns;
+        answer.begin_skew_ns = report->begin_skew_ns;
+        answer.overhead_percent = report->overhead_percent();
         answer.profiler_cpu_ns = report->profiler_cpu_ns;
         answer.ops.clear();
         for (const prof::OpTotal& op : report->ops) answer.ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});

@@ -88,15 +88,28 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_po
             refused.error = "cannot profile stage " + std::to_string(stage) + ": the stages are " + all;
             return refused;
           }
+        for (const int rank : request.ranks)
+          if (!state.ranks.contains(rank)) {
+            refused.error_code = static_cast<std::int32_t>(ErrorCode::invalid_argument);
+            refused.error = "cannot profile rank " + std::to_string(rank) + ": the ranks are 0 to " + std::to_string(state.ranks.size() - 1);
+            return refused;
+          }
+        if (!state.running.empty() && request.run_id != state.run_id) {
+          refused.error_code = static_cast<std::int32_t>(ErrorCode::busy);
+          refused.error = "a profile is running" + (state.run_id.empty() ? "" : ", of run '" + state.run_id + "'") + ": stop it first";
+          return refused;
+        }
+        state.run_id = request.run_id;
         std::vector<int> ranks;
         for (const auto& [rank, joined] : state.ranks)
-          if (request.stages.empty() || std::find(request.stages.begin(), request.stages.end(), joined.stage) != request.stages.end())
+          if (!request.ranks.empty() && std::find(request.ranks.begin(), request.ranks.end(), rank) == request.ranks.end()) continue;
+          else if (request.stages.empty() || std::find(request.stages.begin(), request.stages.end(), joined.stage) != request.stages.end())
             ranks.push_back(rank);
         for (const int rank : ranks)
           if (std::find(state.running.begin(), state.running.end(), rank) == state.running.end()) state.running.push_back(rank);
         std::error_code failed;
         state.directory = std::filesystem::absolute(request.directory, failed).string();
-        const StartTrace message{state.directory, std::to_string(profiling::realtime_ns() / 1'000'000), profiling::default_base_ns()};
+        const StartTrace message{state.directory, std::to_string(profiling::realtime_ns() / 1'000'000), request.prefix, profiling::default_base_ns(), request.limits};
         return ask_all(self, ranks, message, [](ProfileAnswer&) {});
       },
       [self](const StopProfile&) -> caf::result<ProfileAnswer> {

@@ -43,6 +43,13 @@ int main(int argc, char** argv) {
   command->add_option("--output-dir", run.output_dir, "where <request>.txt, <request>.wav and outputs.jsonl go");
   command->add_option("--profile", run.profile, "stages to profile: all, or ids such as 0,2");
   command->add_option("--profile-dir", run.profile_dir, "where traces go (default: $VLLM_TORCH_PROFILER_DIR)")->capture_default_str();
+  limelight::ProfileOptions& profile = run.profile_options;
+  command->add_option("--profile-ranks", profile.ranks, "only these ranks of the chosen stages")->delimiter(',')->envname("LIMELIGHT_PROFILE_RANKS");
+  command->add_option("--profile-request", profile.request_id, "only the work for this request")->envname("LIMELIGHT_PROFILE_REQUEST");
+  command->add_option("--profile-steps", profile.steps, "each rank ends its trace after so many steps")->envname("LIMELIGHT_PROFILE_STEPS");
+  command->add_option("--profile-ms", profile.milliseconds, "... after so many milliseconds")->envname("LIMELIGHT_PROFILE_MS");
+  command->add_option("--profile-bytes", profile.bytes, "... after about so many bytes")->envname("LIMELIGHT_PROFILE_BYTES");
+  command->add_option("--profile-prefix", profile.prefix, "before the names of the trace files")->envname("LIMELIGHT_PROFILE_PREFIX");
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
   CLI::App* trace = app.add_subcommand("trace", "Look into trace files");

@@ -119,7 +119,7 @@ int run(const RunOptions& options) {
     for (const auto& left : profiling::unfinished_traces(options.profile_dir))
       std::cerr << "a rank was killed while it was profiled; `limelight trace recover " << left.string() << "` makes its trace readable\n";
   if (profiled)
-    if (auto started = (*omni)->start_profile(stages); !started) {
+    if (auto started = (*omni)->start_profile(stages, options.profile_options); !started) {
       problem = started.error().message;
       code = exit_code(started.error());
     }

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "actors/outputs.hpp"
+
 namespace limelight::cli {
 
 struct RunOptions {
@@ -14,6 +16,7 @@ struct RunOptions {
   std::filesystem::path output_dir;   // empty: nothing is written
   std::string profile;                // "", "all" or a list such as "0,2"
   std::filesystem::path profile_dir;
+  ProfileOptions profile_options;
   bool json = false;
 };
 

@@ -59,6 +59,11 @@ class ClockMap {
     const double elapsed = static_cast<double>(static_cast<std::int64_t>(tick - piece->from.ticks)) * piece->ns_per_tick;
     return piece->from.realtime_ns + static_cast<std::int64_t>(elapsed);
   }
+  // The way back, for times near now.
+  std::uint64_t to_ticks(std::int64_t realtime_ns) const noexcept {
+    const Piece& piece = pieces_.back();
+    return piece.from.ticks + static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<double>(realtime_ns - piece.from.realtime_ns) / piece.ns_per_tick));
+  }
   // How far this map is from CLOCK_REALTIME now, in nanoseconds (positive: the map is ahead).
   std::int64_t error_ns() const noexcept;
   double ns_per_tick() const noexcept { return pieces_.back().ns_per_tick; }

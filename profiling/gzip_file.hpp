@@ -29,6 +29,7 @@ class GzipFile {
   Result<void> write(std::string_view text);
   // Writes what was collected, if anything: from here on it survives a kill. fast: less compression, for when time is short.
   Result<void> end_member(bool fast = false);
+  std::uint64_t written() const noexcept { return written_; }  // bytes in the file so far
   // Compressed size in bytes.
   Result<std::uint64_t> finish();
   const std::filesystem::path& path() const noexcept { return path_; }

@@ -14,6 +14,7 @@ const char* to_string(ErrorCode code) noexcept {
     case ErrorCode::rank_failed: return "rank_failed";
     case ErrorCode::cancelled: return "cancelled";
     case ErrorCode::busy: return "busy";
+    case ErrorCode::late: return "late";
     case ErrorCode::unavailable: return "unavailable";
     case ErrorCode::internal: return "internal";
   }

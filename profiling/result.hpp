@@ -23,6 +23,7 @@ enum class ErrorCode : std::uint8_t {
   rank_failed,       // a rank did not start, died or does not answer
   cancelled,         // ended on request, or by a signal
   busy,              // already running, or no room now
+  late,              // the time that was asked for has passed
   unavailable,       // a part of the machine or of the system that is missing
   internal,          // a broken invariant of ours
 };

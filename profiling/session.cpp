@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -63,6 +64,10 @@ struct Session::State {
   TraceText text;
   ClockMap clock = ClockMap::calibrate();
   std::uint64_t begin_ticks = ticks();
+  std::uint64_t end_ticks = ~std::uint64_t{0};  // what begins later is left out
+  std::uint64_t steps = 0;
+  std::vector<signed char> is_step;  // by NameId: 0 not known yet, 1 yes, -1 no
+  std::uint32_t wanted_request = 0, other_request = 0;  // the last numbers whose names were looked up
   std::uint64_t drops_before = 0;
   std::chrono::steady_clock::time_point member_begun = std::chrono::steady_clock::now(), followed = member_begun, polled = member_begun;
   SessionReport report;
@@ -84,6 +89,9 @@ struct Session::State {
   void run();
   std::size_t drain();
   void take(const Record& record, ThreadTotals& thread_totals, int thread_id);
+  bool wanted(const Record& record);
+  bool is_step_name(NameId name);
+  bool limit_reached();
   void poll_device();
   void keep_up(std::size_t records);
   void flush();
@@ -98,8 +106,33 @@ std::uint64_t Session::State::all_drops() {
   return sum;
 }
 
+bool Session::State::is_step_name(NameId name) {
+  if (name >= is_step.size()) is_step.resize(name + 1);
+  if (is_step[name] == 0) is_step[name] = name_info(name).value_kind == ValueKind::step ? 1 : -1;
+  return is_step[name] > 0;
+}
+
+// Between begin and end, and for the request that was asked for.
+bool Session::State::wanted(const Record& record) {
+  if (record.begin < begin_ticks || record.begin >= end_ticks) return false;
+  if (options.limits.request.empty()) return true;
+  if (record.request == 0 || record.request == other_request) return false;
+  if (record.request == wanted_request) return true;
+  const bool is_it = detail::request_name(record.request) == options.limits.request;
+  (is_it ? wanted_request : other_request) = record.request;
+  return is_it;
+}
+
+bool Session::State::limit_reached() {
+  const SessionLimits& limits = options.limits;
+  if (limits.bytes != 0 && file.written() >= limits.bytes) end_ticks = std::min(end_ticks, ticks());
+  return ticks() >= end_ticks;
+}
+
 void Session::State::take(const Record& record, ThreadTotals& thread_totals, int thread_id) {
-  if (record.begin < begin_ticks) return;  // left over from before this session
+  if (!wanted(record)) return;
+  // A step ends after what is in it, so the last one is whole.
+  if (options.limits.steps != 0 && is_step_name(record.name) && ++steps == options.limits.steps) end_ticks = std::min(end_ticks, record.end);
   const std::int64_t begin = clock.to_realtime_ns(record.begin) - options.base_ns;
   const std::int64_t end = clock.to_realtime_ns(record.end) - options.base_ns;
   const auto duration = static_cast<std::uint64_t>(end - begin);
@@ -190,6 +223,11 @@ void Session::State::run() {
     const std::size_t records = drain();
     interval = records > busy_records ? busy_interval : std::min(interval * 2, calm_interval);
     if (!last) keep_up(records);
+    if (!last && limit_reached()) {
+      detail::recording.store(false, std::memory_order_relaxed);
+      drain();
+      last = true;
+    }
   }
   if (options.source != nullptr && report.gpu == "recorded") {
     options.source->stop();
@@ -199,7 +237,7 @@ void Session::State::run() {
   report.unmatched = text.unmatched();
   report.ring_drops = all_drops() - drops_before;
   report.drops = report.ring_drops + report.losses.dropped;
-  report.session_ns = static_cast<std::uint64_t>(clock.to_realtime_ns(ticks()) - clock.to_realtime_ns(begin_ticks));
+  report.session_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(clock.to_realtime_ns(std::min(ticks(), end_ticks)) - clock.to_realtime_ns(begin_ticks), 0));
   report.clock_error_ns = clock.error_ns();
   report.profiler_cpu_ns = thread_cpu_ns() - cpu_before;
   std::vector<std::pair<int, std::string>> names;
@@ -217,6 +255,10 @@ void Session::State::run() {
 }
 
 Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
+  const bool plain = std::all_of(options.prefix.begin(), options.prefix.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
+  if (!plain) return Error{ErrorCode::invalid_argument, "prefix: found '" + options.prefix + "', expected letters, digits, _ and - only"};
+  if (const std::int64_t late = options.limits.start_at_ns == 0 ? 0 : realtime_ns() - options.limits.start_at_ns; late > 0)
+    return Error{ErrorCode::late, "the start time passed " + std::to_string(late / 1000) + " us ago"};
   if (session_runs.exchange(true)) return Error{ErrorCode::busy, "a trace session is already running in this process"};
   std::error_code failed;
   std::filesystem::create_directories(options.directory, failed);
@@ -237,10 +279,15 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     const auto begun = source->start();
     state->report.gpu = begun ? "recorded" : begun.error().message;
   }
+  const SessionLimits& limits = state->options.limits;
+  if (limits.start_at_ns != 0) state->begin_ticks = std::max(state->begin_ticks, state->clock.to_ticks(limits.start_at_ns));
+  state->report.begin_skew_ns = limits.start_at_ns != 0 ? state->clock.to_realtime_ns(state->begin_ticks) - limits.start_at_ns + state->clock.error_ns() : state->clock.error_ns();
+  if (limits.milliseconds != 0)
+    state->end_ticks = state->clock.to_ticks(state->clock.to_realtime_ns(state->begin_ticks) + static_cast<std::int64_t>(limits.milliseconds) * 1'000'000);
   state->text.begin(clock_source());
   State* raw = state.get();
-  state->thread = std::thread([raw] { raw->run(); });
   detail::recording.store(true, std::memory_order_relaxed);
+  state->thread = std::thread([raw] { raw->run(); });
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
 
@@ -285,7 +332,7 @@ std::uint64_t recorded_backlog() {
 std::string trace_file_name(const SessionOptions& options) {
   char host[256] = "host";
   gethostname(host, sizeof host - 1);
-  return options.timestamp + "-rank-" + std::to_string(options.rank) + "." + host + "_" + std::to_string(getpid()) + "_stage" +
+  return (options.prefix.empty() ? "" : options.prefix + "-") + options.timestamp + "-rank-" + std::to_string(options.rank) + "." + host + "_" + std::to_string(getpid()) + "_stage" +
          std::to_string(options.stage_id) + "-" + options.stage_name + ".pt.trace.json.gz";
 }
 

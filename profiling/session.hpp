@@ -16,6 +16,15 @@
 
 namespace limelight::profiling {
 
+// What of a session is recorded. The default: everything, from now to stop().
+struct SessionLimits {
+  std::int64_t start_at_ns = 0;    // CLOCK_REALTIME; 0: now. What began before is left out, so that ranks that are told the same time begin together
+  std::uint64_t steps = 0;         // ends after that many steps; 0: no limit, as for the next two
+  std::uint64_t milliseconds = 0;  // of recording
+  std::uint64_t bytes = 0;         // of the file, about: what is under way is still written
+  std::string request;             // only work for the request of this name; empty: all
+};
+
 struct SessionOptions {
   std::filesystem::path directory;
   std::string timestamp;          // first part of the file name, shared by all ranks of a run; only digits
@@ -26,6 +35,8 @@ struct SessionOptions {
   std::int64_t base_ns = 0;       // baseTimeNanoseconds, shared by all ranks of a run
   ActivitySource* source = nullptr;       // of the device that this rank computes on, if any; outlives the session
   std::vector<DeviceProperties> devices{};  // as stated in the trace
+  std::string prefix{};                     // before the file's name; [A-Za-z0-9_-]
+  SessionLimits limits{};
 };
 
 // One row of the table that users know from PyTorch: times in nanoseconds.
@@ -46,6 +57,7 @@ struct SessionReport {
   std::uint64_t bytes = 0;            // size of the file
   std::int64_t clock_error_ns = 0;    // of the session's clock against CLOCK_REALTIME at the end
   std::uint64_t session_ns = 0;       // how long it recorded
+  std::int64_t begin_skew_ns = 0;     // of its beginning against start_at_ns, or against the clock: what the clocks' error makes of it
   std::uint64_t profiler_cpu_ns = 0;  // CPU time of the background thread
   double span_ns = 0;                 // what one span costs its thread, measured at the start
   std::string gpu = "no device";      // what became of the device's activity: "recorded", or why not
@@ -59,9 +71,10 @@ struct SessionReport {
 
 class Session {
  public:
-  // Makes the directory if need be. Errors: io (directory or file), busy (a session runs in this process).
+  // Makes the directory if need be. Errors: io (directory or file), busy (a session runs in this process), late (start_at_ns has passed),
+  // invalid_argument (prefix).
   static Result<std::unique_ptr<Session>> start(SessionOptions options);
-  // Ends recording and returns once the file is whole and synced. Errors: io; the unfinished file is then left for inspection.
+  // Ends recording and returns once the file is whole and synced. A session that reached a limit ended by itself: its file is whole already. Errors: io; the unfinished file is then left for inspection.
   Result<SessionReport> stop();
   const std::filesystem::path& file() const noexcept;
   ~Session();  // stops if nobody did
@@ -75,7 +88,7 @@ class Session {
 // Records that wait in the rings of this process: a benchmark that would overfill them can slow down.
 std::uint64_t recorded_backlog();
 
-// `<timestamp>-rank-<rank>.<hostname>_<pid>_stage<id>-<name>.pt.trace.json.gz`
+// `[<prefix>-]<timestamp>-rank-<rank>.<hostname>_<pid>_stage<id>-<name>.pt.trace.json.gz`
 std::string trace_file_name(const SessionOptions& options);
 
 }  // namespace limelight::profiling

@@ -182,7 +182,7 @@ void TraceText::end(const SessionReport& report, const std::vector<std::pair<int
            ", \"ring_drops\": " + std::to_string(report.ring_drops) + ", \"device_drops\": " + std::to_string(report.losses.dropped) +
            ", \"zero_time_records\": " + std::to_string(report.losses.zero_time) + ", \"unknown_records\": " + std::to_string(report.losses.unknown) +
            ", \"unmatched_correlations\": " + std::to_string(report.unmatched) + ",\n\"clock_error_ns\": " + std::to_string(report.clock_error_ns) +
-           ", \"session_ns\": " + std::to_string(report.session_ns) + ", \"profiler_cpu_ns\": " + std::to_string(report.profiler_cpu_ns) +
+           ", \"begin_skew_ns\": " + std::to_string(report.begin_skew_ns) + ", \"session_ns\": " + std::to_string(report.session_ns) + ", \"profiler_cpu_ns\": " + std::to_string(report.profiler_cpu_ns) +
            ", \"span_ns\": " + ratio(report.span_ns) + ", \"overhead_percent\": " + ratio(report.overhead_percent()) +
            ", \"gpu\": " + json_string(report.gpu) + "},\n\"traceName\": " + json_string(trace_name) + "\n}\n";
 }

@@ -228,6 +228,63 @@ BOOST_AUTO_TEST_CASE(profiling_starts_and_stops_among_requests_and_twice_is_harm
   BOOST_TEST((*omni)->stop_profile()->size() == 3u);
 }
 
+BOOST_AUTO_TEST_CASE(a_profile_can_be_limited_to_ranks_steps_time_and_one_request) {
+  const Folder folder;
+  auto omni = Omni::from_engine_args({configs / "omni_tiny_tp2.yaml", folder.path});
+  if (!omni) BOOST_FAIL(omni.error().message);
+  const auto profiled = [&](limelight::StageIds stages, limelight::ProfileOptions options) {
+    const auto started = (*omni)->start_profile(stages, options);
+    if (!started) BOOST_FAIL(started.error().message);
+    (*omni)->generate({"one", "two"});
+    auto stopped = (*omni)->stop_profile();
+    BOOST_REQUIRE(stopped.ok());
+    return *stopped;
+  };
+  const auto slices = [](const limelight::RankTrace& trace) {
+    std::vector<nlohmann::json> all;
+    const auto json = read_trace(trace.file);
+    for (const auto& event : json["traceEvents"])
+      if (event["ph"] == "X") all.push_back(event);
+    return all;
+  };
+  const auto steps = profiled({0}, {.ranks = {1}, .steps = 3, .prefix = "few"});
+  BOOST_REQUIRE(steps.size() == 1u);
+  BOOST_TEST(steps[0].rank == 1);
+  BOOST_TEST(steps[0].file.filename().string().starts_with("few-"));
+  const auto of_steps = slices(steps[0]);
+  BOOST_TEST(std::count_if(of_steps.begin(), of_steps.end(), [](const auto& e) { return e["name"].template get<std::string>().starts_with("ProfilerStep#"); }) == 3);
+
+  const auto one = profiled({}, {.request_id = "2"});  // of the requests 2 and 3
+  BOOST_TEST(one.size() == 4u);
+  for (const auto& trace : one)
+    for (const auto& event : slices(trace)) BOOST_REQUIRE(event["args"]["request"] == "2");
+
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  const std::int64_t at = now.tv_sec * 1'000'000'000LL + now.tv_nsec + 100'000'000;
+  const auto timed = profiled({}, {.start_at_ns = at, .milliseconds = 200});
+  for (const auto& trace : timed) {
+    BOOST_TEST(std::abs(trace.begin_skew_ns) < 50'000);
+    const auto json = read_trace(trace.file);
+    const auto base = json["baseTimeNanoseconds"].get<std::int64_t>();
+    for (const auto& event : json["traceEvents"])
+      if (event["ph"] == "X") {
+        const double begin = event["ts"].get<double>() * 1000 + static_cast<double>(base - at);
+        BOOST_REQUIRE(begin > -5000);
+        BOOST_REQUIRE(begin < 200e6 + 5000);
+      }
+  }
+  const auto late = (*omni)->start_profile({}, {.start_at_ns = at});
+  BOOST_REQUIRE(!late.ok());
+  BOOST_TEST((late.error().code == ErrorCode::late));
+  BOOST_TEST((*omni)->stop_profile().ok());
+  BOOST_TEST((*omni)->start_profile({0}, {.run_id = "first"}).ok());
+  BOOST_TEST(((*omni)->start_profile({0}, {.run_id = "second"}).error().code == ErrorCode::busy));
+  BOOST_TEST((*omni)->start_profile({0}, {.run_id = "first"}).ok());
+  BOOST_TEST((*omni)->stop_profile().ok());
+  BOOST_TEST(((*omni)->start_profile({0}, {.ranks = {9}}).error().message.find("the ranks are 0 to 3") != std::string::npos));
+}
+
 BOOST_AUTO_TEST_CASE(a_killed_rank_ends_its_requests_with_an_error_that_names_it) {
   for (int rank = 0; rank < 3; ++rank) {
     auto omni = Omni::from_engine_args({configs / "omni_tiny.yaml", "traces"});
