@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "profiling/flight_recorder.hpp"
 #include "profiling/span.hpp"
 
 namespace limelight::profiling {
@@ -46,6 +47,14 @@ Ring* attach_thread() {
   all.rings.push_back(std::move(ring));
   return thread_state.ring;
 }
+
+std::vector<std::pair<int, std::string>> thread_names() {
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  return all.thread_names;
+}
+
+void stop_recording() noexcept { recording.store(flight_enabled(), std::memory_order_relaxed); }
 
 std::string request_name(std::uint32_t request) {
   RequestNames& names = request_names();

@@ -11,6 +11,8 @@
 namespace limelight::profiling::detail {
 
 struct Registry {
+  std::mutex drain_mutex;  // a ring has one consumer at a time; taken before `mutex`
+  bool session_drains = false;  // guarded by drain_mutex: a session empties the rings, the flight recorder need not
   std::mutex mutex;  // taken when a thread records for the first time, and once a drain
   std::vector<std::unique_ptr<Ring>> rings;
   std::vector<std::pair<int, std::string>> thread_names;
@@ -19,5 +21,35 @@ struct Registry {
 Registry& registry();
 
 std::string request_name(std::uint32_t request);
+std::vector<std::pair<int, std::string>> thread_names();
+
+// Empties all rings into f(record, thread id) and frees those whose threads are gone. With drain_mutex held. Returns the number of records.
+template <class F>
+std::size_t drain_rings(F&& f) {
+  Registry& all = registry();
+  std::vector<Ring*> rings;
+  {
+    const std::lock_guard lock(all.mutex);
+    for (const auto& ring : all.rings) rings.push_back(ring.get());
+  }
+  std::size_t records = 0;
+  for (Ring* ring : rings) {
+    const bool abandoned = ring->abandoned.load(std::memory_order_acquire);
+    records += ring->drain([&](const Record& record) { f(record, ring->thread_id()); });
+    if (!abandoned) continue;
+    const std::lock_guard lock(all.mutex);
+    all.drops_of_freed_rings += ring->drops();
+    std::erase_if(all.rings, [&](const auto& r) { return r.get() == ring; });
+  }
+  return records;
+}
+template <class F>
+void drain_rings_unless_a_session_does(F&& f) {
+  const std::lock_guard lock(registry().drain_mutex);
+  if (!registry().session_drains) drain_rings(f);
+}
+
+// Ends recording, unless the flight recorder is on.
+void stop_recording() noexcept;
 
 }  // namespace limelight::profiling::detail

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <thread>
 
+#include "profiling/flight_recorder.hpp"
 #include "profiling/gzip_file.hpp"
 #include "profiling/registry.hpp"
 #include "profiling/span.hpp"
@@ -155,23 +156,11 @@ void Session::State::flush() {
 }
 
 std::size_t Session::State::drain() {
-  detail::Registry& all = detail::registry();
-  std::vector<Ring*> rings;
-  std::size_t records = 0;
-  {
-    const std::lock_guard lock(all.mutex);
-    for (const auto& ring : all.rings) rings.push_back(ring.get());
-  }
-  for (Ring* ring : rings) {
-    const bool abandoned = ring->abandoned.load(std::memory_order_acquire);
-    ThreadTotals& thread_totals = threads[ring->thread_id()];
-    records += ring->drain([&](const Record& record) { take(record, thread_totals, ring->thread_id()); });
-    if (!abandoned) continue;
-    const std::lock_guard lock(all.mutex);
-    all.drops_of_freed_rings += ring->drops();
-    std::erase_if(all.rings, [&](const auto& r) { return r.get() == ring; });
-  }
-  return records;
+  const std::lock_guard lock(detail::registry().drain_mutex);
+  return detail::drain_rings([this](const Record& record, int thread_id) {
+    detail::keep_for_flight(record, thread_id);
+    take(record, threads[thread_id], thread_id);
+  });
 }
 
 void Session::State::poll_device() {
@@ -224,7 +213,7 @@ void Session::State::run() {
     interval = records > busy_records ? busy_interval : std::min(interval * 2, calm_interval);
     if (!last) keep_up(records);
     if (!last && limit_reached()) {
-      detail::recording.store(false, std::memory_order_relaxed);
+      detail::stop_recording();
       drain();
       last = true;
     }
@@ -240,13 +229,11 @@ void Session::State::run() {
   report.session_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(clock.to_realtime_ns(std::min(ticks(), end_ticks)) - clock.to_realtime_ns(begin_ticks), 0));
   report.clock_error_ns = clock.error_ns();
   report.profiler_cpu_ns = thread_cpu_ns() - cpu_before;
-  std::vector<std::pair<int, std::string>> names;
   {
-    detail::Registry& all = detail::registry();
-    const std::lock_guard lock(all.mutex);
-    names = all.thread_names;
+    const std::lock_guard lock(detail::registry().drain_mutex);
+    detail::registry().session_drains = false;
   }
-  text.end(report, names, file.path().filename().string());
+  text.end(report, detail::thread_names(), file.path().filename().string());
   flush();
   if (!status) return;
   auto bytes = file.finish();
@@ -286,6 +273,10 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     state->end_ticks = state->clock.to_ticks(state->clock.to_realtime_ns(state->begin_ticks) + static_cast<std::int64_t>(limits.milliseconds) * 1'000'000);
   state->text.begin(clock_source());
   State* raw = state.get();
+  {
+    const std::lock_guard lock(detail::registry().drain_mutex);
+    detail::registry().session_drains = true;
+  }
   detail::recording.store(true, std::memory_order_relaxed);
   state->thread = std::thread([raw] { raw->run(); });
   return std::unique_ptr<Session>(new Session(std::move(state)));
@@ -297,7 +288,7 @@ Result<SessionReport> Session::stop() {
   State& s = *state_;
   if (s.stopped) return Error{ErrorCode::invalid_argument, "the trace session was stopped before"};
   s.stopped = true;
-  detail::recording.store(false, std::memory_order_relaxed);
+  detail::stop_recording();
   {
     const std::lock_guard lock(s.mutex);
     s.stopping = true;

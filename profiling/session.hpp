@@ -61,6 +61,7 @@ struct SessionReport {
   std::uint64_t profiler_cpu_ns = 0;  // CPU time of the background thread
   double span_ns = 0;                 // what one span costs its thread, measured at the start
   std::string gpu = "no device";      // what became of the device's activity: "recorded", or why not
+  std::string note;                   // what else a reader should know
   std::vector<OpTotal> ops;           // largest self time first
 
   // CPU time that recording and writing took, in per cent of the session's length: a whole core is 100.

@@ -184,7 +184,7 @@ void TraceText::end(const SessionReport& report, const std::vector<std::pair<int
            ", \"unmatched_correlations\": " + std::to_string(report.unmatched) + ",\n\"clock_error_ns\": " + std::to_string(report.clock_error_ns) +
            ", \"begin_skew_ns\": " + std::to_string(report.begin_skew_ns) + ", \"session_ns\": " + std::to_string(report.session_ns) + ", \"profiler_cpu_ns\": " + std::to_string(report.profiler_cpu_ns) +
            ", \"span_ns\": " + ratio(report.span_ns) + ", \"overhead_percent\": " + ratio(report.overhead_percent()) +
-           ", \"gpu\": " + json_string(report.gpu) + "},\n\"traceName\": " + json_string(trace_name) + "\n}\n";
+           ", \"gpu\": " + json_string(report.gpu) + (report.note.empty() ? "" : ", \"note\": " + json_string(report.note)) + "},\n\"traceName\": " + json_string(trace_name) + "\n}\n";
 }
 
 std::string TraceText::recovered_end(std::uint64_t events, std::string_view trace_name) {

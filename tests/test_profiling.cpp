@@ -11,6 +11,7 @@
 #include <regex>
 #include <thread>
 
+#include "profiling/flight_recorder.hpp"
 #include "profiling/merge.hpp"
 #include "profiling/recover.hpp"
 #include "profiling/request_path.hpp"
@@ -244,4 +245,40 @@ BOOST_AUTO_TEST_CASE(merging_joins_ranks_with_an_arrow_for_each_chunk_and_a_trac
   BOOST_TEST(path->find("ipc.publish") != std::string::npos);
   BOOST_TEST(prof::describe_request(files, "other").error().message.find("there are: req-1") != std::string::npos);
   BOOST_TEST(prof::merge({files[0], files[0]}, out).error().message.find("one trace a rank") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_flight_recorder_writes_the_last_moments_also_while_a_session_runs) {
+  const Folder folder;
+  BOOST_TEST((prof::dump_flight_recorder(options(folder.path), std::chrono::seconds(1)).error().code == limelight::ErrorCode::unavailable));
+  prof::enable_flight_recorder({std::chrono::milliseconds(10'000), 1000});
+  const auto work = [](int count) {
+    for (int i = 0; i < count; ++i) {
+      const prof::Span a(outer);
+      const prof::Span b(inner, prof::pack_dims(2, 3, 4));
+    }
+  };
+  work(100);
+  const auto dumped = prof::dump_flight_recorder(options(folder.path), std::chrono::seconds(5));
+  if (!dumped) BOOST_FAIL(dumped.error().message);
+  BOOST_TEST(dumped->events == 200u);
+  for (const auto& finding : prof::validate({dumped->file})) BOOST_TEST(finding == "");
+
+  auto opts = options(folder.path);
+  opts.timestamp = "1700000000001";
+  auto session = prof::Session::start(opts);
+  BOOST_REQUIRE(session.ok());
+  work(300);
+  const auto report = (*session)->stop();
+  BOOST_TEST(report->events == 600u);  // not what was before
+  work(400);
+  opts.timestamp = "1700000000002";
+  const auto more = prof::dump_flight_recorder(opts, std::chrono::seconds(5));
+  BOOST_TEST(more->events == 1000u);  // as much as it holds
+  BOOST_TEST(more->note.find("could not hold") != std::string::npos);
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  work(5);
+  opts.timestamp = "1700000000003";
+  BOOST_TEST(prof::dump_flight_recorder(opts, std::chrono::milliseconds(15))->events == 10u);
+  prof::disable_flight_recorder();
+  BOOST_TEST(!prof::recording());
 }
