@@ -165,21 +165,21 @@ OutputStream AsyncOmni::generate(std::string prompt, const std::optional<stages:
   return OutputStream(stream);
 }
 
-PendingTraces AsyncOmni::start_profile(const StageIds& stages, const ProfileOptions& options) {
+template <class Ask>
+PendingTraces AsyncOmni::ask(Ask ask) {
   const auto slot = std::make_shared<actors::TracesState>();
   slot->resumer = state_->resumer;
-  state_->engine->start_profile(stages, options, [slot](Result<std::vector<RankTrace>> traces) {
-    slot->fill([&](auto& held) { held = std::move(traces); });
-  });
+  ask([slot](Result<std::vector<RankTrace>> traces) { slot->fill([&](auto& held) { held = std::move(traces); }); });
   return PendingTraces(slot);
 }
+PendingTraces AsyncOmni::start_profile(const StageIds& stages, const ProfileOptions& options) {
+  return ask([&](auto done) { state_->engine->start_profile(stages, options, done); });
+}
 PendingTraces AsyncOmni::stop_profile() {
-  const auto slot = std::make_shared<actors::TracesState>();
-  slot->resumer = state_->resumer;
-  state_->engine->stop_profile([slot](Result<std::vector<RankTrace>> traces) {
-    slot->fill([&](auto& held) { held = std::move(traces); });
-  });
-  return PendingTraces(slot);
+  return ask([&](auto done) { state_->engine->stop_profile(done); });
+}
+PendingTraces AsyncOmni::dump_profile(std::chrono::milliseconds last) {
+  return ask([&](auto done) { state_->engine->dump_profile(last, done); });
 }
 
 const stages::PipelineConfig& AsyncOmni::config() const { return state_->engine->config(); }

@@ -55,7 +55,7 @@ class OutputStream {
   std::shared_ptr<actors::StreamState> state_;
 };
 
-// The answer of start_profile or stop_profile. Await it once.
+// The answer of start_profile, stop_profile or dump_profile. Await it once.
 class PendingTraces {
  public:
   bool await_ready() const;
@@ -83,12 +83,15 @@ class AsyncOmni {
   // Errors: as Omni's.
   PendingTraces start_profile(const StageIds& stages = {}, const ProfileOptions& options = {});
   PendingTraces stop_profile();
+  PendingTraces dump_profile(std::chrono::milliseconds last = std::chrono::seconds(10));
 
   const stages::PipelineConfig& config() const;
   int rank_pid(int rank) const;
 
  private:
   struct State;
+  template <class Ask>
+  PendingTraces ask(Ask ask);
   explicit AsyncOmni(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

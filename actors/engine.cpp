@@ -7,6 +7,7 @@
 #include <atomic>
 #include <caf/io/all.hpp>
 #include <condition_variable>
+#include <cstdio>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -121,6 +122,7 @@ struct Engine::State {
   std::map<std::uint64_t, Open> open;
   std::size_t admitted = 0, most_admitted = 1;
   std::uint64_t next_number = 1;
+  std::optional<Clock::time_point> last_dump;  // that was not asked for
   Error failure{ErrorCode::none, {}};  // of the whole pipeline: nothing runs any more
   bool ending = false;
 
@@ -131,6 +133,7 @@ struct Engine::State {
   void settle(std::map<std::uint64_t, Open>::iterator at);
   void admit();
   void tell_cancel(std::uint64_t number, int but_stage);
+  void dump_if_due(const std::string& why);
 
   std::string name_rank(int rank, int pid) const;
   void on_death(const RankDeath& death);
@@ -148,7 +151,22 @@ void Engine::State::finish(std::map<std::uint64_t, Open>::iterator at, Error err
   request.output.finished = true;
   request.output.error = std::move(error);
   request.output.e2e_time_ms = std::chrono::duration<double, std::milli>(Clock::now() - request.start).count();
+  const double slow_ms = static_cast<double>(args.slow_request.count());
+  if (slow_ms > 0 && request.output.error.code == ErrorCode::none && request.output.e2e_time_ms > slow_ms)
+    dump_if_due("request " + request.output.request_id + " took " + std::to_string(static_cast<long>(request.output.e2e_time_ms)) + " ms");
   request.on_update(std::move(request.output));
+}
+
+// Something went wrong that the last seconds may explain. Not waited for.
+void Engine::State::dump_if_due(const std::string& why) {
+  if (args.slow_request.count() == 0 || args.flight_recorder.count() == 0 || ending) return;
+  if (last_dump && Clock::now() - *last_dump < args.dump_interval) return;
+  last_dump = Clock::now();
+  ask_supervisor(DumpProfile{args.profile_dir.string(), static_cast<std::uint64_t>(args.flight_recorder.count())},
+                 [why](const Result<std::vector<RankTrace>>& traces) {
+                   if (!traces) return void(std::fprintf(stderr, "%s, but the flight recorders could not be written: %s\n", why.c_str(), traces.error().message.c_str()));
+                   for (const RankTrace& trace : *traces) std::fprintf(stderr, "%s: flight recorder of rank %d in %s\n", why.c_str(), trace.rank, trace.file.c_str());
+                 });
 }
 
 void Engine::State::settle(std::map<std::uint64_t, Open>::iterator at) {
@@ -182,6 +200,7 @@ void Engine::State::fail(Error error) {
   const std::lock_guard lock(mutex);
   if (failure.code != ErrorCode::none) return;
   failure = std::move(error);
+  if (failure.code == ErrorCode::rank_failed) dump_if_due("a rank failed");
   while (!open.empty()) finish(open.begin(), failure);
   joined.notify_all();
 }
@@ -285,7 +304,7 @@ Result<void> Engine::State::start() {
   remove_dead_runs(*folder);
   launcher = std::make_unique<Launcher>(*folder / ("run-" + run), [this](const RankDeath& death) { on_death(death); });
   std::error_code ignored;
-  if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored), run, config.world_size(), *port, *token); !started)
+  if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored), run, config.world_size(), *port, *token, args.flight_recorder); !started)
     return started;
   for (UserPort& user : ports) user.thread = std::thread([this, &user] { receive(user); });
 
@@ -400,6 +419,9 @@ void Engine::start_profile(const StageIds& stages, const ProfileOptions& options
                          std::move(done));
 }
 void Engine::stop_profile(OnTraces done) { state_->ask_supervisor(StopProfile{}, std::move(done)); }
+void Engine::dump_profile(std::chrono::milliseconds last, OnTraces done) {
+  state_->ask_supervisor(DumpProfile{state_->args.profile_dir.string(), static_cast<std::uint64_t>(std::max<std::int64_t>(last.count(), 0))}, std::move(done));
+}
 const stages::PipelineConfig& Engine::config() const { return state_->config; }
 int Engine::rank_pid(int rank) const { return state_->launcher->pid(rank); }
 

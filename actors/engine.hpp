@@ -37,6 +37,8 @@ class Engine {
   // Errors: invalid_argument (a stage that is not there: lists those that are), rank_failed, timeout. The callback runs on an actor's thread.
   void start_profile(const StageIds& stages, const ProfileOptions& options, OnTraces done);
   void stop_profile(OnTraces done);
+  // Errors: unavailable (the flight recorders are off), as above.
+  void dump_profile(std::chrono::milliseconds last, OnTraces done);
 
   const stages::PipelineConfig& config() const;
   int rank_pid(int rank) const;

@@ -61,7 +61,7 @@ Launcher::Launcher(fs::path run_folder, std::function<void(const RankDeath&)> on
     : folder_(std::move(run_folder)), on_death_(std::move(on_death)) {}
 
 Result<void> Launcher::start(const fs::path& executable, const fs::path& config, const std::string& run, int world_size,
-                             std::uint16_t port, const std::string& token) {
+                             std::uint16_t port, const std::string& token, std::chrono::milliseconds flight) {
   std::error_code failed;
   fs::create_directories(folder_, failed);
   if (failed || ::pipe2(lifeline_, O_CLOEXEC) != 0 || ::pipe2(stop_pipe_, O_CLOEXEC) != 0)
@@ -78,8 +78,8 @@ Result<void> Launcher::start(const fs::path& executable, const fs::path& config,
 
   for (int rank = 0; rank < world_size; ++rank) {
     std::string args[] = {executable.string(), config.string(), std::to_string(rank), std::to_string(port), run,
-                          std::to_string(lifeline_in_child)};
-    char* argv[] = {args[0].data(), args[1].data(), args[2].data(), args[3].data(), args[4].data(), args[5].data(), nullptr};
+                          std::to_string(lifeline_in_child), std::to_string(flight.count())};
+    char* argv[] = {args[0].data(), args[1].data(), args[2].data(), args[3].data(), args[4].data(), args[5].data(), args[6].data(), nullptr};
     const std::string log = (folder_ / ("rank-" + std::to_string(rank) + ".log")).string();
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);

@@ -34,6 +34,10 @@ Result<std::vector<RankTrace>> Omni::stop_profile() {
   return wait_for([&](auto done) { engine_->stop_profile(done); });
 }
 
+Result<std::vector<RankTrace>> Omni::dump_profile(std::chrono::milliseconds last) {
+  return wait_for([&](auto done) { engine_->dump_profile(last, done); });
+}
+
 std::vector<RequestOutput> Omni::generate(const std::vector<std::string>& prompts, const std::optional<stages::SamplingParams>& sampling_params,
                                           const std::function<void(const Progress&)>& on_progress) {
   std::mutex mutex;

@@ -42,6 +42,8 @@ class Omni {
   Result<std::vector<RankTrace>> start_profile(const StageIds& stages = {}, const ProfileOptions& options = {});
   // Answers when every file is whole.
   Result<std::vector<RankTrace>> stop_profile();
+  // What the flight recorders of all ranks keep of the last time, as traces named flight-... . Errors: unavailable (they are off), io, rank_failed.
+  Result<std::vector<RankTrace>> dump_profile(std::chrono::milliseconds last = std::chrono::seconds(10));
 
   // One output for each prompt, in order; a failed request carries its error. sampling_params replaces the first stage's defaults.
   std::vector<RequestOutput> generate(const std::vector<std::string>& prompts, const std::optional<stages::SamplingParams>& sampling_params = {},

@@ -18,6 +18,11 @@ struct EngineArgs {
   std::filesystem::path profile_dir = "traces";
   // A rank that does not answer for this long has failed, though its process is there (stopped, or starved of memory).
   std::chrono::milliseconds rank_timeout{5000};
+  // What each rank's flight recorder keeps, in fixed memory; 0: off.
+  std::chrono::milliseconds flight_recorder{10'000};
+  // A request slower than this, and a rank that fails, have the flight recorders written to profile_dir, at most once in dump_interval. 0: none does.
+  std::chrono::milliseconds slow_request{0};
+  std::chrono::milliseconds dump_interval{30'000};
 };
 
 // Which stages a call is about: `{0, 2}`, a vector, or nothing for all. A type of its own because g++ 12 refuses an initializer list in a

@@ -63,6 +63,16 @@ struct StartTrace {
   TraceLimits limits;
 };
 struct StopTrace {};
+// What the flight recorders keep, as traces.
+struct DumpProfile {
+  std::string directory;
+  std::uint64_t last_ms = 0;
+};
+struct DumpTrace {
+  std::string directory, timestamp;
+  std::int64_t base_ns = 0;
+  std::uint64_t last_ms = 0;
+};
 struct OpRow {
   std::string name;
   std::uint64_t calls = 0, total_ns = 0, self_ns = 0;
@@ -107,6 +117,8 @@ template <class I> auto inspect(I& f, StartProfile& x) { return f(caf::meta::typ
 template <class I> auto inspect(I& f, StopProfile&) { return f(caf::meta::type_name("StopProfile")); }
 template <class I> auto inspect(I& f, StartTrace& x) { return f(caf::meta::type_name("StartTrace"), x.directory, x.timestamp, x.prefix, x.base_ns, x.limits); }
 template <class I> auto inspect(I& f, StopTrace&) { return f(caf::meta::type_name("StopTrace")); }
+template <class I> auto inspect(I& f, DumpProfile& x) { return f(caf::meta::type_name("DumpProfile"), x.directory, x.last_ms); }
+template <class I> auto inspect(I& f, DumpTrace& x) { return f(caf::meta::type_name("DumpTrace"), x.directory, x.timestamp, x.base_ns, x.last_ms); }
 template <class I> auto inspect(I& f, OpRow& x) { return f(caf::meta::type_name("OpRow"), x.name, x.calls, x.total_ns, x.self_ns); }
 template <class I> auto inspect(I& f, TraceAnswer& x) {
   return f(caf::meta::type_name("TraceAnswer"), x.rank, x.stage, x.error_code, x.error, x.note, x.file, x.events, x.drops, x.bytes, x.clock_error_ns, x.begin_skew_ns, x.overhead_percent,
@@ -115,7 +127,8 @@ template <class I> auto inspect(I& f, TraceAnswer& x) {
 template <class I> auto inspect(I& f, ProfileAnswer& x) { return f(caf::meta::type_name("ProfileAnswer"), x.error_code, x.error, x.note, x.ranks); }
 
 using RankActor = caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Cancel>, caf::reacts_to<EndRank>, caf::replies_to<Ping>::with<Pong>,
-                                   caf::replies_to<StartTrace>::with<TraceAnswer>, caf::replies_to<StopTrace>::with<TraceAnswer>>;
+                                   caf::replies_to<StartTrace>::with<TraceAnswer>, caf::replies_to<StopTrace>::with<TraceAnswer>,
+                                   caf::replies_to<DumpTrace>::with<TraceAnswer>>;
 
 struct Join {
   std::int32_t rank = 0, stage = 0, pid = 0;
@@ -125,7 +138,7 @@ template <class I> auto inspect(I& f, Join& x) { return f(caf::meta::type_name("
 
 using OrchestratorActor = caf::typed_actor<caf::reacts_to<Join>, caf::reacts_to<StageReport>>;
 using SupervisorActor = caf::typed_actor<caf::reacts_to<Join>, caf::replies_to<StartProfile>::with<ProfileAnswer>,
-                                         caf::replies_to<StopProfile>::with<ProfileAnswer>>;
+                                         caf::replies_to<StopProfile>::with<ProfileAnswer>, caf::replies_to<DumpProfile>::with<ProfileAnswer>>;
 
 }  // namespace limelight::actors
 
@@ -142,6 +155,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StopProfile))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StartTrace))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StopTrace))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::DumpProfile))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::DumpTrace))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::OpRow))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::TraceAnswer))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::ProfileAnswer))

@@ -9,6 +9,7 @@
 #include "actors/protocol.hpp"
 #include "actors/rank_worker.hpp"
 #include "profiling/cupti_source.hpp"
+#include "profiling/flight_recorder.hpp"
 #include "profiling/session.hpp"
 #include "profiling/span.hpp"
 
@@ -107,6 +108,23 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
         for (const prof::OpTotal& op : report->ops) answer.ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
         return answer;
       },
+      [&state](const DumpTrace& m) {
+        TraceAnswer answer;
+        answer.rank = state.rank;
+        answer.stage = state.worker->stage_id();
+        auto report = prof::dump_flight_recorder({m.directory, m.timestamp, state.rank, state.world_size, state.worker->stage_id(), state.worker->stage_name(),
+                                                  m.base_ns, nullptr, {}, "flight", {}},
+                                                 std::chrono::milliseconds(m.last_ms));
+        answer.error_code = report ? 0 : static_cast<std::int32_t>(report.error().code);
+        answer.error = report ? "" : report.error().message;
+        if (!report) return answer;
+        answer.file = report->file;
+        answer.events = report->events;
+        answer.bytes = report->bytes;
+        answer.note = report->note;
+        answer.clock_error_ns = report->clock_error_ns;
+        return answer;
+      },
   };
 }
 
@@ -129,6 +147,7 @@ void die_with_orchestrator(int fd) {
 
 int run_rank(const RankOptions& options) {
   die_with_orchestrator(options.lifeline_fd);
+  if (options.flight.count() > 0) prof::enable_flight_recorder({options.flight});
   auto config = stages::parse(options.config);
   if (!config) return fail(options, config.error().message);
 

@@ -126,6 +126,14 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_po
           for (const int stage : stages) write_summary(directory, stage, answer.ranks);
         });
       },
+      [self](const DumpProfile& request) -> caf::result<ProfileAnswer> {
+        std::vector<int> ranks;
+        for (const auto& [rank, joined] : self->state.ranks) ranks.push_back(rank);
+        std::error_code failed;
+        const DumpTrace message{std::filesystem::absolute(request.directory, failed).string(), std::to_string(profiling::realtime_ns() / 1'000'000),
+                                profiling::default_base_ns(), request.last_ms};
+        return ask_all(self, ranks, message, [](ProfileAnswer&) {});
+      },
   };
 }
 

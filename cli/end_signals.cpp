@@ -20,7 +20,7 @@ void set_action(void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) ::sigaction(signal, &action, nullptr);
 }
 }  // namespace
 
@@ -39,10 +39,13 @@ EndSignals::~EndSignals() {
 
 void EndSignals::watch(std::function<void(int)> on_signal) {
   thread_ = std::thread([on_signal = std::move(on_signal)] {
-    char byte = 0;
-    while (::read(pipe_ends[0], &byte, 1) < 0 && errno == EINTR) {
+    for (;;) {
+      char byte = 0;
+      while (::read(pipe_ends[0], &byte, 1) < 0 && errno == EINTR) {
+      }
+      if (byte == 0) return;
+      on_signal(byte);
     }
-    if (byte != 0) on_signal(byte);
   });
 }
 

@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM as calls on a thread of ours. A handler and a pipe, not a signal mask: libraries start threads before main, and a mask
+// Ctrl-C, SIGTERM and SIGUSR2 as calls on a thread of ours. A handler and a pipe, not a signal mask: libraries start threads before main, and a mask
 // would not reach them. What arrives before watch() is kept for it. One object at a time in a process.
 #pragma once
 
@@ -10,10 +10,10 @@ namespace limelight::cli {
 class EndSignals {
  public:
   EndSignals();
-  ~EndSignals();  // stops, and gives both signals their default action back
+  ~EndSignals();  // stops, and gives the signals their default action back
   EndSignals(const EndSignals&) = delete;
 
-  // on_signal(SIGINT or SIGTERM) is called once, on a thread of this object.
+  // on_signal(SIGINT, SIGTERM or SIGUSR2) is called for each that arrives, on a thread of this object.
   void watch(std::function<void(int)> on_signal);
   // After this nothing is called any more.
   void stop();

@@ -50,6 +50,8 @@ int main(int argc, char** argv) {
   command->add_option("--profile-ms", profile.milliseconds, "... after so many milliseconds")->envname("LIMELIGHT_PROFILE_MS");
   command->add_option("--profile-bytes", profile.bytes, "... after about so many bytes")->envname("LIMELIGHT_PROFILE_BYTES");
   command->add_option("--profile-prefix", profile.prefix, "before the names of the trace files")->envname("LIMELIGHT_PROFILE_PREFIX");
+  std::int64_t slow_ms = 0;
+  command->add_option("--slow-request-ms", slow_ms, "write the flight recorders when a request is slower, or a rank fails (SIGUSR2 writes them at any time)");
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
   CLI::App* trace = app.add_subcommand("trace", "Look into trace files");
@@ -85,6 +87,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& wrong) {
     return app.exit(wrong) == 0 ? 0 : 2;
   }
+  run.slow_request = std::chrono::milliseconds(slow_ms);
   if (command->parsed()) return limelight::cli::run(run);
   if (ipc->parsed()) return limelight::cli::bench_ipc(bench_options);
   if (matmul->parsed()) return limelight::cli::bench_matmul(bench_options);

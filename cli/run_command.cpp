@@ -105,9 +105,18 @@ int run(const RunOptions& options) {
   EndSignals signals;
   const bool terminal = isatty(STDERR_FILENO) != 0;
   std::cerr << "starting the pipeline of " << options.config.string() << "\n";
-  auto omni = Omni::from_engine_args({options.config, options.profile_dir});
+  auto omni = Omni::from_engine_args({.config = options.config, .profile_dir = options.profile_dir, .slow_request = options.slow_request});
   if (!omni) return refuse(exit_code(omni.error()), omni.error().message);
-  signals.watch([&](int signal) { (*omni)->cancel(std::string("ended by ") + (signal == SIGINT ? "Ctrl-C" : "SIGTERM")); });
+  signals.watch([&](int signal) {
+    if (signal == SIGUSR2) {
+      const auto dumped = (*omni)->dump_profile();
+      if (!dumped) std::cerr << "flight recorder: " << dumped.error().message << "\n";
+      else
+        for (const RankTrace& t : *dumped) std::cerr << "flight recorder of rank " << t.rank << ": " << t.file.string() << ", " << t.events << " events\n";
+      return;
+    }
+    (*omni)->cancel(std::string("ended by ") + (signal == SIGINT ? "Ctrl-C" : "SIGTERM"));
+  });
 
   int code = 0;
   json traces = json::array();

@@ -285,6 +285,39 @@ BOOST_AUTO_TEST_CASE(a_profile_can_be_limited_to_ranks_steps_time_and_one_reques
   BOOST_TEST(((*omni)->start_profile({0}, {.ranks = {9}}).error().message.find("the ranks are 0 to 3") != std::string::npos));
 }
 
+BOOST_AUTO_TEST_CASE(the_flight_recorders_explain_what_nobody_profiled) {
+  const Folder folder;
+  const auto files = [&] {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(folder.path))
+      if (entry.path().filename().string().starts_with("flight-") && entry.path().extension() == ".gz") found.push_back(entry.path());
+    return found;
+  };
+  {
+    auto omni = Omni::from_engine_args({.config = configs / "omni_tiny.yaml", .profile_dir = folder.path});
+    if (!omni) BOOST_FAIL(omni.error().message);
+    (*omni)->generate({"not profiled"});
+    const auto dumped = (*omni)->dump_profile();
+    if (!dumped) BOOST_FAIL(dumped.error().message);
+    BOOST_TEST(dumped->size() == 3u);
+    for (const auto& trace : *dumped) BOOST_TEST(trace.events > 50u);
+    std::string all;
+    for (const auto& file : files()) all += file.string() + " ";
+    const Ran valid = limelight_command("trace validate " + all);
+    BOOST_TEST(valid.code == 0, valid.output);
+  }
+  for (const auto& file : files()) fs::remove(file);
+  {
+    auto omni = Omni::from_engine_args(
+        {.config = configs / "omni_tiny.yaml", .profile_dir = folder.path, .slow_request = std::chrono::milliseconds(1)});
+    if (!omni) BOOST_FAIL(omni.error().message);
+    (*omni)->generate({"slower than a millisecond", "and another, within the interval"});
+  }
+  BOOST_TEST(files().size() == 3u);  // once
+  auto omni = Omni::from_engine_args({.config = configs / "omni_tiny.yaml", .profile_dir = folder.path, .flight_recorder = std::chrono::milliseconds(0)});
+  BOOST_TEST(((*omni)->dump_profile().error().code == ErrorCode::unavailable));
+}
+
 BOOST_AUTO_TEST_CASE(a_killed_rank_ends_its_requests_with_an_error_that_names_it) {
   for (int rank = 0; rank < 3; ++rank) {
     auto omni = Omni::from_engine_args({configs / "omni_tiny.yaml", "traces"});
