@@ -221,36 +221,52 @@ Result<void> measure_resident(const std::filesystem::path& folder, std::uint64_t
   return {};
 }
 
+// Two pipelines, one without and one with flight recorders; requests go to the first, to the second, and to the second while it is profiled, in an
+// order that turns from round to round.
 Result<void> measure_overhead(const ProfilerOptions& options, const std::filesystem::path& folder, std::vector<Measurement>& results) {
-  auto omni = Omni::from_engine_args({options.config, folder});
-  if (!omni) return omni.error();
-  const auto request_ms = [&]() -> Result<double> {
-    const auto outputs = (*omni)->generate({"What does a profiler cost?"});
+  auto bare = Omni::from_engine_args({.config = options.config, .profile_dir = folder, .flight_recorder = 0ms});
+  if (!bare) return bare.error();
+  auto flying = Omni::from_engine_args({.config = options.config, .profile_dir = folder});
+  if (!flying) return flying.error();
+  const auto request_ms = [](Omni& omni) -> Result<double> {
+    const auto outputs = omni.generate({"What does a profiler cost?"});
     if (outputs[0].error.code != ErrorCode::none) return outputs[0].error;
     return outputs[0].e2e_time_ms;
   };
-  if (auto warm = request_ms(); !warm) return warm.error();
-  const int pairs = options.quick ? 10 : 30;
-  std::vector<double> with, without, per_cent;
-  for (int i = 0; i < pairs; ++i) {
-    double ms[2] = {};
-    for (int half = 0; half < 2; ++half) {
-      const bool profiled = (half == 0) == (i % 2 == 0);
-      if (profiled)
-        if (auto started = (*omni)->start_profile(); !started) return started.error();
-      const auto one = request_ms();
+  for (Omni* omni : {bare->get(), flying->get()})
+    if (auto warm = request_ms(*omni); !warm) return warm.error();
+
+  const int rounds = options.quick ? 8 : 30;
+  std::vector<double> ms[3], flight_per_cent, profile_per_cent;
+  std::uint64_t events = 0, bytes = 0;
+  for (int round = 0; round < rounds; ++round) {
+    for (int turn = 0; turn < 3; ++turn) {
+      const int way = (turn + round) % 3;  // 0: bare, 1: flight recorder, 2: profiled
+      Omni& omni = way == 0 ? **bare : **flying;
+      if (way == 2)
+        if (auto started = omni.start_profile(); !started) return started.error();
+      const auto one = request_ms(omni);
       if (!one) return one.error();
-      ms[profiled ? 1 : 0] = *one;
-      if (profiled)
-        if (auto stopped = (*omni)->stop_profile(); !stopped) return stopped.error();
+      ms[way].push_back(*one);
+      if (way != 2) continue;
+      auto stopped = omni.stop_profile();
+      if (!stopped) return stopped.error();
+      for (const RankTrace& trace : *stopped) {
+        events += trace.events;
+        bytes += trace.bytes;
+        std::filesystem::remove(trace.file);
+      }
     }
-    without.push_back(ms[0]);
-    with.push_back(ms[1]);
-    per_cent.push_back(100 * (ms[1] / ms[0] - 1));
+    flight_per_cent.push_back(100 * (ms[1].back() / ms[0].back() - 1));
+    profile_per_cent.push_back(100 * (ms[2].back() / ms[0].back() - 1));
   }
-  const std::vector<std::pair<std::string, std::string>> params{{"pairs", std::to_string(pairs)}};
-  results.push_back({"overhead", params, quantile(per_cent, 0.5), "%", "", std::nullopt});
-  results.push_back({"request", params, quantile(with, 0.5), "ms", "not profiled", quantile(without, 0.5)});
+  const std::vector<std::pair<std::string, std::string>> params{{"pairs", std::to_string(rounds)}};
+  const double floor = quantile(ms[0], 0.5);
+  results.push_back({"overhead", params, quantile(profile_per_cent, 0.5), "%", "", std::nullopt});
+  results.push_back({"flight_overhead", params, quantile(flight_per_cent, 0.5), "%", "", std::nullopt});
+  results.push_back({"request", {{"profiled", "all"}}, quantile(ms[2], 0.5), "ms", "not recorded", floor});
+  results.push_back({"request", {{"profiled", "flight recorder"}}, quantile(ms[1], 0.5), "ms", "not recorded", floor});
+  results.push_back({"bytes_per_event", {{"source", "pipeline"}}, static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(events, 1)), "B", "", std::nullopt});
   return {};
 }
 

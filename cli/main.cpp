@@ -1,15 +1,11 @@
 // The `limelight` command: reads flags, calls the libraries.
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <iostream>
 
 #include "cli/bench_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/run_command.hpp"
-#include "profiling/merge.hpp"
-#include "profiling/recover.hpp"
-#include "profiling/request_path.hpp"
-#include "profiling/validate.hpp"
+#include "cli/trace_commands.hpp"
 
 namespace {
 // Installed with the command, or in the source tree that it was built from.
@@ -54,18 +50,7 @@ int main(int argc, char** argv) {
   command->add_option("--slow-request-ms", slow_ms, "write the flight recorders when a request is slower, or a rank fails (SIGUSR2 writes them at any time)");
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
-  CLI::App* trace = app.add_subcommand("trace", "Look into trace files");
-  trace->require_subcommand(1);
-  std::vector<std::filesystem::path> files;
-  CLI::App* check = trace->add_subcommand("validate", "Check that readers accept the files, and say where they would not");
-  CLI::App* summary = trace->add_subcommand("summary", "Print time by operation over all files");
-  CLI::App* recover = trace->add_subcommand("recover", "Make readable traces of the .part files that killed ranks left");
-  std::string request;
-  summary->add_option("--request", request, "where the time of this request went, rank by rank");
-  CLI::App* merge = trace->add_subcommand("merge", "One timeline of all ranks, with an arrow for each tensor and a track for each request");
-  std::filesystem::path merged_file;
-  merge->add_option("-o,--out", merged_file, "the merged trace (.json.gz)")->required();
-  for (CLI::App* one : {check, summary, recover, merge}) one->add_option("FILES", files, "trace files")->required();
+  limelight::cli::TraceCommands trace(app);
 
   CLI::App* bench = app.add_subcommand("bench", "Measure, beside a peer in the same run");
   bench->require_subcommand(1);
@@ -93,40 +78,5 @@ int main(int argc, char** argv) {
   if (matmul->parsed()) return limelight::cli::bench_matmul(bench_options);
   if (profiler->parsed()) return limelight::cli::bench_profiler(bench_options);
   if (doctor->parsed()) return limelight::cli::doctor();
-  if (check->parsed()) {
-    const std::vector<std::string> findings = limelight::profiling::validate(files);
-    for (const std::string& finding : findings) std::cerr << finding << "\n";
-    if (findings.empty()) std::cout << files.size() << " traces are valid\n";
-    return findings.empty() ? 0 : 1;
-  }
-  if (recover->parsed()) {
-    int code = 0;
-    for (const auto& file : files) {
-      const auto recovered = limelight::profiling::recover(file);
-      if (recovered)
-        std::cout << recovered->file.string() << ": " << recovered->events << " events; " << recovered->bytes_given_up << " bytes at its end were torn\n";
-      else std::cerr << "limelight trace recover: " << recovered.error().message << "\n", code = 1;
-    }
-    return code;
-  }
-  if (merge->parsed()) {
-    const auto merged = limelight::profiling::merge(files, merged_file);
-    if (!merged) {
-      std::cerr << "limelight trace merge: " << merged.error().message << "\n";
-      return 1;
-    }
-    std::cout << merged_file.string() << ": " << merged->events << " events of " << files.size() << " ranks, " << merged->requests << " requests, "
-              << merged->arrows << " chunks with both ends, " << merged->unmatched_chunks << " with one\n";
-    return 0;
-  }
-  if (!request.empty()) {
-    const auto text = limelight::profiling::describe_request(files, request);
-    if (text) std::cout << *text;
-    else std::cerr << "limelight trace summary: " << text.error().message << "\n";
-    return text ? 0 : 1;
-  }
-  std::string problem;
-  std::cout << limelight::profiling::summary_table(files, problem);
-  if (!problem.empty()) std::cerr << "limelight trace summary: " << problem << "\n";
-  return problem.empty() ? 0 : 1;
+  return trace.run();
 }

@@ -8,7 +8,7 @@
 #include <regex>
 #include <set>
 
-#include "profiling/op_table.hpp"
+#include "profiling/slices.hpp"
 #include "profiling/trace_reader.hpp"
 
 namespace limelight::profiling {
@@ -16,18 +16,6 @@ namespace limelight::profiling {
 using nlohmann::json;
 
 namespace {
-
-struct Slice {
-  std::int64_t begin, end;  // ns from the base
-  std::size_t line;
-  std::string name;
-};
-using Track = std::pair<std::int64_t, std::int64_t>;  // pid, tid
-
-std::int64_t nanoseconds(const json& microseconds) { return std::llround(microseconds.get<double>() * 1000); }
-
-// Parents before their children, in the order of time.
-bool before(const Slice& a, const Slice& b) { return a.begin != b.begin ? a.begin < b.begin : a.end > b.end; }
 
 class FileCheck {
  public:
@@ -137,46 +125,6 @@ std::vector<std::string> validate(const std::vector<std::filesystem::path>& file
   }
   if (bases.size() > 1) findings.push_back("the files have different baseTimeNanoseconds: their times do not compare");
   return findings;
-}
-
-std::string summary_table(const std::vector<std::filesystem::path>& files, std::string& problem) {
-  struct Row {
-    std::uint64_t calls = 0;
-    std::int64_t total = 0, self = 0;
-  };
-  std::map<std::string, Row> rows;
-  std::string head_lines;
-  for (const auto& file : files) {
-    std::map<Track, std::vector<Slice>> tracks;
-    const auto head = read_trace(file, [&](const json& e, std::size_t line) {
-      if (e.value("ph", "") != "X" || !e.contains("ts") || !e.contains("dur")) return;
-      const std::int64_t begin = nanoseconds(e["ts"]);
-      tracks[{e.value("pid", std::int64_t{0}), e.value("tid", std::int64_t{0})}].push_back({begin, begin + nanoseconds(e["dur"]), line, e.value("name", "")});
-    });
-    if (!head) {
-      problem = head.error().message;
-      return "";
-    }
-    const json own = head->keys.value("limelight", json::object());
-    head_lines += file.filename().string() + ": " + own.dump() + "\n";
-    for (auto& [track, slices] : tracks) {
-      std::sort(slices.begin(), slices.end(), before);
-      std::vector<const Slice*> open;
-      for (const Slice& slice : slices) {
-        while (!open.empty() && open.back()->end <= slice.begin) open.pop_back();
-        if (!open.empty()) rows[open.back()->name].self -= slice.end - slice.begin;
-        Row& row = rows[slice.name];
-        ++row.calls;
-        row.total += slice.end - slice.begin;
-        row.self += slice.end - slice.begin;
-        open.push_back(&slice);
-      }
-    }
-  }
-  std::vector<OpTotal> ops;
-  for (const auto& [name, row] : rows)
-    ops.push_back({name, row.calls, static_cast<std::uint64_t>(row.total), static_cast<std::uint64_t>(std::max<std::int64_t>(row.self, 0))});
-  return head_lines + "\n" + op_table(ops);
 }
 
 }  // namespace limelight::profiling

@@ -11,7 +11,4 @@ namespace limelight::profiling {
 // Several files are also checked together: their ranks must differ, and their bases must agree.
 std::vector<std::string> validate(const std::vector<std::filesystem::path>& files);
 
-// The table of `limelight trace summary`: per name self time, total and calls, over all files. Errors are returned as text in `problem`.
-std::string summary_table(const std::vector<std::filesystem::path>& files, std::string& problem);
-
 }  // namespace limelight::profiling

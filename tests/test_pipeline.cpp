@@ -107,6 +107,10 @@ BOOST_AUTO_TEST_CASE(run_writes_text_sound_and_one_trace_for_each_chosen_stage) 
   const Ran valid = limelight_command("trace validate " + traces + "/*.json.gz");
   BOOST_TEST(valid.code == 0, valid.output);
   BOOST_TEST(limelight_command("trace summary " + traces + "/*.json.gz").output.find("attention") != std::string::npos);
+  const Ran diff = limelight_command("trace diff -a " + traces + "/*rank-0*.gz -b " + traces + "/*.gz");
+  BOOST_TEST(diff.code == 0, diff.output);
+  BOOST_TEST(diff.output.find("upsample") != std::string::npos);  // in B alone
+  BOOST_TEST(limelight_command("trace diff -a /no/such.gz -b " + traces + "/*.gz").output.find("/no/such.gz") != std::string::npos);
   BOOST_TEST(ranks == (std::set<int>{0, 2}), boost::test_tools::per_element());
   BOOST_TEST(slurp(traces + "/profiler_out_0.txt").find("Self CPU %") != std::string::npos);
   BOOST_TEST(!fs::exists(traces + "/profiler_out_1.txt"));

@@ -1,0 +1,81 @@
+#include "cli/trace_commands.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "profiling/merge.hpp"
+#include "profiling/recover.hpp"
+#include "profiling/request_path.hpp"
+#include "profiling/summary.hpp"
+#include "profiling/validate.hpp"
+
+namespace limelight::cli {
+
+namespace {
+int refuse(const char* command, const Error& error) {
+  std::cerr << "limelight trace " << command << ": " << error.message << "\n";
+  return 1;
+}
+int print(const char* command, const Result<std::string>& text) {
+  if (!text) return refuse(command, text.error());
+  std::cout << *text;
+  return 0;
+}
+}  // namespace
+
+TraceCommands::TraceCommands(CLI::App& app) {
+  CLI::App* trace = app.add_subcommand("trace", "Look into trace files");
+  trace->require_subcommand(1);
+  validate_ = trace->add_subcommand("validate", "Check that readers accept the files, and say where they would not");
+  summary_ = trace->add_subcommand("summary", "Print time by operation over all files");
+  summary_->add_option("--request", request_, "where the time of this request went, rank by rank");
+  recover_ = trace->add_subcommand("recover", "Make readable traces of the .part files that killed ranks left");
+  merge_ = trace->add_subcommand("merge", "One timeline of all ranks, with an arrow for each tensor and a track for each request");
+  merge_->add_option("-o,--out", out_, "the merged trace (.json.gz)")->required();
+  for (CLI::App* one : {validate_, summary_, recover_, merge_}) one->add_option("FILES", files_, "trace files")->required();
+  diff_ = trace->add_subcommand("diff", "What became slower from A to B, by operation");
+  diff_->add_option("--a,-a", before_, "trace files of A")->required();
+  diff_->add_option("--b,-b", after_, "trace files of B")->required();
+  diff_->footer("Example: limelight trace diff -a old/*.gz -b new/*.gz");
+}
+
+int TraceCommands::validate() const {
+  const std::vector<std::string> findings = profiling::validate(files_);
+  for (const std::string& finding : findings) std::cerr << finding << "\n";
+  if (findings.empty()) std::cout << files_.size() << " traces are valid\n";
+  return findings.empty() ? 0 : 1;
+}
+
+int TraceCommands::summary() const {
+  if (!request_.empty()) return print("summary", profiling::describe_request(files_, request_));
+  return print("summary", profiling::summary_table(files_));
+}
+
+int TraceCommands::recover() const {
+  int code = 0;
+  for (const auto& file : files_) {
+    const auto recovered = profiling::recover(file);
+    if (recovered)
+      std::cout << recovered->file.string() << ": " << recovered->events << " events; " << recovered->bytes_given_up << " bytes at its end were torn\n";
+    else code = refuse("recover", recovered.error());
+  }
+  return code;
+}
+
+int TraceCommands::merge() const {
+  const auto merged = profiling::merge(files_, out_);
+  if (!merged) return refuse("merge", merged.error());
+  std::cout << out_.string() << ": " << merged->events << " events of " << files_.size() << " ranks, " << merged->requests << " requests, " << merged->arrows
+            << " chunks with both ends, " << merged->unmatched_chunks << " with one\n";
+  return 0;
+}
+
+int TraceCommands::run() const {
+  if (validate_->parsed()) return validate();
+  if (summary_->parsed()) return summary();
+  if (recover_->parsed()) return recover();
+  if (merge_->parsed()) return merge();
+  return print("diff", profiling::diff_table(before_, after_));
+}
+
+}  // namespace limelight::cli

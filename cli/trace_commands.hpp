@@ -1,0 +1,32 @@
+// `limelight trace ...`: everything that works on trace files alone.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace limelight::cli {
+
+class TraceCommands {
+ public:
+  explicit TraceCommands(CLI::App& app);
+  // After parsing: runs the one that was chosen. Returns the exit code: 0 done, 1 a file is not what it should be.
+  int run() const;
+
+ private:
+  int validate() const;
+  int summary() const;
+  int recover() const;
+  int merge() const;
+
+  CLI::App *validate_ = nullptr, *summary_ = nullptr, *recover_ = nullptr, *merge_ = nullptr, *diff_ = nullptr;
+  std::vector<std::filesystem::path> files_, before_, after_;
+  std::string request_;
+  std::filesystem::path out_;
+};
+
+}  // namespace limelight::cli

@@ -1,0 +1,24 @@
+// Slices of a trace, by track, for those who look at how they nest.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+namespace limelight::profiling {
+
+struct Slice {
+  std::int64_t begin, end;  // ns from the base
+  std::size_t line;
+  std::string name;
+};
+using Track = std::pair<std::int64_t, std::int64_t>;  // pid, tid
+
+inline std::int64_t nanoseconds(const nlohmann::json& microseconds) { return std::llround(microseconds.get<double>() * 1000); }
+
+// Parents before their children, in the order of time.
+inline bool before(const Slice& a, const Slice& b) { return a.begin != b.begin ? a.begin < b.begin : a.end > b.end; }
+
+}  // namespace limelight::profiling
