@@ -172,6 +172,7 @@ PendingTraces AsyncOmni::ask(Ask ask) {
   ask([slot](Result<std::vector<RankTrace>> traces) { slot->fill([&](auto& held) { held = std::move(traces); }); });
   return PendingTraces(slot);
 }
+PendingTraces AsyncOmni::start_profile(const StageIds& stages) { return start_profile(stages, ProfileOptions()); }
 PendingTraces AsyncOmni::start_profile(const StageIds& stages, const ProfileOptions& options) {
   return ask([&](auto done) { state_->engine->start_profile(stages, options, done); });
 }

@@ -81,7 +81,9 @@ class AsyncOmni {
   // request_id: empty for a number. sampling_params replaces the first stage's defaults.
   OutputStream generate(std::string prompt, const std::optional<stages::SamplingParams>& sampling_params = {}, std::string request_id = {});
   // Errors: as Omni's.
-  PendingTraces start_profile(const StageIds& stages = {}, const ProfileOptions& options = {});
+  PendingTraces start_profile(const StageIds& stages = {});
+  // options: a named object. g++ 12 destroys an aggregate twice that is made inside a co_await expression.
+  PendingTraces start_profile(const StageIds& stages, const ProfileOptions& options);
   PendingTraces stop_profile();
   PendingTraces dump_profile(std::chrono::milliseconds last = std::chrono::seconds(10));
 
