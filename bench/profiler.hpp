@@ -16,8 +16,8 @@ struct ProfilerOptions {
 // span: ns a recorded span, beside the floor of two clock readings and one 32-byte store. span_off: ns while nothing is recorded. write_rate: M events a
 // second of the writing thread's CPU time, beside zlib's level 1 on the same text alone. bytes_per_event: compressed, beside the same. stop: ms until
 // the file of a million events is whole and synced, p99. resident: MiB that a long session adds to the process at its peak, by number of events.
-// overhead: per cent that profiling every stage adds to a request's time, flight_overhead: that the flight recorder alone adds, both against the same
-// pipeline without either, request by request in turn.
+// overhead: per cent that profiling every stage adds to a request's time, pairs of requests with and without in turn. flight_overhead: per cent that the
+// flight recorder, which is always on, adds to a pipeline without it.
 // Errors: those of sessions and of Omni.
 Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options);
 
