@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
+#include <future>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -32,6 +33,7 @@ namespace {
 constexpr auto start_timeout = 60s;
 constexpr std::chrono::milliseconds end_grace = 2s, failed_grace = 500ms;
 constexpr auto profile_timeout = 60s;
+constexpr auto broker_timeout = 10s;
 
 // CAF leaves its logger with every thread that spawns an actor or makes a system, and the system's destructor waits until each of those threads
 // has let go of it. Threads of our users may live on, so whoever enters CAF on one of them leaves it behind.
@@ -67,6 +69,16 @@ Result<void> use_broker(const std::vector<ipc::Pool>& pools) {
   if (broker) return {};
   broker = std::make_unique<ipc::Broker>(std::move(used).value());
   return ipc::attach("limelight-" + std::to_string(getpid()) + "-orchestrator", 30s);
+}
+
+// A broker that died or is stuck answers nobody, and iceoryx waits for it without end; this waits for so long, and leaves the thread behind that does.
+Result<std::unique_ptr<ipc::Subscriber>> make_subscriber(const std::string& topic, std::size_t window) {
+  const auto made = std::make_shared<std::promise<std::unique_ptr<ipc::Subscriber>>>();
+  auto port = made->get_future();
+  std::thread([made, topic, window] { made->set_value(std::make_unique<ipc::Subscriber>(topic, window)); }).detach();
+  if (port.wait_for(broker_timeout) != std::future_status::ready)
+    return Error{ErrorCode::unavailable, "the broker that this process is attached to does not answer any more: restart this process"};
+  return port.get();
 }
 
 // Unique also among the pipelines of one process: the broker may still hold ports of one that was killed a moment ago.
@@ -274,8 +286,11 @@ Result<void> Engine::State::start() {
   for (const stages::StageConfig& s : config.stages) most_admitted = std::min(most_admitted, static_cast<std::size_t>(s.max_batch_size));
   if (auto used = use_broker(pools_for(config)); !used) return used;
   for (const stages::StageConfig& s : config.stages)
-    if (s.final_output)
-      ports.push_back({s.stage_id, s.final_output_type, std::make_unique<ipc::Subscriber>(topic_to_user(run, s.stage_id), user_window), {}});
+    if (s.final_output) {
+      auto port = make_subscriber(topic_to_user(run, s.stage_id), user_window);
+      if (!port) return port.error();
+      ports.push_back({s.stage_id, s.final_output_type, std::move(port).value(), {}});
+    }
 
   const auto token = random_token();
   if (!token) return token.error();
