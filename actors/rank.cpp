@@ -120,6 +120,7 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
         if (!report) return answer;
         answer.file = report->file;
         answer.events = report->events;
+        answer.drops = report->drops;
         answer.bytes = report->bytes;
         answer.note = report->note;
         answer.clock_error_ns = report->clock_error_ns;

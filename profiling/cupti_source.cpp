@@ -293,6 +293,15 @@ class CuptiSource final : public ActivitySource {
       a.context = context;
       a.stream = stream == CUPTI_SYNCHRONIZATION_INVALID_VALUE ? -1 : static_cast<std::int32_t>(stream);
     };
+    // What copies and sets have in common.
+    const auto moved = [&](const auto& m) {
+      where(m.deviceId, m.contextId, m.streamId);
+      a.correlation = m.correlationId;
+      a.bytes = m.bytes;
+      a.graph = m.graphId;
+      a.graph_node = m.graphNodeId;
+      return when(m.start, m.end);
+    };
     switch (record.kind) {
       case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION: return false;
       case CUPTI_ACTIVITY_KIND_KERNEL:
@@ -315,23 +324,13 @@ class CuptiSource final : public ActivitySource {
         const auto& m = reinterpret_cast<const CUpti_ActivityMemcpy6&>(record);
         a.kind = Kind::memcpy;
         a.name = composed(std::string("Memcpy ") + copy_kind(m.copyKind) + " (" + memory_kind(m.srcKind) + " -> " + memory_kind(m.dstKind) + ")");
-        where(m.deviceId, m.contextId, m.streamId);
-        a.correlation = m.correlationId;
-        a.bytes = m.bytes;
-        a.graph = m.graphId;
-        a.graph_node = m.graphNodeId;
-        return when(m.start, m.end);
+        return moved(m);
       }
       case CUPTI_ACTIVITY_KIND_MEMSET: {
         const auto& m = reinterpret_cast<const CUpti_ActivityMemset4&>(record);
         a.kind = Kind::memset;
         a.name = composed(std::string("Memset (") + memory_kind(m.memoryKind) + ")");
-        where(m.deviceId, m.contextId, m.streamId);
-        a.correlation = m.correlationId;
-        a.bytes = m.bytes;
-        a.graph = m.graphId;
-        a.graph_node = m.graphNodeId;
-        return when(m.start, m.end);
+        return moved(m);
       }
       case CUPTI_ACTIVITY_KIND_RUNTIME:
       case CUPTI_ACTIVITY_KIND_DRIVER: {

@@ -50,6 +50,8 @@ class Recorder {
     return records;
   }
   const FlightOptions& options() const { return options_; }
+  // Since it was enabled: when they were lost is not known, so a dump states them all.
+  std::uint64_t drops() const { return detail::ring_drops() - drops_before_; }
 
  private:
   void run() {
@@ -65,7 +67,7 @@ class Recorder {
   FlightOptions options_;
   std::mutex kept_mutex_;
   std::unique_ptr<Kept[]> kept_;
-  std::uint64_t count_ = 0;
+  std::uint64_t count_ = 0, drops_before_ = detail::ring_drops();
   std::mutex mutex_;
   std::condition_variable wake_;
   bool ending_ = false;
@@ -133,6 +135,7 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
   }
   report.session_ns = records.empty() ? 0 : static_cast<std::uint64_t>(ticks_to_ns(static_cast<std::int64_t>(ticks() - first)));
   report.clock_error_ns = clock.error_ns();
+  report.drops = report.ring_drops = owned_recorder->drops();
   report.gpu = "the flight recorder keeps the host's spans alone";
   report.note = "flight recorder: the last " + std::to_string(window.count()) + " ms" + (overwritten ? ", less what its memory could not hold" : "");
   text.end(report, detail::thread_names(), report.file.filename().string());

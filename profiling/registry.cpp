@@ -54,6 +54,14 @@ std::vector<std::pair<int, std::string>> thread_names() {
   return all.thread_names;
 }
 
+std::uint64_t ring_drops() {
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  std::uint64_t sum = all.drops_of_freed_rings;
+  for (const auto& ring : all.rings) sum += ring->drops();
+  return sum;
+}
+
 void stop_recording() noexcept { recording.store(flight_enabled(), std::memory_order_relaxed); }
 
 std::string request_name(std::uint32_t request) {

@@ -22,6 +22,7 @@ Registry& registry();
 
 std::string request_name(std::uint32_t request);
 std::vector<std::pair<int, std::string>> thread_names();
+std::uint64_t ring_drops();  // records that found their ring full, since the process began
 
 // Empties all rings into f(record, thread id) and frees those whose threads are gone. With drain_mutex held. Returns the number of records.
 template <class F>

@@ -96,16 +96,7 @@ struct Session::State {
   void poll_device();
   void keep_up(std::size_t records);
   void flush();
-  static std::uint64_t all_drops();
 };
-
-std::uint64_t Session::State::all_drops() {
-  detail::Registry& all = detail::registry();
-  const std::lock_guard lock(all.mutex);
-  std::uint64_t sum = all.drops_of_freed_rings;
-  for (const auto& ring : all.rings) sum += ring->drops();
-  return sum;
-}
 
 bool Session::State::is_step_name(NameId name) {
   if (name >= is_step.size()) is_step.resize(name + 1);
@@ -224,7 +215,7 @@ void Session::State::run() {
     report.losses = options.source->losses();
   }
   report.unmatched = text.unmatched();
-  report.ring_drops = all_drops() - drops_before;
+  report.ring_drops = detail::ring_drops() - drops_before;
   report.drops = report.ring_drops + report.losses.dropped;
   report.session_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(clock.to_realtime_ns(std::min(ticks(), end_ticks)) - clock.to_realtime_ns(begin_ticks), 0));
   report.clock_error_ns = clock.error_ns();
@@ -260,7 +251,7 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   }
   auto state = std::make_unique<State>(std::move(options), std::move(file).value());
   state->report.file = state->file.path();
-  state->drops_before = State::all_drops();
+  state->drops_before = detail::ring_drops();
   state->report.span_ns = measure_span_ns();
   if (ActivitySource* source = state->options.source; source != nullptr) {
     const auto begun = source->start();

@@ -2,7 +2,6 @@
 #define BOOST_TEST_MODULE cupti
 #include <dlfcn.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <boost/test/unit_test.hpp>
 #include <map>
@@ -14,6 +13,7 @@
 #include "profiling/session.hpp"
 #include "profiling/validate.hpp"
 #include "simulated_cupti/simulated_cupti.hpp"
+#include "trace_file.hpp"
 
 namespace prof = limelight::profiling;
 namespace fs = std::filesystem;
@@ -67,12 +67,7 @@ Recorded record(prof::ActivitySource& source, F work) {
   Recorded recorded;
   recorded.report = *report;
   recorded.findings = prof::validate({report->file});
-  gzFile file = gzopen(report->file.c_str(), "rb");
-  std::string text;
-  char buffer[65536];
-  for (int n; (n = gzread(file, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(n));
-  gzclose(file);
-  recorded.trace = json::parse(text);
+  recorded.trace = json::parse(limelight::tests::read_gzip(report->file));
   recorded.own = recorded.trace["limelight"];
   for (const json& event : recorded.trace["traceEvents"])
     if (event["ph"] == "X") recorded.by_category[event["cat"]].push_back(event);

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <array>
 #include <boost/test/unit_test.hpp>
@@ -18,6 +17,7 @@
 #include <thread>
 
 #include "actors/omni.hpp"
+#include "trace_file.hpp"
 
 using limelight::ErrorCode;
 using limelight::Omni;
@@ -49,14 +49,7 @@ std::string slurp(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
-nlohmann::json read_trace(const fs::path& path) {
-  gzFile file = gzopen(path.c_str(), "rb");
-  std::string text;
-  std::array<char, 65536> buffer;
-  for (int n; (n = gzread(file, buffer.data(), buffer.size())) > 0;) text.append(buffer.data(), static_cast<std::size_t>(n));
-  gzclose(file);
-  return nlohmann::json::parse(text);
-}
+nlohmann::json read_trace(const fs::path& path) { return nlohmann::json::parse(limelight::tests::read_gzip(path)); }
 // A variant of the shipped config with one piece of text replaced.
 fs::path changed_config(const Folder& folder, const std::string& from, const std::string& to) {
   std::string text = slurp(configs / "omni_tiny.yaml");

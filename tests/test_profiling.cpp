@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <boost/test/unit_test.hpp>
 #include <fstream>
@@ -19,19 +18,13 @@
 #include "profiling/span.hpp"
 #include "profiling/trace_text.hpp"
 #include "profiling/validate.hpp"
+#include "trace_file.hpp"
 
 namespace prof = limelight::profiling;
 namespace fs = std::filesystem;
+using limelight::tests::read_gzip;
 
 namespace {
-std::string read_gzip(const fs::path& path) {
-  gzFile file = gzopen(path.c_str(), "rb");
-  std::string text;
-  char buffer[65536];
-  for (int n; (n = gzread(file, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(n));
-  gzclose(file);
-  return text;
-}
 struct Folder {
   fs::path path = fs::temp_directory_path() / ("limelight-test-" + std::to_string(getpid()));
   Folder() { fs::create_directories(path); }
