@@ -42,7 +42,7 @@ class RankWorker::ChunkOutput final : public stages::Output {
     ipc::ChunkHeader header;
     header.request = open_.report.number;
     header.sequence = open_.sequence[static_cast<int>(port)];
-    header.stage = worker_.config_.stage_id;
+    header.stage = static_cast<std::int16_t>(worker_.config_.stage_id);
     header.last = last ? 1 : 0;
     header.tensor = tensor;
     // A slow consumer holds this rank back for as long as it takes; the end of the rank or of the request does not.

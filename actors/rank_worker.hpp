@@ -49,7 +49,7 @@ class RankWorker {
   class ChunkOutput;
   struct Open {
     WorkerReport report;
-    std::map<int, std::uint64_t> sequence;  // by port
+    std::map<int, std::uint32_t> sequence;  // by port
     bool starved = false;
     std::vector<ipc::Chunk> early;          // of a request that was not submitted yet
     bool begun = false;

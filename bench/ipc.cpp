@@ -78,6 +78,7 @@ int send_loop(const Transport& transport, const std::string& address, std::uint6
   for (Command c; read_all(in, &c, sizeof c);) {
     char ok = 1;
     if (c.count == 0) ok = await_connection(*sender);
+    else sender->move(c.bytes);
     for (std::uint64_t i = 0; i < c.count && ok; ++i) {
       if (!c.polling) std::this_thread::sleep_for(1ms);
       const std::uint64_t start = prof::ticks();
@@ -183,9 +184,9 @@ class Pair {
 };
 
 std::uint64_t count_for(const std::string& transport, std::uint64_t bytes, bool polling, bool quick) {
-  const std::uint64_t most = (polling ? 1000 : 150) / (quick ? 3 : 1);
+  const std::uint64_t most = (polling ? 300 : 50) / (quick ? 3 : 1);
   if (transport == "limelight" || transport == "iceoryx") return most;
-  return std::clamp<std::uint64_t>(100 * MiB / bytes, 5, most);  // copies: about 0.1 s a turn
+  return std::clamp<std::uint64_t>(20 * MiB / bytes, 2, most);  // copies: their time is in their bytes
 }
 
 struct Scratch {
@@ -201,15 +202,14 @@ struct Scratch {
 Result<std::vector<Measurement>> bench_ipc(const IpcOptions& options) {
   std::vector<std::uint64_t> sizes{64, 4 * KiB, MiB, 64 * MiB};
   if (!options.quick) sizes = {64, 256, KiB, 4 * KiB, 16 * KiB, 64 * KiB, 256 * KiB, MiB, 4 * MiB, 16 * MiB, 64 * MiB, 256 * MiB};
-  const int rounds = options.quick ? 3 : 5;
 
   const auto helper = actors::find_helper("limelight-broker");
   const auto runtime = ipc::runtime_folder();
   if (!helper) return helper.error();
   if (!runtime) return runtime.error();
-  // A publisher keeps the chunk that it sent last; two publishers, and one chunk on its way each.
+  // Each of the two publishers: the chunk that it sent last, the one on its way, its spares and the one that becomes a spare.
   std::vector<ipc::Pool> pools;
-  for (const std::uint64_t bytes : sizes) pools.push_back({ipc::chunk_bytes(bytes), bytes > 16 * MiB ? 5u : 8u});
+  for (const std::uint64_t bytes : sizes) pools.push_back({ipc::chunk_bytes(bytes), static_cast<std::uint32_t>(2 * (3 + spare_chunks(bytes)))});
   std::fprintf(stderr, "starting the broker, its pools reach %lu MiB a chunk\n", sizes.back() / MiB);
   const auto broker = ipc::Broker::use(*helper, pools);
   if (!broker) return broker.error();
@@ -227,6 +227,7 @@ Result<std::vector<Measurement>> bench_ipc(const IpcOptions& options) {
   double smallest = 0;
   for (const bool polling : {true, false})
     for (const std::uint64_t bytes : sizes) {
+      const int rounds = polling ? 30 : options.quick ? 9 : 15;
       std::fprintf(stderr, "%s, %lu bytes\n", polling ? "polling" : "asleep", bytes);
       std::map<std::string, std::vector<double>> us;
       for (int round = 0; round < rounds; ++round)

@@ -1,4 +1,5 @@
 // The transports through shared memory: ours, and iceoryx as it comes.
+#include <deque>
 #include <iceoryx_posh/popo/untyped_publisher.hpp>
 #include <iceoryx_posh/popo/untyped_subscriber.hpp>
 #include <iceoryx_posh/popo/wait_set.hpp>
@@ -29,14 +30,36 @@ Stamp read_stamp(const void* from) {
 
 std::string topic_of(const std::string& address) { return "bench." + address.substr(address.rfind('/') + 1); }
 
+// Loans that were not sent: the oldest one goes when there are enough of its size.
+template <class Loan>
+class Spares {
+ public:
+  template <class Release>
+  void push(Loan loan, std::uint64_t bytes, Release release) {
+    if (bytes != bytes_)
+      for (; !loans_.empty(); loans_.pop_front()) release(loans_.front());
+    bytes_ = bytes;
+    loans_.push_back(loan);
+    if (loans_.size() <= spare_chunks(bytes)) return;
+    release(loans_.front());
+    loans_.pop_front();
+  }
+
+ private:
+  std::deque<Loan> loans_;
+  std::uint64_t bytes_ = 0;
+};
+
 class LimelightSender final : public Sender {
  public:
   LimelightSender(const std::string& address, std::uint64_t max_bytes) : publisher_(topic_of(address), max_bytes, 8) {}
+  void move(std::uint64_t bytes) override {
+    auto loan = publisher_.loan(header_of(0, bytes), patience);
+    if (loan) spares_.push(*loan, bytes, [this](const ipc::Loan& old) { publisher_.release(old); });
+  }
   bool send(std::uint64_t sequence, std::uint64_t bytes) override {
     const std::uint64_t begin = prof::ticks();
-    ipc::ChunkHeader header;
-    header.sequence = sequence;
-    header.tensor = ipc::TensorSpec::of(ipc::DType::uint8, {bytes});
+    const ipc::ChunkHeader header = header_of(sequence, bytes);
     auto loan = publisher_.loan(header, patience);
     if (!loan) return false;
     *reinterpret_cast<Stamp*>(loan->data.data()) = {sequence, begin};
@@ -45,7 +68,14 @@ class LimelightSender final : public Sender {
   bool connected() const override { return publisher_.has_subscribers(); }
 
  private:
+  static ipc::ChunkHeader header_of(std::uint64_t sequence, std::uint64_t bytes) {
+    ipc::ChunkHeader header;
+    header.sequence = static_cast<std::uint32_t>(sequence);
+    header.tensor = ipc::TensorSpec::of(ipc::DType::uint8, {bytes});
+    return header;
+  }
   ipc::Publisher publisher_;
+  Spares<ipc::Loan> spares_;
 };
 
 class LimelightReceiver final : public Receiver {
@@ -72,6 +102,10 @@ iox::capro::ServiceDescription raw_service(const std::string& address) {
 class IceoryxSender final : public Sender {
  public:
   explicit IceoryxSender(const std::string& address) : port_(raw_service(address), options()) {}
+  void move(std::uint64_t bytes) override {
+    auto memory = port_.loan(static_cast<std::uint32_t>(bytes), 64);
+    if (!memory.has_error()) spares_.push(memory.value(), bytes, [this](void* old) { port_.release(old); });
+  }
   bool send(std::uint64_t sequence, std::uint64_t bytes) override {
     const std::uint64_t begin = prof::ticks();
     auto memory = port_.loan(static_cast<std::uint32_t>(bytes), 64);
@@ -89,6 +123,7 @@ class IceoryxSender final : public Sender {
     return o;
   }
   iox::popo::UntypedPublisher port_;
+  Spares<void*> spares_;
 };
 
 class IceoryxReceiver final : public Receiver {

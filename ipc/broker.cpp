@@ -25,6 +25,7 @@
 #include <thread>
 
 #include "ipc/channel.hpp"
+#include "ipc/robust_mutex.hpp"
 
 extern char** environ;
 
@@ -267,6 +268,7 @@ void clean_stale() {
 
 int broker_main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == ping_word) return ping();
+  use_robust_mutexes();
   ::umask(0077);
   ::signal(SIGINT, SIG_IGN);
   iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff, iox::log::LogLevelOutput::kHideLogLevel);

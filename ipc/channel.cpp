@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "ipc/robust_mutex.hpp"
 #include "profiling/span.hpp"
 
 namespace limelight::ipc {
@@ -24,9 +25,8 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t header_bytes = 192;
-static_assert(sizeof(ChunkHeader) <= header_bytes && header_bytes % 64 == 0);
-constexpr std::uint64_t expected_magic = ChunkHeader{}.magic;
+constexpr std::size_t header_bytes = sizeof(ChunkHeader);
+constexpr std::uint32_t expected_magic = ChunkHeader{}.magic;
 constexpr std::uint32_t alignment = 64;
 
 iox::capro::ServiceDescription service(std::string_view topic) {
@@ -64,6 +64,7 @@ std::uint64_t chunk_bytes(std::uint64_t tensor_bytes) noexcept {
 Result<void> attach(const std::string& name, std::chrono::milliseconds timeout) {
   iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff, iox::log::LogLevelOutput::kHideLogLevel);
   install_error_handler();
+  use_robust_mutexes();
   // initRuntime waits for the broker without an end, so its socket is awaited first.
   const auto deadline = Clock::now() + timeout;
   while (access("/tmp/roudi", F_OK) != 0) {
@@ -78,7 +79,7 @@ Result<void> attach(const std::string& name, std::chrono::milliseconds timeout) 
 struct Publisher::State {
   struct Sent {
     ChunkHeader* header;  // may be somebody else's chunk by now
-    std::uint64_t ticket;
+    std::uint32_t ticket;
     bool taken() const {
       return __atomic_load_n(&header->ticket, __ATOMIC_ACQUIRE) != ticket || __atomic_load_n(&header->taken, __ATOMIC_ACQUIRE) != 0;
     }
@@ -89,6 +90,8 @@ struct Publisher::State {
   std::vector<Sent> sent;  // the last `window` chunks: chunk n is at n % window
   std::uint64_t count = 0, known_taken = 0;
   std::uint32_t tag = tag_of(topic);
+  // Two publishers may draw the same number for the same memory one after the other; then the first of them waits a little longer for room.
+  std::uint32_t ticket = static_cast<std::uint32_t>(getpid()) * 2654435761u ^ tag;
 
   bool has_room() {
     if (count - known_taken < sent.size()) return true;
@@ -103,10 +106,6 @@ namespace {
 constexpr std::size_t most_window = 250;  // iceoryx queues 256; what it holds for itself stays below
 std::size_t clamp_window(std::size_t window) { return std::clamp<std::size_t>(window, 1, most_window); }
 
-std::uint64_t new_ticket() {
-  static std::atomic<std::uint64_t> last{static_cast<std::uint64_t>(getpid()) << 40};
-  return ++last;
-}
 }  // namespace
 
 Publisher::Publisher(std::string_view topic, std::uint64_t max_bytes, std::size_t window) {
@@ -161,10 +160,9 @@ Result<void> Publisher::publish(Loan loan, std::chrono::milliseconds timeout) {
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
   }
-  const std::uint64_t ticket = new_ticket();
-  loan.header->ticket = ticket;
+  loan.header->ticket = ++s.ticket;
   loan.header->taken = 0;
-  s.sent[s.count++ % s.sent.size()] = {loan.header, ticket};
+  s.sent[s.count++ % s.sent.size()] = {loan.header, s.ticket};
   loan.header->sent_ticks = prof::ticks();
   s.port.publish(loan.header);
   return {};
@@ -227,7 +225,7 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
         return Error{ErrorCode::corrupt, "channel " + s.topic + ": a chunk of " + std::to_string(room) +
                                              " bytes does not hold the tensor that its header states; it was released unread"};
       }
-      __atomic_store_n(&const_cast<ChunkHeader*>(header)->taken, 1u, __ATOMIC_RELEASE);
+      __atomic_store_n(&const_cast<ChunkHeader*>(header)->taken, std::uint8_t{1}, __ATOMIC_RELEASE);
       span.set_value(prof::pack_chunk(s.tag, s.count++, *bytes));
       return std::optional<Chunk>(Chunk(this, header));
     }

@@ -4,8 +4,8 @@
 //   consumer: take(timeout) -> read chunk.data in place -> the chunk's destructor gives it back
 //
 // When the consumer is `window` chunks behind, publish waits for it; when the pool is empty, loan waits. The window is kept here, not by
-// iceoryx: a producer that waits inside iceoryx takes a lock in shared memory again and again, and killed with that lock held it stops the broker.
-// So the consumer marks each chunk that it takes, and the producer looks for the mark before it sends beyond the window.
+// iceoryx, whose producer waits with a lock held and without a way to give up: the consumer marks each chunk that it takes, and the producer looks for
+// the mark before it sends beyond the window.
 // Each Publisher and Subscriber belongs to one thread. Loans and Chunks must not outlive the channel that they came from.
 // attach() comes first, once a process. No header here knows iceoryx, so that users do not pay for its includes.
 #pragma once
@@ -24,19 +24,20 @@
 
 namespace limelight::ipc {
 
-// Travels with every chunk, in the same shared memory, 192 bytes before the data.
+// Travels with every chunk: one cache line in the same shared memory, right before the data.
 struct ChunkHeader {
-  std::uint64_t magic = 0x4c494d454348'0003;  // "LIMECH", version 3: a stranger's chunk on our topic is refused
-  std::uint64_t request = 0;                  // the number that the control messages carry
-  std::uint64_t sequence = 0;                 // per publisher and request, from 0
-  std::uint64_t wanted_ticks = 0;             // set by loan(), before it waits; profiling's clock, which all processes share
-  std::uint64_t sent_ticks = 0;               // set by publish()
-  std::int32_t stage = 0;                     // who sent it
-  std::uint32_t last = 0;                     // 1: no chunk of this request follows from this stage
+  std::uint32_t magic = 0x4c4d4304;  // "LMC", version 4: a stranger's chunk on our topic is refused
+  std::uint32_t sequence = 0;        // per publisher and request, from 0
+  std::uint64_t request = 0;         // the number that the control messages carry
+  std::uint64_t wanted_ticks = 0;    // set by loan(), before it waits; profiling's clock, which all processes share
+  std::uint64_t sent_ticks = 0;      // set by publish()
+  std::uint32_t ticket = 0;          // set by publish(): tells this use of the memory from a later one
+  std::int16_t stage = 0;            // who sent it
+  std::uint8_t last = 0;             // 1: no chunk of this request follows from this stage
+  std::uint8_t taken = 0;            // set to 1 by take(); read by the producer
   TensorSpec tensor;
-  std::uint64_t ticket = 0;                   // set by publish(): tells this use of the memory from a later one
-  std::uint32_t taken = 0;                    // set to 1 by take(); read by the producer, on a cache line of its own
 };
+static_assert(sizeof(ChunkHeader) == 64);
 
 // Registers this process with the broker. name: unique on the machine, [A-Za-z0-9_-]. Errors: unavailable (no broker within the timeout).
 Result<void> attach(const std::string& name, std::chrono::milliseconds timeout);

@@ -1,4 +1,4 @@
-// Tensors as they cross processes: dense, row-major, at most 8 extents.
+// Tensors as they cross processes: dense, row-major, at most 5 extents (video is [batch, channels, frames, height, width]).
 #pragma once
 
 #include <array>
@@ -15,15 +15,16 @@ std::size_t size_of(DType dtype) noexcept;  // bytes of one element
 const char* to_string(DType dtype) noexcept;
 
 struct TensorSpec {
-  static constexpr std::size_t max_extents = 8;
+  static constexpr std::size_t max_extents = 5;
 
   DType dtype = DType::float32;
   std::uint8_t extents = 0;  // how many of `shape` count; 0 is a scalar
-  std::array<std::uint64_t, max_extents> shape{};
+  std::array<std::uint32_t, max_extents> shape{};
 
+  // A shape that does not fit (too many extents, or one of 2^32 - 1 or more) has no bytes().
   static TensorSpec of(DType dtype, std::initializer_list<std::uint64_t> shape);
   std::uint64_t elements() const noexcept;
-  // Bytes of the whole tensor; nothing if the product does not fit 64 bits.
+  // Bytes of the whole tensor; nothing if the shape does not fit or the product is beyond 64 bits.
   std::optional<std::uint64_t> bytes() const noexcept;
   std::string text() const;  // such as "float32 [3, 256]"
 };

@@ -323,8 +323,6 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_ends_its_requests_with_an_error_that_names_it
     bool killed = false;
     const auto outputs = (*omni)->generate(std::vector<std::string>(20, "a long wait"), {}, [&](const limelight::Progress& progress) {
       if (killed || progress.text_bytes == 0) return;
-      // Not in the very moment of a publish: a rank that dies inside iceoryx takes a lock along, and the broker of this process with it.
-      std::this_thread::sleep_for(std::chrono::milliseconds(3));
       kill(pid, SIGKILL);
       killed = true;
     });
