@@ -22,16 +22,34 @@
 #include "actors/supervisor.hpp"
 #include "ipc/broker.hpp"
 #include "ipc/channel.hpp"
+#include "profiling/clock.hpp"
+#include "profiling/flight_recorder.hpp"
+#include "profiling/session.hpp"
+#include "profiling/span.hpp"
 
 namespace limelight::actors {
+
+namespace prof = limelight::profiling;
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 namespace {
 
+// What this process does for a request, in its own trace.
+struct Names {
+  prof::NameId submit = prof::intern("orchestrator.submit", prof::Category::user_annotation);
+  prof::NameId admit = prof::intern("orchestrator.admit", prof::Category::user_annotation, prof::ValueKind::number);      // us that it waited for its turn
+  prof::NameId deliver = prof::intern("orchestrator.deliver", prof::Category::user_annotation, prof::ValueKind::bytes);
+  prof::NameId report = prof::intern("actor.stage_report", prof::Category::user_annotation);
+  prof::NameId finish = prof::intern("orchestrator.finish", prof::Category::user_annotation, prof::ValueKind::number);    // us from its submission
+};
+const Names names;
+
+std::uint64_t us_since(Clock::time_point start) { return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count()); }
+
 constexpr auto start_timeout = 60s;
-constexpr std::chrono::milliseconds end_grace = 2s, failed_grace = 500ms;
+constexpr std::chrono::milliseconds end_grace = 2s, failed_grace = 500ms, dump_grace = 1s;
 constexpr auto profile_timeout = 60s;
 constexpr auto broker_timeout = 10s;
 
@@ -88,14 +106,14 @@ std::string new_run_name() {
 }
 
 OrchestratorActor::behavior_type orchestrator_actor(OrchestratorActor::pointer, std::function<void(const Join&)> joined,
-                                                    std::function<void(const StageReport&)> reported) {
-  return {[joined](const Join& m) { joined(m); }, [reported](const StageReport& m) { reported(m); }};
+                                                    std::function<void(const StageReport&)> reported, std::function<void(const HeldBack&)> held_back) {
+  return {[joined](const Join& m) { joined(m); }, [reported](const StageReport& m) { reported(m); }, [held_back](const HeldBack& m) { held_back(m); }};
 }
 
 Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
   if (answer.error_code != 0) return Error{static_cast<ErrorCode>(answer.error_code), answer.error};
   std::vector<RankTrace> traces;
-  for (const TraceAnswer& r : answer.ranks) traces.push_back({r.rank, r.stage, r.note, r.file, r.events, r.drops, r.bytes, r.begin_skew_ns, r.overhead_percent});
+  for (const TraceAnswer& r : answer.ranks) traces.push_back({r.rank, r.stage, r.error.empty() ? r.note : r.error, r.file, r.events, r.drops, r.bytes, r.begin_skew_ns, r.overhead_percent});
   return traces;
 }
 
@@ -135,8 +153,11 @@ struct Engine::State {
   std::size_t admitted = 0, most_admitted = 1;
   std::uint64_t next_number = 1;
   std::optional<Clock::time_point> last_dump;  // that was not asked for
+  int dumps_under_way = 0;
   Error failure{ErrorCode::none, {}};  // of the whole pipeline: nothing runs any more
   bool ending = false;
+  std::mutex trace_mutex;
+  std::unique_ptr<prof::Session> own_trace;  // of this process, when it was asked for
 
   Result<void> start();
   void fail(Error error);
@@ -146,6 +167,8 @@ struct Engine::State {
   void admit();
   void tell_cancel(std::uint64_t number, int but_stage);
   void dump_if_due(const std::string& why);
+  // Without it.
+  void salvage(int rank);
 
   std::string name_rank(int rank, int pid) const;
   void on_death(const RankDeath& death);
@@ -154,10 +177,14 @@ struct Engine::State {
   void receive(UserPort& port);
   template <class Message>
   void ask_supervisor(const Message& message, OnTraces done);
+  void start_own_trace(const StartProfile& request, std::vector<RankTrace>& traces);
+  std::optional<RankTrace> stop_own_trace();
 };
 
 void Engine::State::finish(std::map<std::uint64_t, Open>::iterator at, Error error) {
+  const prof::RequestScope scope(static_cast<std::uint32_t>(at->first));
   Open request = std::move(at->second);
+  const prof::Span span(names.finish, us_since(request.start));
   open.erase(at);
   if (request.admitted) --admitted;
   request.output.finished = true;
@@ -169,16 +196,34 @@ void Engine::State::finish(std::map<std::uint64_t, Open>::iterator at, Error err
   request.on_update(std::move(request.output));
 }
 
-// Something went wrong that the last seconds may explain. Not waited for.
+// Something happened that the last seconds may explain. Not waited for, but by the end of the engine.
 void Engine::State::dump_if_due(const std::string& why) {
-  if (args.slow_request.count() == 0 || args.flight_recorder.count() == 0 || ending) return;
+  if (args.flight_recorder.count() == 0 || ending || !supervisor) return;
   if (last_dump && Clock::now() - *last_dump < args.dump_interval) return;
   last_dump = Clock::now();
+  ++dumps_under_way;
   ask_supervisor(DumpProfile{args.profile_dir.string(), static_cast<std::uint64_t>(args.flight_recorder.count())},
-                 [why](const Result<std::vector<RankTrace>>& traces) {
-                   if (!traces) return void(std::fprintf(stderr, "%s, but the flight recorders could not be written: %s\n", why.c_str(), traces.error().message.c_str()));
-                   for (const RankTrace& trace : *traces) std::fprintf(stderr, "%s: flight recorder of rank %d in %s\n", why.c_str(), trace.rank, trace.file.c_str());
+                 [this, why](const Result<std::vector<RankTrace>>& traces) {
+                   if (traces)
+                     for (const RankTrace& trace : *traces)
+                       std::fprintf(stderr, "%s: flight recorder of rank %d: %s\n", why.c_str(), trace.rank, trace.file.empty() ? trace.note.c_str() : trace.file.c_str());
+                   else std::fprintf(stderr, "%s, but the flight recorders could not be written: %s\n", why.c_str(), traces.error().message.c_str());
+                   const std::lock_guard lock(mutex);
+                   --dumps_under_way;
+                   joined.notify_all();
                  });
+}
+
+// What a rank that died kept is in shared memory.
+void Engine::State::salvage(int rank) {
+  if (args.flight_recorder.count() == 0) return;
+  const stages::StageConfig& stage = *config.stage_of(rank);
+  std::error_code ignored;
+  const auto report = prof::salvage_flight_recorder(
+      flight_file(run, rank), {std::filesystem::absolute(args.profile_dir, ignored), std::to_string(prof::realtime_ns() / 1'000'000), rank, config.world_size(), stage.stage_id,
+                               stage.model_stage, prof::default_base_ns(), nullptr, {}, "flight"});
+  if (report) std::fprintf(stderr, "the last of rank %d, which is gone: %s\n", rank, report->file.c_str());
+  else std::fprintf(stderr, "the last of rank %d could not be written: %s\n", rank, report.error().message.c_str());
 }
 
 void Engine::State::settle(std::map<std::uint64_t, Open>::iterator at) {
@@ -193,6 +238,8 @@ void Engine::State::admit() {
     if (request.admitted) continue;
     request.admitted = true;
     ++admitted;
+    const prof::RequestScope scope(static_cast<std::uint32_t>(number));
+    const prof::Span span(names.admit, us_since(request.start));
     for (const stages::StageConfig& s : config.stages) {
       const stages::SamplingParams& p = request.sampling && s.stage_id == config.stages.front().stage_id ? *request.sampling : s.sampling;
       const Submit message{number, request.output.request_id, request.output.prompt, p.temperature, p.top_p, p.repetition_penalty, p.top_k,
@@ -218,18 +265,15 @@ void Engine::State::fail(Error error) {
 }
 
 std::string Engine::State::name_rank(int rank, int pid) const {
-  int first = 0;
-  std::string stage = "?";
-  for (const stages::StageConfig& s : config.stages) {
-    if (rank >= first && rank < first + s.tensor_parallel_size) stage = std::to_string(s.stage_id) + " (" + s.model_stage + ")";
-    first += s.tensor_parallel_size;
-  }
-  return "stage " + stage + ", rank " + std::to_string(rank) + ", pid " + std::to_string(pid);
+  const stages::StageConfig* stage = config.stage_of(rank);
+  return "stage " + (stage == nullptr ? "?" : std::to_string(stage->stage_id) + " (" + stage->model_stage + ")") + ", rank " + std::to_string(rank) + ", pid " +
+         std::to_string(pid);
 }
 
 void Engine::State::on_death(const RankDeath& death) {
   fail({ErrorCode::rank_failed, name_rank(death.rank, death.pid) + ": " + death.cause +
                                     (death.log_tail.empty() ? "; its log is empty" : "; its log ends:\n" + death.log_tail)});
+  salvage(death.rank);
 }
 
 void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silent) {
@@ -239,6 +283,8 @@ void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silen
 }
 
 void Engine::State::on_report(const StageReport& report) {
+  const prof::RequestScope scope(static_cast<std::uint32_t>(report.number));
+  const prof::Span span(names.report);
   const std::lock_guard lock(mutex);
   const auto at = open.find(report.number);
   if (at == open.end()) return;
@@ -257,6 +303,7 @@ void Engine::State::on_report(const StageReport& report) {
 }
 
 void Engine::State::receive(UserPort& port) {
+  prof::name_thread("outputs of stage " + std::to_string(port.stage));
   for (;;) {
     auto chunk = port.subscriber->take(1000ms);
     const std::lock_guard lock(mutex);
@@ -264,6 +311,8 @@ void Engine::State::receive(UserPort& port) {
     if (!chunk || !*chunk) continue;
     const auto at = open.find((*chunk)->header().request);
     if (at == open.end()) continue;
+    const prof::RequestScope scope(static_cast<std::uint32_t>(at->first));
+    const prof::Span span(names.deliver, (*chunk)->data().size());
     RequestOutput update;
     update.request_id = at->second.output.request_id;
     if (port.type == "text") {
@@ -308,7 +357,12 @@ Result<void> Engine::State::start() {
         ranks[m.rank] = m;
         joined.notify_all();
       },
-      [this](const StageReport& m) { on_report(m); });
+      [this](const StageReport& m) { on_report(m); },
+      [this](const HeldBack& m) {
+        const std::lock_guard lock(mutex);
+        if (args.full_queue.count() == 0 || m.milliseconds < static_cast<std::uint64_t>(args.full_queue.count())) return;
+        dump_if_due("a full queue held stage " + std::to_string(m.stage) + " back for " + std::to_string(m.milliseconds) + " ms");
+      });
   const auto port = system->middleman().publish(orchestrator, 0, "127.0.0.1");
   if (!port) return Error{ErrorCode::unavailable, "cannot open a port on loopback: " + system->render(port.error())};
 
@@ -343,12 +397,46 @@ template <class Message>
 void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
   const CafVisit visit;
   system->spawn([message, done, to = supervisor](caf::event_based_actor* self) {
+    // A supervisor that ends leaves its questions unanswered.
+    self->monitor(to);
+    self->set_down_handler([done, self](const caf::down_msg&) {
+      done(Error{ErrorCode::cancelled, "the pipeline was ended"});
+      self->quit();
+    });
     self->request(to, profile_timeout, message)
-        .then([done](const ProfileAnswer& answer) { done(traces_of(answer)); },
-              [done, self](const caf::error& failed) {
-                done(Error{ErrorCode::timeout, "the profiling supervisor: " + self->system().render(failed)});
-              });
+        .then(
+            [done, self](const ProfileAnswer& answer) {
+              done(traces_of(answer));
+              self->quit();
+            },
+            [done, self](const caf::error& failed) {
+              done(Error{ErrorCode::timeout, "the profiling supervisor: " + self->system().render(failed)});
+              self->quit();
+            });
   });
+}
+
+// The ranks count without this process, so its trace comes after theirs.
+void Engine::State::start_own_trace(const StartProfile& request, std::vector<RankTrace>& traces) {
+  const std::lock_guard lock(trace_mutex);
+  RankTrace own{config.world_size(), -1, "was already running", {}, 0, 0, 0, 0, 0};
+  if (!own_trace) {
+    const TraceLimits& l = request.limits;
+    auto session = prof::Session::start({request.directory, request.timestamp, config.world_size(), config.world_size(), -1, "orchestrator", request.base_ns, nullptr, {},
+                                         request.prefix, {0, 0, l.milliseconds, l.bytes, l.request, l.activities}, request.format});
+    if (session) own_trace = std::move(session).value();
+    own.note = session ? "" : session.error().message;
+  }
+  if (own_trace) own.file = own_trace->file();
+  traces.push_back(std::move(own));
+}
+std::optional<RankTrace> Engine::State::stop_own_trace() {
+  const std::lock_guard lock(trace_mutex);
+  if (!own_trace) return std::nullopt;
+  auto report = own_trace->stop();
+  own_trace.reset();
+  if (!report) return RankTrace{config.world_size(), -1, report.error().message, {}, 0, 0, 0, 0, 0};
+  return RankTrace{config.world_size(), -1, "", report->file, report->events, report->drops, report->bytes, report->begin_skew_ns, report->overhead_percent()};
 }
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -371,7 +459,8 @@ Engine::~Engine() {
   State& s = *state_;
   s.fail({ErrorCode::cancelled, "the pipeline was ended"});
   {
-    const std::lock_guard lock(s.mutex);
+    std::unique_lock lock(s.mutex);
+    s.joined.wait_for(lock, dump_grace, [&] { return s.dumps_under_way == 0; });
     s.ending = true;
     for (const auto& [rank, there] : s.ranks) caf::anon_send(there.actor, EndRank{});
   }
@@ -383,6 +472,7 @@ Engine::~Engine() {
     if (port.thread.joinable()) port.thread.join();
   }
   s.ports.clear();
+  for (int rank = 0; rank < s.config.world_size(); ++rank) ::unlink(flight_file(s.run, rank).c_str());  // of ranks that were killed
   {
     const std::lock_guard lock(s.mutex);
     s.ranks.clear();
@@ -402,8 +492,11 @@ std::uint64_t Engine::submit(std::string id, std::string prompt, const std::opti
   State& s = *state_;
   const std::lock_guard lock(s.mutex);
   const std::uint64_t number = s.next_number++;
+  const prof::RequestScope scope(static_cast<std::uint32_t>(number));
+  const prof::Span span(names.submit);
   State::Open request;
   request.output.request_id = id.empty() ? std::to_string(number - 1) : std::move(id);
+  prof::name_request(static_cast<std::uint32_t>(number), request.output.request_id);
   request.output.prompt = std::move(prompt);
   request.sampling = sampling_params;
   request.on_update = std::move(on_update);
@@ -428,14 +521,34 @@ void Engine::abort(std::uint64_t number, const std::string& why) {
 
 void Engine::fail(Error error) { state_->fail(std::move(error)); }
 void Engine::start_profile(const StageIds& stages, const ProfileOptions& options, OnTraces done) {
-  const auto& [ranks, run_id, request_id, start_at_ns, steps, milliseconds, bytes, prefix] = options;
-  state_->ask_supervisor(StartProfile{run_id, {stages.ids.begin(), stages.ids.end()}, {ranks.begin(), ranks.end()}, state_->args.profile_dir.string(), prefix,
-                                      {start_at_ns, steps, milliseconds, bytes, request_id}},
-                         std::move(done));
+  const auto activities = prof::parse_activities(options.activities);
+  if (!activities) return done(activities.error());
+  const StartProfile message{options.run_id,
+                             {stages.ids.begin(), stages.ids.end()},
+                             {options.ranks.begin(), options.ranks.end()},
+                             state_->args.profile_dir.string(),
+                             std::to_string(prof::realtime_ns() / 1'000'000),
+                             options.prefix,
+                             options.format,
+                             prof::default_base_ns(),
+                             {options.start_at_ns, options.steps, options.milliseconds, options.bytes, options.request_id, *activities}};
+  if (!options.orchestrator) return state_->ask_supervisor(message, std::move(done));
+  state_->ask_supervisor(message, [state = state_.get(), message, done](Result<std::vector<RankTrace>> traces) {
+    if (traces) state->start_own_trace(message, *traces);
+    done(std::move(traces));
+  });
 }
-void Engine::stop_profile(OnTraces done) { state_->ask_supervisor(StopProfile{}, std::move(done)); }
+void Engine::stop_profile(OnTraces done) {
+  state_->ask_supervisor(StopProfile{}, [state = state_.get(), done](Result<std::vector<RankTrace>> traces) {
+    if (auto own = state->stop_own_trace(); own && traces) traces->push_back(std::move(*own));
+    done(std::move(traces));
+  });
+}
 void Engine::dump_profile(std::chrono::milliseconds last, OnTraces done) {
   state_->ask_supervisor(DumpProfile{state_->args.profile_dir.string(), static_cast<std::uint64_t>(std::max<std::int64_t>(last.count(), 0))}, std::move(done));
+}
+void Engine::set_flight_recorder(std::chrono::milliseconds keep, OnTraces done) {
+  state_->ask_supervisor(SetFlight{static_cast<std::uint64_t>(std::max<std::int64_t>(keep.count(), 0))}, std::move(done));
 }
 const stages::PipelineConfig& Engine::config() const { return state_->config; }
 int Engine::rank_pid(int rank) const { return state_->launcher->pid(rank); }

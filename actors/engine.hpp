@@ -39,6 +39,7 @@ class Engine {
   void stop_profile(OnTraces done);
   // Errors: unavailable (the flight recorders are off), as above.
   void dump_profile(std::chrono::milliseconds last, OnTraces done);
+  void set_flight_recorder(std::chrono::milliseconds keep, OnTraces done);
 
   const stages::PipelineConfig& config() const;
   int rank_pid(int rank) const;

@@ -38,6 +38,11 @@ Result<std::vector<RankTrace>> Omni::dump_profile(std::chrono::milliseconds last
   return wait_for([&](auto done) { engine_->dump_profile(last, done); });
 }
 
+Result<void> Omni::set_flight_recorder(std::chrono::milliseconds keep) {
+  auto done = wait_for([&](auto answer) { engine_->set_flight_recorder(keep, answer); });
+  return done ? Result<void>() : Result<void>(done.error());
+}
+
 std::vector<RequestOutput> Omni::generate(const std::vector<std::string>& prompts, const std::optional<stages::SamplingParams>& sampling_params,
                                           const std::function<void(const Progress&)>& on_progress) {
   std::mutex mutex;

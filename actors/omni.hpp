@@ -45,6 +45,9 @@ class Omni {
   // What the flight recorders of all ranks keep of the last time, as traces named flight-... . Errors: unavailable (they are off), io, rank_failed.
   Result<std::vector<RankTrace>> dump_profile(std::chrono::milliseconds last = std::chrono::seconds(10));
 
+  // Switches the flight recorders of all ranks; 0: off. What they kept is gone. Errors: rank_failed.
+  Result<void> set_flight_recorder(std::chrono::milliseconds keep);
+
   // One output for each prompt, in order; a failed request carries its error. sampling_params replaces the first stage's defaults.
   std::vector<RequestOutput> generate(const std::vector<std::string>& prompts, const std::optional<stages::SamplingParams>& sampling_params = {},
                                       const std::function<void(const Progress&)>& on_progress = {});

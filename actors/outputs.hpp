@@ -20,8 +20,9 @@ struct EngineArgs {
   std::chrono::milliseconds rank_timeout{5000};
   // What each rank's flight recorder keeps, in fixed memory; 0: off.
   std::chrono::milliseconds flight_recorder{10'000};
-  // A request slower than this, and a rank that fails, have the flight recorders written to profile_dir, at most once in dump_interval. 0: none does.
-  std::chrono::milliseconds slow_request{0};
+  // A rank that fails, a request slower than this, and a queue that stays full for longer than this have the flight recorders written to profile_dir, at
+  // most once in dump_interval. 0: none does.
+  std::chrono::milliseconds slow_request{0}, full_queue{0};
   std::chrono::milliseconds dump_interval{30'000};
 };
 
@@ -42,6 +43,9 @@ struct ProfileOptions {
   std::int64_t start_at_ns = 0;    // CLOCK_REALTIME, for all ranks alike; 0: now. One that has passed is late
   std::uint64_t steps = 0, milliseconds = 0, bytes = 0;  // each rank ends by itself after that many; stop_profile still answers
   std::string prefix = {};         // of the files' names
+  std::string format = "json.gz";  // or json.zst
+  std::string activities = {};     // some of cpu,ipc,actors,collectives,gpu; empty: all
+  bool orchestrator = false;       // one more trace, of this process: requests as they wait and come back
 };
 
 struct StageStats {

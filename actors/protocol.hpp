@@ -49,16 +49,18 @@ struct TraceLimits {
   std::int64_t start_at_ns = 0;
   std::uint64_t steps = 0, milliseconds = 0, bytes = 0;
   std::string request;
+  std::uint32_t activities = 0;  // a set of profiling::Activity
 };
 struct StartProfile {
   std::string run_id;
   std::vector<std::int32_t> stages, ranks;
-  std::string directory, prefix;
+  std::string directory, timestamp, prefix, format;
+  std::int64_t base_ns = 0;
   TraceLimits limits;
 };
 struct StopProfile {};
 struct StartTrace {
-  std::string directory, timestamp, prefix;
+  std::string directory, timestamp, prefix, format;
   std::int64_t base_ns = 0;
   TraceLimits limits;
 };
@@ -72,6 +74,15 @@ struct DumpTrace {
   std::string directory, timestamp;
   std::int64_t base_ns = 0;
   std::uint64_t last_ms = 0;
+};
+// Switches a rank's flight recorder; 0: off.
+struct SetFlight {
+  std::uint64_t keep_ms = 0;
+};
+// A full queue holds a rank back, for so long by now.
+struct HeldBack {
+  std::int32_t rank = 0, stage = 0;
+  std::uint64_t number = 0, milliseconds = 0;
 };
 struct OpRow {
   std::string name;
@@ -111,14 +122,16 @@ template <class I> auto inspect(I& f, StageReport& x) {
            x.rx_bytes, x.rx_tx_ms, x.rx_in_flight_ms, x.rx_decode_ms);
 }
 template <class I> auto inspect(I& f, TraceLimits& x) {
-  return f(caf::meta::type_name("TraceLimits"), x.start_at_ns, x.steps, x.milliseconds, x.bytes, x.request);
+  return f(caf::meta::type_name("TraceLimits"), x.start_at_ns, x.steps, x.milliseconds, x.bytes, x.request, x.activities);
 }
-template <class I> auto inspect(I& f, StartProfile& x) { return f(caf::meta::type_name("StartProfile"), x.run_id, x.stages, x.ranks, x.directory, x.prefix, x.limits); }
+template <class I> auto inspect(I& f, StartProfile& x) { return f(caf::meta::type_name("StartProfile"), x.run_id, x.stages, x.ranks, x.directory, x.timestamp, x.prefix, x.format, x.base_ns, x.limits); }
 template <class I> auto inspect(I& f, StopProfile&) { return f(caf::meta::type_name("StopProfile")); }
-template <class I> auto inspect(I& f, StartTrace& x) { return f(caf::meta::type_name("StartTrace"), x.directory, x.timestamp, x.prefix, x.base_ns, x.limits); }
+template <class I> auto inspect(I& f, StartTrace& x) { return f(caf::meta::type_name("StartTrace"), x.directory, x.timestamp, x.prefix, x.format, x.base_ns, x.limits); }
 template <class I> auto inspect(I& f, StopTrace&) { return f(caf::meta::type_name("StopTrace")); }
 template <class I> auto inspect(I& f, DumpProfile& x) { return f(caf::meta::type_name("DumpProfile"), x.directory, x.last_ms); }
 template <class I> auto inspect(I& f, DumpTrace& x) { return f(caf::meta::type_name("DumpTrace"), x.directory, x.timestamp, x.base_ns, x.last_ms); }
+template <class I> auto inspect(I& f, SetFlight& x) { return f(caf::meta::type_name("SetFlight"), x.keep_ms); }
+template <class I> auto inspect(I& f, HeldBack& x) { return f(caf::meta::type_name("HeldBack"), x.rank, x.stage, x.number, x.milliseconds); }
 template <class I> auto inspect(I& f, OpRow& x) { return f(caf::meta::type_name("OpRow"), x.name, x.calls, x.total_ns, x.self_ns); }
 template <class I> auto inspect(I& f, TraceAnswer& x) {
   return f(caf::meta::type_name("TraceAnswer"), x.rank, x.stage, x.error_code, x.error, x.note, x.file, x.events, x.drops, x.bytes, x.clock_error_ns, x.begin_skew_ns, x.overhead_percent,
@@ -128,7 +141,7 @@ template <class I> auto inspect(I& f, ProfileAnswer& x) { return f(caf::meta::ty
 
 using RankActor = caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Cancel>, caf::reacts_to<EndRank>, caf::replies_to<Ping>::with<Pong>,
                                    caf::replies_to<StartTrace>::with<TraceAnswer>, caf::replies_to<StopTrace>::with<TraceAnswer>,
-                                   caf::replies_to<DumpTrace>::with<TraceAnswer>>;
+                                   caf::replies_to<DumpTrace>::with<TraceAnswer>, caf::replies_to<SetFlight>::with<TraceAnswer>>;
 
 struct Join {
   std::int32_t rank = 0, stage = 0, pid = 0;
@@ -136,9 +149,10 @@ struct Join {
 };
 template <class I> auto inspect(I& f, Join& x) { return f(caf::meta::type_name("Join"), x.rank, x.stage, x.pid, x.actor); }
 
-using OrchestratorActor = caf::typed_actor<caf::reacts_to<Join>, caf::reacts_to<StageReport>>;
+using OrchestratorActor = caf::typed_actor<caf::reacts_to<Join>, caf::reacts_to<StageReport>, caf::reacts_to<HeldBack>>;
 using SupervisorActor = caf::typed_actor<caf::reacts_to<Join>, caf::replies_to<StartProfile>::with<ProfileAnswer>,
-                                         caf::replies_to<StopProfile>::with<ProfileAnswer>, caf::replies_to<DumpProfile>::with<ProfileAnswer>>;
+                                         caf::replies_to<StopProfile>::with<ProfileAnswer>, caf::replies_to<DumpProfile>::with<ProfileAnswer>,
+                                         caf::replies_to<SetFlight>::with<ProfileAnswer>>;
 
 }  // namespace limelight::actors
 
@@ -157,6 +171,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StopTrace))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::DumpProfile))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::DumpTrace))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::SetFlight))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::HeldBack))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::OpRow))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::TraceAnswer))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::ProfileAnswer))

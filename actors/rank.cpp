@@ -24,11 +24,14 @@ std::string topic_to_user(const std::string& run, int stage) {
   return run + "." + std::to_string(stage) + ".user";
 }
 
+std::filesystem::path flight_file(const std::string& run, int rank) { return "/dev/shm/limelight-" + run + "-flight" + std::to_string(rank); }
+
 namespace {
 
 struct RankState {
   RankWorker* worker = nullptr;
   int rank = 0, world_size = 1;
+  std::filesystem::path flight;
   std::unique_ptr<prof::ActivitySource> source;  // of a GPU; made at the first start, and attached for good
   std::unique_ptr<prof::Session> session;
   TraceAnswer finished;  // of the last session: a second stop answers the same
@@ -38,8 +41,9 @@ prof::NameId message_name(const char* what) {
   return prof::intern(std::string("actor.") + what, prof::Category::user_annotation);
 }
 
-RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self, RankWorker* worker, int rank, int world_size) {
+RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self, RankWorker* worker, int rank, int world_size, const std::filesystem::path& flight) {
   RankState& state = self->state;
+  state.flight = flight;
   state.worker = worker;
   state.rank = rank;
   state.world_size = world_size;
@@ -74,7 +78,8 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
         }
         auto session = prof::Session::start({m.directory, m.timestamp, state.rank, state.world_size, state.worker->stage_id(),
                                              state.worker->stage_name(), m.base_ns, state.source.get(), device.properties(), m.prefix,
-                                             {m.limits.start_at_ns, m.limits.steps, m.limits.milliseconds, m.limits.bytes, m.limits.request}});
+                                             {m.limits.start_at_ns, m.limits.steps, m.limits.milliseconds, m.limits.bytes, m.limits.request, m.limits.activities},
+                                             m.format});
         if (!session) {
           answer.error_code = static_cast<std::int32_t>(session.error().code);
           answer.error = session.error().message;
@@ -126,6 +131,14 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
         answer.clock_error_ns = report->clock_error_ns;
         return answer;
       },
+      [&state](const SetFlight& m) {
+        prof::disable_flight_recorder();
+        if (m.keep_ms > 0) prof::enable_flight_recorder({.keep = std::chrono::milliseconds(m.keep_ms), .file = state.flight});
+        TraceAnswer answer;
+        answer.rank = state.rank;
+        answer.stage = state.worker->stage_id();
+        return answer;
+      },
   };
 }
 
@@ -148,7 +161,11 @@ void die_with_orchestrator(int fd) {
 
 int run_rank(const RankOptions& options) {
   die_with_orchestrator(options.lifeline_fd);
-  if (options.flight.count() > 0) prof::enable_flight_recorder({options.flight});
+  const auto flight = flight_file(options.run, options.rank);
+  if (options.flight.count() > 0) prof::enable_flight_recorder({.keep = options.flight, .file = flight});
+  const struct GiveBack {
+    ~GiveBack() { prof::disable_flight_recorder(); }
+  } give_back;
   auto config = stages::parse(options.config);
   if (!config) return fail(options, config.error().message);
 
@@ -165,10 +182,12 @@ int run_rank(const RankOptions& options) {
     caf::anon_send(*orchestrator,
                    StageReport{r.number, r.stage, static_cast<std::int32_t>(r.error.code), r.error.message, r.tokens_out, r.gen_ms, r.from_stage,
                                r.rx_chunks, r.rx_bytes, r.rx_tx_ms, r.rx_in_flight_ms, r.rx_decode_ms});
+  }, [&](std::uint64_t number, std::chrono::milliseconds held) {
+    caf::anon_send(*orchestrator, HeldBack{options.rank, config->stage_of(options.rank)->stage_id, number, static_cast<std::uint64_t>(held.count())});
   });
   if (!worker) return fail(options, worker.error().message);
   {
-    const auto actor = system.spawn(stage_actor, worker->get(), options.rank, config->world_size());
+    const auto actor = system.spawn(stage_actor, worker->get(), options.rank, config->world_size(), flight);
     caf::anon_send(*orchestrator, Join{options.rank, (*worker)->stage_id(), getpid(), actor});
     (*worker)->run();
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);

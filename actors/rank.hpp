@@ -24,6 +24,8 @@ int run_rank(const RankOptions& options);
 // Names that the orchestrator and its ranks agree on.
 std::string topic_between(const std::string& run, int from_stage, int to_stage);
 std::string topic_to_user(const std::string& run, int stage);
+// Of a rank's flight recorder: there for the orchestrator also when the rank is gone.
+std::filesystem::path flight_file(const std::string& run, int rank);
 constexpr std::size_t user_window = 64;  // chunks to the user that may wait unread
 
 }  // namespace limelight::actors

@@ -51,11 +51,14 @@ class RankWorker::ChunkOutput final : public stages::Output {
     while (!loan && loan.error().code == ErrorCode::timeout && !worker_.unwanted(header.request)) loan = publisher.loan(header, patience);
     if (!loan) return loan.error().code == ErrorCode::timeout ? asked_to_leave() : loan.error();
     write(loan->data);
-    while (!publisher.publish(*loan, patience))
+    const auto begun = Clock::now();
+    while (!publisher.publish(*loan, patience)) {
       if (worker_.unwanted(header.request)) {
         publisher.release(*loan);
         return asked_to_leave();
       }
+      worker_.held_back_(header.request, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun));
+    }
     return {};
   }
   RankWorker& worker_;
@@ -63,19 +66,14 @@ class RankWorker::ChunkOutput final : public stages::Output {
 };
 
 Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineConfig& config, int rank, const std::string& run,
-                                                       std::function<void(const WorkerReport&)> report) {
-  const stages::StageConfig* mine = nullptr;
-  int first = 0;
-  for (const stages::StageConfig& s : config.stages) {
-    if (rank < first + s.tensor_parallel_size) {
-      mine = &s;
-      break;
-    }
-    first += s.tensor_parallel_size;
-  }
+                                                       std::function<void(const WorkerReport&)> report,
+                                                       std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back) {
+  const stages::StageConfig* mine = config.stage_of(rank);
   if (mine == nullptr) return Error{ErrorCode::invalid_argument, "rank " + std::to_string(rank) + " is not in the pipeline"};
+  const int first = config.first_rank(mine->stage_id);
   std::unique_ptr<RankWorker> worker(new RankWorker(*mine));
   worker->report_ = std::move(report);
+  worker->held_back_ = std::move(held_back);
   const int id = mine->stage_id, ranks = mine->tensor_parallel_size;
   const std::string prefix = "limelight-" + run;
   if (auto attached = ipc::attach(prefix + "-rank" + std::to_string(rank), connect_timeout); !attached) return attached.error();

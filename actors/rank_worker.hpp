@@ -33,9 +33,11 @@ struct WorkerReport {
 
 class RankWorker {
  public:
-  // run: the name of this run, part of all names in shared memory. Creates the stage and its channels, and waits until they are connected. Errors: as of ipc, and timeout.
+  // run: the name of this run, part of all names in shared memory. held_back(request, for how long): called again and again while a full queue holds this
+  // rank back, on the worker thread. Creates the stage and its channels, and waits until they are connected. Errors: as of ipc, and timeout.
   static Result<std::unique_ptr<RankWorker>> create(const stages::PipelineConfig& config, int rank, const std::string& run,
-                                                    std::function<void(const WorkerReport&)> report);
+                                                    std::function<void(const WorkerReport&)> report,
+                                                    std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back);
   void submit(stages::Request request);
   // Ends a request that failed in another stage or was given up; nothing is reported.
   void cancel(std::uint64_t number);
@@ -77,6 +79,7 @@ class RankWorker {
 
   stages::StageConfig config_;
   std::function<void(const WorkerReport&)> report_;
+  std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back_;
   std::optional<ipc::SharedGroup> group_;
   std::unique_ptr<stages::Device> device_;
   std::unique_ptr<ipc::Collective> gpu_group_;  // of ranks on GPUs; those on the CPU sum over group_

@@ -48,24 +48,36 @@ caf::typed_response_promise<ProfileAnswer> ask_all(SupervisorActor::stateful_poi
     }
     finish(*answer);
     promise.deliver(*answer);
+    // Nobody waits for a rank any more, unless somebody asked again meanwhile.
+    if (--self->state.asked == 0) self->state.on_gone.clear();
   };
+  ++self->state.asked;
   for (const int rank : ranks) {
     const Join& joined = self->state.ranks.at(rank);
+    auto answered = std::make_shared<bool>(false);
+    const std::function<void()> lost = [=, stage = joined.stage]() mutable {
+      if (std::exchange(*answered, true)) return;
+      TraceAnswer none;
+      none.rank = rank;
+      none.stage = stage;
+      none.error_code = static_cast<std::int32_t>(ErrorCode::rank_failed);
+      none.error = "did not answer the profiling supervisor";
+      answer->ranks.push_back(none);
+      count();
+    };
+    if (self->state.gone.contains(rank)) {
+      lost();
+      continue;
+    }
+    self->state.on_gone.emplace(rank, lost);
     self->request(joined.actor, answer_timeout, message)
         .then(
             [=](TraceAnswer& one) mutable {
+              if (std::exchange(*answered, true)) return;
               answer->ranks.push_back(std::move(one));
               count();
             },
-            [=, stage = joined.stage](const caf::error&) mutable {
-              TraceAnswer lost;
-              lost.rank = rank;
-              lost.stage = stage;
-              lost.error_code = static_cast<std::int32_t>(ErrorCode::rank_failed);
-              lost.error = "did not answer the profiling supervisor";
-              answer->ranks.push_back(lost);
-              count();
-            });
+            [=](const caf::error&) { lost(); });
   }
   return promise;
 }
@@ -73,8 +85,21 @@ caf::typed_response_promise<ProfileAnswer> ask_all(SupervisorActor::stateful_poi
 }  // namespace
 
 SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_pointer<SupervisorState> self) {
+  self->set_down_handler([self](const caf::down_msg& down) {
+    for (const auto& [rank, joined] : self->state.ranks) {
+      if (joined.actor.address() != down.source || !self->state.gone.insert(rank).second) continue;
+      const auto [first, last] = self->state.on_gone.equal_range(rank);
+      std::vector<std::function<void()>> waiting;
+      for (auto at = first; at != last; ++at) waiting.push_back(at->second);
+      self->state.on_gone.erase(rank);
+      for (const auto& tell : waiting) tell();
+    }
+  });
   return {
-      [self](Join& joined) { self->state.ranks[joined.rank] = std::move(joined); },
+      [self](Join& joined) {
+        self->monitor(joined.actor);
+        self->state.ranks[joined.rank] = std::move(joined);
+      },
       [self](const StartProfile& request) -> caf::result<ProfileAnswer> {
         SupervisorState& state = self->state;
         std::set<int> known;
@@ -99,17 +124,22 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_po
           refused.error = "a profile is running" + (state.run_id.empty() ? "" : ", of run '" + state.run_id + "'") + ": stop it first";
           return refused;
         }
-        state.run_id = request.run_id;
         std::vector<int> ranks;
         for (const auto& [rank, joined] : state.ranks)
           if (!request.ranks.empty() && std::find(request.ranks.begin(), request.ranks.end(), rank) == request.ranks.end()) continue;
           else if (request.stages.empty() || std::find(request.stages.begin(), request.stages.end(), joined.stage) != request.stages.end())
             ranks.push_back(rank);
+        if (ranks.empty()) {
+          refused.error_code = static_cast<std::int32_t>(ErrorCode::invalid_argument);
+          refused.error = "cannot profile: none of the ranks asked for is of the stages asked for";
+          return refused;
+        }
         for (const int rank : ranks)
           if (std::find(state.running.begin(), state.running.end(), rank) == state.running.end()) state.running.push_back(rank);
+        state.run_id = request.run_id;
         std::error_code failed;
         state.directory = std::filesystem::absolute(request.directory, failed).string();
-        const StartTrace message{state.directory, std::to_string(profiling::realtime_ns() / 1'000'000), request.prefix, profiling::default_base_ns(), request.limits};
+        const StartTrace message{state.directory, request.timestamp, request.prefix, request.format, request.base_ns, request.limits};
         return ask_all(self, ranks, message, [](ProfileAnswer&) {});
       },
       [self](const StopProfile&) -> caf::result<ProfileAnswer> {
@@ -132,7 +162,15 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_po
         std::error_code failed;
         const DumpTrace message{std::filesystem::absolute(request.directory, failed).string(), std::to_string(profiling::realtime_ns() / 1'000'000),
                                 profiling::default_base_ns(), request.last_ms};
-        return ask_all(self, ranks, message, [](ProfileAnswer&) {});
+        return ask_all(self, ranks, message, [](ProfileAnswer& answer) {
+          // What some have is worth having: those that failed say so in their own answers.
+          if (std::any_of(answer.ranks.begin(), answer.ranks.end(), [](const TraceAnswer& rank) { return rank.error_code == 0; })) answer.error_code = 0;
+        });
+      },
+      [self](const SetFlight& request) -> caf::result<ProfileAnswer> {
+        std::vector<int> ranks;
+        for (const auto& [rank, joined] : self->state.ranks) ranks.push_back(rank);
+        return ask_all(self, ranks, request, [](ProfileAnswer&) {});
       },
   };
 }

@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   prompts->add_option("--prompts", run.prompts_file, "a file with one {\"prompt\": ...} a line");
   prompts->require_option(1);
   command->add_option("--output-dir", run.output_dir, "where <request>.txt, <request>.wav and outputs.jsonl go");
-  command->add_option("--profile", run.profile, "stages to profile: all, or ids such as 0,2");
+  command->add_option("--profile", run.profile, "stages to profile: all, or ids such as 0,2")->envname("LIMELIGHT_PROFILE");
   command->add_option("--profile-dir", run.profile_dir, "where traces go (default: $VLLM_TORCH_PROFILER_DIR)")->capture_default_str();
   limelight::ProfileOptions& profile = run.profile_options;
   command->add_option("--profile-ranks", profile.ranks, "only these ranks of the chosen stages")->delimiter(',')->envname("LIMELIGHT_PROFILE_RANKS");
@@ -45,9 +45,16 @@ int main(int argc, char** argv) {
   command->add_option("--profile-steps", profile.steps, "each rank ends its trace after so many steps")->envname("LIMELIGHT_PROFILE_STEPS");
   command->add_option("--profile-ms", profile.milliseconds, "... after so many milliseconds")->envname("LIMELIGHT_PROFILE_MS");
   command->add_option("--profile-bytes", profile.bytes, "... after about so many bytes")->envname("LIMELIGHT_PROFILE_BYTES");
+  command->add_option("--profile-start-at-ns", profile.start_at_ns, "all ranks begin at this CLOCK_REALTIME")->envname("LIMELIGHT_PROFILE_START_AT_NS");
+  command->add_option("--profile-activities", profile.activities, "some of cpu,ipc,actors,collectives,gpu (default: all)")->envname("LIMELIGHT_PROFILE_ACTIVITIES");
+  command->add_option("--profile-format", profile.format, "json.gz, or json.zst for newer readers")->envname("LIMELIGHT_PROFILE_FORMAT")->capture_default_str();
+  command->add_option("--profile-run-id", profile.run_id, "name of this profile; another one meanwhile is refused as busy")->envname("LIMELIGHT_PROFILE_RUN_ID");
+  command->add_flag("--profile-orchestrator", profile.orchestrator, "one more trace, of this process: how requests wait and come back")->envname("LIMELIGHT_PROFILE_ORCHESTRATOR");
   command->add_option("--profile-prefix", profile.prefix, "before the names of the trace files")->envname("LIMELIGHT_PROFILE_PREFIX");
-  std::int64_t slow_ms = 0;
-  command->add_option("--slow-request-ms", slow_ms, "write the flight recorders when a request is slower, or a rank fails (SIGUSR2 writes them at any time)");
+  std::int64_t slow_ms = 0, full_queue_ms = 0;
+  command->add_option("--slow-request-ms", slow_ms, "write the flight recorders when a request is slower (SIGUSR2 writes them at any time, a failing rank always)")
+      ->envname("LIMELIGHT_SLOW_REQUEST_MS");
+  command->add_option("--full-queue-ms", full_queue_ms, "write the flight recorders when a queue stays full for longer")->envname("LIMELIGHT_FULL_QUEUE_MS");
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
   limelight::cli::TraceCommands trace(app);
@@ -73,6 +80,7 @@ int main(int argc, char** argv) {
     return app.exit(wrong) == 0 ? 0 : 2;
   }
   run.slow_request = std::chrono::milliseconds(slow_ms);
+  run.full_queue = std::chrono::milliseconds(full_queue_ms);
   if (command->parsed()) return limelight::cli::run(run);
   if (ipc->parsed()) return limelight::cli::bench_ipc(bench_options);
   if (matmul->parsed()) return limelight::cli::bench_matmul(bench_options);

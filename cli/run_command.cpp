@@ -105,7 +105,7 @@ int run(const RunOptions& options) {
   EndSignals signals;
   const bool terminal = isatty(STDERR_FILENO) != 0;
   std::cerr << "starting the pipeline of " << options.config.string() << "\n";
-  auto omni = Omni::from_engine_args({.config = options.config, .profile_dir = options.profile_dir, .slow_request = options.slow_request});
+  auto omni = Omni::from_engine_args({.config = options.config, .profile_dir = options.profile_dir, .slow_request = options.slow_request, .full_queue = options.full_queue});
   if (!omni) return refuse(exit_code(omni.error()), omni.error().message);
   signals.watch([&](int signal) {
     if (signal == SIGUSR2) {
@@ -169,7 +169,7 @@ int run(const RunOptions& options) {
   } else if (!outputs.empty()) {
     std::cout << statistics_table(outputs, wall);
     for (const RankTrace& t : files)
-      std::cout << "trace of rank " << t.rank << " (stage " << t.stage_id << "): " << t.file.string() << ", " << t.events << " events, "
+      std::cout << "trace of " << (t.stage_id < 0 ? "the orchestrator" : "rank " + std::to_string(t.rank) + " (stage " + std::to_string(t.stage_id) + ")") << ": " << t.file.string() << ", " << t.events << " events, "
                 << t.drops << " drops\n";
     if (!files.empty()) std::cout << "open a trace at https://ui.perfetto.dev (Open trace file) or in chrome://tracing\n";
     if (!options.output_dir.empty()) std::cout << "text, sound and outputs.jsonl: " << options.output_dir.string() << "\n";

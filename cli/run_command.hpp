@@ -17,7 +17,7 @@ struct RunOptions {
   std::string profile;                // "", "all" or a list such as "0,2"
   std::filesystem::path profile_dir;
   ProfileOptions profile_options;
-  std::chrono::milliseconds slow_request{0};  // see EngineArgs
+  std::chrono::milliseconds slow_request{0}, full_queue{0};  // see EngineArgs
   bool json = false;
 };
 

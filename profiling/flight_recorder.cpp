@@ -6,7 +6,8 @@
 #include <mutex>
 #include <thread>
 
-#include "profiling/gzip_file.hpp"
+#include "profiling/flight_memory.hpp"
+#include "profiling/member_file.hpp"
 #include "profiling/registry.hpp"
 #include "profiling/span.hpp"
 #include "profiling/trace_text.hpp"
@@ -17,14 +18,9 @@ namespace {
 
 constexpr auto drain_interval = std::chrono::milliseconds(100);  // a ring of 32 768 records lasts for 300 000 spans a second and thread
 
-struct Kept {
-  Record record;
-  int thread_id = 0;
-};
-
 class Recorder {
  public:
-  explicit Recorder(const FlightOptions& options) : options_(options), kept_(std::make_unique<Kept[]>(options.most_records)), thread_([this] { run(); }) {}
+  explicit Recorder(const FlightOptions& options) : options_(options), memory_(FlightMemory::create(options.file, options.most_records)), thread_([this] { run(); }) {}
   ~Recorder() {
     {
       const std::lock_guard lock(mutex_);
@@ -35,19 +31,20 @@ class Recorder {
   }
 
   void keep(const Record& record, int thread_id) noexcept {
-    const std::lock_guard lock(kept_mutex_);
-    kept_[count_++ % options_.most_records] = {record, thread_id};
+    const std::lock_guard lock(memory_mutex_);
+    memory_->keep({record, thread_id});
   }
-
-  // Oldest first, of those that ended at `from` ticks or later. overwritten: whether some of that time is gone.
-  std::vector<Kept> since(std::uint64_t from, bool& overwritten) {
-    const std::lock_guard lock(kept_mutex_);
-    std::vector<Kept> records;
-    const std::uint64_t size = std::min<std::uint64_t>(count_, options_.most_records);
-    for (std::uint64_t i = count_ - size; i < count_; ++i)
-      if (const Kept& k = kept_[i % options_.most_records]; k.record.end >= from) records.push_back(k);
-    overwritten = count_ > size && records.size() == size;
-    return records;
+  void keep_words() {
+    const std::lock_guard lock(memory_mutex_);
+    memory_->keep_words(drops());
+  }
+  void keep_request_name(std::uint32_t request, std::string_view id) {
+    const std::lock_guard lock(memory_mutex_);
+    memory_->keep_request_name(request, id);
+  }
+  std::vector<KeptRecord> since(std::uint64_t from, bool& overwritten) {
+    const std::lock_guard lock(memory_mutex_);
+    return memory_->since(from, overwritten);
   }
   const FlightOptions& options() const { return options_; }
   // Since it was enabled: when they were lost is not known, so a dump states them all.
@@ -60,21 +57,23 @@ class Recorder {
     std::unique_lock lock(mutex_);
     while (!ending_) {
       wake_.wait_for(lock, drain_interval, [this] { return ending_; });
+      keep_words();
       detail::drain_rings_unless_a_session_does([this](const Record& record, int thread_id) { keep(record, thread_id); });
     }
   }
 
   FlightOptions options_;
-  std::mutex kept_mutex_;
-  std::unique_ptr<Kept[]> kept_;
-  std::uint64_t count_ = 0, drops_before_ = detail::ring_drops();
+  std::mutex memory_mutex_;
+  std::unique_ptr<FlightMemory> memory_;
+  std::uint64_t drops_before_ = detail::ring_drops();
   std::mutex mutex_;
   std::condition_variable wake_;
   bool ending_ = false;
   std::thread thread_;
 };
 
-std::mutex recorder_mutex;  // for making, ending and dumping
+std::mutex recorder_mutex;  // for making, ending and copying out of it
+std::mutex alive_mutex;     // taken after it, and never for long: whoever uses the recorder outside of a drain
 std::unique_ptr<Recorder> owned_recorder;
 std::atomic<Recorder*> recorder{nullptr};
 
@@ -86,9 +85,18 @@ void detail::keep_for_flight(const Record& record, int thread_id) noexcept {
   if (Recorder* there = recorder.load(std::memory_order_acquire)) there->keep(record, thread_id);
 }
 
+void detail::keep_words_for_flight() {
+  if (Recorder* there = recorder.load(std::memory_order_acquire)) there->keep_words();
+}
+void detail::keep_request_name_for_flight(std::uint32_t request, std::string_view id) {
+  const std::lock_guard lock(alive_mutex);
+  if (owned_recorder) owned_recorder->keep_request_name(request, id);
+}
+
 void enable_flight_recorder(const FlightOptions& options) {
   const std::lock_guard lock(recorder_mutex);
   if (owned_recorder) return;
+  const std::lock_guard alive(alive_mutex);
   owned_recorder = std::make_unique<Recorder>(options);
   recorder = owned_recorder.get();
   detail::recording.store(true, std::memory_order_relaxed);
@@ -99,51 +107,80 @@ void disable_flight_recorder() {
   recorder = nullptr;
   detail::stop_recording();
   { const std::lock_guard draining(detail::registry().drain_mutex); }  // whoever still kept records in it is done
+  const std::lock_guard alive(alive_mutex);
   owned_recorder.reset();
 }
 
-Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last) {
-  const std::lock_guard lock(recorder_mutex);
-  if (!owned_recorder) return Error{ErrorCode::unavailable, "the flight recorder of this process is off"};
+namespace {
+// What a dump and a salvage have in common.
+Result<SessionReport> write_records(const SessionOptions& options, Words words, const std::vector<KeptRecord>& records, std::uint64_t from,
+                                    const std::vector<std::pair<int, std::string>>& threads, SessionReport report) {
   std::error_code failed;
   std::filesystem::create_directories(options.directory, failed);
   if (failed) return Error{ErrorCode::io, options.directory.string() + ": cannot make the trace directory: " + failed.message()};
-  auto file = GzipFile::create(options.directory / trace_file_name(options));
+  auto file = MemberFile::create(options.directory / trace_file_name(options));
   if (!file) return file.error();
-
-  detail::drain_rings_unless_a_session_does([](const Record& record, int thread_id) { owned_recorder->keep(record, thread_id); });
-  const ClockMap clock = ClockMap::calibrate();
-  const std::int64_t now = realtime_ns();
-  const auto window = std::min(last, owned_recorder->options().keep);
-  const std::uint64_t from = clock.to_ticks(now - std::chrono::nanoseconds(window).count());
-  SessionReport report;
   report.file = file->path();
-  bool overwritten = false;
-  const std::vector<Kept> records = owned_recorder->since(from, overwritten);
-
-  TraceText text(options);
+  const ClockMap clock = ClockMap::calibrate();
+  TraceText text(options, std::move(words));
   text.begin(clock_source());
-  std::uint64_t first = ~std::uint64_t{0};
-  for (const Kept& kept : records) {
+  std::uint64_t first = ~std::uint64_t{0}, last = 0;
+  for (const KeptRecord& kept : records) {
     const std::int64_t begin = clock.to_realtime_ns(kept.record.begin) - options.base_ns, end = clock.to_realtime_ns(kept.record.end) - options.base_ns;
+    if (begin < 0 || end < begin) continue;  // torn by the end of its process
     first = std::min(first, kept.record.begin);
+    last = std::max(last, kept.record.end);
     text.event(kept.record, begin, static_cast<std::uint64_t>(end - begin), kept.thread_id, kept.record.begin - from);
     ++report.events;
-    if (text.size() < GzipFile::member_bytes) continue;
+    if (text.size() < MemberFile::member_bytes) continue;
     if (auto written = file->write(text.view()); !written) return written.error();
     text.clear();
   }
-  report.session_ns = records.empty() ? 0 : static_cast<std::uint64_t>(ticks_to_ns(static_cast<std::int64_t>(ticks() - first)));
+  report.session_ns = report.events == 0 ? 0 : static_cast<std::uint64_t>(ticks_to_ns(static_cast<std::int64_t>(last - first)));
   report.clock_error_ns = clock.error_ns();
-  report.drops = report.ring_drops = owned_recorder->drops();
   report.gpu = "the flight recorder keeps the host's spans alone";
-  report.note = "flight recorder: the last " + std::to_string(window.count()) + " ms" + (overwritten ? ", less what its memory could not hold" : "");
-  text.end(report, detail::thread_names(), report.file.filename().string());
+  text.end(report, threads, report.file.filename().string());
   if (auto written = file->write(text.view()); !written) return written.error();
   auto bytes = file->finish();
   if (!bytes) return bytes.error();
   report.bytes = *bytes;
   return report;
+}
+
+std::uint64_t ticks_before_now(std::chrono::nanoseconds time) { return ClockMap::calibrate().to_ticks(realtime_ns() - time.count()); }
+}  // namespace
+
+Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last) {
+  SessionReport report;
+  std::uint64_t from = 0;
+  std::vector<KeptRecord> records;
+  {
+    const std::lock_guard lock(recorder_mutex);
+    if (!owned_recorder) return Error{ErrorCode::unavailable, "the flight recorder of this process is off"};
+    detail::drain_rings_unless_a_session_does([](const Record& record, int thread_id) { owned_recorder->keep(record, thread_id); });
+    const auto window = std::min(last, owned_recorder->options().keep);
+    from = ticks_before_now(window);
+    bool overwritten = false;
+    records = owned_recorder->since(from, overwritten);
+    report.drops = report.ring_drops = owned_recorder->drops();
+    report.note = "flight recorder: the last " + std::to_string(window.count()) + " ms" + (overwritten ? ", less what its memory could not hold" : "");
+  }
+  return write_records(options, own_words(), records, from, detail::thread_names(), report);
+}
+
+Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file, SessionOptions options) {
+  auto memory = FlightMemory::open(file);
+  if (!memory) return memory.error();
+  const FlightMemory& left = **memory;
+  options.pid = left.pid();
+  bool overwritten = false;
+  const std::vector<KeptRecord> records = left.since(0, overwritten);
+  SessionReport report;
+  report.drops = report.ring_drops = left.drops();
+  report.note = "flight recorder of a process that is gone: its last records, less those of its last moments";
+  const std::uint64_t from = records.empty() ? 0 : records.front().record.begin;
+  return write_records(options, {[&left](NameId id) { return left.name(id); }, [&left](std::uint32_t request) { return left.request_name(request); }}, records, from,
+                       left.thread_names(), report);
 }
 
 }  // namespace limelight::profiling

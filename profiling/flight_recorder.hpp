@@ -1,10 +1,13 @@
 // The flight recorder: the last seconds of this process, always there, in fixed memory; written as a normal trace when somebody asks.
 //
 // While it is enabled every span is recorded. A thread empties the rings into one circular memory a few times a second; while a session runs, that
-// session's thread does it. What is oldest is overwritten. All functions may be called from any thread.
+// session's thread does it. What is oldest is overwritten. The memory may be a file that other processes can read: then it outlives this process, however
+// it ends, but for the last tenth of a second. All functions may be called from any thread.
 #pragma once
 
 #include <chrono>
+#include <filesystem>
+#include <string_view>
 
 #include "profiling/record.hpp"
 #include "profiling/session.hpp"
@@ -14,8 +17,11 @@ namespace limelight::profiling {
 struct FlightOptions {
   std::chrono::milliseconds keep{10'000};
   std::size_t most_records = std::size_t{1} << 18;  // 10 MiB; what is recorded faster than this lasts is kept for a shorter time
+  // Made here, locked (flock) while it is used and removed at the end; best in shared memory. Empty, or where it cannot be made: memory of this process alone.
+  std::filesystem::path file = {};
 };
 
+// Does nothing when it is enabled already.
 void enable_flight_recorder(const FlightOptions& options);
 void disable_flight_recorder();
 
@@ -23,7 +29,13 @@ void disable_flight_recorder();
 // Errors: unavailable (not enabled), io.
 Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last);
 
+// What the recorder of a process that is gone left in `file`; options.pid is taken from there. Errors: not_found, busy (the process lives), corrupt, io.
+Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file, SessionOptions options);
+
 namespace detail {
+// Called before records are kept: the words that they refer to go into the file.
+void keep_words_for_flight();
+void keep_request_name_for_flight(std::uint32_t request, std::string_view id);
 // Called by whoever empties a ring, with each record.
 void keep_for_flight(const Record& record, int thread_id) noexcept;
 bool flight_enabled() noexcept;

@@ -5,7 +5,7 @@
 #include <map>
 #include <unordered_map>
 
-#include "profiling/gzip_file.hpp"
+#include "profiling/member_file.hpp"
 #include "profiling/request_path.hpp"
 #include "profiling/trace_lines.hpp"
 #include "profiling/trace_text.hpp"
@@ -52,7 +52,7 @@ struct End {
 
 class Merger {
  public:
-  Merger(std::vector<Input> inputs, GzipFile file) : inputs_(std::move(inputs)), file_(std::move(file)) {}
+  Merger(std::vector<Input> inputs, MemberFile file) : inputs_(std::move(inputs)), file_(std::move(file)) {}
 
   Result<Merged> run() {
     begin();
@@ -77,6 +77,9 @@ class Merger {
   }
 
  private:
+  struct Queue {
+    std::int64_t pid = 0, chunks = 0, last_ns = 0;
+  };
   using Ends = std::unordered_map<std::uint64_t, End>;
 
   void put(const std::string& line) {
@@ -109,7 +112,20 @@ class Merger {
     const bool publish = event.name == "ipc.publish";
     if (!publish && event.name != "ipc.take") return;
     const auto channel = event.number_arg("channel"), chunk = event.number_arg("chunk");
-    if (channel && chunk) chunk_end(*channel << 24 | *chunk, event, publish);
+    if (!channel || !chunk) return;
+    queue_depth(*channel, event, publish);
+    chunk_end(*channel << 24 | *chunk, event, publish);
+  }
+
+  // Chunks that wait in a channel: a counter track of the process that publishes.
+  void queue_depth(std::uint64_t channel, const EventLine& event, bool publish) {
+    Queue& queue = queues_[channel];
+    if (publish) queue.pid = event.pid;
+    if (queue.pid == 0 || (!publish && queue.chunks == 0)) return;  // its other end is in none of the files
+    queue.chunks += publish ? 1 : -1;
+    queue.last_ns = std::max(queue.last_ns, event.end_ns());
+    put("{\"ph\":\"C\",\"cat\":\"ipc\",\"name\":\"queue of channel " + std::to_string(channel) + "\",\"pid\":" + std::to_string(queue.pid) + ",\"tid\":0,\"ts\":" +
+        microseconds(queue.last_ns) + ",\"args\":{\"chunks\":" + std::to_string(queue.chunks) + "}}");
   }
 
   void chunk_end(std::uint64_t key, const EventLine& event, bool publish) {
@@ -149,14 +165,15 @@ class Merger {
     for (const RequestPath& path : paths_.finish()) {
       ++merged_.requests;
       for (const StagePath& stage : path.stages) {
-        meta("thread_name", ++tid, "\"name\":\"request " + path.request + ", rank " + std::to_string(stage.rank) + "\"");
+        meta("thread_name", ++tid, "\"name\":\"request " + path.request + ", " + (stage.orchestrator ? "orchestrator" : "rank " + std::to_string(stage.rank)) + "\"");
         const auto slice = [&](const std::string& name, std::int64_t begin, std::int64_t end, const std::string& args) {
           ++merged_.events;
           put("{\"ph\":\"X\",\"cat\":\"user_annotation\",\"name\":\"" + name + "\",\"pid\":" + std::to_string(requests_pid) + ",\"tid\":" + std::to_string(tid) +
               ",\"ts\":" + microseconds(begin) + ",\"dur\":" + microseconds(std::max<std::int64_t>(end - begin, 0)) + ",\"args\":{" + args + "}}");
         };
         if (stage.first_step_ns > stage.submitted_ns && stage.submitted_ns > 0) slice("queue", stage.submitted_ns, stage.first_step_ns, "");
-        if (stage.steps > 0)
+        if (stage.orchestrator) slice("in the pipeline", stage.first_step_ns, stage.last_step_ns, "");
+        else if (stage.steps > 0)
           slice("work", stage.first_step_ns, stage.last_step_ns,
                 "\"steps\":" + std::to_string(stage.steps) + ",\"compute_us\":" + microseconds(stage.compute_ns) + ",\"transfer_us\":" + microseconds(stage.transfer_ns) +
                     ",\"collective_us\":" + microseconds(stage.collective_ns));
@@ -177,12 +194,13 @@ class Merger {
   }
 
   std::vector<Input> inputs_;
-  GzipFile file_;
+  MemberFile file_;
   Result<void> status_;
   Merged merged_;
   bool first_ = true;
   Ends publishes_, takes_;
   std::deque<std::uint64_t> publish_order_, take_order_;
+  std::map<std::uint64_t, Queue> queues_;
   RequestPaths paths_;
 };
 
@@ -201,7 +219,7 @@ Result<Merged> merge(const std::vector<std::filesystem::path>& files, const std:
     inputs.push_back({std::move(lines).value(), std::nullopt, 0});
   }
   if (inputs.empty()) return Error{ErrorCode::invalid_argument, "found no trace to merge"};
-  auto file = GzipFile::create(out);
+  auto file = MemberFile::create(out);
   if (!file) return file.error();
   return Merger(std::move(inputs), std::move(file).value()).run();
 }

@@ -40,4 +40,10 @@ const NameInfo& name_info(NameId id) noexcept {
   return table.infos[id < table.infos.size() ? id : 0];
 }
 
+NameId name_count() noexcept {
+  Names& table = names();
+  const std::lock_guard lock(table.mutex);
+  return static_cast<NameId>(table.infos.size());
+}
+
 }  // namespace limelight::profiling

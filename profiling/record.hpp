@@ -37,6 +37,7 @@ struct NameInfo {
 // Thread-safe and slow (a lock and a lookup): call it once per call site. The same words give the same id.
 NameId intern(std::string_view name, Category category = Category::cpu_op, ValueKind value_kind = ValueKind::none, bool correlated = false);
 const NameInfo& name_info(NameId id) noexcept;
+NameId name_count() noexcept;  // ids are 0 to this, less one
 
 struct Record {
   std::uint64_t begin = 0;    // ticks

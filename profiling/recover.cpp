@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
-#include "profiling/gzip_file.hpp"
+#include "profiling/member_file.hpp"
+#include "profiling/text_input.hpp"
 #include "profiling/trace_text.hpp"
 
 namespace limelight::profiling {
@@ -53,31 +53,28 @@ class SliceCount {
 struct Members {
   std::uint64_t whole_bytes = 0, slices = 0;
 };
-Members read_members(int fd) {
+Result<Members> read_members(const fs::path& part) {
+  auto input = TextInput::open(part);
+  if (!input) return input.error();
+  // Whether a member is whole shows at its end, and one read gives text of one member alone.
   Members members;
-  z_stream stream{};
-  inflateInit2(&stream, 15 + 16);
-  std::vector<unsigned char> in(piece_bytes), out(piece_bytes);
   SliceCount count;
-  std::uint64_t position = 0;
-  for (bool broken = false; !broken;) {
-    const ssize_t n = ::pread(fd, in.data(), in.size(), static_cast<off_t>(position));
-    if (n <= 0) break;
-    position += static_cast<std::uint64_t>(n);
-    stream.next_in = in.data();
-    stream.avail_in = static_cast<uInt>(n);
-    while (stream.avail_in > 0 && !broken) {
-      stream.next_out = out.data();
-      stream.avail_out = static_cast<uInt>(out.size());
-      const int status = inflate(&stream, Z_NO_FLUSH);
-      count.add({reinterpret_cast<const char*>(out.data()), out.size() - stream.avail_out});
-      if (status == Z_STREAM_END) {
-        members = {position - stream.avail_in, count.slices};
-        inflateReset(&stream);
-      } else broken = status != Z_OK && status != Z_BUF_ERROR;
-    }
+  std::string text(piece_bytes, '\0'), pending;
+  std::uint64_t seen = 0;
+  const auto count_if_whole = [&] {
+    if (input->whole_text() != seen) return;
+    count.add(pending);
+    pending.clear();
+  };
+  for (std::size_t n; (n = input->read(text.data(), text.size())) > 0;) {
+    count_if_whole();
+    pending.append(text, 0, n);
+    seen += n;
+    count_if_whole();
   }
-  inflateEnd(&stream);
+  count_if_whole();
+  members.whole_bytes = input->whole_bytes();
+  members.slices = count.slices;
   return members;
 }
 
@@ -90,12 +87,15 @@ Result<Recovered> recover(const fs::path& part) {
   if (file.fd < 0) return Error{ErrorCode::not_found, part.string() + ": cannot open: " + std::strerror(errno)};
   if (!file.is_free()) return Error{ErrorCode::busy, part.string() + ": its rank is still writing it"};
   const auto size = static_cast<std::uint64_t>(::lseek(file.fd, 0, SEEK_END));
-  const Members members = read_members(file.fd);
+  const auto read = read_members(part);
+  if (!read) return read.error();
+  const Members members = *read;
   if (members.whole_bytes == 0) return Error{ErrorCode::corrupt, part.string() + ": not one member of it is whole: nothing can be recovered"};
 
   const auto io_error = [&](const char* what) { return Error{ErrorCode::io, part.string() + ": " + what + ": " + std::strerror(errno)}; };
   if (::ftruncate(file.fd, static_cast<off_t>(members.whole_bytes)) != 0 || ::lseek(file.fd, 0, SEEK_END) < 0) return io_error("cannot cut off the torn member");
-  const std::string end = compress_member(TraceText::recovered_end(members.slices, whole.filename().string()));
+  std::string end;
+  make_compressor(whole)->compress(TraceText::recovered_end(members.slices, whole.filename().string()), end);
   if (::write(file.fd, end.data(), end.size()) != static_cast<ssize_t>(end.size()) || ::fsync(file.fd) != 0) return io_error("cannot write the end");
   if (::rename(part.c_str(), whole.c_str()) != 0) return io_error("cannot rename");
   return Recovered{whole, members.slices, size - members.whole_bytes};
@@ -105,7 +105,8 @@ std::vector<fs::path> unfinished_traces(const fs::path& folder) {
   std::vector<fs::path> found;
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator(folder, failed))
-    if (!whole_of(entry.path()).empty() && entry.path().string().ends_with(".pt.trace.json.gz.part") && File(entry.path()).is_free()) found.push_back(entry.path());
+    if (const std::string name = whole_of(entry.path()); (name.ends_with(".pt.trace.json.gz") || name.ends_with(".pt.trace.json.zst")) && File(entry.path()).is_free())
+      found.push_back(entry.path());
   std::sort(found.begin(), found.end());
   return found;
 }

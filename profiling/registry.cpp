@@ -74,6 +74,7 @@ std::string request_name(std::uint32_t request) {
 }  // namespace detail
 
 void name_request(std::uint32_t request, std::string_view id) {
+  detail::keep_request_name_for_flight(request, id);
   auto& names = detail::request_names();
   const std::lock_guard lock(names.mutex);
   names.slots[request % names.slots.size()] = {request, std::string(id)};

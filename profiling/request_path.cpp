@@ -14,8 +14,15 @@ void RequestPaths::add(const EventLine& event, int rank) {
   Collected& collected = at->second[rank];
   StagePath& path = collected.path;
   path.rank = rank;
-  if (event.name == "actor.submit") {
+  if (event.name == "actor.submit" || event.name == "orchestrator.submit") {
     path.submitted_ns = event.begin_ns;
+    return;
+  }
+  if (event.name == "orchestrator.admit" || event.name == "orchestrator.finish") {
+    path.orchestrator = true;
+    path.steps = 1;
+    if (event.name.ends_with("admit")) path.first_step_ns = event.begin_ns;
+    path.last_step_ns = std::max(path.last_step_ns, event.end_ns());
     return;
   }
   if (event.name.starts_with("ProfilerStep#")) {
@@ -80,12 +87,12 @@ Result<std::string> describe_request(const std::vector<std::filesystem::path>& f
       if (s.steps == 0) continue;
       const std::int64_t queue = s.submitted_ns > 0 ? std::max<std::int64_t>(s.first_step_ns - s.submitted_ns, 0) : 0;
       const std::int64_t idle = std::max<std::int64_t>(s.last_step_ns - s.first_step_ns - s.compute_ns - s.transfer_ns - s.collective_ns, 0);
-      std::snprintf(line, sizeof line, "%-6d %12.3f %12.3f %8lu %12.3f %12.3f %14.3f %10.3f\n", s.rank, ms(queue), ms(s.first_step_ns - begin), s.steps,
+      std::snprintf(line, sizeof line, "%-6s %12.3f %12.3f %8lu %12.3f %12.3f %14.3f %10.3f\n", (s.orchestrator ? "orch." : std::to_string(s.rank)).c_str(), ms(queue), ms(s.first_step_ns - begin), s.steps,
                     ms(s.compute_ns), ms(s.transfer_ns), ms(s.collective_ns), ms(idle));
       text += line;
     }
     for (const StagePath& s : path.stages) {
-      if (s.steps == 0) continue;
+      if (s.steps == 0 || s.orchestrator) continue;
       text += "\nrank " + std::to_string(s.rank) + ", slowest operations:\n";
       for (std::size_t i = 0; i < std::min<std::size_t>(s.operations.size(), 5); ++i) {
         std::snprintf(line, sizeof line, "  %-28s %12.3f ms\n", s.operations[i].first.c_str(), ms(s.operations[i].second));

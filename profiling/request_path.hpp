@@ -15,6 +15,7 @@ namespace limelight::profiling {
 
 struct StagePath {
   int rank = 0;
+  bool orchestrator = false;                        // then: submitted, admitted, finished
   std::int64_t submitted_ns = 0;                    // when the rank was told; 0: not in the trace
   std::int64_t first_step_ns = 0, last_step_ns = 0;  // begin of the first, end of the last
   std::uint64_t steps = 0;

@@ -15,7 +15,7 @@
 #include <thread>
 
 #include "profiling/flight_recorder.hpp"
-#include "profiling/gzip_file.hpp"
+#include "profiling/member_file.hpp"
 #include "profiling/registry.hpp"
 #include "profiling/span.hpp"
 #include "profiling/trace_text.hpp"
@@ -27,7 +27,6 @@ std::atomic<bool> session_runs{false};
 // Each wake-up costs the work a little, so the writer sleeps long while little is recorded, and short once rings fill up.
 constexpr auto calm_interval = std::chrono::milliseconds(60), busy_interval = std::chrono::milliseconds(1);
 constexpr std::size_t busy_records = 4096;
-constexpr std::size_t in_a_hurry = 1 << 14;  // records of one drain
 constexpr std::size_t flush_at = 128 * 1024;
 constexpr auto member_interval = std::chrono::milliseconds(120);  // how much a kill may cost at most, and a drain
 constexpr auto follow_interval = std::chrono::milliseconds(500);
@@ -58,16 +57,19 @@ std::uint64_t thread_cpu_ns() {
 }  // namespace
 
 struct Session::State {
-  State(SessionOptions opts, GzipFile out) : options(std::move(opts)), file(std::move(out)), text(options) {}
+  State(SessionOptions opts, MemberFile out) : options(std::move(opts)), file(std::move(out)), text(options) {}
 
   SessionOptions options;
-  GzipFile file;
+  MemberFile file;
   TraceText text;
   ClockMap clock = ClockMap::calibrate();
   std::uint64_t begin_ticks = ticks();
   std::uint64_t end_ticks = ~std::uint64_t{0};  // what begins later is left out
   std::uint64_t steps = 0;
-  std::vector<signed char> is_step;  // by NameId: 0 not known yet, 1 yes, -1 no
+  struct Kind {
+    bool known = false, step = false, chosen = false;
+  };
+  std::vector<Kind> kinds;  // by NameId
   std::uint32_t wanted_request = 0, other_request = 0;  // the last numbers whose names were looked up
   std::uint64_t drops_before = 0;
   std::chrono::steady_clock::time_point member_begun = std::chrono::steady_clock::now(), followed = member_begun, polled = member_begun;
@@ -91,22 +93,30 @@ struct Session::State {
   std::size_t drain();
   void take(const Record& record, ThreadTotals& thread_totals, int thread_id);
   bool wanted(const Record& record);
-  bool is_step_name(NameId name);
+  const Kind& kind_of(NameId name);
   bool limit_reached();
   void poll_device();
-  void keep_up(std::size_t records);
+  void keep_up();
   void flush();
 };
 
-bool Session::State::is_step_name(NameId name) {
-  if (name >= is_step.size()) is_step.resize(name + 1);
-  if (is_step[name] == 0) is_step[name] = name_info(name).value_kind == ValueKind::step ? 1 : -1;
-  return is_step[name] > 0;
+const Session::State::Kind& Session::State::kind_of(NameId name) {
+  if (name >= kinds.size()) kinds.resize(name + 1);
+  Kind& kind = kinds[name];
+  if (kind.known) return kind;
+  const NameInfo& info = name_info(name);
+  const Activity activity = info.name.starts_with("ipc.")          ? Activity::ipc
+                            : info.name.starts_with("actor.")      ? Activity::actors
+                            : info.name.starts_with("collective.") ? Activity::collectives
+                                                                   : Activity::cpu;
+  const bool step = info.value_kind == ValueKind::step;  // always there: readers look for them
+  kind = {true, step, step || (options.limits.activities & static_cast<unsigned>(activity)) != 0};
+  return kind;
 }
 
-// Between begin and end, and for the request that was asked for.
+// Between begin and end, and of the kind and for the request that were asked for.
 bool Session::State::wanted(const Record& record) {
-  if (record.begin < begin_ticks || record.begin >= end_ticks) return false;
+  if (record.begin < begin_ticks || record.begin >= end_ticks || !kind_of(record.name).chosen) return false;
   if (options.limits.request.empty()) return true;
   if (record.request == 0 || record.request == other_request) return false;
   if (record.request == wanted_request) return true;
@@ -124,7 +134,7 @@ bool Session::State::limit_reached() {
 void Session::State::take(const Record& record, ThreadTotals& thread_totals, int thread_id) {
   if (!wanted(record)) return;
   // A step ends after what is in it, so the last one is whole.
-  if (options.limits.steps != 0 && is_step_name(record.name) && ++steps == options.limits.steps) end_ticks = std::min(end_ticks, record.end);
+  if (options.limits.steps != 0 && kind_of(record.name).step && ++steps == options.limits.steps) end_ticks = std::min(end_ticks, record.end);
   const std::int64_t begin = clock.to_realtime_ns(record.begin) - options.base_ns;
   const std::int64_t end = clock.to_realtime_ns(record.end) - options.base_ns;
   const auto duration = static_cast<std::uint64_t>(end - begin);
@@ -147,6 +157,7 @@ void Session::State::flush() {
 }
 
 std::size_t Session::State::drain() {
+  detail::keep_words_for_flight();
   const std::lock_guard lock(detail::registry().drain_mutex);
   return detail::drain_rings([this](const Record& record, int thread_id) {
     detail::keep_for_flight(record, thread_id);
@@ -170,7 +181,7 @@ void Session::State::poll_device() {
 }
 
 // What is due now and then: members that survive a kill, the clock, the device.
-void Session::State::keep_up(std::size_t records) {
+void Session::State::keep_up() {
   const auto now = std::chrono::steady_clock::now();
   if (now - followed > follow_interval) {
     clock.follow();
@@ -182,8 +193,7 @@ void Session::State::keep_up(std::size_t records) {
   }
   if (now - member_begun > member_interval) {
     flush();
-    // Rings fill up faster than they are written: less compression for once.
-    if (status) status = file.end_member(records > in_a_hurry);
+    if (status) status = file.end_member();
     member_begun = now;
   }
 }
@@ -202,7 +212,7 @@ void Session::State::run() {
     }
     const std::size_t records = drain();
     interval = records > busy_records ? busy_interval : std::min(interval * 2, calm_interval);
-    if (!last) keep_up(records);
+    if (!last) keep_up();
     if (!last && limit_reached()) {
       detail::stop_recording();
       drain();
@@ -235,6 +245,8 @@ void Session::State::run() {
 Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   const bool plain = std::all_of(options.prefix.begin(), options.prefix.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
   if (!plain) return Error{ErrorCode::invalid_argument, "prefix: found '" + options.prefix + "', expected letters, digits, _ and - only"};
+  if (options.format != "json.gz" && options.format != "json.zst")
+    return Error{ErrorCode::invalid_argument, "format: found '" + options.format + "', expected json.gz or json.zst"};
   if (const std::int64_t late = options.limits.start_at_ns == 0 ? 0 : realtime_ns() - options.limits.start_at_ns; late > 0)
     return Error{ErrorCode::late, "the start time passed " + std::to_string(late / 1000) + " us ago"};
   if (session_runs.exchange(true)) return Error{ErrorCode::busy, "a trace session is already running in this process"};
@@ -244,7 +256,7 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     session_runs = false;
     return Error{ErrorCode::io, options.directory.string() + ": cannot make the trace directory: " + failed.message()};
   }
-  auto file = GzipFile::create(options.directory / trace_file_name(options));
+  auto file = MemberFile::create(options.directory / trace_file_name(options));
   if (!file) {
     session_runs = false;
     return file.error();
@@ -253,7 +265,8 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   state->report.file = state->file.path();
   state->drops_before = detail::ring_drops();
   state->report.span_ns = measure_span_ns();
-  if (ActivitySource* source = state->options.source; source != nullptr) {
+  if ((state->options.limits.activities & static_cast<unsigned>(Activity::gpu)) == 0 && state->options.source != nullptr) state->report.gpu = "not chosen";
+  else if (ActivitySource* source = state->options.source; source != nullptr) {
     const auto begun = source->start();
     state->report.gpu = begun ? "recorded" : begun.error().message;
   }
@@ -303,6 +316,22 @@ Session::~Session() {
   if (!state_->stopped) (void)stop();
 }
 
+Result<unsigned> parse_activities(std::string_view words) {
+  constexpr std::pair<std::string_view, Activity> known[] = {
+      {"cpu", Activity::cpu}, {"ipc", Activity::ipc}, {"actors", Activity::actors}, {"collectives", Activity::collectives}, {"gpu", Activity::gpu}};
+  if (words.empty()) return all_activities;
+  unsigned chosen = 0;
+  while (!words.empty()) {
+    const std::string_view word = words.substr(0, words.find(','));
+    words.remove_prefix(std::min(word.size() + 1, words.size()));
+    const auto at = std::find_if(std::begin(known), std::end(known), [&](const auto& k) { return k.first == word; });
+    if (at == std::end(known))
+      return Error{ErrorCode::invalid_argument, "activities: found '" + std::string(word) + "', expected some of cpu,ipc,actors,collectives,gpu"};
+    chosen |= static_cast<unsigned>(at->second);
+  }
+  return chosen;
+}
+
 std::uint64_t recorded_backlog() {
   detail::Registry& all = detail::registry();
   const std::lock_guard lock(all.mutex);
@@ -314,8 +343,8 @@ std::uint64_t recorded_backlog() {
 std::string trace_file_name(const SessionOptions& options) {
   char host[256] = "host";
   gethostname(host, sizeof host - 1);
-  return (options.prefix.empty() ? "" : options.prefix + "-") + options.timestamp + "-rank-" + std::to_string(options.rank) + "." + host + "_" + std::to_string(getpid()) + "_stage" +
-         std::to_string(options.stage_id) + "-" + options.stage_name + ".pt.trace.json.gz";
+  return (options.prefix.empty() ? "" : options.prefix + "-") + options.timestamp + "-rank-" + std::to_string(options.rank) + "." + host + "_" + std::to_string(options.pid != 0 ? options.pid : getpid()) + "_" +
+         (options.stage_id < 0 ? "" : "stage" + std::to_string(options.stage_id) + "-") + options.stage_name + ".pt.trace." + options.format;
 }
 
 }  // namespace limelight::profiling

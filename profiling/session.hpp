@@ -9,12 +9,25 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "profiling/device_activity.hpp"
 #include "profiling/result.hpp"
 
 namespace limelight::profiling {
+
+// What kinds of work are recorded; a set of them, written as words such as "cpu,ipc".
+enum class Activity : unsigned {
+  cpu = 1,          // operations of stages, steps and everything that is none of the others
+  ipc = 2,          // loan, publish, take
+  actors = 4,       // messages
+  collectives = 8,
+  gpu = 16,         // the device's source
+};
+constexpr unsigned all_activities = 31;
+// Empty: all. Errors: invalid_argument, with the words that there are.
+Result<unsigned> parse_activities(std::string_view words);
 
 // What of a session is recorded. The default: everything, from now to stop().
 struct SessionLimits {
@@ -23,6 +36,7 @@ struct SessionLimits {
   std::uint64_t milliseconds = 0;  // of recording
   std::uint64_t bytes = 0;         // of the file, about: what is under way is still written
   std::string request;             // only work for the request of this name; empty: all
+  unsigned activities = all_activities;
 };
 
 struct SessionOptions {
@@ -30,13 +44,15 @@ struct SessionOptions {
   std::string timestamp;          // first part of the file name, shared by all ranks of a run; only digits
   int rank = 0;                   // unique over the pipeline
   int world_size = 1;
-  int stage_id = 0;
+  int stage_id = 0;               // -1: none, as of the orchestrator
   std::string stage_name;         // such as "thinker"
   std::int64_t base_ns = 0;       // baseTimeNanoseconds, shared by all ranks of a run
   ActivitySource* source = nullptr;       // of the device that this rank computes on, if any; outlives the session
   std::vector<DeviceProperties> devices{};  // as stated in the trace
   std::string prefix{};                     // before the file's name; [A-Za-z0-9_-]
   SessionLimits limits{};
+  std::string format = "json.gz";           // or "json.zst"
+  int pid = 0;                              // whose trace it is; 0: of this process
 };
 
 // One row of the table that users know from PyTorch: times in nanoseconds.
@@ -73,7 +89,7 @@ struct SessionReport {
 class Session {
  public:
   // Makes the directory if need be. Errors: io (directory or file), busy (a session runs in this process), late (start_at_ns has passed),
-  // invalid_argument (prefix).
+  // invalid_argument (prefix, format).
   static Result<std::unique_ptr<Session>> start(SessionOptions options);
   // Ends recording and returns once the file is whole and synced. A session that reached a limit ended by itself: its file is whole already. Errors: io; the unfinished file is then left for inspection.
   Result<SessionReport> stop();
@@ -89,7 +105,7 @@ class Session {
 // Records that wait in the rings of this process: a benchmark that would overfill them can slow down.
 std::uint64_t recorded_backlog();
 
-// `[<prefix>-]<timestamp>-rank-<rank>.<hostname>_<pid>_stage<id>-<name>.pt.trace.json.gz`
+// `[<prefix>-]<timestamp>-rank-<rank>.<hostname>_<pid>_stage<id>-<name>.pt.trace.<format>`
 std::string trace_file_name(const SessionOptions& options);
 
 }  // namespace limelight::profiling

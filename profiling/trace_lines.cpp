@@ -1,10 +1,8 @@
 #include "profiling/trace_lines.hpp"
 
-#include <zlib.h>
-
-#include <cerrno>
 #include <charconv>
-#include <cstring>
+
+#include "profiling/text_input.hpp"
 
 namespace limelight::profiling {
 
@@ -55,16 +53,14 @@ std::optional<std::uint64_t> EventLine::number_arg(std::string_view key) const {
 
 struct TraceLines::State {
   std::filesystem::path path;
-  gzFile file = nullptr;
+  TextInput input;
   std::string buffer, own;
   std::size_t at = 0, line = 0;
   int rank = 0;
   std::int64_t base_ns = 0;
   bool ended = false;
 
-  ~State() {
-    if (file != nullptr) gzclose(file);
-  }
+  State(std::filesystem::path file, TextInput text) : path(std::move(file)), input(std::move(text)) {}
   // False: no more, or broken.
   bool next_line(std::string_view& text) {
     for (;;) {
@@ -80,9 +76,9 @@ struct TraceLines::State {
       const std::size_t old = buffer.size();
       if (old > (std::size_t{16} << 20)) return false;  // no event is that long
       buffer.resize(old + (std::size_t{1} << 18));
-      const int n = gzread(file, buffer.data() + old, 1 << 18);
-      buffer.resize(old + static_cast<std::size_t>(n > 0 ? n : 0));
-      if (n <= 0) return false;
+      const std::size_t n = input.read(buffer.data() + old, std::size_t{1} << 18);
+      buffer.resize(old + n);
+      if (n == 0) return false;
     }
   }
   Error broken(const std::string& what) const { return {ErrorCode::corrupt, path.string() + ":" + std::to_string(line) + ": " + what}; }
@@ -97,11 +93,9 @@ const std::filesystem::path& TraceLines::path() const noexcept { return state_->
 const std::string& TraceLines::own_json() const noexcept { return state_->own; }
 
 Result<TraceLines> TraceLines::open(const std::filesystem::path& path) {
-  auto state = std::make_unique<State>();
-  state->path = path;
-  state->file = gzopen(path.c_str(), "rb");
-  if (state->file == nullptr) return Error{ErrorCode::not_found, path.string() + ": cannot open: " + std::strerror(errno)};
-  gzbuffer(state->file, 1 << 18);
+  auto input = TextInput::open(path);
+  if (!input) return input.error();
+  auto state = std::make_unique<State>(path, std::move(input).value());
   bool has_rank = false, has_base = false;
   for (std::string_view text; state->next_line(text);) {
     if (text.starts_with("\"rank\":")) has_rank = to_number(value_of(text, "\"rank\""), state->rank);

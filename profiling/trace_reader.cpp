@@ -1,13 +1,11 @@
 #include "profiling/trace_reader.hpp"
 
-#include <zlib.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <istream>
 #include <streambuf>
 #include <vector>
+
+#include "profiling/text_input.hpp"
 
 namespace limelight::profiling {
 
@@ -15,32 +13,28 @@ using nlohmann::json;
 
 namespace {
 
-// Plain files pass through zlib's reader unchanged.
-class GzipBuffer final : public std::streambuf {
+class InputBuffer final : public std::streambuf {
  public:
-  explicit GzipBuffer(gzFile file) : file_(file), bytes_(256 * 1024) {}
+  explicit InputBuffer(TextInput input) : input_(std::move(input)), bytes_(256 * 1024) {}
   std::size_t line() const {
     return lines_before_ + static_cast<std::size_t>(std::count(eback(), gptr(), '\n')) + 1;
   }
+  bool broken() const { return input_.broken(); }
   std::string head;
-  bool broken = false;
 
  private:
   int_type underflow() override {
     lines_before_ += static_cast<std::size_t>(std::count(eback(), egptr(), '\n'));
-    const int n = gzread(file_, bytes_.data(), static_cast<unsigned>(bytes_.size()));
-    int status = Z_OK;
-    gzerror(file_, &status);
-    broken = broken || n < 0 || (status != Z_OK && status != Z_STREAM_END);
-    if (n <= 0) {
+    const std::size_t n = input_.read(bytes_.data(), bytes_.size());
+    if (n == 0) {
       setg(nullptr, nullptr, nullptr);
       return traits_type::eof();
     }
-    if (head.size() < 64 * 1024) head.append(bytes_.data(), std::min<std::size_t>(static_cast<std::size_t>(n), 64 * 1024 - head.size()));
+    if (head.size() < 64 * 1024) head.append(bytes_.data(), std::min<std::size_t>(n, 64 * 1024 - head.size()));
     setg(bytes_.data(), bytes_.data(), bytes_.data() + n);
     return traits_type::to_int_type(*gptr());
   }
-  gzFile file_;
+  TextInput input_;
   std::vector<char> bytes_;
   std::size_t lines_before_ = 0;
 };
@@ -48,9 +42,9 @@ class GzipBuffer final : public std::streambuf {
 }  // namespace
 
 Result<TraceHead> read_trace(const std::filesystem::path& path, const std::function<void(const json&, std::size_t)>& on_event) {
-  gzFile file = gzopen(path.c_str(), "rb");
-  if (file == nullptr) return Error{ErrorCode::not_found, path.string() + ": cannot open: " + std::strerror(errno)};
-  GzipBuffer buffer(file);
+  auto input = TextInput::open(path);
+  if (!input) return input.error();
+  InputBuffer buffer(std::move(input).value());
   std::istream in(&buffer);
   std::string key;
   std::size_t wrong_line = 0;
@@ -70,9 +64,7 @@ Result<TraceHead> read_trace(const std::filesystem::path& path, const std::funct
     wrong_line = buffer.line();
   }
   head.text = std::move(buffer.head);
-  const bool truncated = buffer.broken;
-  gzclose(file);
-  if (truncated) return Error{ErrorCode::corrupt, path.string() + ": the gzip stream is broken or ends early"};
+  if (buffer.broken()) return Error{ErrorCode::corrupt, path.string() + ": its compression is broken or ends early"};
   if (!wrong.empty()) return Error{ErrorCode::corrupt, path.string() + ":" + std::to_string(wrong_line) + ": " + wrong};
   if (!head.keys.is_object()) return Error{ErrorCode::corrupt, path.string() + ": found no JSON object at the top level"};
   return head;

@@ -48,6 +48,10 @@ std::string device_properties(const std::vector<DeviceProperties>& devices) {
 }
 }  // namespace
 
+Words own_words() {
+  return {[](NameId id) { return name_info(id); }, [](std::uint32_t request) { return detail::request_name(request); }};
+}
+
 std::string json_string(std::string_view raw) {
   std::string out = "\"";
   while (!raw.empty()) {
@@ -87,7 +91,7 @@ void TraceText::metadata(const char* name, std::int64_t pid, std::int64_t tid, c
 }
 
 void TraceText::begin(const char* clock_source) {
-  host_pid_ = getpid();
+  host_pid_ = options_.pid != 0 ? options_.pid : getpid();
   pid_ = std::to_string(host_pid_);
   char host[256] = "host";
   gethostname(host, sizeof host - 1);
@@ -97,19 +101,19 @@ void TraceText::begin(const char* clock_source) {
            ",\n\"world_size\": " + std::to_string(options_.world_size) +
            ", \"pg_count\": 0, \"pg_config\": []},\n\"record_shapes\": 1,\n\"limelight_clock\": \"" + clock_source +
            "\",\n\"displayTimeUnit\": \"ms\",\n\"baseTimeNanoseconds\": " + std::to_string(options_.base_ns) + ",\n\"traceEvents\": [\n";
-  const std::string name = "rank " + rank + ": stage " + std::to_string(options_.stage_id) + " " + options_.stage_name;
-  metadata("process_name", getpid(), 0, "\"name\":" + json_string(name));
+  const std::string name = options_.stage_id < 0 ? options_.stage_name : "rank " + rank + ": stage " + std::to_string(options_.stage_id) + " " + options_.stage_name;
+  metadata("process_name", host_pid_, 0, "\"name\":" + json_string(name));
   text_ += ",\n";
-  metadata("process_labels", getpid(), 0, "\"labels\":\"CPU\"");
+  metadata("process_labels", host_pid_, 0, "\"labels\":\"CPU\"");
   text_ += ",\n";
-  metadata("process_sort_index", getpid(), 0, "\"sort_index\":" + rank);
+  metadata("process_sort_index", host_pid_, 0, "\"sort_index\":" + rank);
 }
 
 void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t duration_ns, int thread_id, std::uint64_t external) {
   if (record.name >= heads_.size()) heads_.resize(record.name + 1);
   auto* at = &heads_[record.name];
   if (at->second.empty()) {
-    const NameInfo& info = name_info(record.name);
+    const NameInfo info = words_.name(record.name);
     std::string head = std::string(",\n{\"ph\":\"X\",\"cat\":\"") + to_string(info.category) + "\",\"pid\":" + pid_ + ",\"name\":";
     head += info.value_kind == ValueKind::step ? "\"ProfilerStep#" : json_string(info.name) + ",\"tid\":";
     *at = {info, std::move(head)};
@@ -160,7 +164,7 @@ void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t
     if (text_.back() != '{') text_ += ',';
     if (record.request != request_) {
       request_ = record.request;
-      request_name_ = json_string(detail::request_name(request_));
+      request_name_ = json_string(words_.request(request_));
     }
     (text_ += "\"request\":") += request_name_;
   }
@@ -171,7 +175,7 @@ void TraceText::end(const SessionReport& report, const std::vector<std::pair<int
                     std::string_view trace_name) {
   for (const auto& [tid, name] : thread_names) {
     text_ += ",\n";
-    metadata("thread_name", getpid(), tid, "\"name\":" + json_string(name));
+    metadata("thread_name", host_pid_, tid, "\"name\":" + json_string(name));
   }
   const auto ratio = [](double percent) {
     char digits[32];

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -19,9 +20,17 @@
 
 namespace limelight::profiling {
 
+// Where the words come from that records refer to.
+struct Words {
+  std::function<NameInfo(NameId)> name;
+  std::function<std::string(std::uint32_t)> request;
+};
+Words own_words();  // those of this process
+
 class TraceText {
  public:
-  explicit TraceText(const SessionOptions& options) : options_(options) {}
+  // options outlive it.
+  explicit TraceText(const SessionOptions& options, Words words = own_words()) : options_(options), words_(std::move(words)) {}
   void begin(const char* clock_source);
   // begin_ns from the base; thread_id: the kernel's; external: the External id of a name that is correlated.
   void event(const Record& record, std::int64_t begin_ns, std::uint64_t duration_ns, int thread_id, std::uint64_t external);
@@ -57,6 +66,7 @@ class TraceText {
   void metadata(const char* name, std::int64_t pid, std::int64_t tid, const std::string& args);
 
   const SessionOptions& options_;
+  Words words_;
   std::string text_;
   std::vector<std::pair<NameInfo, std::string>> heads_;  // by NameId: what every event of a name begins with
   std::uint32_t request_ = 0;  // of the last event, and its name, quoted

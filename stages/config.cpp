@@ -288,6 +288,13 @@ int PipelineConfig::world_size() const {
   for (const StageConfig& s : stages) sum += s.tensor_parallel_size;
   return sum;
 }
+const StageConfig* PipelineConfig::stage_of(int rank) const {
+  for (const StageConfig& s : stages) {
+    if (rank >= 0 && rank < s.tensor_parallel_size) return &s;
+    rank -= s.tensor_parallel_size;
+  }
+  return nullptr;
+}
 int PipelineConfig::first_rank(int stage_id) const {
   int rank = 0;
   for (const StageConfig& s : stages) {

@@ -64,6 +64,7 @@ struct PipelineConfig {
   int world_size() const;
   int first_rank(int stage_id) const;  // ranks count up over the stages in order
   const StageConfig* find(int stage_id) const;
+  const StageConfig* stage_of(int rank) const;  // nullptr: no such rank
 };
 
 // Errors: not_found (file), invalid_argument.

@@ -110,6 +110,31 @@ BOOST_AUTO_TEST_CASE(run_writes_text_sound_and_one_trace_for_each_chosen_stage) 
   BOOST_TEST(left_behind().empty());
 }
 
+BOOST_AUTO_TEST_CASE(the_orchestrator_and_the_queues_are_in_the_merged_picture) {
+  const Folder folder;
+  const std::string traces = folder.path / "traces", merged = folder.path / "merged.json.gz";
+  const Ran ran = limelight_command("run --prompts " PROMPTS_FILE " --profile all --profile-orchestrator --profile-format json.zst --profile-dir " + traces);
+  BOOST_REQUIRE(ran.code == 0);
+  BOOST_TEST(limelight_command("trace validate " + traces + "/*.zst").code == 0);
+  BOOST_TEST(limelight_command("trace merge " + traces + "/*.zst -o " + merged).code == 0);
+  const Ran valid = limelight_command("trace validate " + merged);
+  BOOST_TEST(valid.code == 0, valid.output);
+  std::set<std::string> names, queues;
+  const nlohmann::json trace = read_trace(merged);
+  for (const auto& event : trace["traceEvents"]) {
+    names.insert(event["name"]);
+    if (event["ph"] == "C") {
+      queues.insert(event["name"]);
+      BOOST_REQUIRE(event["args"]["chunks"].get<int>() >= 0);
+    }
+  }
+  for (const char* expected : {"orchestrator.submit", "orchestrator.admit", "orchestrator.finish", "actor.stage_report", "in the pipeline", "queue", "work"})
+    BOOST_TEST(names.contains(expected), expected);
+  BOOST_TEST(queues.size() == 4u);  // two between stages, two to the user
+  const Ran path = limelight_command("trace summary --request 0 " + traces + "/*.zst");
+  BOOST_TEST(path.output.find("orch.") != std::string::npos, path.output);
+}
+
 // Before the cases that embed Omni: from then on this process itself uses the broker.
 BOOST_AUTO_TEST_CASE(no_process_survives_the_orchestrator_and_the_next_start_is_clean) {
   const pid_t orchestrator = fork();
@@ -279,6 +304,8 @@ BOOST_AUTO_TEST_CASE(a_profile_can_be_limited_to_ranks_steps_time_and_one_reques
   BOOST_TEST(((*omni)->start_profile({0}, {.run_id = "second"}).error().code == ErrorCode::busy));
   BOOST_TEST((*omni)->start_profile({0}, {.run_id = "first"}).ok());
   BOOST_TEST((*omni)->stop_profile().ok());
+  BOOST_TEST(((*omni)->start_profile({1}, {.ranks = {0}}).error().code == ErrorCode::invalid_argument));
+  BOOST_TEST(((*omni)->start_profile({1}, {.activities = "nothing"}).error().code == ErrorCode::invalid_argument));
   BOOST_TEST(((*omni)->start_profile({0}, {.ranks = {9}}).error().message.find("the ranks are 0 to 3") != std::string::npos));
 }
 
@@ -298,6 +325,9 @@ BOOST_AUTO_TEST_CASE(the_flight_recorders_explain_what_nobody_profiled) {
     if (!dumped) BOOST_FAIL(dumped.error().message);
     BOOST_TEST(dumped->size() == 3u);
     for (const auto& trace : *dumped) BOOST_TEST(trace.events > 50u);
+    BOOST_TEST((*omni)->set_flight_recorder(std::chrono::milliseconds(0)).ok());
+    BOOST_TEST(((*omni)->dump_profile().error().code == ErrorCode::unavailable));
+    BOOST_TEST((*omni)->set_flight_recorder(std::chrono::seconds(10)).ok());
     std::string all;
     for (const auto& file : files()) all += file.string() + " ";
     const Ran valid = limelight_command("trace validate " + all);
@@ -315,9 +345,10 @@ BOOST_AUTO_TEST_CASE(the_flight_recorders_explain_what_nobody_profiled) {
   BOOST_TEST(((*omni)->dump_profile().error().code == ErrorCode::unavailable));
 }
 
-BOOST_AUTO_TEST_CASE(a_killed_rank_ends_its_requests_with_an_error_that_names_it) {
+BOOST_AUTO_TEST_CASE(a_killed_rank_ends_its_requests_with_an_error_that_names_it_and_its_last_seconds_are_kept) {
   for (int rank = 0; rank < 3; ++rank) {
-    auto omni = Omni::from_engine_args({configs / "omni_tiny.yaml", "traces"});
+    const Folder folder;
+    auto omni = Omni::from_engine_args({configs / "omni_tiny.yaml", folder.path});
     if (!omni) BOOST_FAIL(omni.error().message);
     const int pid = (*omni)->rank_pid(rank);
     bool killed = false;
@@ -331,13 +362,24 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_ends_its_requests_with_an_error_that_names_it
     BOOST_TEST((error.code == ErrorCode::rank_failed));
     for (const std::string& part : {"rank " + std::to_string(rank), "pid " + std::to_string(pid), std::string("signal 9")})
       BOOST_TEST(error.message.find(part) != std::string::npos, error.message);
+    omni->reset();
+    std::size_t of_the_dead = 0, all = 0;
+    for (const auto& entry : fs::directory_iterator(folder.path)) {
+      const std::string name = entry.path().filename();
+      ++all;
+      of_the_dead += name.starts_with("flight-") && name.find("_" + std::to_string(pid) + "_") != std::string::npos;
+    }
+    BOOST_TEST(of_the_dead == 1u);
+    BOOST_TEST(all == 3u);
+    BOOST_TEST(!fs::exists("/dev/shm/limelight-" + std::to_string(getpid()) + "-flight0"));
   }
 }
 
 BOOST_AUTO_TEST_CASE(twenty_kills_at_any_time_end_the_run_with_an_error_and_no_process) {
+  const Folder folder;
   for (int i = 0; i < 20; ++i) {
     std::string output;
-    FILE* pipe = popen((std::string("exec ") + LIMELIGHT_COMMAND + " run --prompts " + PROMPTS_FILE + " 2>&1").c_str(), "r");
+    FILE* pipe = popen((std::string("exec ") + LIMELIGHT_COMMAND + " run --prompts " + PROMPTS_FILE + " --profile-dir " + folder.path.string() + " 2>&1").c_str(), "r");
     const std::string kill_one = "pkill -9 -x -n limelight-rank";  // succeeds once there is a rank to kill
     std::this_thread::sleep_for(std::chrono::milliseconds(13 * i));  // the random time of the kill, spread over start and work
     while (std::system(kill_one.c_str()) != 0) std::this_thread::yield();

@@ -16,6 +16,8 @@
 #include "profiling/request_path.hpp"
 #include "profiling/session.hpp"
 #include "profiling/span.hpp"
+#include "profiling/summary.hpp"
+#include "profiling/trace_deflate.hpp"
 #include "profiling/trace_text.hpp"
 #include "profiling/validate.hpp"
 #include "trace_file.hpp"
@@ -138,7 +140,7 @@ BOOST_AUTO_TEST_CASE(the_validator_accepts_what_sessions_write_and_names_what_is
     BOOST_TEST(findings[0].find(c.expected) != std::string::npos, findings[0]);
   }
   fs::resize_file(good, fs::file_size(good) / 2);
-  BOOST_TEST(prof::validate({good})[0].find("broken or ends early") != std::string::npos);
+  BOOST_TEST(prof::validate({good})[0].find("ends early") != std::string::npos);
 }
 
 // Again and again, at any time: whatever was recorded more than a quarter of a second before is in the recovered trace.
@@ -176,6 +178,88 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_leaves_a_trace_that_can_be_recovered) {
   BOOST_TEST((prof::recover(folder.path / "no.json").error().code == limelight::ErrorCode::invalid_argument));
   std::ofstream(folder.path / ".torn.pt.trace.json.gz.part") << "nothing";
   BOOST_TEST((prof::recover(folder.path / ".torn.pt.trace.json.gz.part").error().code == limelight::ErrorCode::corrupt));
+}
+
+// Whatever the text is, zlib reads back what was put in.
+BOOST_AUTO_TEST_CASE(the_compressor_is_gzip_for_any_text) {
+  std::vector<std::string> texts{"", "a", std::string(100'000, 'x'), std::string(300, '7')};
+  std::string noise, lines;
+  std::uint64_t state = 1;
+  const auto next = [&] { return state = state * 6364136223846793005u + 1442695040888963407u, state >> 33; };
+  for (int i = 0; i < 300'000; ++i) noise += static_cast<char>(next());
+  for (int i = 0; i < 20'000; ++i)
+    lines += ",\n{\"ph\":\"X\",\"cat\":\"cpu_op\",\"pid\":1,\"name\":\"op" + std::to_string(next() % 40) + "\",\"tid\":1,\"ts\":" + std::to_string(i * 1000 + next() % 900) + ".123}";
+  texts.push_back(noise);
+  texts.push_back(lines);
+  texts.push_back(lines + noise + lines);
+  for (int i = 0; i < 200; ++i) texts.push_back(lines.substr(next() % lines.size(), next() % 2000));
+  prof::TraceDeflate deflate;
+  const Folder folder;
+  for (const std::string& text : texts) {
+    std::string packed;
+    deflate.compress(text, packed);
+    std::ofstream(folder.path / "packed.gz", std::ios::binary) << packed << packed;  // members follow each other
+    BOOST_REQUIRE((read_gzip(folder.path / "packed.gz") == text + text));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_session_keeps_to_its_activities_and_its_format) {
+  const Folder folder;
+  const auto ipc = prof::intern("ipc.test");
+  auto opts = options(folder.path);
+  opts.format = "json.zst";
+  opts.limits.activities = *prof::parse_activities("ipc");
+  auto session = prof::Session::start(opts);
+  if (!session) BOOST_FAIL(session.error().message);
+  {
+    const prof::Span a(outer);
+    const prof::Span b(ipc);
+  }
+  const auto report = (*session)->stop();
+  BOOST_TEST(report->events == 1u);
+  BOOST_TEST(report->file.extension() == ".zst");
+  for (const auto& finding : prof::validate({report->file})) BOOST_TEST(finding == "");
+  BOOST_TEST(prof::summary_table({report->file})->find("ipc.test") != std::string::npos);
+  BOOST_TEST(prof::parse_activities("cpu,gpus").error().message.find("found 'gpus'") != std::string::npos);
+  opts.format = "json";
+  BOOST_TEST((prof::Session::start(opts).error().code == limelight::ErrorCode::invalid_argument));
+}
+
+// The orchestrator reads what a killed rank kept in shared memory.
+BOOST_AUTO_TEST_CASE(the_flight_recorder_of_a_killed_process_can_be_read) {
+  const Folder folder;
+  const fs::path memory = folder.path / "flight";
+  int ready[2];
+  BOOST_REQUIRE(pipe(ready) == 0);
+  const pid_t rank = fork();
+  if (rank == 0) {
+    prof::enable_flight_recorder({.most_records = 5000, .file = memory});
+    prof::name_request(3, "the \"third\"");
+    const prof::RequestScope request(3);
+    for (int i = 0; i < 8000; ++i) {
+      const prof::Span a(prof::intern("of the dead", prof::Category::cpu_op, prof::ValueKind::bytes), 4096);
+      if (i % 20 == 0) usleep(1000);
+      if (i == 7900 && write(ready[1], "x", 1) != 1) _exit(1);
+    }
+    for (;;) pause();
+  }
+  char byte = 0;
+  BOOST_REQUIRE(read(ready[0], &byte, 1) == 1);
+  auto opts = options(folder.path);
+  BOOST_TEST((prof::salvage_flight_recorder(memory, opts).error().code == limelight::ErrorCode::busy));
+  usleep(250'000);  // at least one round of the recorder's thread
+  kill(rank, SIGKILL);
+  waitpid(rank, nullptr, 0);
+  const auto report = prof::salvage_flight_recorder(memory, opts);
+  if (!report) BOOST_FAIL(report.error().message);
+  BOOST_TEST(report->events == 5000u);
+  BOOST_TEST(report->file.string().find("_" + std::to_string(rank) + "_") != std::string::npos);
+  for (const auto& finding : prof::validate({report->file})) BOOST_TEST(finding == "");
+  const auto text = read_gzip(report->file);
+  for (const char* part : {"of the dead", "\"bytes\":4096", "the \\\"third\\\""}) BOOST_TEST(text.find(part) != std::string::npos, part);
+  BOOST_TEST((prof::salvage_flight_recorder(folder.path / "none", opts).error().code == limelight::ErrorCode::not_found));
+  fs::resize_file(memory, fs::file_size(memory) / 2);
+  BOOST_TEST((prof::salvage_flight_recorder(memory, opts).error().code == limelight::ErrorCode::corrupt));
 }
 
 BOOST_AUTO_TEST_CASE(merging_joins_ranks_with_an_arrow_for_each_chunk_and_a_track_for_each_request) {
