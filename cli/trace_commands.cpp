@@ -3,8 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "cli/serve_file.hpp"
 #include "profiling/merge.hpp"
 #include "profiling/recover.hpp"
+#include "profiling/report.hpp"
 #include "profiling/request_path.hpp"
 #include "profiling/summary.hpp"
 #include "profiling/validate.hpp"
@@ -32,7 +34,12 @@ TraceCommands::TraceCommands(CLI::App& app) {
   recover_ = trace->add_subcommand("recover", "Make readable traces of the .part files that killed ranks left");
   merge_ = trace->add_subcommand("merge", "One timeline of all ranks, with an arrow for each tensor and a track for each request");
   merge_->add_option("-o,--out", out_, "the merged trace (.json.gz)")->required();
-  for (CLI::App* one : {validate_, summary_, recover_, merge_}) one->add_option("FILES", files_, "trace files")->required();
+  report_ = trace->add_subcommand("report", "One HTML page: timeline, requests, operations, hand-off and how ranks differ");
+  report_->add_option("-o,--out", report_out_, "the page")->default_val("report.html");
+  open_ = trace->add_subcommand("open", "Serve a trace to the Perfetto UI in a browser of this machine; ends when it was fetched");
+  open_->add_option("--port", port_, "on 127.0.0.1; the UI accepts 9001 alone")->capture_default_str();
+  open_->add_flag("!--no-browser", browser_, "print the address, open no browser");
+  for (CLI::App* one : {validate_, summary_, recover_, merge_, report_, open_}) one->add_option("FILES", files_, "trace files")->required();
   diff_ = trace->add_subcommand("diff", "What became slower from A to B, by operation");
   diff_->add_option("--a,-a", before_, "trace files of A")->required();
   diff_->add_option("--b,-b", after_, "trace files of B")->required();
@@ -70,11 +77,26 @@ int TraceCommands::merge() const {
   return 0;
 }
 
+int TraceCommands::report() const {
+  const auto written = profiling::write_report(report_out_, files_);
+  if (!written) return refuse("report", written.error());
+  std::cout << report_out_.string() << ": open it in a browser\n";
+  return 0;
+}
+
+int TraceCommands::open() const {
+  if (files_.size() != 1) return refuse("open", {ErrorCode::invalid_argument, "found " + std::to_string(files_.size()) + " files, expected one: `limelight trace merge` makes one of many"});
+  const auto served = serve_to_perfetto(files_.front(), port_, browser_);
+  return served ? 0 : refuse("open", served.error());
+}
+
 int TraceCommands::run() const {
   if (validate_->parsed()) return validate();
   if (summary_->parsed()) return summary();
   if (recover_->parsed()) return recover();
   if (merge_->parsed()) return merge();
+  if (report_->parsed()) return report();
+  if (open_->parsed()) return open();
   return print("diff", profiling::diff_table(before_, after_));
 }
 

@@ -22,11 +22,16 @@ class TraceCommands {
   int summary() const;
   int recover() const;
   int merge() const;
+  int report() const;
+  int open() const;
 
-  CLI::App *validate_ = nullptr, *summary_ = nullptr, *recover_ = nullptr, *merge_ = nullptr, *diff_ = nullptr;
+  CLI::App *validate_ = nullptr, *summary_ = nullptr, *recover_ = nullptr, *merge_ = nullptr, *diff_ = nullptr, *report_ = nullptr,
+           *open_ = nullptr;
   std::vector<std::filesystem::path> files_, before_, after_;
   std::string request_;
-  std::filesystem::path out_;
+  std::filesystem::path out_, report_out_;
+  int port_ = 9001;
+  bool browser_ = true;
 };
 
 }  // namespace limelight::cli

@@ -1,10 +1,21 @@
 #!/usr/bin/env bash
 # Gives the traces of a profiled run, or of simulated GPUs, to the readers that they are written for. Exit 77: no reader is here.
-#   check.sh perfetto|hta <limelight command> <folder for the traces> [<program that writes GPU traces into a folder>]
+#   check.sh perfetto|hta|chromium <limelight command> <folder for the traces> [<program that writes GPU traces into a folder>]
 set -euo pipefail
 reader=$1 limelight=$2 folder=$3 gpu_writer=${4:-}
 here=$(cd "$(dirname "$0")" && pwd)
 skip() { echo "skipped: $*"; exit 77; }
+if [[ $reader == chromium ]]; then
+  command -v chromium >/dev/null || skip "no chromium, which reads the report"
+  rm -rf "$folder"
+  "$limelight" run --prompt "Who reads this?" --profile all --profile-orchestrator --profile-dir "$folder" >/dev/null
+  "$limelight" trace report "$folder"/*.json.gz --out "$folder/report.html"
+  chromium --headless --no-sandbox --disable-gpu --user-data-dir="$folder/browser" --dump-dom "file://$folder/report.html" 2>"$folder/chromium.log" >"$folder/dom.html"
+  # The page's script ran to its end, and filled the tables.
+  grep -q 'data-ready="yes"' "$folder/dom.html"
+  for word in 'rank 0: stage 0 thinker' 'code2wav step' 'rank 0 -&gt; rank 1' 'request 0:' 'overhead_percent'; do grep -q "$word" "$folder/dom.html"; done
+  exit 0
+fi
 python=$here/../../build/oracle/bin/python
 [[ -x $python ]] || python=$(command -v python3) || skip "no python3 (tests/oracle/install.sh installs the oracles)"
 if [[ $reader == perfetto ]]; then
