@@ -347,6 +347,7 @@ Result<void> Engine::State::start() {
   settings.load<caf::io::middleman>();
   settings.set("middleman.app-identifiers", std::vector<std::string>{*token});
   settings.set("scheduler.max-threads", 2);
+  settings.set("scheduler.policy", caf::atom("sharing"));  // idle threads sleep until there is work; those that steal look for it again and again
   system = std::make_unique<caf::actor_system>(settings);
   supervisor = system->spawn(profiling_supervisor);
   orchestrator = system->spawn(

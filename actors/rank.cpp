@@ -174,6 +174,7 @@ int run_rank(const RankOptions& options) {
   settings.load<caf::io::middleman>();
   settings.set("middleman.app-identifiers", std::vector<std::string>{options.token});
   settings.set("scheduler.max-threads", 2);
+  settings.set("scheduler.policy", caf::atom("sharing"));  // idle threads sleep until there is work; those that steal look for it again and again
   caf::actor_system system(settings);
   auto orchestrator = system.middleman().remote_actor<OrchestratorActor>("127.0.0.1", options.port);
   if (!orchestrator) return fail(options, "cannot reach the orchestrator: " + system.render(orchestrator.error()));

@@ -1,10 +1,12 @@
 #include "bench/profiler.hpp"
 
+#include <libdeflate.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -12,8 +14,8 @@
 #include <string>
 #include <thread>
 
-#include "actors/omni.hpp"
-#include "ipc/broker.hpp"
+#include "bench/profiler_pipeline.hpp"
+#include "profiling/member_file.hpp"
 #include "profiling/session.hpp"
 #include "profiling/span.hpp"
 
@@ -136,6 +138,38 @@ std::string text_of(const std::filesystem::path& file) {
   return text;
 }
 
+// Compressors alone, on text that is there already.
+struct Packed {
+  std::string name;
+  double seconds = 0;
+  std::size_t bytes = 0;
+};
+Packed by_zlib(const std::string& text) {
+  std::vector<unsigned char> out(compressBound(text.size()) + 64);
+  z_stream stream{};
+  deflateInit2(&stream, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = out.data();
+  stream.avail_out = static_cast<uInt>(out.size());
+  const auto start = Clock::now();
+  deflate(&stream, Z_FINISH);
+  const Packed packed{"zlib -1 alone", ms_since(start) / 1000, stream.total_out};
+  deflateEnd(&stream);
+  return packed;
+}
+// In pieces as large as a session's members, which start anew for a kill's sake.
+Packed by_libdeflate(const std::string& text, int level) {
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(libdeflate_alloc_compressor(level), libdeflate_free_compressor);
+  Packed packed{"libdeflate -" + std::to_string(level) + " alone", 0, 0};
+  std::string out(libdeflate_gzip_compress_bound(compressor.get(), prof::MemberFile::member_bytes), '\0');
+  const auto start = Clock::now();
+  for (std::size_t at = 0; at < text.size(); at += prof::MemberFile::member_bytes)
+    packed.bytes += libdeflate_gzip_compress(compressor.get(), text.data() + at, std::min(text.size() - at, prof::MemberFile::member_bytes), out.data(), out.size());
+  packed.seconds = ms_since(start) / 1000;
+  return packed;
+}
+
 Result<void> measure_writing(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results) {
   auto session = start_session(folder);
   if (!session) return session.error();
@@ -145,41 +179,71 @@ Result<void> measure_writing(const std::filesystem::path& folder, bool quick, st
   const auto events = static_cast<double>(report->events);
 
   const std::string text = text_of(report->file);
-  std::vector<unsigned char> out(compressBound(text.size()));
-  z_stream stream{};
-  deflateInit2(&stream, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = out.data();
-  stream.avail_out = static_cast<uInt>(out.size());
-  const auto start = Clock::now();
-  deflate(&stream, Z_FINISH);
-  const double zlib_s = ms_since(start) / 1000;
-  const auto zlib_bytes = static_cast<double>(stream.total_out);
-  deflateEnd(&stream);
-
-  results.push_back({"write_rate", {{"events", std::to_string(report->events)}}, events / static_cast<double>(report->profiler_cpu_ns) * 1000, "M/s",
-                     "zlib alone", events / zlib_s / 1e6});
-  results.push_back({"bytes_per_event", {{"events", std::to_string(report->events)}}, static_cast<double>(report->bytes) / events, "B", "zlib alone",
-                     zlib_bytes / events});
+  const std::vector<std::pair<std::string, std::string>> params{{"events", std::to_string(report->events)}};
+  for (const Packed& peer : {by_zlib(text), by_libdeflate(text, 1), by_libdeflate(text, 6)}) {
+    results.push_back({"write_rate", params, events / static_cast<double>(report->profiler_cpu_ns) * 1000, "M/s", peer.name, events / peer.seconds / 1e6});
+    results.push_back({"bytes_per_event", params, static_cast<double>(report->bytes) / events, "B", peer.name, static_cast<double>(peer.bytes) / events});
+  }
   std::filesystem::remove(report->file);
   return {};
 }
 
+// Stands for a rank that serves while its trace is being finished: short pieces of work with spans, and the longest time between two of them.
+class Server {
+ public:
+  explicit Server(const Step& step) : thread_([this, &step] {
+    std::uint64_t last = prof::ticks();
+    for (std::uint64_t n = 0; !ending_; ++n) {
+      if (n % 16 == 0) step.record(n);  // as many spans as a pipeline that works
+      const std::uint64_t now = prof::ticks();
+      worst_ = std::max(worst_.load(std::memory_order_relaxed), now - last);
+      last = now;
+      for (int i = 0; i < 2000; ++i) asm volatile("");
+    }
+  }) {}
+  ~Server() {
+    ending_ = true;
+    thread_.join();
+  }
+  double worst_ms_since_last_call() { return ns_of(worst_.exchange(0)) / 1e6; }
+
+ private:
+  std::atomic<bool> ending_{false};
+  std::atomic<std::uint64_t> worst_{0};
+  std::thread thread_;
+};
+
 Result<void> measure_stop(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results) {
-  const int sessions = quick ? 12 : 50;
-  std::vector<double> stops;
+  const int sessions = quick ? 8 : 50;
+  const Step step;
+  std::vector<double> stops, stalls, undisturbed;
   for (int i = 0; i < sessions; ++i) {
     auto session = start_session(folder);
     if (!session) return session.error();
-    record_events(Step{}, 1'000'000);
+    record_events(step, 1'000'000);
     const auto start = Clock::now();
     auto report = (*session)->stop();
     stops.push_back(ms_since(start));
     if (!report) return report.error();
     std::filesystem::remove(report->file);
   }
+  for (int i = 0; i < sessions; ++i) {
+    auto session = start_session(folder);
+    if (!session) return session.error();
+    Server server(step);
+    record_events(step, 100'000);
+    std::this_thread::sleep_for(20ms);
+    (void)server.worst_ms_since_last_call();
+    std::this_thread::sleep_for(10ms);  // as long as a stop takes
+    undisturbed.push_back(server.worst_ms_since_last_call());
+    auto report = (*session)->stop();
+    stalls.push_back(server.worst_ms_since_last_call());
+    if (!report) return report.error();
+    std::filesystem::remove(report->file);
+  }
+  const std::vector<std::pair<std::string, std::string>> params{{"sessions", std::to_string(sessions)}};
   results.push_back({"stop", {{"events", "1000000"}, {"sessions", std::to_string(sessions)}}, quantile(stops, 0.99), "ms", "", std::nullopt});
+  results.push_back({"stall", params, quantile(stalls, 0.99), "ms", "no stop", quantile(undisturbed, 0.99)});
   return {};
 }
 
@@ -190,105 +254,64 @@ double resident_kib(const char* key) {
   return 0;
 }
 
-// In a process of its own, so that nothing else counts.
-Result<void> measure_resident(const std::filesystem::path& folder, std::uint64_t events, std::vector<Measurement>& results) {
+struct Cost {
+  double resident_mib = -1, cpu_ns_per_event = 0, stop_ms = 0, events = 0;
+};
+// Ranks that record so many events each at the same time, each in a process of its own, so that nothing else counts. The worst of each cost.
+Result<Cost> cost_of(const std::filesystem::path& folder, int ranks, std::uint64_t events) {
   int pipe_ends[2];
   if (::pipe(pipe_ends) != 0) return Error{ErrorCode::io, "cannot make a pipe"};
   std::fflush(nullptr);
-  const pid_t pid = ::fork();
-  if (pid == 0) {
+  std::vector<pid_t> pids;
+  for (int rank = 0; rank < ranks; ++rank) {
+    pids.push_back(::fork());
+    if (pids.back() != 0) continue;
     std::ofstream("/proc/self/clear_refs") << 5;  // the peak counts from now on
     const double before = resident_kib("VmRSS:");
-    double answer[2] = {-1, 0};
+    Cost cost;
     if (auto session = start_session(folder)) {
       record_events(Step{}, events);
-      if (auto report = (*session)->stop()) {
-        answer[0] = (resident_kib("VmHWM:") - before) / 1024;
-        answer[1] = static_cast<double>(report->events);
-      }
+      const auto start = Clock::now();
+      if (auto report = (*session)->stop())
+        cost = {(resident_kib("VmHWM:") - before) / 1024, static_cast<double>(report->profiler_cpu_ns) / static_cast<double>(report->events), ms_since(start),
+                static_cast<double>(report->events)};
     }
-    (void)!::write(pipe_ends[1], answer, sizeof answer);
+    (void)!::write(pipe_ends[1], &cost, sizeof cost);
     _exit(0);
   }
-  double answer[2] = {-1, 0};
   ::close(pipe_ends[1]);
-  (void)!::read(pipe_ends[0], answer, sizeof answer);
+  Cost worst{0, 0, 0, 0};
+  bool failed = false;
+  for (Cost one; ::read(pipe_ends[0], &one, sizeof one) == sizeof one;) {
+    failed = failed || one.resident_mib < 0;
+    worst = {std::max(worst.resident_mib, one.resident_mib), std::max(worst.cpu_ns_per_event, one.cpu_ns_per_event), std::max(worst.stop_ms, one.stop_ms), one.events};
+  }
   ::close(pipe_ends[0]);
-  ::waitpid(pid, nullptr, 0);
-  if (answer[0] < 0) return Error{ErrorCode::io, "the session of " + std::to_string(events) + " events failed"};
-  results.push_back({"resident", {{"events", std::to_string(static_cast<std::uint64_t>(answer[1]))}}, answer[0], "MiB", "", std::nullopt});
-  return {};
+  for (const pid_t pid : pids) ::waitpid(pid, nullptr, 0);
+  if (failed || worst.events == 0) return Error{ErrorCode::io, "a session of " + std::to_string(events) + " events failed"};
+  return worst;
 }
 
-Result<double> request_ms(Omni& omni) {
-  const auto outputs = omni.generate({"What does a profiler cost?"});
-  if (outputs[0].error.code != ErrorCode::none) return outputs[0].error;
-  return outputs[0].e2e_time_ms;
-}
-
-// One pipeline, as it runs by default, with requests that are profiled and requests that are not in turn.
-Result<void> measure_overhead(const ProfilerOptions& options, const std::filesystem::path& folder, std::vector<Measurement>& results) {
-  auto omni = Omni::from_engine_args({.config = options.config, .profile_dir = folder});
-  if (!omni) return omni.error();
-  if (auto warm = request_ms(**omni); !warm) return warm.error();
-  const int pairs = options.quick ? 10 : 40;
-  std::vector<double> with, without, per_cent;
-  std::uint64_t events = 0, bytes = 0;
-  for (int i = 0; i < pairs; ++i) {
-    for (const bool profiled : {i % 2 == 0, i % 2 != 0}) {
-      if (profiled)
-        if (auto started = (*omni)->start_profile(); !started) return started.error();
-      const auto one = request_ms(**omni);
-      if (!one) return one.error();
-      (profiled ? with : without).push_back(*one);
-      if (!profiled) continue;
-      auto stopped = (*omni)->stop_profile();
-      if (!stopped) return stopped.error();
-      for (const RankTrace& trace : *stopped) {
-        events += trace.events;
-        bytes += trace.bytes;
-        std::filesystem::remove(trace.file);
-      }
-    }
-    per_cent.push_back(100 * (with.back() / without.back() - 1));
-  }
-  const std::vector<std::pair<std::string, std::string>> params{{"pairs", std::to_string(pairs)}};
-  results.push_back({"overhead", params, quantile(per_cent, 0.5), "%", "", std::nullopt});
-  results.push_back({"request", params, quantile(with, 0.5), "ms", "not profiled", quantile(without, 0.5)});
-  results.push_back({"bytes_per_event", {{"source", "pipeline"}}, static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(events, 1)), "B", "", std::nullopt});
-  return {};
-}
-
-// Two pipelines at a time, one without flight recorders. Two processes that do the same differ by more than a recorder costs, by where their memory
-// happens to lie, so both are started anew many times.
-Result<void> measure_flight(const ProfilerOptions& options, const std::filesystem::path& folder, std::vector<Measurement>& results) {
-  const int starts = options.quick ? 2 : 8, requests = options.quick ? 3 : 5;
-  std::vector<double> per_cent;
-  for (int start = 0; start < starts; ++start) {
-    std::unique_ptr<Omni> pipelines[2];  // without, with
-    for (const int which : {start % 2, 1 - start % 2}) {
-      auto omni = Omni::from_engine_args({.config = options.config, .profile_dir = folder, .flight_recorder = which == 0 ? 0ms : 10'000ms});
-      if (!omni) return omni.error();
-      pipelines[which] = std::move(omni).value();
-      if (auto warm = request_ms(*pipelines[which]); !warm) return warm.error();
-    }
-    std::vector<double> ms[2];
-    for (int i = 0; i < 2 * requests; ++i) {
-      const auto one = request_ms(*pipelines[(i + i / 2) % 2]);
-      if (!one) return one.error();
-      ms[(i + i / 2) % 2].push_back(*one);
-    }
-    per_cent.push_back(100 * (quantile(ms[1], 0.5) / quantile(ms[0], 0.5) - 1));
-  }
-  results.push_back({"flight_overhead", {{"starts", std::to_string(starts)}}, quantile(per_cent, 0.5), "%", "", std::nullopt});
+Result<void> measure_growth(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results) {
+  const auto add = [&](int ranks, std::uint64_t events) -> Result<void> {
+    const auto cost = cost_of(folder, ranks, events);
+    if (!cost) return cost.error();
+    const std::vector<std::pair<std::string, std::string>> params{{"events", std::to_string(static_cast<std::uint64_t>(cost->events))}, {"ranks", std::to_string(ranks)}};
+    results.push_back({"resident", params, cost->resident_mib, "MiB", "", std::nullopt});
+    results.push_back({"growth_cpu", params, cost->cpu_ns_per_event, "ns/event", "", std::nullopt});
+    results.push_back({"growth_stop", params, cost->stop_ms, "ms", "", std::nullopt});
+    return {};
+  };
+  for (const std::uint64_t events : quick ? std::vector<std::uint64_t>{1'000, 5'000'000} : std::vector<std::uint64_t>{1'000, 10'000, 100'000, 1'000'000, 10'000'000, 50'000'000})
+    if (auto done = add(1, events); !done) return done;
+  for (const int ranks : quick ? std::vector<int>{16} : std::vector<int>{2, 4, 8, 16})
+    if (auto done = add(ranks, 100'000); !done) return done;
   return {};
 }
 
 }  // namespace
 
 Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) {
-  const auto runtime = ipc::runtime_folder();
-  if (!runtime) return runtime.error();
   // Traces go where users' traces go, to a disk, not to memory.
   std::error_code failed;
   const Scratch scratch{std::filesystem::current_path(failed) / (".limelight-bench-" + std::to_string(getpid()))};
@@ -301,12 +324,13 @@ Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) 
   if (auto done = measure_writing(scratch.path, options.quick, results); !done) return done.error();
   say("stop");
   if (auto done = measure_stop(scratch.path, options.quick, results); !done) return done.error();
-  say("long sessions");
-  for (const std::uint64_t events : options.quick ? std::vector<std::uint64_t>{100'000, 5'000'000} : std::vector<std::uint64_t>{100'000, 5'000'000, 50'000'000})
-    if (auto done = measure_resident(scratch.path, events, results); !done) return done.error();
-  say("the pipeline, with and without");
+  say("how cost grows");
+  if (auto done = measure_growth(scratch.path, options.quick, results); !done) return done.error();
+  say("the pipeline: not profiled, with its flight recorders alone, profiled");
   if (auto done = measure_overhead(options, scratch.path, results); !done) return done.error();
-  if (auto done = measure_flight(options, scratch.path, results); !done) return done.error();
+  // After the pipeline: this process stays with the broker, and its pools, that it used first.
+  say("the acknowledgement of 8 ranks");
+  if (auto done = measure_acknowledgement(scratch.path, options.quick, results); !done) return done.error();
   return results;
 }
 

@@ -1,0 +1,160 @@
+#include "bench/profiler_pipeline.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "actors/omni.hpp"
+
+namespace limelight::bench {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+
+// Eight ranks that have little to compute.
+constexpr const char* eight_ranks = R"(stage_args:
+  - stage_id: 0
+    engine_args: {model_stage: thinker, load_format: dummy, tensor_parallel_size: 6, model_shape: {layers: 1, hidden: 96, heads: 6, kv_heads: 6, head_dim: 16, mlp: 96, vocab: 256, max_model_len: 64}}
+    final_output: true
+    final_output_type: text
+    default_sampling_params: {max_tokens: 2}
+  - stage_id: 1
+    engine_args: {model_stage: talker, load_format: dummy, model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32, input_hidden: 96, codebooks: 1, codebook_size: 16, chunk_frames: 2, max_model_len: 64}}
+    engine_input_source: [0]
+    default_sampling_params: {max_tokens: 2}
+  - stage_id: 2
+    engine_args: {model_stage: code2wav, load_format: dummy, model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32, codebooks: 1, codebook_size: 16, channels: 8, upsampling: [2, 2]}}
+    engine_input_source: [1]
+    final_output: true
+    final_output_type: audio
+runtime:
+  edges: [{from: 0, to: 1, window_size: 4}, {from: 1, to: 2, window_size: 4}]
+)";
+
+Result<double> request_ms(Omni& omni) {
+  stages::SamplingParams brief = omni.config().stages.front().sampling;
+  brief.max_tokens = 8;
+  const auto outputs = omni.generate({"What does a profiler cost?"}, brief);
+  if (outputs[0].error.code != ErrorCode::none) return outputs[0].error;
+  return outputs[0].e2e_time_ms;
+}
+
+double mean_of_faster_half(std::vector<double> sample) {
+  std::sort(sample.begin(), sample.end());
+  const std::size_t half = (sample.size() + 1) / 2;
+  double sum = 0;
+  for (std::size_t i = 0; i < half; ++i) sum += sample[i];
+  return sum / static_cast<double>(half);
+}
+
+// By how many per cent a is slower than b: what disturbs a run only adds to its time, so the faster halves are compared. With half the width of the 95 %
+// interval, by bootstrap.
+std::pair<double, double> slower_by(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto per_cent = [](const std::vector<double>& x, const std::vector<double>& y) { return 100 * (mean_of_faster_half(x) / mean_of_faster_half(y) - 1); };
+  std::mt19937 random(1);
+  const auto resample = [&](const std::vector<double>& x) {
+    std::vector<double> drawn;
+    for (std::size_t i = 0; i < x.size(); ++i) drawn.push_back(x[random() % x.size()]);
+    return drawn;
+  };
+  std::vector<double> drawn;
+  for (int i = 0; i < 1000; ++i) drawn.push_back(per_cent(resample(a), resample(b)));
+  return {per_cent(a, b), (quantile(drawn, 0.975) - quantile(drawn, 0.025)) / 2};
+}
+
+struct Torch {
+  double overhead_percent = 0, stop_ms = 0;
+};
+std::optional<Torch> torch_profiler(int pairs) {
+  const char* python = std::getenv("LIMELIGHT_PYTHON");
+  const std::string command = std::string(python != nullptr ? python : "python3") + " " LIMELIGHT_PEERS "/torch_profiler.py " + std::to_string(pairs) + " 2>/dev/null";
+  FILE* pipe = ::popen(command.c_str(), "r");
+  std::string text;
+  char buffer[4096];
+  for (std::size_t n; pipe != nullptr && (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) text.append(buffer, n);
+  if (pipe == nullptr || ::pclose(pipe) != 0) return std::nullopt;
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  return Torch{json.value("overhead_percent", 0.0), json.value("stop_ms", 0.0)};
+}
+
+}  // namespace
+
+Result<void> measure_acknowledgement(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results) {
+  const auto config = folder / "eight_ranks.yaml";
+  std::ofstream(config) << eight_ranks;
+  auto omni = Omni::from_engine_args({.config = config, .profile_dir = folder / "ack"});
+  if (!omni) return omni.error();
+  const int times = quick ? 60 : 200;
+  std::vector<double> ms;
+  for (int i = 0; i < times; ++i) {
+    const auto start = Clock::now();
+    const auto started = (*omni)->start_profile();
+    ms.push_back(ms_since(start));
+    if (!started) return started.error();
+    if (started->size() != 8) return Error{ErrorCode::internal, "expected the answers of 8 ranks, found " + std::to_string(started->size())};
+    if (auto stopped = (*omni)->stop_profile(); !stopped) return stopped.error();
+  }
+  const std::vector<std::pair<std::string, std::string>> params{{"ranks", "8"}, {"times", std::to_string(times)}};
+  results.push_back({"acknowledged_p50", params, quantile(ms, 0.5), "ms", "", std::nullopt});
+  results.push_back({"acknowledged", params, quantile(ms, 0.99), "ms", "", std::nullopt});
+  return {};
+}
+
+Result<void> measure_overhead(const ProfilerOptions& options, const std::filesystem::path& folder, std::vector<Measurement>& results) {
+  auto omni = Omni::from_engine_args({.config = options.config, .profile_dir = folder, .flight_recorder = 0ms});
+  if (!omni) return omni.error();
+  if (auto warm = request_ms(**omni); !warm) return warm.error();
+  enum Arm { off, flight, profiled, arms };
+  const int rounds = options.quick ? 20 : 100;
+  std::vector<double> ms[arms], accounted;
+  std::uint64_t events = 0, bytes = 0;
+  for (int round = 0; round < rounds; ++round) {
+    for (int turn = 0; turn < arms; ++turn) {
+      const int arm = (turn + round) % arms;
+      if (auto set = (*omni)->set_flight_recorder(arm == off ? 0ms : 10'000ms); !set) return set.error();
+      if (arm == profiled)
+        if (auto started = (*omni)->start_profile(); !started) return started.error();
+      const auto one = request_ms(**omni);
+      if (!one) return one.error();
+      ms[arm].push_back(*one);
+      if (arm != profiled) continue;
+      auto stopped = (*omni)->stop_profile();
+      if (!stopped) return stopped.error();
+      double sum = 0;
+      for (const RankTrace& trace : *stopped) {
+        sum += trace.overhead_percent;
+        events += trace.events;
+        bytes += trace.bytes;
+        std::filesystem::remove(trace.file);
+      }
+      accounted.push_back(sum);
+    }
+  }
+  omni->reset();
+  const auto torch = torch_profiler(options.quick ? 1 : 10);
+  const auto add = [&](const char* name, Arm arm, const std::optional<double>& peer) {
+    const auto [value, half] = slower_by(ms[arm], ms[off]);
+    char interval[32];
+    std::snprintf(interval, sizeof interval, "%.2f", half);
+    results.push_back({name, {{"rounds", std::to_string(rounds)}, {"ci95", interval}}, value, "%", peer ? "torch.profiler" : "", peer});
+  };
+  add("overhead", profiled, torch ? std::optional(torch->overhead_percent) : std::nullopt);
+  add("flight_overhead", flight, std::nullopt);
+  const std::vector<std::pair<std::string, std::string>> params{{"rounds", std::to_string(rounds)}};
+  results.push_back({"overhead_accounted", params, quantile(accounted, 0.5), "%", "", std::nullopt});
+  results.push_back({"request", params, quantile(ms[profiled], 0.5), "ms", "not profiled", quantile(ms[off], 0.5)});
+  results.push_back({"bytes_per_event", {{"source", "pipeline"}}, static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(events, 1)), "B", "", std::nullopt});
+  if (torch) results.push_back({"torch_stop", {}, torch->stop_ms, "ms", "", std::nullopt});
+  return {};
+}
+
+}  // namespace limelight::bench

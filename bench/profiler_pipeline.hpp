@@ -1,0 +1,14 @@
+// The part of `limelight bench profiler` that runs pipelines; see profiler.hpp for what the results mean.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "bench/profiler.hpp"
+
+namespace limelight::bench {
+
+Result<void> measure_acknowledgement(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results);
+Result<void> measure_overhead(const ProfilerOptions& options, const std::filesystem::path& folder, std::vector<Measurement>& results);
+
+}  // namespace limelight::bench
