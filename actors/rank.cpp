@@ -32,7 +32,8 @@ struct RankState {
   RankWorker* worker = nullptr;
   int rank = 0, world_size = 1;
   std::filesystem::path flight;
-  std::unique_ptr<prof::ActivitySource> source;  // of a GPU; made at the first start, and attached for good
+  std::unique_ptr<prof::ActivitySource> source;  // of a GPU; attached for good
+  std::string no_source;                         // why there is none on a GPU
   std::unique_ptr<prof::Session> session;
   TraceAnswer finished;  // of the last session: a second stop answers the same
 };
@@ -49,6 +50,12 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
   state.world_size = world_size;
   state.finished.rank = rank;
   state.finished.stage = worker->stage_id();
+  if (stages::Device& device = worker->device(); !device.is_host()) {
+    auto source = prof::make_cupti_source({{}, [&device] { device.synchronise(); }});
+    if (source) state.source = std::move(source).value();
+    else state.no_source = source.error().message;
+    if (state.source) state.source->attach();
+  }
   return {
       [&state](Submit& m) {
         static const prof::NameId name = message_name("submit");
@@ -71,11 +78,7 @@ RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self
           return answer;
         }
         stages::Device& device = state.worker->device();
-        if (!device.is_host() && !state.source) {
-          auto source = prof::make_cupti_source({{}, [&device] { device.synchronise(); }});
-          if (source) state.source = std::move(source).value();
-          else answer.note = source.error().message;  // the host's operations are worth a trace all the same
-        }
+        answer.note = state.no_source;  // the host's operations are worth a trace all the same
         auto session = prof::Session::start({m.directory, m.timestamp, state.rank, state.world_size, state.worker->stage_id(),
                                              state.worker->stage_name(), m.base_ns, state.source.get(), device.properties(), m.prefix,
                                              {m.limits.start_at_ns, m.limits.steps, m.limits.milliseconds, m.limits.bytes, m.limits.request, m.limits.activities},

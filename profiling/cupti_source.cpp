@@ -20,7 +20,8 @@ using Kind = DeviceActivity::Kind;
 
 constexpr CUpti_ActivityKind recorded_kinds[] = {
     CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, CUPTI_ACTIVITY_KIND_MEMCPY, CUPTI_ACTIVITY_KIND_MEMSET,          CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION,
-    CUPTI_ACTIVITY_KIND_RUNTIME,           CUPTI_ACTIVITY_KIND_DRIVER, CUPTI_ACTIVITY_KIND_SYNCHRONIZATION, CUPTI_ACTIVITY_KIND_OVERHEAD};
+    CUPTI_ACTIVITY_KIND_RUNTIME,           CUPTI_ACTIVITY_KIND_DRIVER, CUPTI_ACTIVITY_KIND_SYNCHRONIZATION, CUPTI_ACTIVITY_KIND_OVERHEAD,
+    CUPTI_ACTIVITY_KIND_CUDA_EVENT};
 // Calls that only ask for something: many, and of no interest.
 constexpr CUpti_CallbackId trivial_runtime_calls[] = {
     CUPTI_RUNTIME_TRACE_CBID_cudaGetLastError_v3020, CUPTI_RUNTIME_TRACE_CBID_cudaPeekAtLastError_v3020,
@@ -167,15 +168,21 @@ class CuptiSource final : public ActivitySource {
       if (!is_back(buffer.get())) (void)buffer.release();
   }
 
+  void attach() override {
+    if (attached_) return;
+    // Before the first kind is enabled, so that no buffer is asked for earlier.
+    attach_status_ = cupti_.register_callbacks(on_request, on_complete);
+    if (attach_status_ != CUPTI_SUCCESS) return;  // tried again at the next start: whoever was in the way may be gone
+    (void)cupti_.set_thread_id_type(CUPTI_ACTIVITY_THREAD_ID_TYPE_SYSTEM);
+    attached_ = true;
+  }
+
   Result<void> start() override {
-    if (!attached_) {
-      // Before the first kind is enabled, so that no buffer is asked for earlier.
-      if (const CUptiResult status = cupti_.register_callbacks(on_request, on_complete); status != CUPTI_SUCCESS) return refuse("attach CUPTI", status);
-      (void)cupti_.set_thread_id_type(CUPTI_ACTIVITY_THREAD_ID_TYPE_SYSTEM);
-      attached_ = true;
-    }
+    attach();
+    if (attach_status_ != CUPTI_SUCCESS) return refuse("attach CUPTI", attach_status_);
     losses_ = {};
     externals_.clear();
+    events_.clear();
     for (std::size_t i = 0; i < std::size(recorded_kinds); ++i)
       if (const CUptiResult status = cupti_.enable(recorded_kinds[i]); status != CUPTI_SUCCESS) {
         while (i > 0) (void)cupti_.disable(recorded_kinds[--i]);
@@ -260,11 +267,7 @@ class CuptiSource final : public ActivitySource {
   }
 
   void decode(const Full& buffer, const std::function<void(const DeviceActivity&)>& sink) {
-    each_record(buffer, [this](const CUpti_Activity& record) {
-      if (record.kind != CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION) return;
-      const auto& link = reinterpret_cast<const CUpti_ActivityExternalCorrelation&>(record);
-      externals_.put(link.correlationId, link.externalId);
-    });
+    each_record(buffer, [this](const CUpti_Activity& record) { remember(record); });
     each_record(buffer, [&](const CUpti_Activity& record) {
       DeviceActivity a;
       if (!translate(record, a)) return;
@@ -277,6 +280,21 @@ class CuptiSource final : public ActivitySource {
       a.collective = collective.get();
       sink(a);
     });
+  }
+
+  // The first pass: what other records refer to, which may stand before or after them.
+  void remember(const CUpti_Activity& record) {
+    if (record.kind == CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION) {
+      const auto& link = reinterpret_cast<const CUpti_ActivityExternalCorrelation&>(record);
+      externals_.put(link.correlationId, link.externalId);
+    } else if (record.kind == CUPTI_ACTIVITY_KIND_CUDA_EVENT) {
+      const auto& e = reinterpret_cast<const CUpti_ActivityCudaEvent2&>(record);
+      events_.put(e.cudaEventSyncId, {static_cast<std::int32_t>(e.streamId), e.correlationId});
+      devices_[e.contextId] = e.deviceId;
+    } else if (record.kind == CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL) {
+      const auto& k = reinterpret_cast<const CUpti_ActivityKernel10&>(record);
+      devices_[k.contextId] = k.deviceId;
+    }
   }
 
   // False: nothing to write.
@@ -303,7 +321,8 @@ class CuptiSource final : public ActivitySource {
       return when(m.start, m.end);
     };
     switch (record.kind) {
-      case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION: return false;
+      case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION:
+      case CUPTI_ACTIVITY_KIND_CUDA_EVENT: return false;
       case CUPTI_ACTIVITY_KIND_KERNEL:
       case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL: {
         const auto& k = reinterpret_cast<const CUpti_ActivityKernel10&>(record);
@@ -346,8 +365,13 @@ class CuptiSource final : public ActivitySource {
         const auto& s = reinterpret_cast<const CUpti_ActivitySynchronization2&>(record);
         a.kind = Kind::sync;
         a.name = sync_name(s.type);
-        where(0, s.contextId, s.streamId);
+        const auto device = devices_.find(s.contextId);  // a synchronisation does not know its own
+        where(device == devices_.end() ? 0 : device->second, s.contextId, s.streamId);
         a.correlation = s.correlationId;
+        if (const Event* event = s.cudaEventId == CUPTI_SYNCHRONIZATION_INVALID_VALUE ? nullptr : events_.find(s.cudaEventSyncId)) {
+          a.event_stream = event->stream;
+          a.event_correlation = event->correlation;
+        }
         return when(s.start, s.end);
       }
       case CUPTI_ACTIVITY_KIND_OVERHEAD: {
@@ -391,8 +415,15 @@ class CuptiSource final : public ActivitySource {
   Cupti cupti_;
   CuptiOptions options_;
   bool attached_ = false, running_ = false;
+  CUptiResult attach_status_ = CUPTI_SUCCESS;
   ActivityLosses losses_;
+  struct Event {
+    std::int32_t stream;
+    std::uint32_t correlation;
+  };
   Recent<std::uint64_t> externals_;
+  Recent<Event> events_;  // by their synchronisation's id
+  std::unordered_map<std::uint32_t, std::uint32_t> devices_;  // by context
   std::unordered_map<const char*, std::string> kernel_names_;
   std::unordered_map<std::uint64_t, std::string> call_names_;
   std::unordered_map<std::string, std::unique_ptr<std::string>> composed_names_;

@@ -2,7 +2,7 @@
 //
 // CUPTI is found at run time, so a build with CUDA starts on machines without it. CUPTI fills buffers of a fixed pool; poll() decodes those that are
 // complete, on the thread of the session, in two passes: first the external correlations, then the events. No lock is held while CUPTI is called, and
-// none of CUPTI's functions is called from its callbacks. It is attached at the first start() and never taken down: that races launching threads.
+// none of CUPTI's functions is called from its callbacks. It is attached once and never taken down: that races launching threads.
 #pragma once
 
 #include <functional>

@@ -42,6 +42,9 @@ struct DeviceActivity {
   std::int32_t stream = -1;                   // -1: none
   std::uint32_t thread = 0, callback_id = 0;  // runtime, driver, overhead: on which thread, which function
   std::uint64_t bytes = 0;                    // memcpy, memset
+  // Synchronisation by an event: where that was recorded; -1: by none, or its record did not come.
+  std::int32_t event_stream = -1;
+  std::uint32_t event_correlation = 0;
   // Kernels.
   std::array<std::int32_t, 3> grid{}, block{};
   std::uint32_t registers = 0, shared_memory = 0;
@@ -59,10 +62,12 @@ struct ActivityLosses {
 };
 
 // Activity that this process does not record itself. start, stop and poll are called by one thread at a time; the source outlives its sessions and
-// is attached once: starting and stopping only switches what it records.
+// is attached once (by the first start() at the latest): starting and stopping only switches what it records.
 class ActivitySource {
  public:
   virtual ~ActivitySource() = default;
+  // Early in the process, before CUDA graphs are made. What keeps it from attaching is told by start().
+  virtual void attach() = 0;
   // Errors: unavailable, with what is missing and what to do.
   virtual Result<void> start() = 0;
   // Everything that happened before is there for the next poll().

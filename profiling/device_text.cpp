@@ -180,6 +180,10 @@ void TraceText::device(const DeviceActivity& a) {
     else text_ += ",\"stream\":-1";
   }
   if (a.kind == Kind::sync) (text_ += ",\"cuda_sync_kind\":") += escaped(a.name);
+  if (a.event_stream >= 0) {
+    field("wait_on_stream", static_cast<std::uint64_t>(a.event_stream));
+    field("wait_on_cuda_event_record_corr_id", a.event_correlation);
+  }
   if (a.graph != 0) {
     field("graph id", a.graph);
     field("graph node id", a.graph_node);

@@ -125,6 +125,38 @@ BOOST_AUTO_TEST_CASE(kernels_copies_and_calls_are_in_the_trace_with_their_arrows
   BOOST_TEST(copy["args"]["memory bandwidth (GB/s)"] == 8.192);
 }
 
+BOOST_AUTO_TEST_CASE(graph_nodes_driver_calls_waits_and_overhead_are_in_the_trace) {
+  simulation.plan({.extras_every = 10});
+  const auto source = make_source();
+  source->attach();
+  const Recorded r = record(*source, [] { simulation.launch(100); });
+  for (const auto& finding : r.findings) BOOST_TEST(finding == "");
+  BOOST_TEST(r.by_category.at("cuda_driver").size() == 10u);
+  BOOST_TEST(r.by_category.at("cuda_driver")[0]["name"] == "cuGraphLaunch");
+  BOOST_TEST(r.by_category.at("overhead").size() == 10u);
+  BOOST_TEST(r.by_category.at("cuda_sync").size() == 20u);
+  BOOST_TEST(r.own["unknown_records"] == 0);
+  std::size_t nodes = 0, waits = 0;
+  for (const json& kernel : r.by_category.at("kernel"))
+    if (kernel["args"].contains("graph node id")) {
+      ++nodes;
+      BOOST_TEST(kernel["args"]["graph id"] == 3);
+      BOOST_TEST(kernel["pid"] == 1);
+    }
+  for (const json& sync : r.by_category.at("cuda_sync")) {
+    BOOST_TEST(sync["pid"] == 1);  // the device of its context, which other records told
+    if (sync["name"] != "Stream Wait Event") {
+      BOOST_TEST(sync["args"]["stream"] == -1);
+      continue;
+    }
+    ++waits;
+    BOOST_TEST(sync["args"]["stream"] == 21);
+    BOOST_TEST(sync["args"]["wait_on_stream"] == 20);
+  }
+  BOOST_TEST(nodes == 10u);
+  BOOST_TEST(waits == 10u);
+}
+
 BOOST_AUTO_TEST_CASE(threads_launch_at_once_and_sessions_follow_each_other) {
   simulation.plan({});
   const auto source = make_source();

@@ -62,12 +62,71 @@ std::size_t size_of(CUpti_ActivityKind kind) {
     case CUPTI_ACTIVITY_KIND_DRIVER: return sizeof(CUpti_ActivityAPI);
     case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION: return sizeof(CUpti_ActivityExternalCorrelation);
     case CUPTI_ACTIVITY_KIND_SYNCHRONIZATION: return sizeof(CUpti_ActivitySynchronization2);
+    case CUPTI_ACTIVITY_KIND_CUDA_EVENT: return sizeof(CUpti_ActivityCudaEvent2);
     case CUPTI_ACTIVITY_KIND_OVERHEAD: return sizeof(CUpti_ActivityOverhead3);
     case CUPTI_ACTIVITY_KIND_MARKER: return sizeof(CUpti_ActivityMarker2);
     default: return 0;
   }
 }
 bool every(std::uint64_t i, std::uint32_t n) { return n != 0 && i % n == n - 1; }
+
+void extras(std::uint64_t t, std::uint64_t i) {
+  CUpti_ActivityAPI call{};
+  call.kind = CUPTI_ACTIVITY_KIND_DRIVER;
+  call.cbid = CUPTI_DRIVER_TRACE_CBID_cuGraphLaunch;
+  call.start = t;
+  call.end = t + 1'000;
+  call.threadId = static_cast<std::uint32_t>(syscall(SYS_gettid));
+  call.correlationId = ++state.correlation;
+  put(call);
+  CUpti_ActivityKernel10 node{};
+  node.kind = CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL;
+  node.name = kernels[0];
+  node.start = t + 2'000;
+  node.end = t + 3'000;
+  node.deviceId = 1;
+  node.contextId = 2;
+  node.streamId = 20;
+  node.correlationId = call.correlationId;
+  node.graphId = 3;
+  node.graphNodeId = (std::uint64_t{3} << 32) + i;
+  node.gridX = node.gridY = node.gridZ = node.blockX = node.blockY = node.blockZ = 1;
+  put(node);
+  CUpti_ActivitySynchronization2 wait{};
+  wait.kind = CUPTI_ACTIVITY_KIND_SYNCHRONIZATION;
+  wait.type = CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_STREAM_WAIT_EVENT;
+  wait.start = t + 3'100;
+  wait.end = t + 3'200;
+  wait.correlationId = ++state.correlation;
+  wait.contextId = 2;
+  wait.streamId = 21;
+  wait.cudaEventId = 9;
+  wait.cudaEventSyncId = i + 1;
+  put(wait);  // before its event, as buffers of streams come in any order
+  CUpti_ActivityCudaEvent2 event{};
+  event.kind = CUPTI_ACTIVITY_KIND_CUDA_EVENT;
+  event.correlationId = call.correlationId;
+  event.contextId = 2;
+  event.streamId = 20;
+  event.eventId = 9;
+  event.deviceId = 1;
+  event.cudaEventSyncId = i + 1;
+  put(event);
+  wait.type = CUPTI_ACTIVITY_SYNCHRONIZATION_TYPE_CONTEXT_SYNCHRONIZE;
+  wait.start = t + 3'300;
+  wait.end = t + 3'400;
+  wait.streamId = CUPTI_SYNCHRONIZATION_INVALID_VALUE;
+  wait.cudaEventId = CUPTI_SYNCHRONIZATION_INVALID_VALUE;
+  put(wait);
+  CUpti_ActivityOverhead3 overhead{};
+  overhead.kind = CUPTI_ACTIVITY_KIND_OVERHEAD;
+  overhead.overheadKind = CUPTI_ACTIVITY_OVERHEAD_CUPTI_BUFFER_FLUSH;
+  overhead.objectKind = CUPTI_ACTIVITY_OBJECT_THREAD;
+  overhead.objectId.pt.threadId = call.threadId;
+  overhead.start = t + 3'500;
+  overhead.end = t + 3'600;
+  put(overhead);
+}
 
 void launch_one(std::uint64_t i) {
   const Plan& plan = state.plan;
@@ -147,6 +206,7 @@ void launch_one(std::uint64_t i) {
     host();
     device();
   }
+  if (every(i, plan.extras_every)) extras(t + plan.step_ns / 2, i);
   if (every(i, plan.unknown_every)) {
     CUpti_ActivityMarker2 marker{};
     marker.kind = CUPTI_ACTIVITY_KIND_MARKER;
@@ -226,7 +286,11 @@ CUptiResult cuptiActivityPopExternalCorrelationId(CUpti_ExternalCorrelationKind,
 }
 CUptiResult cuptiActivityEnableRuntimeApi(CUpti_CallbackId, std::uint8_t) { return CUPTI_SUCCESS; }
 CUptiResult cuptiSetThreadIdType(CUpti_ActivityThreadIdType) { return CUPTI_SUCCESS; }
-CUptiResult cuptiGetCallbackName(CUpti_CallbackDomain, std::uint32_t id, const char** name) {
+CUptiResult cuptiGetCallbackName(CUpti_CallbackDomain domain, std::uint32_t id, const char** name) {
+  if (domain == CUPTI_CB_DOMAIN_DRIVER_API) {
+    *name = "cuGraphLaunch";
+    return CUPTI_SUCCESS;
+  }
   switch (id) {
     case CUPTI_RUNTIME_TRACE_CBID_cudaLaunchKernel_v7000: *name = "cudaLaunchKernel_v7000"; return CUPTI_SUCCESS;
     case CUPTI_RUNTIME_TRACE_CBID_cudaMemcpyAsync_v3020: *name = "cudaMemcpyAsync_v3020"; return CUPTI_SUCCESS;

@@ -16,6 +16,7 @@ struct Plan {
   std::uint32_t running_every = 0;  // every n-th kernel has not ended
   std::uint32_t unknown_every = 0;  // every n-th record is of a kind that nobody asked for
   std::uint32_t orphan_every = 0;   // every n-th kernel's launch is missing
+  std::uint32_t extras_every = 0;   // every n-th launch brings a driver call, a node of a CUDA graph, an event that another stream waits for, a synchronisation and overhead
 };
 
 // What dlsym finds under these names.
