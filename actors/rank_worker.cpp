@@ -97,7 +97,7 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineCon
     if (mine->final_output) worker->user_.emplace(topic_to_user(run, id), largest, user_window);
   }
   std::string notice;
-  auto device = stages::make_device(mine->devices, rank - first, notice);
+  auto device = stages::make_device(mine->devices, rank - first, notice, mine->cpu_threads);
   if (!device) return device.error();
   if (!notice.empty()) std::fprintf(stderr, "rank %d: %s\n", rank, notice.c_str());
   worker->device_ = std::move(device).value();
@@ -108,7 +108,9 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineCon
     worker->gpu_group_ = std::move(gpus).value();
     group = worker->gpu_group_.get();
   }
-  worker->stage_ = stages::make_stage(*mine, *worker->device_, group);
+  auto stage = stages::make_stage(*mine, *worker->device_, group);
+  if (!stage) return stage.error();
+  worker->stage_ = std::move(stage).value();
 
   // The broker connects ports in its own time; what is published before would be lost.
   const auto deadline = Clock::now() + connect_timeout;

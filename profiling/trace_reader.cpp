@@ -16,27 +16,36 @@ namespace {
 class InputBuffer final : public std::streambuf {
  public:
   explicit InputBuffer(TextInput input) : input_(std::move(input)), bytes_(256 * 1024) {}
-  std::size_t line() const {
-    return lines_before_ + static_cast<std::size_t>(std::count(eback(), gptr(), '\n')) + 1;
+  std::size_t line() {
+    count_to(gptr());
+    return lines_ + 1;
   }
   bool broken() const { return input_.broken(); }
   std::string head;
 
  private:
   int_type underflow() override {
-    lines_before_ += static_cast<std::size_t>(std::count(eback(), egptr(), '\n'));
+    count_to(egptr());
     const std::size_t n = input_.read(bytes_.data(), bytes_.size());
     if (n == 0) {
       setg(nullptr, nullptr, nullptr);
+      counted_to_ = nullptr;
       return traits_type::eof();
     }
     if (head.size() < 64 * 1024) head.append(bytes_.data(), std::min<std::size_t>(n, 64 * 1024 - head.size()));
     setg(bytes_.data(), bytes_.data(), bytes_.data() + n);
+    counted_to_ = bytes_.data();
     return traits_type::to_int_type(*gptr());
   }
   TextInput input_;
   std::vector<char> bytes_;
-  std::size_t lines_before_ = 0;
+  // Of the buffer, so far.
+  void count_to(const char* end) {
+    lines_ += static_cast<std::size_t>(std::count(counted_to_, end, '\n'));
+    counted_to_ = end;
+  }
+  std::size_t lines_ = 0;
+  const char* counted_to_ = nullptr;
 };
 
 }  // namespace

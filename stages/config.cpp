@@ -2,14 +2,18 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <cmath>
 #include <functional>
 #include <set>
 
 #include "stages/device.hpp"
+#include "stages/model_file.hpp"
 
 namespace limelight::stages {
 
 namespace {
+
+constexpr int usual_model_len = 2048;  // of models from files, whose own limit may be far beyond what a machine's shared memory holds
 
 // Thrown inside this file alone, so that the reader stays linear.
 struct Refusal {
@@ -100,9 +104,43 @@ struct Reader {
     return s;
   }
 
+  // The shape is the file's.
+  void take_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
+    auto opened = ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
+    if (!opened) refuse(node, "model", "'" + name + "'", "a model that can be read: " + opened.error().message);
+    s.model = *opened;
+    const ModelSpec& spec = s.model->spec();
+    ModelShape& shape = s.shape;
+    shape.layers = spec.layers;
+    shape.hidden = spec.hidden;
+    shape.heads = spec.heads;
+    shape.kv_heads = spec.kv_heads;
+    shape.head_dim = spec.head_dim;
+    shape.mlp = spec.mlp;
+    shape.vocab = spec.vocab;
+    shape.max_model_len = spec.context;
+    shape.rms_eps = spec.rms_eps;
+    shape.rope_interleaved = spec.rope_interleaved;
+    for (int i = 0; i < spec.head_dim / 2; ++i) {
+      const double frequency = std::pow(static_cast<double>(spec.rope_base), -2.0 * i / spec.head_dim);
+      shape.rope_frequencies.push_back(static_cast<float>(frequency / (spec.rope_factors.empty() ? 1.0f : spec.rope_factors[static_cast<std::size_t>(i)])));
+    }
+    // A rank's share of the columns must be whole blocks.
+    const int tp = s.tensor_parallel_size;
+    for (const auto& [tensor, width] : {std::pair("layers.0.o_proj", spec.heads * spec.head_dim), std::pair("layers.0.down_proj", spec.mlp)}) {
+      const int values = static_cast<int>(block_format(s.model->find(tensor)->type).values);
+      if (width % tp != 0 || width / tp % values != 0)
+        refuse(node, "tensor_parallel_size", std::to_string(tp), "one that splits " + std::to_string(width) + " columns of " + tensor + " into whole blocks of " + std::to_string(values));
+    }
+  }
+
   StageConfig stage(const YAML::Node& node) const {
     StageConfig s;
     s.stage_id = -1;
+    std::string model;
+    YAML::Node model_at;
+    bool dummy = false;
+    int max_model_len = 0;
     const Handler ignore_text = [&](auto& n, auto& k) { as<std::string>(n, k, "a word"); };
     map(node, "stage_args",
         {{"stage_id", [&](auto& n, auto& k) {
@@ -130,8 +168,16 @@ struct Reader {
                  {"model_arch", ignore_text},
                  {"engine_output_type", ignore_text},
                  {"load_format", [&](auto& v, auto& k) {
-                    if (as<std::string>(v, k, "dummy") != "dummy") refuse(v, k, show(v), "dummy");
+                    const std::string word = as<std::string>(v, k, "a word");
+                    if (word != "dummy" && word != "auto" && word != "gguf" && word != "safetensors") refuse(v, k, show(v), "dummy, auto, gguf or safetensors");
+                    dummy = word == "dummy";
                   }},
+                 {"model", [&](auto& v, auto& k) {
+                    model = as<std::string>(v, k, "a file, a folder, or the name of a model that was fetched");
+                    model_at = v;
+                  }},
+                 {"max_model_len", [&](auto& v, auto& k) { max_model_len = positive(v, k); }},
+                 {"cpu_threads", [&](auto& v, auto& k) { s.cpu_threads = positive(v, k, 256); }},
                  {"dtype", [&](auto& v, auto& k) {
                     const std::string word = as<std::string>(v, k, "a word");
                     if (word != "float32" && word != "bfloat16") refuse(v, k, show(v), "float32 or bfloat16");
@@ -153,6 +199,12 @@ struct Reader {
          {"default_sampling_params", [&](auto& n, auto&) { s.sampling = sampling(n); }}});
     if (s.stage_id < 0) refuse(node, "stage_id", "nothing", "a whole number, 0 or more");
     if (s.model_stage.empty()) refuse(node, "model_stage", "nothing", "thinker, talker or code2wav");
+    if (!model.empty() && !dummy) {
+      if (s.model_stage != "thinker") refuse(model_at, "model", "'" + model + "'", "none: only the thinker takes a model from files, " + s.model_stage + " has dummy weights");
+      take_model(model_at, model, s);
+    }
+    if (max_model_len > 0) s.shape.max_model_len = std::min(max_model_len, s.model ? s.shape.max_model_len : max_model_len);
+    else if (s.model) s.shape.max_model_len = std::min(s.shape.max_model_len, usual_model_len);
     if (s.model_stage == "thinker" && s.shape.vocab < 256)
       refuse(node, "vocab", std::to_string(s.shape.vocab), "256 or more: the tokenizer has a token for each byte");
     const int tp = s.tensor_parallel_size;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,13 @@ struct ModelShape {
   std::vector<int> upsampling;          // code2wav: stride of each transposed convolution
   int max_model_len = 1024;             // tokens of prompt and output together
   int chunk_frames = 25;                // frames in one chunk to code2wav
+  // Of models from files.
+  float rms_eps = 1e-6f;
+  std::vector<float> rope_frequencies;  // of each pair; empty: base 10 000
+  bool rope_interleaved = false;
 };
+
+class ModelFile;
 
 struct StageConfig {
   int stage_id = 0;
@@ -44,6 +51,8 @@ struct StageConfig {
   std::string devices = "cpu";             // see make_device()
   ipc::DType dtype = ipc::DType::float32;  // of the weights: float32 or bfloat16
   ModelShape shape;
+  std::shared_ptr<const ModelFile> model;  // where the weights and the tokenizer are; null: dummies
+  int cpu_threads = 1;                     // that a product of a rank is spread over
   std::vector<int> engine_input_source;
   bool final_output = false;
   std::string final_output_type;  // "text" or "audio"
@@ -67,7 +76,7 @@ struct PipelineConfig {
   const StageConfig* stage_of(int rank) const;  // nullptr: no such rank
 };
 
-// Errors: not_found (file), invalid_argument.
+// A model that a stage names is opened, and its shape taken from it. Errors: not_found (file), invalid_argument.
 Result<PipelineConfig> parse(const std::filesystem::path& file);
 
 }  // namespace limelight::stages

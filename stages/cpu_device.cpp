@@ -1,4 +1,5 @@
-// The CPU: matrix products by oneDNN, everything else here. oneDNN instead of OpenBLAS by measurement: `limelight bench matmul`.
+// The CPU: products with weights in memory by oneDNN, which `limelight bench matmul` compares to OpenBLAS; with weights as files have them, and everything
+// else, by cpu_kernels.hpp.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -9,7 +10,9 @@
 #include <vector>
 
 #include "profiling/span.hpp"
+#include "stages/cpu_kernels.hpp"
 #include "stages/device.hpp"
+#include "stages/work_pool.hpp"
 
 namespace limelight::stages {
 
@@ -53,8 +56,14 @@ struct CpuMatrix final : Matrix {
   mutable std::vector<std::uint16_t> rounded;  // x in bfloat16
 };
 
+// Weights as a file has them; products by cpu_kernels.hpp.
+struct BlockMatrix final : Matrix {
+  BlockWeights weights;
+};
+
 class CpuDevice final : public Device {
  public:
+  explicit CpuDevice(int threads) : pool_(threads) {}
   std::string name() const override { return "cpu"; }
   bool is_host() const override { return true; }
   float* allocate(std::size_t floats) override { return static_cast<float*>(::operator new(floats * sizeof(float), std::align_val_t(64))); }
@@ -81,9 +90,18 @@ class CpuDevice final : public Device {
     return matrix;
   }
 
+  std::unique_ptr<Matrix> pack(const BlockWeights& weights, int out, int in) override {
+    auto matrix = std::make_unique<BlockMatrix>();
+    matrix->in = in;
+    matrix->out = out;
+    matrix->weights = weights;
+    return matrix;
+  }
+
   void linear(std::span<const float> x, const Matrix& w, std::span<float> y, int n) override {
-    const auto& matrix = static_cast<const CpuMatrix&>(w);
     const prof::Span span(linear_name, dims(n, w.out, w.in));
+    if (const auto* blocks = dynamic_cast<const BlockMatrix*>(&w)) return linear_of_blocks(x, *blocks, y, n);
+    const auto& matrix = static_cast<const CpuMatrix&>(w);
     auto at = matrix.products.find(n);
     if (at == matrix.products.end()) {
       const auto described = describe(n, w.in, w.out, matrix.type, matrix.weights.get_desc());
@@ -102,30 +120,33 @@ class CpuDevice final : public Device {
     stream_.wait();
   }
 
-  void rms_norm(std::span<const float> x, std::span<float> y, int n, int width) override {
+  void rms_norm(std::span<const float> x, std::span<float> y, int n, int width, std::span<const float> weight, float epsilon) override {
     const prof::Span span(norm_name, dims(n, width));
     for (int r = 0; r < n; ++r) {
       const float* from = x.data() + static_cast<std::ptrdiff_t>(r) * width;
       float* to = y.data() + static_cast<std::ptrdiff_t>(r) * width;
-      float sum = 0;
-      for (int i = 0; i < width; ++i) sum += from[i] * from[i];
-      const float scale = 1.0f / std::sqrt(sum / static_cast<float>(width) + 1e-6f);
-      for (int i = 0; i < width; ++i) to[i] = from[i] * scale;
+      const float sum = kernels_.dot(from, from, static_cast<std::size_t>(width));
+      const float scale = 1.0f / std::sqrt(sum / static_cast<float>(width) + epsilon);
+      if (weight.empty())
+        for (int i = 0; i < width; ++i) to[i] = from[i] * scale;
+      else
+        for (int i = 0; i < width; ++i) to[i] = from[i] * scale * weight[static_cast<std::size_t>(i)];
     }
   }
 
-  void rope(std::span<float> x, int n, int heads, int head_dim, int position) override {
+  void rope(std::span<float> x, int n, int heads, int head_dim, int position, const Rope& rope) override {
     const prof::Span span(rope_name, dims(n, heads, head_dim));
-    const int half = head_dim / 2;
+    const int half = head_dim / 2, apart = rope.interleaved ? 1 : half, step = rope.interleaved ? 2 : 1;
     for (int r = 0; r < n; ++r)
       for (int i = 0; i < half; ++i) {
-        const float angle = static_cast<float>(position + r) * std::pow(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(head_dim));
+        const float frequency = rope.frequencies.empty() ? std::pow(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(head_dim)) : rope.frequencies[static_cast<std::size_t>(i)];
+        const float angle = static_cast<float>(position + r) * frequency;
         const float c = std::cos(angle), s = std::sin(angle);
         for (int h = 0; h < heads; ++h) {
-          float* at = x.data() + (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim + i;
-          const float a = at[0], b = at[half];
+          float* at = x.data() + (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim + i * step;
+          const float a = at[0], b = at[apart];
           at[0] = a * c - b * s;
-          at[half] = b * c + a * s;
+          at[apart] = b * c + a * s;
         }
       }
   }
@@ -135,30 +156,28 @@ class CpuDevice final : public Device {
     const prof::Span span(attention_name, dims(n, heads, position + n));
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
     const int group = heads / kv_heads, stride = kv_heads * head_dim;
-    std::vector<float> scores(static_cast<std::size_t>(position + n));
-    for (int r = 0; r < n; ++r)
-      for (int h = 0; h < heads; ++h) {
-        const int seen = position + r + 1;
-        const std::ptrdiff_t at = (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim;
-        const std::ptrdiff_t head = static_cast<std::ptrdiff_t>(h / group) * head_dim;
+    const auto width = static_cast<std::size_t>(head_dim);
+    // Work is a row and a head; a few positions are not worth a second thread.
+    const std::size_t pieces = static_cast<std::size_t>(n) * static_cast<std::size_t>(heads);
+    pool_.run(pieces, pieces * static_cast<std::size_t>(position + n) < 4096 ? pieces : 1, [&](std::size_t begin, std::size_t end) {
+      std::vector<float> scores(static_cast<std::size_t>(position + n));
+      for (std::size_t piece = begin; piece < end; ++piece) {
+        const int r = static_cast<int>(piece) / heads, h = static_cast<int>(piece) % heads, seen = position + r + 1;
+        const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(piece) * head_dim, head = static_cast<std::ptrdiff_t>(h / group) * head_dim;
         float top = -INFINITY;
         for (int t = 0; t < seen; ++t) {
-          const float* key = keys.data() + static_cast<std::ptrdiff_t>(t) * stride + head;
-          float dot = 0;
-          for (int i = 0; i < head_dim; ++i) dot += q[static_cast<std::size_t>(at + i)] * key[i];
-          scores[static_cast<std::size_t>(t)] = dot * scale;
-          top = std::max(top, dot * scale);
+          const float score = scale * kernels_.dot(q.data() + at, keys.data() + static_cast<std::ptrdiff_t>(t) * stride + head, width);
+          scores[static_cast<std::size_t>(t)] = score;
+          top = std::max(top, score);
         }
         float sum = 0;
         for (int t = 0; t < seen; ++t) sum += scores[static_cast<std::size_t>(t)] = std::exp(scores[static_cast<std::size_t>(t)] - top);
         float* to = out.data() + at;
         std::fill(to, to + head_dim, 0.0f);
-        for (int t = 0; t < seen; ++t) {
-          const float weight = scores[static_cast<std::size_t>(t)] / sum;
-          const float* value = values.data() + static_cast<std::ptrdiff_t>(t) * stride + head;
-          for (int i = 0; i < head_dim; ++i) to[i] += weight * value[i];
-        }
+        for (int t = 0; t < seen; ++t)
+          kernels_.add_scaled(scores[static_cast<std::size_t>(t)] / sum, values.data() + static_cast<std::ptrdiff_t>(t) * stride + head, to, width);
       }
+    });
   }
 
   void silu_mul(std::span<float> gate, std::span<const float> up) override {
@@ -168,10 +187,31 @@ class CpuDevice final : public Device {
 
   void add(std::span<float> x, std::span<const float> y) override {
     const prof::Span span(add_name, dims(x.size()));
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+    for (std::size_t row = 0; row < x.size(); row += y.size())
+      for (std::size_t i = 0; i < y.size(); ++i) x[row + i] += y[i];
   }
 
  private:
+  void linear_of_blocks(std::span<const float> x, const BlockMatrix& matrix, std::span<float> y, int n) {
+    const BlockWeights& w = matrix.weights;
+    const auto in = static_cast<std::size_t>(matrix.in), out = static_cast<std::size_t>(matrix.out), rows = static_cast<std::size_t>(n);
+    const bool plain = block_format(w.type).values == 1;
+    if (!plain) {
+      values_.resize(rows * in);
+      scales_.resize(rows * in / 32);
+      sums_.resize(rows * in / 16);
+      for (std::size_t r = 0; r < rows; ++r) kernels_.quantise(x.data() + r * in, in, values_.data() + r * in, scales_.data() + r * in / 32, sums_.data() + r * in / 16);
+    }
+    const QuantisedRows quantised{values_.data(), scales_.data(), sums_.data()};
+    pool_.run(out, 16, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t row = begin; row < end; ++row) {
+        const std::byte* weights = w.data + row * w.row_bytes;
+        if (plain) kernels_.dot_plain(w.type, weights, in, x.data(), rows, y.data() + row, out);
+        else kernels_.dot_blocks(w.type, weights, in, quantised, rows, y.data() + row, out);
+      }
+    });
+  }
+
   dnnl::matmul::primitive_desc describe(int n, int in, int out, Type type, const Desc& weights) const {
     return {dnnl::matmul::desc(rows_of(n, in, type), weights, rows_of(n, out, Type::f32)), engine_};
   }
@@ -186,12 +226,16 @@ class CpuDevice final : public Device {
     }
   }
 
+  const CpuKernels& kernels_ = cpu_kernels();
+  WorkPool pool_;
+  std::vector<std::int8_t> values_;  // the rows of a product in blocks
+  std::vector<float> scales_, sums_;
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream_{engine_};
 };
 
 }  // namespace
 
-std::unique_ptr<Device> make_cpu_device() { return std::make_unique<CpuDevice>(); }
+std::unique_ptr<Device> make_cpu_device(int threads) { return std::make_unique<CpuDevice>(threads); }
 
 }  // namespace limelight::stages

@@ -82,6 +82,7 @@ class CudaDevice final : public Device {
   }
   void copy(std::span<const float> from, std::span<float> to) override { move(to.data(), from.data(), from.size(), cudaMemcpyDeviceToDevice); }
 
+  using Device::pack;  // weights in blocks are unpacked on the way
   std::unique_ptr<Matrix> pack(std::span<const float> weights, int out, int in, ipc::DType dtype) override {
     auto matrix = std::make_unique<CudaMatrix>();
     matrix->in = in;
@@ -103,14 +104,14 @@ class CudaDevice final : public Device {
     else cuda::linear_f32(x.data(), static_cast<const float*>(matrix.memory), y.data(), n, w.in, w.out, stream_);
     launched("linear");
   }
-  void rms_norm(std::span<const float> x, std::span<float> y, int n, int width) override {
+  void rms_norm(std::span<const float> x, std::span<float> y, int n, int width, std::span<const float> weight, float epsilon) override {
     const prof::CorrelatedSpan span(norm_name, dims(n, width));
-    cuda::rms_norm(x.data(), y.data(), n, width, stream_);
+    cuda::rms_norm(x.data(), y.data(), n, width, weight.empty() ? nullptr : weight.data(), epsilon, stream_);
     launched("rms_norm");
   }
-  void rope(std::span<float> x, int n, int heads, int head_dim, int position) override {
+  void rope(std::span<float> x, int n, int heads, int head_dim, int position, const Rope& rope) override {
     const prof::CorrelatedSpan span(rope_name, dims(n, heads, head_dim));
-    cuda::rope(x.data(), n, heads, head_dim, position, stream_);
+    cuda::rope(x.data(), n, heads, head_dim, position, rope.frequencies.empty() ? nullptr : rope.frequencies.data(), rope.interleaved, stream_);
     launched("rope");
   }
   void attention(std::span<const float> q, std::span<const float> keys, std::span<const float> values, std::span<float> out, int n, int heads,
@@ -128,7 +129,7 @@ class CudaDevice final : public Device {
   }
   void add(std::span<float> x, std::span<const float> y) override {
     const prof::CorrelatedSpan span(add_name, dims(static_cast<int>(x.size())));
-    cuda::add(x.data(), y.data(), static_cast<long>(x.size()), stream_);
+    cuda::add(x.data(), y.data(), static_cast<long>(x.size()), static_cast<long>(y.size()), stream_);
     launched("add");
   }
 

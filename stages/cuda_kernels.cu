@@ -41,26 +41,28 @@ __global__ void round_kernel(const float* from, __nv_bfloat16* to, long count) {
 }
 
 // A warp a row.
-__global__ void rms_norm_kernel(const float* x, float* y, int width) {
+__global__ void rms_norm_kernel(const float* x, float* y, int width, const float* weight, float epsilon) {
   const float* from = x + static_cast<long>(blockIdx.x) * width;
   float* to = y + static_cast<long>(blockIdx.x) * width;
   float sum = 0;
   for (int i = static_cast<int>(threadIdx.x); i < width; i += warp) sum += from[i] * from[i];
-  const float scale = rsqrtf(sum_of_warp(sum) / static_cast<float>(width) + 1e-6f);
-  for (int i = static_cast<int>(threadIdx.x); i < width; i += warp) to[i] = from[i] * scale;
+  const float scale = rsqrtf(sum_of_warp(sum) / static_cast<float>(width) + epsilon);
+  for (int i = static_cast<int>(threadIdx.x); i < width; i += warp) to[i] = from[i] * scale * (weight != nullptr ? weight[i] : 1.0f);
 }
 
-__global__ void rope_kernel(float* x, int n, int heads, int head_dim, int position) {
+__global__ void rope_kernel(float* x, int n, int heads, int head_dim, int position, const float* frequencies, bool interleaved) {
   const int half = head_dim / 2;
   const long at = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (at >= static_cast<long>(n) * heads * half) return;
   const int i = static_cast<int>(at % half);
   const long row_head = at / half;
-  const float angle = static_cast<float>(position + row_head / heads) * powf(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(head_dim));
-  float* pair = x + row_head * head_dim + i;
-  const float c = cosf(angle), s = sinf(angle), a = pair[0], b = pair[half];
+  const float frequency = frequencies != nullptr ? frequencies[i] : powf(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(head_dim));
+  const float angle = static_cast<float>(position + row_head / heads) * frequency;
+  float* pair = x + row_head * head_dim + (interleaved ? 2 * i : i);
+  const int apart = interleaved ? 1 : half;
+  const float c = cosf(angle), s = sinf(angle), a = pair[0], b = pair[apart];
   pair[0] = a * c - b * s;
-  pair[half] = b * c + a * s;
+  pair[apart] = b * c + a * s;
 }
 
 // A warp a row and head.
@@ -95,9 +97,9 @@ __global__ void silu_mul_kernel(float* gate, const float* up, long count) {
   const long i = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i < count) gate[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
 }
-__global__ void add_kernel(float* x, const float* y, long count) {
+__global__ void add_kernel(float* x, const float* y, long count, long width) {
   const long i = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (i < count) x[i] += y[i];
+  if (i < count) x[i] += y[i % width];
 }
 
 }  // namespace
@@ -111,11 +113,11 @@ void linear_bf16(const float* x, const void* w, float* y, int n, int in, int out
 void round_to_bf16(const float* from, void* to, long count, cudaStream_t stream) {
   round_kernel<<<blocks_for(count), block, 0, stream>>>(from, static_cast<__nv_bfloat16*>(to), count);
 }
-void rms_norm(const float* x, float* y, int n, int width, cudaStream_t stream) {
-  rms_norm_kernel<<<static_cast<unsigned>(n), warp, 0, stream>>>(x, y, width);
+void rms_norm(const float* x, float* y, int n, int width, const float* weight, float epsilon, cudaStream_t stream) {
+  rms_norm_kernel<<<static_cast<unsigned>(n), warp, 0, stream>>>(x, y, width, weight, epsilon);
 }
-void rope(float* x, int n, int heads, int head_dim, int position, cudaStream_t stream) {
-  rope_kernel<<<blocks_for(static_cast<long>(n) * heads * (head_dim / 2)), block, 0, stream>>>(x, n, heads, head_dim, position);
+void rope(float* x, int n, int heads, int head_dim, int position, const float* frequencies, bool interleaved, cudaStream_t stream) {
+  rope_kernel<<<blocks_for(static_cast<long>(n) * heads * (head_dim / 2)), block, 0, stream>>>(x, n, heads, head_dim, position, frequencies, interleaved);
 }
 void attention(const float* q, const float* keys, const float* values, float* out, float* scores, int n, int heads, int kv_heads, int head_dim,
                int position, cudaStream_t stream) {
@@ -124,6 +126,6 @@ void attention(const float* q, const float* keys, const float* values, float* ou
 void silu_mul(float* gate, const float* up, long count, cudaStream_t stream) {
   silu_mul_kernel<<<blocks_for(count), block, 0, stream>>>(gate, up, count);
 }
-void add(float* x, const float* y, long count, cudaStream_t stream) { add_kernel<<<blocks_for(count), block, 0, stream>>>(x, y, count); }
+void add(float* x, const float* y, long count, long width, cudaStream_t stream) { add_kernel<<<blocks_for(count), block, 0, stream>>>(x, y, count, width); }
 
 }  // namespace limelight::stages::cuda

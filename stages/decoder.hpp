@@ -32,12 +32,14 @@ class Decoder {
  private:
   struct Layer {
     std::unique_ptr<Matrix> q, k, v, o, gate, up, down;
+    Array input_norm, post_norm, q_bias, k_bias, v_bias;  // empty where the model has none
   };
   ModelShape shape_;
   Device& device_;
   ipc::Collective* group_;
   int heads_, kv_heads_, mlp_;  // this rank's share
   std::vector<Layer> layers_;
+  Array norm_, frequencies_;
 };
 
 }  // namespace limelight::stages

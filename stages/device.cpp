@@ -36,6 +36,14 @@ void Array::resize(std::size_t size) {
   size_ = size;
 }
 
+std::unique_ptr<Matrix> Device::pack(const BlockWeights& weights, int out, int in) {
+  std::vector<float> plain(static_cast<std::size_t>(out) * static_cast<std::size_t>(in));
+  for (int row = 0; row < out; ++row)
+    unpack_blocks(weights.type, weights.data + static_cast<std::size_t>(row) * weights.row_bytes,
+                  std::span(plain).subspan(static_cast<std::size_t>(row) * static_cast<std::size_t>(in), static_cast<std::size_t>(in)));
+  return pack(plain, out, in, ipc::DType::float32);
+}
+
 void linear_of_host(Device& device, std::span<const float> x, const Matrix& w, std::span<float> y, int n) {
   if (device.is_host()) return device.linear(x, w, y, n);
   Array in(device, x.size()), out(device, y.size());
@@ -75,15 +83,15 @@ bool is_device_wish(const std::string& wish) {
   return std::all_of(wishes.begin(), wishes.end(), [](const auto& w) { return w.has_value(); });
 }
 
-Result<std::unique_ptr<Device>> make_device(const std::string& wish, int rank_in_stage, std::string& notice) {
+Result<std::unique_ptr<Device>> make_device(const std::string& wish, int rank_in_stage, std::string& notice, int cpu_threads) {
   const auto wishes = parse_list(wish);
   const auto& mine = wishes[static_cast<std::size_t>(rank_in_stage) % wishes.size()];
   if (!mine) return Error{ErrorCode::invalid_argument, "devices: found '" + wish + "', expected cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1"};
-  if (!mine->gpu) return make_cpu_device();
+  if (!mine->gpu) return make_cpu_device(cpu_threads);
   auto gpu = make_cuda_device(mine->index);
   if (gpu || mine->must) return gpu;
   notice = "devices '" + wish + "': " + gpu.error().message + "; this rank computes on the CPU";
-  return make_cpu_device();
+  return make_cpu_device(cpu_threads);
 }
 
 }  // namespace limelight::stages

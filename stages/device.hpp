@@ -15,6 +15,7 @@
 #include "ipc/tensor.hpp"
 #include "profiling/device_activity.hpp"
 #include "profiling/result.hpp"
+#include "stages/blocks.hpp"
 
 namespace limelight::stages {
 
@@ -23,6 +24,20 @@ class Matrix {
  public:
   virtual ~Matrix() = default;
   int in = 0, out = 0;
+};
+
+// Weights in blocks as a model file has them, and what keeps them in memory.
+struct BlockWeights {
+  WeightType type;
+  const std::byte* data;   // of the first row
+  std::size_t row_bytes;   // from row to row
+  std::shared_ptr<const void> keep;
+};
+
+// Rotary embedding (Su et al. 2021).
+struct Rope {
+  std::span<const float> frequencies;  // [head_dim / 2], in the device's memory; empty: base 10 000
+  bool interleaved = false;            // pairs are neighbours; otherwise the halves of a head
 };
 
 class Device {
@@ -43,18 +58,20 @@ class Device {
 
   // weights: [out, in] on the host. dtype: float32 or bfloat16; a device without products in bfloat16 rounds the weights to it and computes in float32.
   virtual std::unique_ptr<Matrix> pack(std::span<const float> weights, int out, int in, ipc::DType dtype) = 0;
+  // The same of weights that stay where they are, if the device can read them there; in: whole blocks.
+  virtual std::unique_ptr<Matrix> pack(const BlockWeights& weights, int out, int in);
   // y [n, out] = x [n, in] * w^T
   virtual void linear(std::span<const float> x, const Matrix& w, std::span<float> y, int n) = 0;
-  // Each row over its root mean square (Zhang, Sennrich 2019), weight one. In and out may be the same.
-  virtual void rms_norm(std::span<const float> x, std::span<float> y, int n, int width) = 0;
-  // Rotary embedding (Su et al. 2021), halves paired, base 10 000. x: [n, heads, head_dim], first row at `position`.
-  virtual void rope(std::span<float> x, int n, int heads, int head_dim, int position) = 0;
+  // Each row over its root mean square (Zhang, Sennrich 2019), times weight [width]; an empty one is ones. In and out may be the same.
+  virtual void rms_norm(std::span<const float> x, std::span<float> y, int n, int width, std::span<const float> weight, float epsilon) = 0;
+  // x: [n, heads, head_dim], first row at `position`.
+  virtual void rope(std::span<float> x, int n, int heads, int head_dim, int position, const Rope& rope) = 0;
   // Causal grouped-query attention. q, out: [n, heads, head_dim]; keys, values: [position + n, kv_heads, head_dim].
   virtual void attention(std::span<const float> q, std::span<const float> keys, std::span<const float> values, std::span<float> out, int n,
                          int heads, int kv_heads, int head_dim, int position) = 0;
   // gate = silu(gate) * up
   virtual void silu_mul(std::span<float> gate, std::span<const float> up) = 0;
-  // x += y
+  // x += y; a shorter y is added to each row of x.
   virtual void add(std::span<float> x, std::span<const float> y) = 0;
 };
 
@@ -82,11 +99,12 @@ void linear_of_host(Device& device, std::span<const float> x, const Matrix& w, s
 // wish: "cpu"; "cuda:<n>"; or "<n>" as vLLM-Omni's configs have it, which is that GPU where there is one and the CPU elsewhere, as is "auto".
 // Lists such as "0,1" give the i-th rank of a stage the i-th entry. notice: what was chosen and why, if that is not what was asked for.
 // Errors: invalid_argument (another wish), unavailable (cuda:<n> without such a GPU; says what is missing).
-Result<std::unique_ptr<Device>> make_device(const std::string& wish, int rank_in_stage, std::string& notice);
+Result<std::unique_ptr<Device>> make_device(const std::string& wish, int rank_in_stage, std::string& notice, int cpu_threads = 1);
 // Whether a wish can be understood at all.
 bool is_device_wish(const std::string& wish);
 
-std::unique_ptr<Device> make_cpu_device();
+// threads: how many a product is spread over, this one included.
+std::unique_ptr<Device> make_cpu_device(int threads = 1);
 // Errors: unavailable: built without CUDA, no driver, no such GPU.
 Result<std::unique_ptr<Device>> make_cuda_device(int index);
 

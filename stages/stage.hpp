@@ -51,7 +51,8 @@ class Stage {
 };
 
 // device: outlives the stage. group: the ranks that share this stage, summing in the device's memory; null when it is alone.
-std::unique_ptr<Stage> make_stage(const StageConfig& config, Device& device, ipc::Collective* group);
+// Errors: unavailable, corrupt (the model's tokenizer).
+Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config, Device& device, ipc::Collective* group);
 // The largest tensor that a stage emits, in bytes: what the channel and the broker's pools are sized for.
 std::uint64_t max_output_bytes(const StageConfig& config);
 

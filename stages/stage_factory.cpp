@@ -1,17 +1,24 @@
 #include <algorithm>
 
 #include "stages/code2wav.hpp"
+#include "stages/model_file.hpp"
 #include "stages/stage.hpp"
 #include "stages/talker.hpp"
 #include "stages/thinker.hpp"
 
 namespace limelight::stages {
 
-std::unique_ptr<Stage> make_stage(const StageConfig& config, Device& device, ipc::Collective* group) {
+Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config, Device& device, ipc::Collective* group) {
+  if (config.model) {
+    auto tokenizer = make_bpe_tokenizer(config.model->tokenizer());
+    if (!tokenizer) return Error{tokenizer.error().code, config.model->path().string() + ": " + tokenizer.error().message};
+    FileWeights weights(config.model);
+    return std::unique_ptr<Stage>(std::make_unique<Thinker>(config, weights, std::move(tokenizer).value(), device, group));
+  }
   DummyWeights weights(config.weights_seed);
-  if (config.model_stage == "thinker") return std::make_unique<Thinker>(config, weights, device, group);
-  if (config.model_stage == "talker") return std::make_unique<Talker>(config, weights, device, group);
-  return std::make_unique<Code2Wav>(config, weights, device, group);
+  if (config.model_stage == "thinker") return std::unique_ptr<Stage>(std::make_unique<Thinker>(config, weights, make_byte_tokenizer(), device, group));
+  if (config.model_stage == "talker") return std::unique_ptr<Stage>(std::make_unique<Talker>(config, weights, device, group));
+  return std::unique_ptr<Stage>(std::make_unique<Code2Wav>(config, weights, device, group));
 }
 
 std::uint64_t max_output_bytes(const StageConfig& config) {

@@ -2,27 +2,33 @@
 
 #include <cstring>
 
-#include "stages/tokenizer.hpp"
+#include "profiling/span.hpp"
 
 namespace limelight::stages {
 
-Thinker::Thinker(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group)
-    : config_(config),
-      device_(device),
-      decoder_(config, weights, device, group),
-      embedding_(weights.load("embed_tokens", MatrixPart::whole(config.shape.vocab, config.shape.hidden))),
-      head_(device.pack(weights.load("lm_head", MatrixPart::whole(config.shape.vocab, config.shape.hidden)), config.shape.vocab, config.shape.hidden,
-                        config.dtype)) {}
+namespace prof = limelight::profiling;
+
+Thinker::Thinker(const StageConfig& config, WeightLoader& weights, std::unique_ptr<Tokenizer> tokenizer, Device& device, ipc::Collective* group)
+    : config_(config), device_(device), decoder_(config, weights, device, group), tokenizer_(std::move(tokenizer)), embed_(weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden)) {
+  // Models without a head of their own use the embedding twice.
+  const char* head = weights.has("lm_head") ? "lm_head" : "embed_tokens";
+  head_ = weights.matrix(device, head, MatrixPart::whole(config.shape.vocab, config.shape.hidden), config.dtype);
+}
 
 Result<void> Thinker::begin(const Request& request) {
-  std::vector<int> tokens = encode_bytes(request.prompt);
+  static const prof::NameId name = prof::intern("tokenize", prof::Category::cpu_op, prof::ValueKind::bytes);
+  std::vector<int> tokens;
+  if (!request.prompt.empty()) {
+    const prof::Span span(name, request.prompt.size());
+    tokens = tokenizer_->encode_prompt(request.prompt);
+  }
   if (tokens.empty()) return Error{ErrorCode::invalid_argument, "request '" + request.id + "': the prompt is empty"};
   const int needed = static_cast<int>(tokens.size()) + request.sampling.max_tokens;
   if (needed > config_.shape.max_model_len)
     return Error{ErrorCode::invalid_argument, "request '" + request.id + "': " + std::to_string(tokens.size()) + " prompt tokens and max_tokens " +
                                                   std::to_string(request.sampling.max_tokens) + " exceed max_model_len " +
                                                   std::to_string(config_.shape.max_model_len)};
-  open_.insert_or_assign(request.number, Open{Sampler(request.sampling), std::move(tokens), decoder_.make_cache()});
+  open_.insert_or_assign(request.number, Open{Sampler(request.sampling), std::move(tokens), decoder_.make_cache(), {}});
   return {};
 }
 
@@ -34,14 +40,12 @@ Result<StepState> Thinker::step(std::uint64_t request, Output& output) {
   Open& open = open_.at(request);
   const int n = static_cast<int>(open.input.size()), h = config_.shape.hidden;
   std::vector<float> rows(static_cast<std::size_t>(n) * static_cast<std::size_t>(h));
-  for (int i = 0; i < n; ++i)
-    std::memcpy(rows.data() + static_cast<std::ptrdiff_t>(i) * h, embedding_.data() + static_cast<std::ptrdiff_t>(open.input[static_cast<std::size_t>(i)]) * h,
-                static_cast<std::size_t>(h) * sizeof(float));
+  for (std::size_t i = 0; i < open.input.size(); ++i) embed_(open.input[i], std::span(rows).subspan(i * static_cast<std::size_t>(h), static_cast<std::size_t>(h)));
   if (auto done = decoder_.forward(rows, n, open.cache); !done) return done.error();
   std::vector<float> logits(static_cast<std::size_t>(config_.shape.vocab));
   linear_of_host(device_, std::span(rows).last(static_cast<std::size_t>(h)), *head_, logits, 1);
   const int token = open.sampler.next(logits);
-  const bool stop = open.sampler.is_stop(token);
+  const bool stop = open.sampler.is_stop(token) || tokenizer_->ends(token);
   const bool last = stop || open.sampler.exhausted();
   open.input.assign(1, token);
 
@@ -50,7 +54,8 @@ Result<StepState> Thinker::step(std::uint64_t request, Output& output) {
                               [&](std::span<std::byte> to) { std::memcpy(to.data(), rows.data(), to.size()); });
       !sent)
     return sent.error();
-  const std::string text = stop ? "" : decode_token(token);
+  std::string text = stop ? "" : open.text.push(tokenizer_->bytes(token));
+  if (last) text += open.text.rest();
   if (auto sent = output.emit(Port::user, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
                               [&](std::span<std::byte> to) { std::memcpy(to.data(), text.data(), to.size()); });
       !sent)

@@ -63,7 +63,7 @@ inline void check_row_operations(stages::Device& device) {
   const std::vector<float> x = random_values(3 * 40, 3), y = random_values(3 * 40, 4);
   stages::Array a = on(device, x), b = on(device, y), normed(device, x.size());
   std::vector<double> expected(x.size());
-  device.rms_norm(a.span(), normed.span(), 3, 40);
+  device.rms_norm(a.span(), normed.span(), 3, 40, {}, 1e-6f);
   for (std::size_t r = 0; r < 3; ++r) {
     double sum = 0;
     for (std::size_t i = 0; i < 40; ++i) sum += static_cast<double>(x[r * 40 + i]) * x[r * 40 + i];
@@ -105,7 +105,7 @@ inline void check_attention(stages::Device& device) {
   BOOST_TEST(largest_difference(off(device, out), expected) < 1e-5);
 
   stages::Array turned = on(device, q);
-  device.rope(turned.span(), n, heads, d, before);
+  device.rope(turned.span(), n, heads, d, before, {});
   expected.assign(q.begin(), q.end());
   for (int r = 0; r < n; ++r)
     for (int h = 0; h < heads; ++h)

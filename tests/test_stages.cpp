@@ -80,7 +80,8 @@ BOOST_AUTO_TEST_CASE(how_codes_are_chunked_does_not_change_the_sound) {
   config.shape.upsampling = {2, 3};
   const auto cpu = make_cpu_device();
   const auto sound = [&](const std::vector<int>& chunks) {
-    const auto stage = make_stage(config, *cpu, nullptr);
+    const auto made = make_stage(config, *cpu, nullptr);
+    const auto& stage = *made;
     BOOST_REQUIRE(stage->begin({1, "r", "", {}}).ok());
     Collected out;
     int frame = 0;

@@ -1,0 +1,34 @@
+// The inner loops of the CPU on weights as model files have them, and on rows of floats: three builds of one source, for AVX-512 with VNNI, for AVX2 and
+// for any processor. The best one that this processor runs is taken; LIMELIGHT_CPU=avx512|avx2|portable asks for another.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "stages/blocks.hpp"
+
+namespace limelight::stages {
+
+// Rows of activations beside weights in blocks: 32 signed bytes to a scale, with the sums of each half, so that an offset common to a block's weights is
+// one product. cols: a multiple of 32.
+struct QuantisedRows {
+  const std::int8_t* values;  // [rows, cols]
+  const float* scales;        // [rows, cols / 32]
+  const float* sums;          // [rows, cols / 16]: scale times the sum of 16 values
+};
+
+struct CpuKernels {
+  const char* name;
+  void (*quantise)(const float* x, std::size_t cols, std::int8_t* values, float* scales, float* sums);
+  // y[r * y_stride] = w . x[r] for r < rows, w one row of weights in blocks.
+  void (*dot_blocks)(WeightType type, const std::byte* w, std::size_t cols, const QuantisedRows& x, std::size_t rows, float* y, std::size_t y_stride);
+  // The same for plain weights (F32, F16, BF16) and rows of floats.
+  void (*dot_plain)(WeightType type, const std::byte* w, std::size_t cols, const float* x, std::size_t rows, float* y, std::size_t y_stride);
+  float (*dot)(const float* a, const float* b, std::size_t count);
+  void (*add_scaled)(float scale, const float* x, float* y, std::size_t count);  // y += scale * x
+};
+
+const CpuKernels& cpu_kernels();
+extern const CpuKernels portable_kernels, avx2_kernels, avx512_kernels;  // the last two on x86-64 alone
+
+}  // namespace limelight::stages
