@@ -48,12 +48,13 @@ std::vector<RequestOutput> Omni::generate(const std::vector<std::string>& prompt
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<RequestOutput> outputs(prompts.size());
-  Progress progress{0, prompts.size(), 0, 0};
+  Progress progress{0, prompts.size(), 0, 0, {}};
   bool fresh = false;
   for (std::size_t i = 0; i < prompts.size(); ++i)
     engine_->submit({}, prompts[i], sampling_params, [&, i](RequestOutput update) {
       const std::lock_guard lock(mutex);
       progress.text_bytes += update.text.size();
+      if (outputs.size() == 1 && on_progress) progress.fresh_text += update.text;
       progress.audio_samples += update.audio.size();
       RequestOutput& output = outputs[i];
       output.text += update.text;
@@ -73,7 +74,7 @@ std::vector<RequestOutput> Omni::generate(const std::vector<std::string>& prompt
     fresh = false;
     done = progress.done == prompts.size();
     if (!on_progress) continue;
-    const Progress now = progress;
+    const Progress now = std::exchange(progress, {progress.done, progress.total, progress.text_bytes, progress.audio_samples, {}});
     lock.unlock();
     on_progress(now);
     lock.lock();

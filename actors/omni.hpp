@@ -29,6 +29,7 @@ class Engine;
 struct Progress {
   std::size_t done = 0, total = 0;
   std::uint64_t text_bytes = 0, audio_samples = 0;
+  std::string fresh_text = {};  // since the last call, when there is one prompt
 };
 
 class Omni {

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "bench/decode.hpp"
 #include "bench/ipc.hpp"
 #include "bench/matmul.hpp"
 #include "bench/profiler.hpp"
@@ -22,6 +23,8 @@ int print(const char* name, const BenchOptions& options, const Result<std::vecto
 int bench_ipc(const BenchOptions& options) { return print("ipc", options, bench::bench_ipc({options.quick})); }
 
 int bench_matmul(const BenchOptions& options) { return print("matmul", options, bench::bench_matmul(options.quick)); }
+
+int bench_decode(const BenchOptions& options) { return print("decode", options, bench::bench_decode({options.quick, options.model})); }
 
 int bench_profiler(const BenchOptions& options) {
   return print("profiler", options, bench::bench_profiler({options.quick, options.config}));

@@ -4,6 +4,7 @@
 
 #include "cli/bench_command.hpp"
 #include "cli/doctor_command.hpp"
+#include "cli/fetch_command.hpp"
 #include "cli/run_command.hpp"
 #include "cli/trace_commands.hpp"
 
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
   app.footer("Examples:\n"
              "  limelight run --prompt \"Tell me a story\" --output-dir out\n"
              "  limelight run --prompts prompts.jsonl --profile 0,2 --profile-dir traces --json\n"
+             "  limelight fetch smollm2 && limelight run --config stages/configs/smollm2.yaml --prompt \"Why is the sky blue?\"\n"
              "  limelight trace validate traces/*.pt.trace.json.gz\n"
              "  limelight trace summary traces/*.pt.trace.json.gz\n"
              "  limelight bench ipc --quick --json");
@@ -67,10 +69,16 @@ int main(int argc, char** argv) {
   CLI::App* profiler = bench->add_subcommand("profiler", "What recording, writing and stopping cost, and what the pipeline feels of it");
   bench_options.config = run.config;
   profiler->add_option("--config", bench_options.config, "stage config of the pipeline")->capture_default_str();
-  for (CLI::App* one : {ipc, matmul, profiler}) {
+  CLI::App* decode = bench->add_subcommand("decode", "A published model on the CPU, beside llama.cpp where python3 has its package");
+  decode->add_option("--model", bench_options.model, "a file, a folder, or the name of a model that was fetched")->capture_default_str();
+  for (CLI::App* one : {ipc, matmul, profiler, decode}) {
     one->add_flag("--quick", bench_options.quick, "a short run: fewer sizes or rounds");
     one->add_flag("--json", bench_options.json, "{\"results\": [...]} on standard output");
   }
+
+  std::string model;
+  CLI::App* fetch = app.add_subcommand("fetch", "Bring a published model into the cache: " + limelight::cli::known_models());
+  fetch->add_option("MODEL", model, "its name")->required();
 
   CLI::App* doctor = app.add_subcommand("doctor", "What this machine has, and what that means");
 
@@ -82,8 +90,10 @@ int main(int argc, char** argv) {
   run.slow_request = std::chrono::milliseconds(slow_ms);
   run.full_queue = std::chrono::milliseconds(full_queue_ms);
   if (command->parsed()) return limelight::cli::run(run);
+  if (fetch->parsed()) return limelight::cli::fetch(model);
   if (ipc->parsed()) return limelight::cli::bench_ipc(bench_options);
   if (matmul->parsed()) return limelight::cli::bench_matmul(bench_options);
+  if (decode->parsed()) return limelight::cli::bench_decode(bench_options);
   if (profiler->parsed()) return limelight::cli::bench_profiler(bench_options);
   if (doctor->parsed()) return limelight::cli::doctor();
   return trace.run();

@@ -134,13 +134,15 @@ int run(const RunOptions& options) {
     }
   if (problem.empty()) {
     std::size_t shown = 0;
+    const bool tells = prompts.size() == 1 && !options.json;
     outputs = (*omni)->generate(prompts, {}, [&](const Progress& p) {
-      if (terminal)
+      if (tells) std::cout << p.fresh_text << (p.done == p.total ? "\n\n" : "") << std::flush;
+      else if (terminal)
         std::fprintf(stderr, "\r%zu/%zu requests, %lu bytes of text, %.1f s of sound ", p.done, p.total, p.text_bytes,
                      static_cast<double>(p.audio_samples) / 24000);
       else if (p.done > shown) std::fprintf(stderr, "%zu/%zu requests\n", shown = p.done, p.total);
     });
-    if (terminal) std::fprintf(stderr, "\n");
+    if (terminal && !tells) std::fprintf(stderr, "\n");
   }
   const double wall = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   for (const RequestOutput& out : outputs)

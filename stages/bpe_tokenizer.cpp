@@ -137,6 +137,12 @@ class BpeTokenizer final : public Tokenizer {
     return tokens;
   }
 
+  std::vector<int> encode(std::string_view text) const override {
+    std::vector<int> tokens;
+    encode(text, tokens);
+    return tokens;
+  }
+
   std::string bytes(int token) const override {
     const auto at = static_cast<std::size_t>(token);
     return token < 0 || at >= bytes_.size() || (at < special_.size() && special_[at]) ? "" : bytes_[at];

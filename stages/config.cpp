@@ -108,23 +108,8 @@ struct Reader {
   void take_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
     auto opened = ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
     if (!opened) refuse(node, "model", "'" + name + "'", "a model that can be read: " + opened.error().message);
-    s.model = *opened;
+    stages::take_model(*opened, s);
     const ModelSpec& spec = s.model->spec();
-    ModelShape& shape = s.shape;
-    shape.layers = spec.layers;
-    shape.hidden = spec.hidden;
-    shape.heads = spec.heads;
-    shape.kv_heads = spec.kv_heads;
-    shape.head_dim = spec.head_dim;
-    shape.mlp = spec.mlp;
-    shape.vocab = spec.vocab;
-    shape.max_model_len = spec.context;
-    shape.rms_eps = spec.rms_eps;
-    shape.rope_interleaved = spec.rope_interleaved;
-    for (int i = 0; i < spec.head_dim / 2; ++i) {
-      const double frequency = std::pow(static_cast<double>(spec.rope_base), -2.0 * i / spec.head_dim);
-      shape.rope_frequencies.push_back(static_cast<float>(frequency / (spec.rope_factors.empty() ? 1.0f : spec.rope_factors[static_cast<std::size_t>(i)])));
-    }
     // A rank's share of the columns must be whole blocks.
     const int tp = s.tensor_parallel_size;
     for (const auto& [tensor, width] : {std::pair("layers.0.o_proj", spec.heads * spec.head_dim), std::pair("layers.0.down_proj", spec.mlp)}) {
@@ -333,6 +318,27 @@ Result<PipelineConfig> parse(const std::filesystem::path& file) {
   } catch (const YAML::Exception& broken) {
     return Error{ErrorCode::invalid_argument, file.string() + ":" + std::to_string(broken.mark.line + 1) + ": " + broken.msg};
   }
+}
+
+void take_model(std::shared_ptr<const ModelFile> model, StageConfig& config) {
+  const ModelSpec& spec = model->spec();
+  ModelShape& shape = config.shape;
+  shape.layers = spec.layers;
+  shape.hidden = spec.hidden;
+  shape.heads = spec.heads;
+  shape.kv_heads = spec.kv_heads;
+  shape.head_dim = spec.head_dim;
+  shape.mlp = spec.mlp;
+  shape.vocab = spec.vocab;
+  shape.max_model_len = spec.context;
+  shape.rms_eps = spec.rms_eps;
+  shape.rope_interleaved = spec.rope_interleaved;
+  shape.rope_frequencies.clear();
+  for (int i = 0; i < spec.head_dim / 2; ++i) {
+    const double frequency = std::pow(static_cast<double>(spec.rope_base), -2.0 * i / spec.head_dim);
+    shape.rope_frequencies.push_back(static_cast<float>(frequency / (spec.rope_factors.empty() ? 1.0f : spec.rope_factors[static_cast<std::size_t>(i)])));
+  }
+  config.model = std::move(model);
 }
 
 int PipelineConfig::world_size() const {

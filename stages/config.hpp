@@ -76,6 +76,9 @@ struct PipelineConfig {
   const StageConfig* stage_of(int rank) const;  // nullptr: no such rank
 };
 
+// Makes a stage's shape that of a model.
+void take_model(std::shared_ptr<const ModelFile> model, StageConfig& config);
+
 // A model that a stage names is opened, and its shape taken from it. Errors: not_found (file), invalid_argument.
 Result<PipelineConfig> parse(const std::filesystem::path& file);
 

@@ -137,16 +137,18 @@ struct SafetensorsReader {
     s.vocab = whole("vocab_size");
     s.context = whole("max_position_embeddings", 2048);
     s.rms_eps = real(config, "rms_norm_eps", 1e-6f);
-    s.rope_base = real(config, "rope_theta", 10'000);
-    if (const json scaling = config.value("rope_scaling", json()); scaling.is_object()) {
-      const json kind = scaling.value("rope_type", scaling.value("type", json()));
-      const int pairs = std::clamp(s.head_dim, 0, 1024) / 2;
-      if (kind == "linear") s.rope_factors.assign(static_cast<std::size_t>(pairs), real(scaling, "factor", 1));
-      else if (kind == "llama3")
-        s.rope_factors = llama3_rope_factors(2 * pairs, s.rope_base, real(scaling, "factor", 8), real(scaling, "low_freq_factor", 1), real(scaling, "high_freq_factor", 4),
-                                             real(scaling, "original_max_position_embeddings", 8192));
-      else if (kind != "default") refuse(path, "key 'rope_scaling': found " + kind.dump().substr(0, 60) + ", expected linear, llama3 or default", ErrorCode::unavailable);
-    }
+    // Newer configs have all that is rotary in one place.
+    const json rotary = config.value("rope_parameters", json());
+    const json scaling = rotary.is_object() ? rotary : config.value("rope_scaling", json());
+    s.rope_base = real(rotary.is_object() ? rotary : config, "rope_theta", 10'000);
+    if (!scaling.is_object()) return;
+    const json kind = scaling.value("rope_type", scaling.value("type", json("default")));
+    const int pairs = std::clamp(s.head_dim, 0, 1024) / 2;
+    if (kind == "linear") s.rope_factors.assign(static_cast<std::size_t>(pairs), real(scaling, "factor", 1));
+    else if (kind == "llama3")
+      s.rope_factors = llama3_rope_factors(2 * pairs, s.rope_base, real(scaling, "factor", 8), real(scaling, "low_freq_factor", 1), real(scaling, "high_freq_factor", 4),
+                                           real(scaling, "original_max_position_embeddings", 8192));
+    else if (kind != "default") refuse(path, "rope_type: found " + kind.dump().substr(0, 60) + ", expected linear, llama3 or default", ErrorCode::unavailable);
   }
 
   // A pre-tokenizer of tokenizer.json, which may be a sequence of them.

@@ -20,14 +20,15 @@ int Sampler::next(std::span<float> logits) {
       float& logit = logits[static_cast<std::size_t>(seen)];
       logit = logit > 0 ? logit / params_.repetition_penalty : logit * params_.repetition_penalty;
     }
-  std::vector<int> order(logits.size());
-  std::iota(order.begin(), order.end(), 0);
+  // Of equal ones the first.
+  int chosen = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   const auto larger = [&](int a, int b) {
     const float x = logits[static_cast<std::size_t>(a)], y = logits[static_cast<std::size_t>(b)];
     return x != y ? x > y : a < b;
   };
-  int chosen = *std::min_element(order.begin(), order.end(), larger);
   if (params_.temperature > 0) {
+    std::vector<int> order(logits.size());
+    std::iota(order.begin(), order.end(), 0);
     const std::size_t keep = params_.top_k > 0 ? std::min<std::size_t>(static_cast<std::size_t>(params_.top_k), order.size()) : order.size();
     std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(keep), order.end(), larger);
     order.resize(keep);

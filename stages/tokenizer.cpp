@@ -8,7 +8,8 @@ namespace {
 
 class ByteTokenizer final : public Tokenizer {
  public:
-  std::vector<int> encode_prompt(std::string_view text) const override {
+  std::vector<int> encode_prompt(std::string_view prompt) const override { return encode(prompt); }
+  std::vector<int> encode(std::string_view text) const override {
     std::vector<int> tokens;
     for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
     return tokens;

@@ -15,6 +15,7 @@ struct TokenizerSpec;
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
+  virtual std::vector<int> encode(std::string_view text) const = 0;
   // The tokens of a user's prompt, with what the model's chat template puts around it.
   virtual std::vector<int> encode_prompt(std::string_view prompt) const = 0;
   // What a token stands for: bytes, which need not be whole characters. Nothing for special tokens and ids that there are not.

