@@ -112,18 +112,24 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
     std::fprintf(stderr, "%d threads\n", threads);
     Model model(*file, threads);
     std::vector<double> prefill, decode;
-    for (int round = 0; round <= rounds; ++round) {
-      auto cache = model.decoder->make_cache();
-      start = Clock::now();
-      int token = model.feed(prompt, cache);
-      const double prefill_s = seconds_since(start);
-      start = Clock::now();
-      for (int i = 0; i < answer_tokens; ++i) token = model.feed({token}, cache);
-      if (round == 0) continue;  // pages come from the disk
-      prefill.push_back(prompt_tokens / prefill_s);
-      decode.push_back(answer_tokens / seconds_since(start));
-    }
+    const auto measure = [&](int times) {
+      for (int round = 0; round < times; ++round) {
+        auto cache = model.decoder->make_cache();
+        start = Clock::now();
+        int token = model.feed(prompt, cache);
+        prefill.push_back(prompt_tokens / seconds_since(start));
+        start = Clock::now();
+        for (int i = 0; i < answer_tokens; ++i) token = model.feed({token}, cache);
+        decode.push_back(answer_tokens / seconds_since(start));
+      }
+    };
+    measure(1);  // pages come from the disk
+    prefill.clear();
+    decode.clear();
+    // Before and after the peer, so that a slow minute hits both.
+    measure(rounds);
     const auto peer = llama(path, threads, prompt_tokens, answer_tokens, rounds);
+    measure(rounds);
     const std::vector<std::pair<std::string, std::string>> params{{"threads", std::to_string(threads)}};
     const std::string name = peer ? "llama.cpp" : "";
     const double rate = quantile(decode, 0.5);

@@ -170,8 +170,7 @@ class CpuDevice final : public Device {
           scores[static_cast<std::size_t>(t)] = score;
           top = std::max(top, score);
         }
-        float sum = 0;
-        for (int t = 0; t < seen; ++t) sum += scores[static_cast<std::size_t>(t)] = std::exp(scores[static_cast<std::size_t>(t)] - top);
+        const float sum = kernels_.exp_sum(scores.data(), top, static_cast<std::size_t>(seen));
         float* to = out.data() + at;
         std::fill(to, to + head_dim, 0.0f);
         for (int t = 0; t < seen; ++t)
@@ -182,7 +181,7 @@ class CpuDevice final : public Device {
 
   void silu_mul(std::span<float> gate, std::span<const float> up) override {
     const prof::Span span(silu_name, dims(gate.size()));
-    for (std::size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+    kernels_.silu_mul(gate.data(), up.data(), gate.size());
   }
 
   void add(std::span<float> x, std::span<const float> y) override {

@@ -1,5 +1,5 @@
-// The inner loops of the CPU on weights as model files have them, and on rows of floats: three builds of one source, for AVX-512 with VNNI, for AVX2 and
-// for any processor. The best one that this processor runs is taken; LIMELIGHT_CPU=avx512|avx2|portable asks for another.
+// The inner loops of the CPU on weights as model files have them, and on rows of floats: three builds of one source, for AVX-512's VNNI, for AVX2 and
+// for any processor, which give the same bits. The best one that this processor runs is taken; LIMELIGHT_CPU=avx512|avx2|portable asks for another.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +26,8 @@ struct CpuKernels {
   void (*dot_plain)(WeightType type, const std::byte* w, std::size_t cols, const float* x, std::size_t rows, float* y, std::size_t y_stride);
   float (*dot)(const float* a, const float* b, std::size_t count);
   void (*add_scaled)(float scale, const float* x, float* y, std::size_t count);  // y += scale * x
+  void (*silu_mul)(float* gate, const float* up, std::size_t count);              // gate = silu(gate) * up
+  float (*exp_sum)(float* x, float top, std::size_t count);                       // x = exp(x - top), for x <= top; returns their sum
 };
 
 const CpuKernels& cpu_kernels();

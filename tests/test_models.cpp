@@ -220,6 +220,26 @@ BOOST_AUTO_TEST_CASE(kernels_give_the_products_of_the_unpacked_weights_and_the_s
   }
 }
 
+BOOST_AUTO_TEST_CASE(exponentials_are_right_and_the_same_bits_in_every_build) {
+  std::vector<float> x, up;
+  for (float v = -95; v < 20; v += 0.037f) x.push_back(v), up.push_back(0.5f);
+  std::vector<float> first, first_silu;
+  for (const CpuKernels* build : {&portable_kernels, &cpu_kernels()}) {
+    std::vector<float> y = x, gate = x;
+    double exact = 0;
+    const float sum = build->exp_sum(y.data(), 20, y.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      exact += std::exp(static_cast<double>(x[i]) - 20);
+      if (x[i] - 20 > -86) BOOST_REQUIRE(std::abs(y[i] / std::exp(static_cast<double>(x[i] - 20)) - 1) < 3e-7);
+    }
+    BOOST_TEST(std::abs(sum / exact - 1) < 1e-6);
+    build->silu_mul(gate.data(), up.data(), gate.size());
+    for (std::size_t i = 0; i < x.size(); ++i) BOOST_REQUIRE(std::abs(gate[i] - 0.5 * x[i] / (1 + std::exp(-static_cast<double>(x[i])))) < 1e-5);
+    if (first.empty()) first = y, first_silu = gate;
+    BOOST_TEST((first == y && first_silu == gate));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(two_ranks_and_two_threads_give_the_tokens_of_one) {
   for (const Case& c : cases) {
     const fs::path path = fixtures / c.folder / c.file;
