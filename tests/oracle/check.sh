@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gives the traces of a profiled run, or of simulated GPUs, to the readers that they are written for. Exit 77: no reader is here.
-#   check.sh perfetto|hta|chromium <limelight command> <folder for the traces> [<program that writes GPU traces into a folder>]
+#   check.sh perfetto|hta|chromium|llama <limelight command, or model_probe> <folder for the traces> [<program that writes GPU traces into a folder>]
 set -euo pipefail
 reader=$1 limelight=$2 folder=$3 gpu_writer=${4:-}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,6 +17,15 @@ if [[ $reader == chromium ]]; then
   exit 0
 fi
 python=$here/../../build/oracle/bin/python
+if [[ $reader == llama ]]; then
+  python=${LIMELIGHT_PYTHON:-$python}
+  [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
+  "$python" -c 'import llama_cpp, numpy' 2>/dev/null || skip "no llama-cpp-python (LIMELIGHT_PYTHON names a python that has it)"
+  model=${XDG_CACHE_HOME:-$HOME/.cache}/limelight/smollm2/model.gguf
+  [[ -f $model ]] || skip "no SmolLM2 (limelight fetch smollm2)"
+  "$python" "$here/compare_with_llama.py" "$limelight" "$model" 2>/dev/null
+  exit
+fi
 [[ -x $python ]] || python=$(command -v python3) || skip "no python3 (tests/oracle/install.sh installs the oracles)"
 if [[ $reader == perfetto ]]; then
   command -v node >/dev/null || skip "no node, which runs Perfetto's trace processor"

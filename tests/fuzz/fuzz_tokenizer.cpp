@@ -1,0 +1,27 @@
+// Any bytes as a prompt, for the tokenizers of three families: it comes back as it was, in whole characters.
+#include <cstdlib>
+#include <vector>
+
+#include "fuzz_model.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace limelight::stages;
+  static const auto tokenizers = [] {
+    std::vector<std::unique_ptr<Tokenizer>> made;
+    for (const char* family : {"llama", "qwen2", "gguf"}) {
+      auto model = ModelFile::open(std::filesystem::path(FIXTURES) / family);
+      if (!model) std::abort();
+      made.push_back(std::move(*make_bpe_tokenizer((*model)->tokenizer())));
+    }
+    return made;
+  }();
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  for (const auto& tokenizer : tokenizers) {
+    CharacterStream stream;
+    std::string back;
+    for (const int token : tokenizer->encode(text)) back += stream.push(tokenizer->bytes(token));
+    if (back + stream.rest() != text) std::abort();
+    (void)tokenizer->encode_prompt(text);
+  }
+  return 0;
+}
