@@ -473,7 +473,7 @@ Engine::~Engine() {
     if (port.thread.joinable()) port.thread.join();
   }
   s.ports.clear();
-  for (int rank = 0; rank < s.config.world_size(); ++rank) ::unlink(flight_file(s.run, rank).c_str());  // of ranks that were killed
+  ipc::clean_stale();  // what ranks leave that were killed
   {
     const std::lock_guard lock(s.mutex);
     s.ranks.clear();
