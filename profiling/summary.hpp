@@ -9,7 +9,7 @@
 
 namespace limelight::profiling {
 
-// What each file says of itself, then time by operation over all files. Reads any Chrome trace. Errors: as read_trace().
+// What each file says of itself, then time by operation over all files. Reads any Chrome trace; those of Limelight in memory that does not grow with them. Errors: as read_trace().
 Result<std::string> summary_table(const std::vector<std::filesystem::path>& files);
 
 // Mean time by operation in `before` and `after`, largest change of the total first. Errors: as read_trace().

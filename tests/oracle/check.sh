@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gives the traces of a profiled run, or of simulated GPUs, to the readers that they are written for. Exit 77: no reader is here.
-#   check.sh perfetto|hta|chromium|llama <limelight command, or model_probe> <folder for the traces> [<program that writes GPU traces into a folder>]
+#   check.sh perfetto|hta|chromium|smollm2|llama <limelight command, or model_probe> <folder for the traces> [<program that writes GPU traces into a folder>]
 set -euo pipefail
 reader=$1 limelight=$2 folder=$3 gpu_writer=${4:-}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,12 +16,25 @@ if [[ $reader == chromium ]]; then
   for word in 'rank 0: stage 0 thinker' 'code2wav step' 'rank 0 -&gt; rank 1' 'request 0:' 'overhead_percent'; do grep -q "$word" "$folder/dom.html"; done
   exit 0
 fi
+model=${XDG_CACHE_HOME:-$HOME/.cache}/limelight/smollm2/model.gguf
+if [[ $reader == smollm2 ]]; then
+  [[ -f $model ]] || skip "no SmolLM2 (limelight fetch smollm2)"
+  rm -rf "$folder"
+  configs=$here/../../stages/configs
+  "$limelight" run --config "$configs/smollm2.yaml" --prompt "Why is the sky blue?" --profile 0 --profile-dir "$folder/traces" 2>/dev/null | tee "$folder.txt"
+  grep -qi 'scatter' "$folder.txt"
+  zcat "$folder"/traces/*.json.gz >"$folder/trace.json"
+  (($(grep -c '"name":"ProfilerStep#' "$folder/trace.json") > 20))  # prefill, and a step for each token
+  grep -q '"name":"tokenize"' "$folder/trace.json"
+  "$limelight" run --config "$configs/smollm2_omni.yaml" --prompt "Why is the sky blue?" --output-dir "$folder/out" >/dev/null 2>&1
+  [[ $(head -c 4 "$folder/out/0.wav") == RIFF && -s $folder/out/0.txt ]]
+  exit 0
+fi
 python=$here/../../build/oracle/bin/python
 if [[ $reader == llama ]]; then
   python=${LIMELIGHT_PYTHON:-$python}
   [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
   "$python" -c 'import llama_cpp, numpy' 2>/dev/null || skip "no llama-cpp-python (LIMELIGHT_PYTHON names a python that has it)"
-  model=${XDG_CACHE_HOME:-$HOME/.cache}/limelight/smollm2/model.gguf
   [[ -f $model ]] || skip "no SmolLM2 (limelight fetch smollm2)"
   "$python" "$here/compare_with_llama.py" "$limelight" "$model" 2>/dev/null
   exit
