@@ -35,10 +35,13 @@ fs::path model_cache() {
 
 fs::path find_model(const std::string& name, const fs::path& folder) {
   std::error_code failed;
-  for (const fs::path& path : {folder / name, fs::path(name), model_cache() / name / "model.gguf"})
+  // A bare word is a model that was fetched, whatever else is called so here.
+  const fs::path fetched = model_cache() / name / "model.gguf";
+  const bool bare = name.find_first_of("/.") == std::string::npos;
+  if (bare && fs::exists(fetched, failed)) return fetched;
+  for (const fs::path& path : {folder / name, fs::path(name)})
     if (fs::exists(path, failed)) return path;
-  // Where it would be, so that an error says so.
-  return name.find('/') == std::string::npos && name.find('.') == std::string::npos ? model_cache() / name / "model.gguf" : folder / name;
+  return bare ? fetched : folder / name;  // where it would be, so that an error says so
 }
 
 const FileTensor* ModelFile::find(std::string_view name) const {
