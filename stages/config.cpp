@@ -107,7 +107,10 @@ struct Reader {
   // The shape is the file's.
   void take_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
     auto opened = ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
-    if (!opened) refuse(node, "model", "'" + name + "'", "a model that can be read: " + opened.error().message);
+    if (!opened) {
+      const bool fetchable = opened.error().code == ErrorCode::not_found && name.find_first_of("/.") == std::string::npos;
+      refuse(node, "model", "'" + name + "'", "a model that can be read: " + opened.error().message + (fetchable ? " (`limelight fetch " + name + "` brings it, if that is one that it knows)" : ""));
+    }
     stages::take_model(*opened, s);
     const ModelSpec& spec = s.model->spec();
     // A rank's share of the columns must be whole blocks.
