@@ -9,13 +9,14 @@
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
-#include <future>
 #include <map>
 #include <mutex>
 #include <thread>
 
+#include "actors/broker_use.hpp"
 #include "actors/heartbeat.hpp"
 #include "actors/launcher.hpp"
+#include "actors/own_trace.hpp"
 #include "actors/pools.hpp"
 #include "actors/protocol.hpp"
 #include "actors/rank.hpp"
@@ -24,7 +25,6 @@
 #include "ipc/channel.hpp"
 #include "profiling/clock.hpp"
 #include "profiling/flight_recorder.hpp"
-#include "profiling/session.hpp"
 #include "profiling/span.hpp"
 
 namespace limelight::actors {
@@ -51,7 +51,6 @@ std::uint64_t us_since(Clock::time_point start) { return static_cast<std::uint64
 constexpr auto start_timeout = 60s;
 constexpr std::chrono::milliseconds end_grace = 2s, failed_grace = 500ms, dump_grace = 1s;
 constexpr auto profile_timeout = 60s;
-constexpr auto broker_timeout = 10s;
 
 // CAF leaves its logger with every thread that spawns an actor or makes a system, and the system's destructor waits until each of those threads
 // has let go of it. Threads of our users may live on, so whoever enters CAF on one of them leaves it behind.
@@ -73,30 +72,6 @@ Result<std::string> random_token() {
     token += "0123456789abcdef"[byte & 15];
   }
   return token;
-}
-
-// iceoryx attaches a process to one broker for life, so the broker is used for as long.
-Result<void> use_broker(const std::vector<ipc::Pool>& pools) {
-  static std::mutex mutex;
-  static std::unique_ptr<ipc::Broker> broker;  // made before iceoryx's runtime, so it is given back after it
-  const std::lock_guard lock(mutex);
-  const auto helper = find_helper("limelight-broker");
-  if (!helper) return helper.error();
-  auto used = ipc::Broker::use(*helper, pools);
-  if (!used) return used.error();
-  if (broker) return {};
-  broker = std::make_unique<ipc::Broker>(std::move(used).value());
-  return ipc::attach("limelight-" + std::to_string(getpid()) + "-orchestrator", 30s);
-}
-
-// A broker that died or is stuck answers nobody, and iceoryx waits for it without end; this waits for so long, and leaves the thread behind that does.
-Result<std::unique_ptr<ipc::Subscriber>> make_subscriber(const std::string& topic, std::size_t window) {
-  const auto made = std::make_shared<std::promise<std::unique_ptr<ipc::Subscriber>>>();
-  auto port = made->get_future();
-  std::thread([made, topic, window] { made->set_value(std::make_unique<ipc::Subscriber>(topic, window)); }).detach();
-  if (port.wait_for(broker_timeout) != std::future_status::ready)
-    return Error{ErrorCode::unavailable, "the broker that this process is attached to does not answer any more: restart this process"};
-  return port.get();
 }
 
 // Unique also among the pipelines of one process: the broker may still hold ports of one that was killed a moment ago.
@@ -156,8 +131,7 @@ struct Engine::State {
   int dumps_under_way = 0;
   Error failure{ErrorCode::none, {}};  // of the whole pipeline: nothing runs any more
   bool ending = false;
-  std::mutex trace_mutex;
-  std::unique_ptr<prof::Session> own_trace;  // of this process, when it was asked for
+  OwnTrace own_trace;
 
   Result<void> start();
   void fail(Error error);
@@ -177,8 +151,6 @@ struct Engine::State {
   void receive(UserPort& port);
   template <class Message>
   void ask_supervisor(const Message& message, OnTraces done);
-  void start_own_trace(const StartProfile& request, std::vector<RankTrace>& traces);
-  std::optional<RankTrace> stop_own_trace();
 };
 
 void Engine::State::finish(std::map<std::uint64_t, Open>::iterator at, Error error) {
@@ -417,29 +389,6 @@ void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
   });
 }
 
-// The ranks count without this process, so its trace comes after theirs.
-void Engine::State::start_own_trace(const StartProfile& request, std::vector<RankTrace>& traces) {
-  const std::lock_guard lock(trace_mutex);
-  RankTrace own{config.world_size(), -1, "was already running", {}, 0, 0, 0, 0, 0};
-  if (!own_trace) {
-    const TraceLimits& l = request.limits;
-    auto session = prof::Session::start({request.directory, request.timestamp, config.world_size(), config.world_size(), -1, "orchestrator", request.base_ns, nullptr, {},
-                                         request.prefix, {0, 0, l.milliseconds, l.bytes, l.request, l.activities}, request.format});
-    if (session) own_trace = std::move(session).value();
-    own.note = session ? "" : session.error().message;
-  }
-  if (own_trace) own.file = own_trace->file();
-  traces.push_back(std::move(own));
-}
-std::optional<RankTrace> Engine::State::stop_own_trace() {
-  const std::lock_guard lock(trace_mutex);
-  if (!own_trace) return std::nullopt;
-  auto report = own_trace->stop();
-  own_trace.reset();
-  if (!report) return RankTrace{config.world_size(), -1, report.error().message, {}, 0, 0, 0, 0, 0};
-  return RankTrace{config.world_size(), -1, "", report->file, report->events, report->drops, report->bytes, report->begin_skew_ns, report->overhead_percent()};
-}
-
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
@@ -535,13 +484,13 @@ void Engine::start_profile(const StageIds& stages, const ProfileOptions& options
                              {options.start_at_ns, options.steps, options.milliseconds, options.bytes, options.request_id, *activities}};
   if (!options.orchestrator) return state_->ask_supervisor(message, std::move(done));
   state_->ask_supervisor(message, [state = state_.get(), message, done](Result<std::vector<RankTrace>> traces) {
-    if (traces) state->start_own_trace(message, *traces);
+    if (traces) traces->push_back(state->own_trace.start(message, state->config.world_size()));
     done(std::move(traces));
   });
 }
 void Engine::stop_profile(OnTraces done) {
   state_->ask_supervisor(StopProfile{}, [state = state_.get(), done](Result<std::vector<RankTrace>> traces) {
-    if (auto own = state->stop_own_trace(); own && traces) traces->push_back(std::move(*own));
+    if (auto own = state->own_trace.stop(); own && traces) traces->push_back(std::move(*own));
     done(std::move(traces));
   });
 }

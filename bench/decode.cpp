@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "bench/peer.hpp"
 #include "stages/config.hpp"
 #include "stages/decoder.hpp"
 #include "stages/model_file.hpp"
@@ -74,24 +73,6 @@ double copy_rate(int threads) {
   return best;
 }
 
-struct Peer {
-  double prefill = 0, decode = 0;
-};
-std::optional<Peer> llama(const std::filesystem::path& model, int threads, int prompt, int answer, int rounds) {
-  const char* python = std::getenv("LIMELIGHT_PYTHON");
-  std::string command = python != nullptr ? python : "python3";
-  for (const std::string& word : {std::string(LIMELIGHT_PEERS "/llama_decode.py"), model.string(), std::to_string(threads), std::to_string(prompt), std::to_string(answer), std::to_string(rounds)})
-    command += " '" + word + "'";
-  FILE* pipe = ::popen((command + " 2>/dev/null").c_str(), "r");
-  std::string text;
-  char buffer[4096];
-  for (std::size_t n; pipe != nullptr && (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) text.append(buffer, n);
-  if (pipe == nullptr || ::pclose(pipe) != 0) return std::nullopt;
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object()) return std::nullopt;
-  return Peer{json.value("prefill", 0.0), json.value("decode", 0.0)};
-}
-
 }  // namespace
 
 Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
@@ -128,13 +109,13 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
     decode.clear();
     // Before and after the peer, so that a slow minute hits both.
     measure(rounds);
-    const auto peer = llama(path, threads, prompt_tokens, answer_tokens, rounds);
+    const auto peer = run_peer("llama_decode.py", {path.string(), std::to_string(threads), std::to_string(prompt_tokens), std::to_string(answer_tokens), std::to_string(rounds)});
     measure(rounds);
     const std::vector<std::pair<std::string, std::string>> params{{"threads", std::to_string(threads)}};
     const std::string name = peer ? "llama.cpp" : "";
     const double rate = quantile(decode, 0.5);
-    results.push_back({"prefill", params, quantile(prefill, 0.5), "tokens/s", name, peer ? std::optional(peer->prefill) : std::nullopt});
-    results.push_back({"decode", params, rate, "tokens/s", name, peer ? std::optional(peer->decode) : std::nullopt});
+    results.push_back({"prefill", params, quantile(prefill, 0.5), "tokens/s", name, peer ? std::optional(peer->value("prefill", 0.0)) : std::nullopt});
+    results.push_back({"decode", params, rate, "tokens/s", name, peer ? std::optional(peer->value("decode", 0.0)) : std::nullopt});
     results.push_back({"bandwidth", params, rate * bytes_of(**file) / 1e9, "GB/s", "copy loop", copy_rate(threads)});
   }
   return results;

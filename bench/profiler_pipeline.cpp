@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <random>
 
 #include "actors/omni.hpp"
+#include "bench/peer.hpp"
 
 namespace limelight::bench {
 
@@ -70,22 +69,6 @@ std::pair<double, double> slower_by(const std::vector<double>& a, const std::vec
   return {per_cent(a, b), (quantile(drawn, 0.975) - quantile(drawn, 0.025)) / 2};
 }
 
-struct Torch {
-  double overhead_percent = 0, stop_ms = 0;
-};
-std::optional<Torch> torch_profiler(int pairs) {
-  const char* python = std::getenv("LIMELIGHT_PYTHON");
-  const std::string command = std::string(python != nullptr ? python : "python3") + " " LIMELIGHT_PEERS "/torch_profiler.py " + std::to_string(pairs) + " 2>/dev/null";
-  FILE* pipe = ::popen(command.c_str(), "r");
-  std::string text;
-  char buffer[4096];
-  for (std::size_t n; pipe != nullptr && (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) text.append(buffer, n);
-  if (pipe == nullptr || ::pclose(pipe) != 0) return std::nullopt;
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object()) return std::nullopt;
-  return Torch{json.value("overhead_percent", 0.0), json.value("stop_ms", 0.0)};
-}
-
 }  // namespace
 
 Result<void> measure_acknowledgement(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results) {
@@ -140,20 +123,20 @@ Result<void> measure_overhead(const ProfilerOptions& options, const std::filesys
     }
   }
   omni->reset();
-  const auto torch = torch_profiler(options.quick ? 1 : 10);
+  const auto torch = run_peer("torch_profiler.py", {options.quick ? "1" : "10"});
   const auto add = [&](const char* name, Arm arm, const std::optional<double>& peer) {
     const auto [value, half] = slower_by(ms[arm], ms[off]);
     char interval[32];
     std::snprintf(interval, sizeof interval, "%.2f", half);
     results.push_back({name, {{"rounds", std::to_string(rounds)}, {"ci95", interval}}, value, "%", peer ? "torch.profiler" : "", peer});
   };
-  add("overhead", profiled, torch ? std::optional(torch->overhead_percent) : std::nullopt);
+  add("overhead", profiled, torch ? std::optional(torch->value("overhead_percent", 0.0)) : std::nullopt);
   add("flight_overhead", flight, std::nullopt);
   const std::vector<std::pair<std::string, std::string>> params{{"rounds", std::to_string(rounds)}};
   results.push_back({"overhead_accounted", params, quantile(accounted, 0.5), "%", "", std::nullopt});
   results.push_back({"request", params, quantile(ms[profiled], 0.5), "ms", "not profiled", quantile(ms[off], 0.5)});
   results.push_back({"bytes_per_event", {{"source", "pipeline"}}, static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(events, 1)), "B", "", std::nullopt});
-  if (torch) results.push_back({"torch_stop", {}, torch->stop_ms, "ms", "", std::nullopt});
+  if (torch) results.push_back({"torch_stop", {}, torch->value("stop_ms", 0.0), "ms", "", std::nullopt});
   return {};
 }
 
