@@ -246,8 +246,6 @@ BOOST_AUTO_TEST_CASE(two_ranks_and_two_threads_give_the_tokens_of_one) {
     const auto ids = json::parse(slurp(fixtures / c.folder / "expected.json"))["greedy"]["ids"].get<std::vector<int>>();
     const auto alone = Network(open_model(path)).greedy(ids, 48);
     BOOST_TEST(Network(open_model(path), nullptr, 2).greedy(ids, 48) == alone, boost::test_tools::per_element());
-    // The types of the wide model split into whole blocks of 128 columns no more.
-    if (std::string_view(c.folder) == "gguf") continue;
     const std::string name = "limelight-models-test-" + std::to_string(getpid()) + c.folder;
     std::vector<pid_t> ranks;
     for (const int rank : {0, 1}) {

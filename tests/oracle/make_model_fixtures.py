@@ -66,9 +66,9 @@ def logits_of(model, folder, greedy=64):
     model.eval()
     rows = []
     with torch.inference_mode():
-        for _ in range(12):
+        for _ in range(50):
             ids = [random.randint(3, VOCAB - 1) for _ in range(random.randint(1, 24))]
-            rows.append({"ids": ids, "logits": [round(float(x), 6) for x in model(torch.tensor([ids])).logits[0, -1]]})
+            rows.append({"ids": ids, "logits": [round(float(x), 5) for x in model(torch.tensor([ids])).logits[0, -1]]})
         ids = rows[0]["ids"]
         answer = model.generate(torch.tensor([ids]), max_new_tokens=greedy, do_sample=False, eos_token_id=None, pad_token_id=0)[0, len(ids):].tolist()
     (folder / "expected.json").write_text(json.dumps({"prompts": rows, "greedy": {"ids": ids, "answer": answer}}))
