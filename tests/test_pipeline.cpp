@@ -345,6 +345,29 @@ BOOST_AUTO_TEST_CASE(the_flight_recorders_explain_what_nobody_profiled) {
   BOOST_TEST(((*omni)->dump_profile().error().code == ErrorCode::unavailable));
 }
 
+BOOST_AUTO_TEST_CASE(a_full_queue_has_the_flight_recorders_written) {
+  const Folder folder;
+  {
+    auto omni = Omni::from_engine_args({.config = configs / "omni_tiny.yaml", .profile_dir = folder.path, .full_queue = std::chrono::milliseconds(100)});
+    if (!omni) BOOST_FAIL(omni.error().message);
+    const int talker = (*omni)->rank_pid(1);
+    // The talker stops; its window of 16 chunks fills up while the thinker works on, and the text stops coming.
+    std::thread waker;
+    (*omni)->generate({"held back", "and more of it"}, {}, [&](const limelight::Progress&) {
+      if (waker.joinable()) return;
+      kill(talker, SIGSTOP);
+      waker = std::thread([talker] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(700));  // iceoryx gives a process up that is silent for 1.5 s
+        kill(talker, SIGCONT);
+      });
+    });
+    waker.join();
+  }
+  std::size_t written = 0;
+  for (const auto& entry : fs::directory_iterator(folder.path)) written += entry.path().filename().string().starts_with("flight-");
+  BOOST_TEST(written == 3u);
+}
+
 BOOST_AUTO_TEST_CASE(a_killed_rank_ends_its_requests_with_an_error_that_names_it_and_its_last_seconds_are_kept) {
   for (int rank = 0; rank < 3; ++rank) {
     const Folder folder;
