@@ -160,29 +160,10 @@ void die_with_orchestrator(int fd) {
   }).detach();
 }
 
-// iceoryx gives up a process that is silent for 1.5 s and takes its channels away, without a word: whoever was stopped for so long and goes on would wait
-// for ever. It ends instead, which the orchestrator tells as a failure of this rank.
-void end_when_given_up(int rank) {
-  std::thread([rank] {
-    using namespace std::chrono_literals;
-    for (auto before = std::chrono::steady_clock::now();;) {
-      std::this_thread::sleep_for(100ms);
-      const auto now = std::chrono::steady_clock::now();
-      if (now - before > 1300ms) {
-        std::fprintf(stderr, "rank %d: this process stood still for %ld ms, and iceoryx has given it up\n", rank,
-                     static_cast<long>(std::chrono::duration_cast<std::chrono::milliseconds>(now - before).count()));
-        _exit(1);
-      }
-      before = now;
-    }
-  }).detach();
-}
-
 }  // namespace
 
 int run_rank(const RankOptions& options) {
   die_with_orchestrator(options.lifeline_fd);
-  end_when_given_up(options.rank);
   const auto flight = flight_file(options.run, options.rank);
   if (options.flight.count() > 0) prof::enable_flight_recorder({.keep = options.flight, .file = flight});
   const struct GiveBack {

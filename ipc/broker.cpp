@@ -18,7 +18,6 @@
 #include <iceoryx_hoofs/error_handling/error_handling.hpp>
 #include <iceoryx_hoofs/log/logmanager.hpp>
 #include <iceoryx_hoofs/posix_wrapper/posix_access_rights.hpp>
-#include <iceoryx_posh/internal/roudi/roudi.hpp>
 #include <iceoryx_posh/roudi/iceoryx_roudi_components.hpp>
 #include <sstream>
 #include <string>
@@ -26,6 +25,7 @@
 
 #include "ipc/channel.hpp"
 #include "ipc/robust_mutex.hpp"
+#include "ipc/watched_roudi.hpp"
 
 extern char** environ;
 
@@ -302,9 +302,7 @@ int broker_main(int argc, char** argv) {
   config.m_sharedMemorySegments.push_back(iox::mepoo::SegmentConfig::SegmentEntry(group, group, memory));
   {
     iox::roudi::IceOryxRouDiComponents components(config);
-    constexpr bool kill_clients = false;  // the orchestrator ends its ranks, in order
-    iox::roudi::RouDi roudi(components.rouDiMemoryManager, components.portManager,
-                            {iox::roudi::MonitoringMode::ON, kill_clients});
+    WatchedRouDi roudi(components.rouDiMemoryManager, components.portManager);
     const fs::path state = *folder / "broker.state", part = *folder / "broker.state.part";
     std::ofstream(part) << "ready " << getpid() << words_of(pools) << "\n";
     fs::rename(part, state);

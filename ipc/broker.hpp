@@ -2,7 +2,9 @@
 //
 // The helper (limelight-broker) lives as long as someone uses it: every user holds a shared lock on a file of the user's own runtime
 // folder, the kernel drops that lock when the process dies, however it dies, and the helper ends when it can lock the file alone.
-// One that does not answer any more is replaced, if nobody uses it. Its pools are private to the user and as large as the first user asked for. A RouDi that somebody else runs is used as it is.
+// One that does not answer any more is replaced, if nobody uses it. Its pools are private to the user and as large as the first user asked for. It takes back the
+// channels of clients that are dead, and of no others (watched_roudi.hpp). A RouDi that somebody else runs is used as it is: that one also gives up whoever is silent
+// for 1.5 s.
 #pragma once
 
 #include <cstdint>
