@@ -18,6 +18,7 @@
 #include "actors/launcher.hpp"
 #include "actors/own_trace.hpp"
 #include "actors/pools.hpp"
+#include "actors/profiler_out.hpp"
 #include "actors/protocol.hpp"
 #include "actors/rank.hpp"
 #include "actors/supervisor.hpp"
@@ -318,10 +319,11 @@ Result<void> Engine::State::start() {
   settings.add_message_types<caf::id_block::limelight>();
   settings.load<caf::io::middleman>();
   settings.set("middleman.app-identifiers", std::vector<std::string>{*token});
+  settings.set("middleman.workers", std::size_t{0});  // who reads a message also decodes it
   settings.set("scheduler.max-threads", 2);
   settings.set("scheduler.policy", caf::atom("sharing"));  // idle threads sleep until there is work; those that steal look for it again and again
   system = std::make_unique<caf::actor_system>(settings);
-  supervisor = system->spawn(profiling_supervisor);
+  supervisor = system->middleman().spawn_broker(profiling_supervisor);
   orchestrator = system->spawn(
       orchestrator_actor,
       [this](const Join& m) {
@@ -379,6 +381,7 @@ void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
     self->request(to, profile_timeout, message)
         .then(
             [done, self](const ProfileAnswer& answer) {
+              if constexpr (std::is_same_v<Message, StopProfile>) write_profiler_out(answer.ranks);
               done(traces_of(answer));
               self->quit();
             },

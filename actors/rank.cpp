@@ -2,15 +2,15 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <caf/io/all.hpp>
 #include <cstdio>
 #include <thread>
 
 #include "actors/protocol.hpp"
+#include "actors/rank_traces.hpp"
 #include "actors/rank_worker.hpp"
-#include "profiling/cupti_source.hpp"
 #include "profiling/flight_recorder.hpp"
-#include "profiling/session.hpp"
 #include "profiling/span.hpp"
 
 namespace limelight::actors {
@@ -28,120 +28,58 @@ std::filesystem::path flight_file(const std::string& run, int rank) { return "/d
 
 namespace {
 
+// What both actors of a rank work on.
 struct RankState {
-  RankWorker* worker = nullptr;
-  int rank = 0, world_size = 1;
-  std::filesystem::path flight;
-  std::unique_ptr<prof::ActivitySource> source;  // of a GPU; attached for good
-  std::string no_source;                         // why there is none on a GPU
-  std::unique_ptr<prof::Session> session;
-  TraceAnswer finished;  // of the last session: a second stop answers the same
+  RankState(RankWorker& w, int rank, int world_size, const std::filesystem::path& flight) : worker(w), traces(w, rank, world_size, flight) {}
+  RankWorker& worker;
+  RankTraces traces;
+  // Requests about traces that the tracer has and has not finished. At 0 the stage actor may use `traces` itself.
+  std::atomic<int> with_tracer{0};
 };
+
+using TracerActor = caf::typed_actor<caf::replies_to<StartTrace>::with<TraceAnswer>, caf::replies_to<StopTrace>::with<TraceAnswer>,
+                                     caf::replies_to<DumpTrace>::with<TraceAnswer>, caf::replies_to<SetFlight>::with<TraceAnswer>>;
+
+// Does what takes long: compresses, writes, syncs.
+TracerActor::behavior_type tracer_actor(TracerActor::pointer, RankState* state) {
+  const auto done = [state](TraceAnswer answer) {
+    state->with_tracer.fetch_sub(1, std::memory_order_release);
+    return answer;
+  };
+  return {[=](const StartTrace& m) { return done(state->traces.start(m)); }, [=](const StopTrace&) { return done(state->traces.stop()); },
+          [=](const DumpTrace& m) { return done(state->traces.dump(m)); }, [=](const SetFlight& m) { return done(state->traces.set_flight(m)); }};
+}
 
 prof::NameId message_name(const char* what) {
   return prof::intern(std::string("actor.") + what, prof::Category::user_annotation);
 }
 
-RankActor::behavior_type stage_actor(RankActor::stateful_pointer<RankState> self, RankWorker* worker, int rank, int world_size, const std::filesystem::path& flight) {
-  RankState& state = self->state;
-  state.flight = flight;
-  state.worker = worker;
-  state.rank = rank;
-  state.world_size = world_size;
-  state.finished.rank = rank;
-  state.finished.stage = worker->stage_id();
-  if (stages::Device& device = worker->device(); !device.is_host()) {
-    auto source = prof::make_cupti_source({{}, [&device] { device.synchronise(); }});
-    if (source) state.source = std::move(source).value();
-    else state.no_source = source.error().message;
-    if (state.source) state.source->attach();
-  }
+// A broker only by its kind: it runs on the thread that reads from the network, which saves a rank the wake-up of a second thread before it answers.
+RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* state) {
+  const auto tracer = self->spawn<caf::linked>(tracer_actor, state);
+  const auto pass_on = [=](auto& message) {
+    state->with_tracer.fetch_add(1, std::memory_order_relaxed);
+    return self->delegate(tracer, std::move(message));
+  };
   return {
-      [&state](Submit& m) {
+      [=](Submit& m) {
         static const prof::NameId name = message_name("submit");
         const prof::RequestScope scope(static_cast<std::uint32_t>(m.number));
         prof::name_request(static_cast<std::uint32_t>(m.number), m.id);
         const prof::Span span(name);
         stages::SamplingParams p{m.temperature, m.top_p, m.top_k, m.max_tokens, m.seed, m.repetition_penalty, m.stop_token_ids};
-        state.worker->submit({m.number, std::move(m.id), std::move(m.prompt), std::move(p)});
+        state->worker.submit({m.number, std::move(m.id), std::move(m.prompt), std::move(p)});
       },
-      [&state](const Cancel& m) { state.worker->cancel(m.number); },
-      [&state](const EndRank&) { state.worker->end(); },
+      [=](const Cancel& m) { state->worker.cancel(m.number); },
+      [=](const EndRank&) { state->worker.end(); },
       [](const Ping&) { return Pong{}; },
-      [&state](StartTrace& m) {
-        TraceAnswer answer;
-        answer.rank = state.rank;
-        answer.stage = state.worker->stage_id();
-        if (state.session) {
-          answer.note = "was already running";
-          answer.file = state.session->file();
-          return answer;
-        }
-        stages::Device& device = state.worker->device();
-        answer.note = state.no_source;  // the host's operations are worth a trace all the same
-        auto session = prof::Session::start({m.directory, m.timestamp, state.rank, state.world_size, state.worker->stage_id(),
-                                             state.worker->stage_name(), m.base_ns, state.source.get(), device.properties(), m.prefix,
-                                             {m.limits.start_at_ns, m.limits.steps, m.limits.milliseconds, m.limits.bytes, m.limits.request, m.limits.activities},
-                                             m.format});
-        if (!session) {
-          answer.error_code = static_cast<std::int32_t>(session.error().code);
-          answer.error = session.error().message;
-          return answer;
-        }
-        state.session = std::move(session).value();
-        answer.file = state.session->file();
-        return answer;
+      [=](StartTrace& m) -> caf::result<TraceAnswer> {
+        if (state->with_tracer.load(std::memory_order_acquire) > 0) return pass_on(m);  // in the order that they came
+        return state->traces.start(m);
       },
-      [&state](const StopTrace&) {
-        if (!state.session) {
-          TraceAnswer answer = state.finished;
-          answer.note = "was not running";
-          return answer;
-        }
-        auto report = state.session->stop();
-        state.session.reset();
-        TraceAnswer& answer = state.finished;
-        answer.error_code = report ? 0 : static_cast<std::int32_t>(report.error().code);
-        answer.error = report ? "" : report.error().message;
-        if (!report) return answer;
-        answer.file = report->file;
-        answer.events = report->events;
-        answer.drops = report->drops;
-        answer.bytes = report->bytes;
-        answer.clock_error_ns = report->clock_error_ns;
-        answer.begin_skew_ns = report->begin_skew_ns;
-        answer.overhead_percent = report->overhead_percent();
-        answer.profiler_cpu_ns = report->profiler_cpu_ns;
-        answer.ops.clear();
-        for (const prof::OpTotal& op : report->ops) answer.ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
-        return answer;
-      },
-      [&state](const DumpTrace& m) {
-        TraceAnswer answer;
-        answer.rank = state.rank;
-        answer.stage = state.worker->stage_id();
-        auto report = prof::dump_flight_recorder({m.directory, m.timestamp, state.rank, state.world_size, state.worker->stage_id(), state.worker->stage_name(),
-                                                  m.base_ns, nullptr, {}, "flight", {}},
-                                                 std::chrono::milliseconds(m.last_ms));
-        answer.error_code = report ? 0 : static_cast<std::int32_t>(report.error().code);
-        answer.error = report ? "" : report.error().message;
-        if (!report) return answer;
-        answer.file = report->file;
-        answer.events = report->events;
-        answer.drops = report->drops;
-        answer.bytes = report->bytes;
-        answer.note = report->note;
-        answer.clock_error_ns = report->clock_error_ns;
-        return answer;
-      },
-      [&state](const SetFlight& m) {
-        prof::disable_flight_recorder();
-        if (m.keep_ms > 0) prof::enable_flight_recorder({.keep = std::chrono::milliseconds(m.keep_ms), .file = state.flight});
-        TraceAnswer answer;
-        answer.rank = state.rank;
-        answer.stage = state.worker->stage_id();
-        return answer;
-      },
+      [=](StopTrace& m) { return pass_on(m); },
+      [=](DumpTrace& m) { return pass_on(m); },
+      [=](SetFlight& m) { return pass_on(m); },
   };
 }
 
@@ -176,6 +114,7 @@ int run_rank(const RankOptions& options) {
   settings.add_message_types<caf::id_block::limelight>();
   settings.load<caf::io::middleman>();
   settings.set("middleman.app-identifiers", std::vector<std::string>{options.token});
+  settings.set("middleman.workers", std::size_t{0});  // who reads a message also decodes it
   settings.set("scheduler.max-threads", 2);
   settings.set("scheduler.policy", caf::atom("sharing"));  // idle threads sleep until there is work; those that steal look for it again and again
   caf::actor_system system(settings);
@@ -191,13 +130,13 @@ int run_rank(const RankOptions& options) {
   });
   if (!worker) return fail(options, worker.error().message);
   {
-    const auto actor = system.spawn(stage_actor, worker->get(), options.rank, config->world_size(), flight);
+    RankState state(**worker, options.rank, config->world_size(), flight);
+    const auto actor = system.middleman().spawn_broker(stage_actor, &state);
     caf::anon_send(*orchestrator, Join{options.rank, (*worker)->stage_id(), getpid(), actor});
     (*worker)->run();
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    system.await_all_actors_done();  // they point into the state
   }
-  // The stage actor points into the worker, so it ends first.
-  system.await_all_actors_done();
   return 0;
 }
 

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "profiling/clock.hpp"
-#include "profiling/op_table.hpp"
 #include "profiling/result.hpp"
 
 namespace limelight::actors {
@@ -15,23 +13,9 @@ namespace {
 
 constexpr auto answer_timeout = std::chrono::seconds(30);
 
-// One table a stage, over all its ranks, with the columns that PyTorch's users know.
-void write_summary(const std::string& directory, int stage, const std::vector<TraceAnswer>& ranks) {
-  std::vector<profiling::OpTotal> ops;
-  std::string head;
-  for (const TraceAnswer& rank : ranks) {
-    if (rank.stage != stage) continue;
-    head += "rank " + std::to_string(rank.rank) + ": " + std::to_string(rank.events) + " events, " + std::to_string(rank.drops) +
-            " drops, clock error " + std::to_string(rank.clock_error_ns) + " ns, profiler CPU time " +
-            std::to_string(rank.profiler_cpu_ns / 1000) + " us, " + rank.file + "\n";
-    for (const OpRow& op : rank.ops) ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
-  }
-  std::ofstream(std::filesystem::path(directory) / ("profiler_out_" + std::to_string(stage) + ".txt")) << head << "\n" << profiling::op_table(ops);
-}
-
 // Asks each rank; answers once all have answered, or failed to.
 template <class Message>
-caf::typed_response_promise<ProfileAnswer> ask_all(SupervisorActor::stateful_pointer<SupervisorState> self, const std::vector<int>& ranks,
+caf::typed_response_promise<ProfileAnswer> ask_all(SupervisorActor::stateful_broker_pointer<SupervisorState> self, const std::vector<int>& ranks,
                                                    const Message& message, std::function<void(ProfileAnswer&)> finish) {
   auto promise = self->template make_response_promise<ProfileAnswer>();
   auto answer = std::make_shared<ProfileAnswer>();
@@ -84,7 +68,7 @@ caf::typed_response_promise<ProfileAnswer> ask_all(SupervisorActor::stateful_poi
 
 }  // namespace
 
-SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_pointer<SupervisorState> self) {
+SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_broker_pointer<SupervisorState> self) {
   self->set_down_handler([self](const caf::down_msg& down) {
     for (const auto& [rank, joined] : self->state.ranks) {
       if (joined.actor.address() != down.source || !self->state.gone.insert(rank).second) continue;
@@ -138,8 +122,7 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_po
           if (std::find(state.running.begin(), state.running.end(), rank) == state.running.end()) state.running.push_back(rank);
         state.run_id = request.run_id;
         std::error_code failed;
-        state.directory = std::filesystem::absolute(request.directory, failed).string();
-        const StartTrace message{state.directory, request.timestamp, request.prefix, request.format, request.base_ns, request.limits};
+        const StartTrace message{std::filesystem::absolute(request.directory, failed).string(), request.timestamp, request.prefix, request.format, request.base_ns, request.limits};
         return ask_all(self, ranks, message, [](ProfileAnswer&) {});
       },
       [self](const StopProfile&) -> caf::result<ProfileAnswer> {
@@ -150,11 +133,7 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_po
           return nothing;
         }
         const std::vector<int> ranks = std::exchange(state.running, {});
-        return ask_all(self, ranks, StopTrace{}, [directory = state.directory](ProfileAnswer& answer) {
-          std::set<int> stages;
-          for (const TraceAnswer& rank : answer.ranks) stages.insert(rank.stage);
-          for (const int stage : stages) write_summary(directory, stage, answer.ranks);
-        });
+        return ask_all(self, ranks, StopTrace{}, [](ProfileAnswer&) {});
       },
       [self](const DumpProfile& request) -> caf::result<ProfileAnswer> {
         std::vector<int> ranks;

@@ -1,7 +1,10 @@
 #include "profiling/flight_recorder.hpp"
 
+#include <sys/timerfd.h>
+#include <unistd.h>
+
 #include <atomic>
-#include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -17,17 +20,32 @@ namespace limelight::profiling {
 namespace {
 
 constexpr auto drain_interval = std::chrono::milliseconds(100);  // a ring of 32 768 records lasts for 300 000 spans a second and thread
+constexpr auto soon = std::chrono::milliseconds(4);
+
+std::mutex task_mutex;  // held while the task is done
+std::function<void()> task;
+void do_task() {
+  const std::lock_guard lock(task_mutex);
+  if (const auto due = std::exchange(task, nullptr)) due();
+}
 
 class Recorder {
  public:
-  explicit Recorder(const FlightOptions& options) : options_(options), memory_(FlightMemory::create(options.file, options.most_records)), thread_([this] { run(); }) {}
+  explicit Recorder(const FlightOptions& options) : options_(options), memory_(FlightMemory::create(options.file, options.most_records)) {
+    next_drain_in(drain_interval);
+    thread_ = std::thread([this] { run(); });
+  }
   ~Recorder() {
-    {
-      const std::lock_guard lock(mutex_);
-      ending_ = true;
-    }
-    wake_.notify_one();
+    ending_ = true;
+    next_drain_in(std::chrono::nanoseconds(1));
     thread_.join();
+    ::close(timer_);
+  }
+
+  // A timer wakes the thread, so that nobody who wants it to do something soon has to.
+  void next_drain_in(std::chrono::nanoseconds time) noexcept {
+    const itimerspec next{{0, std::chrono::nanoseconds(drain_interval).count()}, {0, time.count()}};
+    ::timerfd_settime(timer_, 0, &next, nullptr);
   }
 
   void keep(const Record& record, int thread_id) noexcept {
@@ -54,9 +72,10 @@ class Recorder {
   void run() {
     const sched_param no_priority{};
     pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
-    std::unique_lock lock(mutex_);
     while (!ending_) {
-      wake_.wait_for(lock, drain_interval, [this] { return ending_; });
+      std::uint64_t times = 0;
+      if (::read(timer_, &times, sizeof times) < 0) std::this_thread::sleep_for(drain_interval);
+      do_task();
       keep_words();
       detail::drain_rings_unless_a_session_does([this](const Record& record, int thread_id) { keep(record, thread_id); });
     }
@@ -66,9 +85,8 @@ class Recorder {
   std::mutex memory_mutex_;
   std::unique_ptr<FlightMemory> memory_;
   std::uint64_t drops_before_ = detail::ring_drops();
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool ending_ = false;
+  int timer_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);  // when there are no more descriptors, the thread sleeps from drain to drain
+  std::atomic<bool> ending_{false};
   std::thread thread_;
 };
 
@@ -93,6 +111,22 @@ void detail::keep_request_name_for_flight(std::uint32_t request, std::string_vie
   if (owned_recorder) owned_recorder->keep_request_name(request, id);
 }
 
+bool detail::later_on_flight_thread(std::function<void()> what) {
+  const std::lock_guard lock(alive_mutex);
+  if (!owned_recorder) return false;
+  {
+    const std::lock_guard putting(task_mutex);
+    task = std::move(what);
+  }
+  owned_recorder->next_drain_in(soon);
+  return true;
+}
+
+bool detail::not_later() {
+  const std::lock_guard lock(task_mutex);
+  return std::exchange(task, nullptr) != nullptr;
+}
+
 void enable_flight_recorder(const FlightOptions& options) {
   const std::lock_guard lock(recorder_mutex);
   if (owned_recorder) return;
@@ -109,6 +143,7 @@ void disable_flight_recorder() {
   { const std::lock_guard draining(detail::registry().drain_mutex); }  // whoever still kept records in it is done
   const std::lock_guard alive(alive_mutex);
   owned_recorder.reset();
+  do_task();
 }
 
 namespace {

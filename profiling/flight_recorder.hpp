@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string_view>
 
 #include "profiling/record.hpp"
@@ -39,6 +40,11 @@ void keep_request_name_for_flight(std::uint32_t request, std::string_view id);
 // Called by whoever empties a ring, with each record.
 void keep_for_flight(const Record& record, int thread_id) noexcept;
 bool flight_enabled() noexcept;
+// Has the recorder's thread do something in some milliseconds, at no cost to the caller; when the recorder is switched off first, that does it. One thing at a time.
+// False: there is no recorder, nothing was done.
+bool later_on_flight_thread(std::function<void()> task);
+// True: it was not done, and will not be. False: it was; then it is finished.
+bool not_later();
 }  // namespace detail
 
 }  // namespace limelight::profiling

@@ -9,9 +9,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <condition_variable>
+#include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "profiling/flight_recorder.hpp"
@@ -26,6 +29,8 @@ namespace {
 std::atomic<bool> session_runs{false};
 // Each wake-up costs the work a little, so the writer sleeps long while little is recorded, and short once rings fill up.
 constexpr auto calm_interval = std::chrono::milliseconds(60), busy_interval = std::chrono::milliseconds(1);
+// The writer begins after who started it has its answer, and the other ranks of the machine have theirs.
+constexpr auto first_interval = std::chrono::milliseconds(4);  // without a flight recorder, which waits as long before it starts the writer
 constexpr std::size_t busy_records = 4096;
 constexpr std::size_t flush_at = 128 * 1024;
 constexpr auto member_interval = std::chrono::milliseconds(120);  // how much a kill may cost at most, and a drain
@@ -57,10 +62,11 @@ std::uint64_t thread_cpu_ns() {
 }  // namespace
 
 struct Session::State {
-  State(SessionOptions opts, MemberFile out) : options(std::move(opts)), file(std::move(out)), text(options) {}
+  explicit State(SessionOptions opts) : options(std::move(opts)), path(options.directory / trace_file_name(options)), text(options) {}
 
   SessionOptions options;
-  MemberFile file;
+  std::filesystem::path path;
+  std::optional<MemberFile> file;  // made by the writer
   TraceText text;
   ClockMap clock = ClockMap::calibrate();
   std::uint64_t begin_ticks = ticks();
@@ -89,7 +95,8 @@ struct Session::State {
   std::map<int, ThreadTotals> threads;
   std::vector<OpTotal> totals;  // by NameId
 
-  void run();
+  void launch(std::chrono::milliseconds first);
+  void run(std::chrono::milliseconds first);
   std::size_t drain();
   void take(const Record& record, ThreadTotals& thread_totals, int thread_id);
   bool wanted(const Record& record);
@@ -97,6 +104,7 @@ struct Session::State {
   bool limit_reached();
   void poll_device();
   void keep_up();
+  void begin_file();
   void flush();
 };
 
@@ -127,7 +135,7 @@ bool Session::State::wanted(const Record& record) {
 
 bool Session::State::limit_reached() {
   const SessionLimits& limits = options.limits;
-  if (limits.bytes != 0 && file.written() >= limits.bytes) end_ticks = std::min(end_ticks, ticks());
+  if (limits.bytes != 0 && file && file->written() >= limits.bytes) end_ticks = std::min(end_ticks, ticks());
   return ticks() >= end_ticks;
 }
 
@@ -152,7 +160,7 @@ void Session::State::take(const Record& record, ThreadTotals& thread_totals, int
 }
 
 void Session::State::flush() {
-  if (status) status = file.write(text.view());
+  if (status) status = file->write(text.view());
   text.clear();
 }
 
@@ -193,23 +201,35 @@ void Session::State::keep_up() {
   }
   if (now - member_begun > member_interval) {
     flush();
-    if (status) status = file.end_member();
+    if (status) status = file->end_member();
     member_begun = now;
   }
 }
 
-void Session::State::run() {
-  // A writer that wakes up does not push a working thread off its core.
-  const sched_param no_priority{};
-  pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
+void Session::State::begin_file() {
+  auto made = MemberFile::create(path);
+  if (made) file.emplace(std::move(made).value());
+  else status = made.error();
+}
+
+void Session::State::launch(std::chrono::milliseconds first) {
+  thread = std::thread([this, first] {
+    // A writer that wakes up does not push a working thread off its core.
+    const sched_param no_priority{};
+    pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
+    run(first);
+  });
+}
+
+void Session::State::run(std::chrono::milliseconds interval) {
   const std::uint64_t cpu_before = thread_cpu_ns();
-  auto interval = busy_interval;
   for (bool last = false; !last;) {
     {
       std::unique_lock lock(mutex);
       wake.wait_for(lock, interval, [&] { return stopping; });
       last = stopping;
     }
+    if (!file && status) begin_file();
     const std::size_t records = drain();
     interval = records > busy_records ? busy_interval : std::min(interval * 2, calm_interval);
     if (!last) keep_up();
@@ -234,10 +254,10 @@ void Session::State::run() {
     const std::lock_guard lock(detail::registry().drain_mutex);
     detail::registry().session_drains = false;
   }
-  text.end(report, detail::thread_names(), file.path().filename().string());
+  text.end(report, detail::thread_names(), path.filename().string());
   flush();
   if (!status) return;
-  auto bytes = file.finish();
+  auto bytes = file->finish();
   if (bytes) report.bytes = *bytes;
   else status = bytes.error();
 }
@@ -256,13 +276,13 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     session_runs = false;
     return Error{ErrorCode::io, options.directory.string() + ": cannot make the trace directory: " + failed.message()};
   }
-  auto file = MemberFile::create(options.directory / trace_file_name(options));
-  if (!file) {
+  if (::access(options.directory.c_str(), W_OK | X_OK) != 0) {
+    const std::string why = std::strerror(errno);
     session_runs = false;
-    return file.error();
+    return Error{ErrorCode::io, options.directory.string() + ": cannot write traces there: " + why};
   }
-  auto state = std::make_unique<State>(std::move(options), std::move(file).value());
-  state->report.file = state->file.path();
+  auto state = std::make_unique<State>(std::move(options));
+  state->report.file = state->path;
   state->drops_before = detail::ring_drops();
   static const double span_ns = measure_span_ns();
   state->report.span_ns = span_ns;
@@ -283,7 +303,8 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     detail::registry().session_drains = true;
   }
   detail::recording.store(true, std::memory_order_relaxed);
-  state->thread = std::thread([raw] { raw->run(); });
+  // To start a thread takes longer than all of the above.
+  if (!detail::later_on_flight_thread([raw] { raw->launch(busy_interval); })) raw->launch(first_interval);
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
 
@@ -299,7 +320,8 @@ Result<SessionReport> Session::stop() {
     s.stopping = true;
   }
   s.wake.notify_one();
-  s.thread.join();
+  if (detail::not_later()) s.run(busy_interval);  // it was so short that nobody wrote yet
+  else s.thread.join();
   session_runs = false;
   if (!s.status) return s.status.error();
   for (std::size_t name = 0; name < s.totals.size(); ++name) {

@@ -1,0 +1,39 @@
+// The traces of a rank: its session, and what its flight recorder keeps.
+//
+// Not thread-safe: the rank's actors take care that one of them works at a time.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "actors/protocol.hpp"
+#include "profiling/cupti_source.hpp"
+#include "profiling/session.hpp"
+
+namespace limelight::actors {
+
+class RankWorker;
+
+class RankTraces {
+ public:
+  // flight: the file of this rank's flight recorder. The worker outlives this.
+  RankTraces(RankWorker& worker, int rank, int world_size, std::filesystem::path flight);
+  // Answers within some tens of microseconds: the file is made by the session's own thread.
+  TraceAnswer start(const StartTrace& request);
+  TraceAnswer stop();                       // returns once the file is whole and synced
+  TraceAnswer dump(const DumpTrace& request);
+  TraceAnswer set_flight(const SetFlight& request);
+
+ private:
+  TraceAnswer blank() const;
+  RankWorker& worker_;
+  int rank_, world_size_;
+  std::filesystem::path flight_;
+  std::unique_ptr<profiling::ActivitySource> source_;  // of a GPU; attached for good
+  std::string no_source_;                              // why there is none on a GPU
+  std::unique_ptr<profiling::Session> session_;
+  TraceAnswer finished_;  // of the last session: a second stop answers the same
+};
+
+}  // namespace limelight::actors
