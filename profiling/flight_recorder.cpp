@@ -72,6 +72,7 @@ class Recorder {
   void run() {
     const sched_param no_priority{};
     pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
+    pthread_setname_np(pthread_self(), "flight-recorder");
     while (!ending_) {
       std::uint64_t times = 0;
       if (::read(timer_, &times, sizeof times) < 0) std::this_thread::sleep_for(drain_interval);

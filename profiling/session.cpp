@@ -217,6 +217,7 @@ void Session::State::launch(std::chrono::milliseconds first) {
     // A writer that wakes up does not push a working thread off its core.
     const sched_param no_priority{};
     pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
+    pthread_setname_np(pthread_self(), "trace-writer");
     run(first);
   });
 }
