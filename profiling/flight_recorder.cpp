@@ -29,6 +29,14 @@ void do_task() {
   if (const auto due = std::exchange(task, nullptr)) due();
 }
 
+// Into the recorder; a session that runs does it itself.
+void drain() {
+  const std::lock_guard lock(detail::registry().drain_mutex);
+  if (detail::registry().session_drains) return;
+  detail::FlightKeeper keeper;
+  if (keeper.on()) detail::drain_rings([&keeper](const Record& record, int thread_id) { keeper.keep(record, thread_id); });
+}
+
 class Recorder {
  public:
   explicit Recorder(const FlightOptions& options) : options_(options), memory_(FlightMemory::create(options.file, options.most_records)) {
@@ -48,13 +56,11 @@ class Recorder {
     ::timerfd_settime(timer_, 0, &next, nullptr);
   }
 
-  void keep(const Record& record, int thread_id) noexcept {
-    const std::lock_guard lock(memory_mutex_);
-    memory_->keep({record, thread_id});
-  }
-  void keep_words() {
-    const std::lock_guard lock(memory_mutex_);
+  // The memory, with the words that are known by now, for as long as the lock is held.
+  FlightMemory* memory(std::unique_lock<std::mutex>& lock) {
+    lock = std::unique_lock(memory_mutex_);
     memory_->keep_words(drops());
+    return memory_.get();
   }
   void keep_request_name(std::uint32_t request, std::string_view id) {
     const std::lock_guard lock(memory_mutex_);
@@ -77,8 +83,7 @@ class Recorder {
       std::uint64_t times = 0;
       if (::read(timer_, &times, sizeof times) < 0) std::this_thread::sleep_for(drain_interval);
       do_task();
-      keep_words();
-      detail::drain_rings_unless_a_session_does([this](const Record& record, int thread_id) { keep(record, thread_id); });
+      drain();
     }
   }
 
@@ -100,13 +105,10 @@ std::atomic<Recorder*> recorder{nullptr};
 
 bool detail::flight_enabled() noexcept { return recorder.load(std::memory_order_relaxed) != nullptr; }
 
-void detail::keep_for_flight(const Record& record, int thread_id) noexcept {
-  if (Recorder* there = recorder.load(std::memory_order_acquire)) there->keep(record, thread_id);
+detail::FlightKeeper::FlightKeeper() {
+  if (Recorder* there = recorder.load(std::memory_order_acquire)) memory_ = there->memory(lock_);
 }
 
-void detail::keep_words_for_flight() {
-  if (Recorder* there = recorder.load(std::memory_order_acquire)) there->keep_words();
-}
 void detail::keep_request_name_for_flight(std::uint32_t request, std::string_view id) {
   const std::lock_guard lock(alive_mutex);
   if (owned_recorder) owned_recorder->keep_request_name(request, id);
@@ -193,7 +195,7 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
   {
     const std::lock_guard lock(recorder_mutex);
     if (!owned_recorder) return Error{ErrorCode::unavailable, "the flight recorder of this process is off"};
-    detail::drain_rings_unless_a_session_does([](const Record& record, int thread_id) { owned_recorder->keep(record, thread_id); });
+    drain();
     const auto window = std::min(last, owned_recorder->options().keep);
     from = ticks_before_now(window);
     bool overwritten = false;

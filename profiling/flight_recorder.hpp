@@ -8,8 +8,10 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <string_view>
 
+#include "profiling/flight_memory.hpp"
 #include "profiling/record.hpp"
 #include "profiling/session.hpp"
 
@@ -34,11 +36,20 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
 Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file, SessionOptions options);
 
 namespace detail {
-// Called before records are kept: the words that they refer to go into the file.
-void keep_words_for_flight();
 void keep_request_name_for_flight(std::uint32_t request, std::string_view id);
-// Called by whoever empties a ring, with each record.
-void keep_for_flight(const Record& record, int thread_id) noexcept;
+// Has records kept, if the recorder is on. For whoever empties the rings, while it holds drain_mutex.
+class FlightKeeper {
+ public:
+  FlightKeeper();  // the words that records refer to are kept first
+  bool on() const noexcept { return memory_ != nullptr; }
+  void keep(const Record& record, int thread_id) noexcept {
+    if (memory_ != nullptr) memory_->keep({record, thread_id});
+  }
+
+ private:
+  std::unique_lock<std::mutex> lock_;
+  FlightMemory* memory_ = nullptr;
+};
 bool flight_enabled() noexcept;
 // Has the recorder's thread do something in some milliseconds, at no cost to the caller; when the recorder is switched off first, that does it. One thing at a time.
 // False: there is no recorder, nothing was done.

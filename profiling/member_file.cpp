@@ -19,7 +19,8 @@ Error io_error(const std::filesystem::path& path, const char* what) {
 
 class Gzip final : public MemberCompressor {
  public:
-  void compress(std::string_view text, std::string& out) override { deflate_.compress(text, out); }
+  void add(std::string_view text) override { deflate_.add(text); }
+  std::string_view finish() override { return deflate_.finish(); }
 
  private:
   TraceDeflate deflate_;
@@ -27,16 +28,36 @@ class Gzip final : public MemberCompressor {
 
 class Zstd final : public MemberCompressor {
  public:
-  void compress(std::string_view text, std::string& out) override {
-    out.resize(ZSTD_compressBound(text.size()));
-    out.resize(ZSTD_compressCCtx(context_.get(), out.data(), out.size(), text.data(), text.size(), 1));
+  Zstd() { ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, 1); }
+  void add(std::string_view text) override {
+    if (std::exchange(whole_, false)) out_.clear();
+    push(text, ZSTD_e_continue);
+  }
+  std::string_view finish() override {
+    if (std::exchange(whole_, true)) out_.clear();
+    push({}, ZSTD_e_end);
+    return out_;
   }
 
  private:
+  // With good parameters and memory that grows it does not fail.
+  void push(std::string_view text, ZSTD_EndDirective directive) {
+    ZSTD_inBuffer in{text.data(), text.size(), 0};
+    for (bool done = false; !done;) {
+      const std::size_t before = out_.size();
+      out_.resize(before + ZSTD_CStreamOutSize());
+      ZSTD_outBuffer out{out_.data() + before, out_.size() - before, 0};
+      const std::size_t left = ZSTD_compressStream2(context_.get(), &out, &in, directive);
+      out_.resize(before + out.pos);
+      done = ZSTD_isError(left) || (directive == ZSTD_e_end ? left == 0 : in.pos == in.size);
+    }
+  }
   struct Free {
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
   };
   std::unique_ptr<ZSTD_CCtx, Free> context_{ZSTD_createCCtx()};
+  std::string out_;
+  bool whole_ = false;  // out_ is a finished member
 };
 }  // namespace
 
@@ -71,8 +92,7 @@ MemberFile::MemberFile(MemberFile&& other) noexcept
       part_(std::move(other.part_)),
       fd_(std::exchange(other.fd_, -1)),
       compressor_(std::move(other.compressor_)),
-      text_(std::move(other.text_)),
-      out_(std::move(other.out_)),
+      text_bytes_(other.text_bytes_),
       written_(other.written_) {}
 
 MemberFile::~MemberFile() {
@@ -82,22 +102,20 @@ MemberFile::~MemberFile() {
 }
 
 Result<void> MemberFile::write(std::string_view text) {
-  text_ += text;
-  return text_.size() >= member_bytes ? end_member() : Result<void>();
+  compressor_->add(text);
+  text_bytes_ += text.size();
+  return text_bytes_ >= member_bytes ? end_member() : Result<void>();
 }
 
 Result<void> MemberFile::end_member() {
-  if (text_.empty()) return {};
-  compressor_->compress(text_, out_);
-  const std::size_t size = out_.size();
-  text_.clear();
-  for (std::size_t done = 0; done < size;) {
-    const ssize_t n = ::write(fd_, out_.data() + done, size - done);
+  if (std::exchange(text_bytes_, 0) == 0) return {};
+  for (std::string_view left = compressor_->finish(); !left.empty();) {
+    const ssize_t n = ::write(fd_, left.data(), left.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return io_error(part_, "cannot write");
-    done += static_cast<std::size_t>(n);
+    left.remove_prefix(static_cast<std::size_t>(n));
+    written_ += static_cast<std::uint64_t>(n);
   }
-  written_ += size;
   return {};
 }
 

@@ -14,12 +14,13 @@
 
 namespace limelight::profiling {
 
-// Turns text into one member at a time.
+// Turns text into one member after the other.
 class MemberCompressor {
  public:
   virtual ~MemberCompressor() = default;
-  // The member replaces what `out` holds.
-  virtual void compress(std::string_view text, std::string& out) = 0;
+  virtual void add(std::string_view text) = 0;
+  // Ends the member. All of it; valid until the next call.
+  virtual std::string_view finish() = 0;
 };
 std::unique_ptr<MemberCompressor> make_compressor(const std::filesystem::path& name);
 
@@ -32,9 +33,9 @@ class MemberFile {
   MemberFile& operator=(MemberFile&&) = delete;
   ~MemberFile();  // removes the unfinished file unless finish() was called
 
-  // Collects text and writes a member when there is enough. What is handed over in one call stays in one member.
+  // Compresses text, and writes a member when there is enough. What is handed over in one call stays in one member.
   Result<void> write(std::string_view text);
-  // Writes what was collected, if anything: from here on it survives a kill.
+  // Writes what there is of a member, if anything: from here on it survives a kill.
   Result<void> end_member();
   std::uint64_t written() const noexcept { return written_; }  // bytes in the file so far
   // Compressed size in bytes.
@@ -47,7 +48,7 @@ class MemberFile {
   std::filesystem::path path_, part_;
   int fd_ = -1;
   std::unique_ptr<MemberCompressor> compressor_;
-  std::string text_, out_;
+  std::size_t text_bytes_ = 0;  // of the member under way
   std::uint64_t written_ = 0;
 };
 

@@ -94,8 +94,9 @@ Result<Recovered> recover(const fs::path& part) {
 
   const auto io_error = [&](const char* what) { return Error{ErrorCode::io, part.string() + ": " + what + ": " + std::strerror(errno)}; };
   if (::ftruncate(file.fd, static_cast<off_t>(members.whole_bytes)) != 0 || ::lseek(file.fd, 0, SEEK_END) < 0) return io_error("cannot cut off the torn member");
-  std::string end;
-  make_compressor(whole)->compress(TraceText::recovered_end(members.slices, whole.filename().string()), end);
+  const auto compressor = make_compressor(whole);
+  compressor->add(TraceText::recovered_end(members.slices, whole.filename().string()));
+  const std::string_view end = compressor->finish();
   if (::write(file.fd, end.data(), end.size()) != static_cast<ssize_t>(end.size()) || ::fsync(file.fd) != 0) return io_error("cannot write the end");
   if (::rename(part.c_str(), whole.c_str()) != 0) return io_error("cannot rename");
   return Recovered{whole, members.slices, size - members.whole_bytes};

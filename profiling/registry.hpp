@@ -44,11 +44,6 @@ std::size_t drain_rings(F&& f) {
   }
   return records;
 }
-template <class F>
-void drain_rings_unless_a_session_does(F&& f) {
-  const std::lock_guard lock(registry().drain_mutex);
-  if (!registry().session_drains) drain_rings(f);
-}
 
 // Ends recording, unless the flight recorder is on.
 void stop_recording() noexcept;

@@ -32,7 +32,7 @@ constexpr auto calm_interval = std::chrono::milliseconds(60), busy_interval = st
 // The writer begins after who started it has its answer, and the other ranks of the machine have theirs.
 constexpr auto first_interval = std::chrono::milliseconds(4);  // without a flight recorder, which waits as long before it starts the writer
 constexpr std::size_t busy_records = 4096;
-constexpr std::size_t flush_at = 128 * 1024;
+constexpr std::size_t flush_at = 16 * 1024;  // small enough to stay in a cache
 constexpr auto member_interval = std::chrono::milliseconds(120);  // how much a kill may cost at most, and a drain
 constexpr auto follow_interval = std::chrono::milliseconds(500);
 constexpr auto poll_interval = std::chrono::milliseconds(50);
@@ -165,11 +165,14 @@ void Session::State::flush() {
 }
 
 std::size_t Session::State::drain() {
-  detail::keep_words_for_flight();
   const std::lock_guard lock(detail::registry().drain_mutex);
-  return detail::drain_rings([this](const Record& record, int thread_id) {
-    detail::keep_for_flight(record, thread_id);
-    take(record, threads[thread_id], thread_id);
+  detail::FlightKeeper keeper;
+  int last_id = 0;
+  ThreadTotals* last = nullptr;
+  return detail::drain_rings([&](const Record& record, int thread_id) {
+    keeper.keep(record, thread_id);
+    if (last == nullptr || thread_id != last_id) last = &threads[last_id = thread_id];
+    take(record, *last, thread_id);
   });
 }
 

@@ -10,8 +10,11 @@ namespace limelight::profiling {
 
 namespace {
 
-constexpr std::size_t window = 32768, longest = 258, shortest = 4, end_of_block = 256, block_symbols = 1 << 16;
+constexpr std::size_t window = 32768, longest = 258, shortest = 4, end_of_block = 256, block_symbols = 1 << 14;
 constexpr std::size_t line_key = 64, long_key = 40, short_key = 6;
+constexpr std::size_t lookahead = 320;  // while more text may come, so that few matches are cut short
+constexpr unsigned table_bits = 12;
+constexpr std::size_t most_symbol_bits = 15 + 5 + 15 + 13, most_head_bytes = 1024;
 
 // RFC 1951, 3.2.5.
 constexpr std::array<std::uint16_t, 29> length_base{3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
@@ -33,17 +36,26 @@ unsigned distance_code(std::size_t distance) {
   return 2 * top + static_cast<unsigned>((distance - 1) >> (top - 1) & 1);
 }
 
-bool is_digit(char c) { return (c >= '0' && c <= '9') || c == '.'; }
+bool is_digit(char c) { return static_cast<unsigned char>(c - '.') <= '9' - '.' && c != '/'; }
 
 std::uint64_t load(const char* from) {
   std::uint64_t word;
   std::memcpy(&word, from, sizeof word);
   return word;
 }
+void store(char* to, std::uint64_t word) {
+  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+  std::memcpy(to, &word, sizeof word);
+}
 constexpr std::uint64_t odd = 0x9e3779b97f4a7c15u;
-std::uint64_t hash_of(const char* from, std::size_t bytes) {
-  std::uint64_t hash = 0;
-  for (std::size_t i = 0; i < bytes; i += 8) hash = (hash ^ load(from + i)) * odd + (hash >> 29);
+// Sums of products, which do not wait for each other.
+template <std::size_t Bytes>
+std::uint64_t hash_of(const char* from) {
+  std::uint64_t hash = 0, factor = odd;
+  for (std::size_t i = 0; i < Bytes; i += 8, factor = factor * odd + 2) {
+    const std::uint64_t word = load(from + i);
+    hash += (word ^ word >> 32) * factor;
+  }
   return hash;
 }
 
@@ -132,64 +144,71 @@ struct Code {
 
 }  // namespace
 
-TraceDeflate::TraceDeflate() : long_table_(std::size_t{1} << table_bits), short_table_(std::size_t{1} << table_bits) { symbols_.reserve(block_symbols); }
+TraceDeflate::TraceDeflate()
+    : text_(2 * window), long_table_(std::size_t{1} << table_bits), short_table_(std::size_t{1} << table_bits), symbols_(block_symbols) {}
 
-// Whole words are written as they fill up, low byte first; what is beyond `at_` is overwritten later.
+// Whole bytes are written at once, low byte first; what is beyond them is overwritten later. At most 56 bits.
 void TraceDeflate::put(std::uint64_t bits, unsigned count) {
   bits_ |= bits << bit_count_;
   bit_count_ += count;
-  if (bit_count_ < 32) return;
-  for (unsigned i = 0; i < 4; ++i) at_[i] = static_cast<char>(bits_ >> (8 * i));
-  at_ += 4;
-  bits_ >>= 32;
-  bit_count_ -= 32;
-}
-void TraceDeflate::flush_bits() {
-  for (; bit_count_ > 0; bit_count_ -= std::min(bit_count_, 8u), bits_ >>= 8) *at_++ = static_cast<char>(bits_);
-  bits_ = 0;
+  store(at_, bits_);
+  at_ += bit_count_ / 8;
+  bits_ >>= bit_count_ / 8 * 8;
+  bit_count_ %= 8;
 }
 
 void TraceDeflate::literal(unsigned char byte) {
-  symbols_.push_back({byte, 0});
+  symbols_[symbol_count_++] = {byte, 0};
   ++literal_counts_[byte];
-  if (symbols_.size() == block_symbols) end_block(false);
+  if (symbol_count_ == block_symbols) end_block(false);
 }
 void TraceDeflate::match(std::size_t length, std::size_t distance) {
-  symbols_.push_back({static_cast<std::uint16_t>(length), static_cast<std::uint16_t>(distance)});
+  symbols_[symbol_count_++] = {static_cast<std::uint16_t>(length), static_cast<std::uint16_t>(distance)};
   ++literal_counts_[257u + length_codes[length]];
   ++distance_counts_[distance_code(distance)];
-  if (symbols_.size() == block_symbols) end_block(false);
+  if (symbol_count_ == block_symbols) end_block(false);
 }
 
-void TraceDeflate::find_matches(std::string_view text) {
-  const char* const at = text.data();
-  const std::size_t size = text.size();
-  std::size_t p = 0;
-  bool fresh = true;  // a match may begin here
-  while (p < size) {
-    if (!fresh && is_digit(at[p])) {
-      literal(static_cast<unsigned char>(at[p++]));
-      continue;
-    }
+// Makes room in text_, and keeps a window before next_.
+void TraceDeflate::slide() {
+  const std::size_t gone = next_ - std::min(next_, window);
+  std::memmove(text_.data(), text_.data() + gone, size_ - gone);
+  next_ -= gone;
+  size_ -= gone;
+  base_ += static_cast<std::uint32_t>(gone);
+}
+
+void TraceDeflate::find_matches(bool last) {
+  const char* const at = text_.data();
+  const std::size_t end = last ? size_ : size_ - std::min(size_, lookahead);
+  std::size_t p = next_;
+  bool fresh = fresh_;
+  while (p < end) {
+    if (!fresh)
+      while (p < end && is_digit(at[p])) literal(static_cast<unsigned char>(at[p++]));
+    if (p == end) break;
     fresh = false;
-    if (size - p < line_key) {
+    if (size_ - p < line_key) {
       literal(static_cast<unsigned char>(at[p++]));
       continue;
     }
-    const bool line = p == 0 || at[p] == '\n' || at[p - 1] == '\n';
+    const std::uint32_t position = base_ + static_cast<std::uint32_t>(p);
+    const bool line = position == start_ || at[p] == '\n' || at[p - 1] == '\n';
     const auto slot = [](std::uint64_t hash) { return static_cast<std::size_t>(hash >> (64 - table_bits)); };
-    std::uint32_t& long_at = long_table_[slot(hash_of(at + p, line ? line_key : long_key))];
+    std::uint32_t& long_at = long_table_[slot(line ? hash_of<line_key>(at + p) : hash_of<long_key>(at + p))];
     std::uint32_t& short_at = short_table_[slot((load(at + p) << (64 - 8 * short_key)) * odd)];
     std::size_t best = 0, distance = 0;
     for (const std::uint32_t candidate : {long_at, short_at}) {
-      if (candidate == 0 || p - (candidate - 1) > window - 1) continue;
-      const std::size_t length = common(at + p, at + candidate - 1, size - p);
+      const std::size_t back = position + 1 - candidate;
+      if (candidate <= start_ || back >= window) continue;
+      const std::size_t length = common(at + p, at + p - back, size_ - p);
       if (length > best) {
         best = length;
-        distance = p - (candidate - 1);
+        distance = back;
       }
+      if (best >= long_key) break;
     }
-    long_at = short_at = static_cast<std::uint32_t>(p + 1);
+    long_at = short_at = position + 1;
     if (best < shortest) {
       literal(static_cast<unsigned char>(at[p++]));
       continue;
@@ -201,6 +220,8 @@ void TraceDeflate::find_matches(std::string_view text) {
       best -= piece;
     }
   }
+  next_ = p;
+  fresh_ = fresh || p == size_;  // there a match may go on
 }
 
 void TraceDeflate::end_block(bool last) {
@@ -243,6 +264,12 @@ void TraceDeflate::end_block(bool last) {
   std::size_t order_count = order.size();
   while (order_count > 4 && run_code.lengths[order[order_count - 1]] == 0) --order_count;
 
+  const auto used = static_cast<std::size_t>(at_ - out_.data());
+  const std::size_t wanted = used + most_head_bytes + symbol_count_ * most_symbol_bits / 8 + sizeof(std::uint64_t);
+  if (out_.size() < wanted) {
+    out_.resize(wanted);
+    at_ = out_.data() + used;
+  }
   put(last ? 1 : 0, 1);
   put(2, 2);
   put(literal_count - 257, 5);
@@ -253,37 +280,86 @@ void TraceDeflate::end_block(bool last) {
     put(run_code.bits[run.symbol], run_code.lengths[run.symbol]);
     if (run.extra_bits > 0) put(run.extra, run.extra_bits);
   }
-  for (const Symbol& s : symbols_) {
+  // In locals: bytes that are stored could be these members, for all that the compiler knows.
+  char* at = at_;
+  std::uint64_t bits = bits_;
+  unsigned bit_count = bit_count_;
+  const auto more = [&](std::uint64_t value, unsigned width) {
+    bits |= value << bit_count;
+    bit_count += width;
+  };
+  const auto write_bytes = [&] {
+    store(at, bits);
+    at += bit_count / 8;
+    bits >>= bit_count / 8 * 8;
+    bit_count %= 8;
+  };
+  for (std::size_t i = 0; i < symbol_count_; ++i) {
+    const Symbol s = symbols_[i];
     if (s.distance == 0) {
-      put(literal_code.bits[s.length_or_byte], literal_code.lengths[s.length_or_byte]);
+      more(literal_code.bits[s.length_or_byte], literal_code.lengths[s.length_or_byte]);
+      if (bit_count > 63 - 15) write_bytes();
       continue;
     }
+    if (bit_count > 7) write_bytes();
     const unsigned length = length_codes[s.length_or_byte], distance = distance_code(s.distance);
-    put(literal_code.bits[257 + length], literal_code.lengths[257 + length]);
-    put(static_cast<std::uint64_t>(s.length_or_byte - length_base[length]), length_extra[length]);
-    put(distance_code_.bits[distance], distance_code_.lengths[distance]);
-    put(static_cast<std::uint64_t>(s.distance - distance_base[distance]), distance_extra[distance]);
+    more(literal_code.bits[257 + length], literal_code.lengths[257 + length]);
+    more(static_cast<std::uint64_t>(s.length_or_byte - length_base[length]), length_extra[length]);
+    more(distance_code_.bits[distance], distance_code_.lengths[distance]);
+    more(static_cast<std::uint64_t>(s.distance - distance_base[distance]), distance_extra[distance]);
+    write_bytes();
   }
+  write_bytes();
+  at_ = at;
+  bits_ = bits;
+  bit_count_ = bit_count;
   put(literal_code.bits[end_of_block], literal_code.lengths[end_of_block]);
-  symbols_.clear();
+  symbol_count_ = 0;
   literal_counts_ = {};
   distance_counts_ = {};
 }
 
-void TraceDeflate::compress(std::string_view text, std::string& out) {
-  // At worst a literal takes 15 bits, and each block less than 1 KiB for its codes.
-  const std::size_t bound = 2 * text.size() + (text.size() / block_symbols + 2) * 1024;
-  if (buffer_.size() < bound) buffer_.resize(bound);
+void TraceDeflate::begin() {
+  open_ = true;
+  crc_ = length_ = 0;
+  // The text of the members before is no longer pointed to. Long before positions overflow, they count from the start.
+  base_ += static_cast<std::uint32_t>(size_);
+  if (base_ > std::uint32_t{1} << 31) {
+    base_ = 0;
+    std::fill(long_table_.begin(), long_table_.end(), 0);
+    std::fill(short_table_.begin(), short_table_.end(), 0);
+  }
+  start_ = base_;
+  next_ = size_ = 0;
+  fresh_ = true;
   constexpr std::string_view head("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff", 10);
-  at_ = std::copy(head.begin(), head.end(), buffer_.data());
-  std::fill(long_table_.begin(), long_table_.end(), 0);
-  std::fill(short_table_.begin(), short_table_.end(), 0);
-  find_matches(text);
+  if (out_.size() < most_head_bytes) out_.resize(most_head_bytes);
+  at_ = std::copy(head.begin(), head.end(), out_.data());
+}
+
+void TraceDeflate::add(std::string_view text) {
+  if (!open_) begin();
+  crc_ = libdeflate_crc32(crc_, text.data(), text.size());
+  length_ += static_cast<std::uint32_t>(text.size());
+  while (!text.empty()) {
+    if (size_ == text_.size()) slide();
+    const std::size_t piece = std::min(text.size(), text_.size() - size_);
+    std::memcpy(text_.data() + size_, text.data(), piece);
+    size_ += piece;
+    text.remove_prefix(piece);
+    find_matches(false);
+  }
+}
+
+std::string_view TraceDeflate::finish() {
+  if (!open_) begin();
+  find_matches(true);
   end_block(true);
-  flush_bits();
-  for (const std::uint32_t word : {libdeflate_crc32(0, text.data(), text.size()), static_cast<std::uint32_t>(text.size())})
-    for (unsigned shift = 0; shift < 32; shift += 8) *at_++ = static_cast<char>(word >> shift);
-  out.assign(buffer_.data(), at_);
+  if (bit_count_ > 0) put(0, 8 - bit_count_);
+  put(crc_, 32);
+  put(length_, 32);
+  open_ = false;
+  return {out_.data(), at_};
 }
 
 }  // namespace limelight::profiling

@@ -2,8 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
+#include <iterator>
 
 #include "profiling/registry.hpp"
 
@@ -75,12 +78,33 @@ void TraceText::number(std::uint64_t value) {
   text_.append(digits, end);
 }
 
+// Whole microseconds and three decimals, at most `most_times / 2` characters less the key's.
+char* TraceText::microseconds_to(char* at, std::uint64_t ns) {
+  const auto three = [&at](std::uint64_t value) {
+    *at++ = static_cast<char>('0' + value / 100);
+    *at++ = static_cast<char>('0' + value / 10 % 10);
+    *at++ = static_cast<char>('0' + value % 10);
+  };
+  const std::uint64_t seconds = ns / 1'000'000'000, rest = ns % 1'000'000'000;
+  if (seconds == 0) {
+    at = std::to_chars(at, at + 20, ns / 1000).ptr;
+  } else {
+    if (seconds != seconds_) {
+      seconds_ = seconds;
+      seconds_end_ = std::to_chars(seconds_text_, std::end(seconds_text_), seconds).ptr;
+    }
+    at = std::copy(static_cast<const char*>(seconds_text_), static_cast<const char*>(seconds_end_), at);
+    three(rest / 1'000'000);
+    three(rest / 1000 % 1000);
+  }
+  *at++ = '.';
+  three(rest % 1000);
+  return at;
+}
+
 void TraceText::microseconds(std::uint64_t ns) {
-  number(ns / 1000);
-  const auto rest = static_cast<unsigned>(ns % 1000);
-  const char decimals[4] = {'.', static_cast<char>('0' + rest / 100), static_cast<char>('0' + rest / 10 % 10),
-                            static_cast<char>('0' + rest % 10)};
-  text_.append(decimals, 4);
+  char digits[most_times];
+  text_.append(digits, microseconds_to(digits, ns));
 }
 
 void TraceText::metadata(const char* name, std::int64_t pid, std::int64_t tid, const std::string& args) {
@@ -109,28 +133,30 @@ void TraceText::begin(const char* clock_source) {
   metadata("process_sort_index", host_pid_, 0, "\"sort_index\":" + rank);
 }
 
-void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t duration_ns, int thread_id, std::uint64_t external) {
+// Up to and with the key of the time.
+void TraceText::head(const Record& record, int thread_id) {
   if (record.name >= heads_.size()) heads_.resize(record.name + 1);
-  auto* at = &heads_[record.name];
-  if (at->second.empty()) {
-    const NameInfo info = words_.name(record.name);
-    std::string head = std::string(",\n{\"ph\":\"X\",\"cat\":\"") + to_string(info.category) + "\",\"pid\":" + pid_ + ",\"name\":";
+  auto& [info, head] = heads_[record.name];
+  if (head.empty()) {
+    info = words_.name(record.name);
+    head = std::string(",\n{\"ph\":\"X\",\"cat\":\"") + to_string(info.category) + "\",\"pid\":" + pid_ + ",\"name\":";
     head += info.value_kind == ValueKind::step ? "\"ProfilerStep#" : json_string(info.name) + ",\"tid\":";
-    *at = {info, std::move(head)};
   }
-  text_ += at->second;
-  if (at->first.value_kind == ValueKind::step) {
+  text_ += head;
+  if (info.value_kind == ValueKind::step) {
     number(record.value);
     text_ += "\",\"tid\":";
   }
   number(static_cast<std::uint64_t>(thread_id));
   text_ += ",\"ts\":";
-  microseconds(static_cast<std::uint64_t>(begin_ns < 0 ? 0 : begin_ns));
-  text_ += ",\"dur\":";
-  microseconds(duration_ns);
+}
+
+// From the duration's end on.
+void TraceText::tail(const Record& record, std::uint64_t external) {
+  const NameInfo& info = heads_[record.name].first;
   text_ += ",\"args\":{";
   const Dims d = unpack_dims(record.value);
-  switch (at->first.value_kind) {
+  switch (info.value_kind) {
     case ValueKind::none: break;
     case ValueKind::bytes: text_ += "\"bytes\":"; number(record.value); break;
     case ValueKind::chunk: {
@@ -141,7 +167,7 @@ void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t
       break;
     }
     case ValueKind::number: text_ += "\"value\":"; number(record.value); break;
-    case ValueKind::step: (text_ += "\"step of\":") += json_string(at->first.name); break;
+    case ValueKind::step: (text_ += "\"step of\":") += json_string(info.name); break;
     case ValueKind::dims:
       text_ += "\"Input Dims\":[[";
       number(d.a);
@@ -155,7 +181,7 @@ void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t
       text_ += "]]";
       break;
   }
-  if (at->first.correlated) {
+  if (info.correlated) {
     if (text_.back() != '{') text_ += ',';
     text_ += "\"External id\":";
     number(external);
@@ -169,6 +195,54 @@ void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t
     (text_ += "\"request\":") += request_name_;
   }
   text_ += "}}";
+}
+
+// An operation comes again and again with the same shape: then all but its times is there already.
+const TraceText::Line& TraceText::line_of(const Record& record, int thread_id) {
+  std::uint64_t hash = record.value * 0x9e3779b97f4a7c15u ^ record.name;
+  hash = (hash ^ hash >> 32 ^ static_cast<std::uint64_t>(thread_id) << 16 ^ record.request) * 0x9e3779b97f4a7c15u;
+  if (lines_.empty()) lines_.resize(std::size_t{1} << line_bits);
+  Line& line = lines_[hash >> (64 - line_bits)];
+  if (line.head.empty() || line.name != record.name || line.value != record.value || line.request != record.request || line.thread_id != thread_id) {
+    const std::size_t before = text_.size();
+    const auto cut = [&] {
+      std::string piece = text_.substr(before);
+      text_.resize(before);
+      return piece;
+    };
+    head(record, thread_id);
+    std::string head = cut();
+    tail(record, 0);
+    line = {record.name, thread_id, record.value, record.request, std::move(head), cut()};
+  }
+  return line;
+}
+
+void TraceText::event(const Record& record, std::int64_t begin_ns, std::uint64_t duration_ns, int thread_id, std::uint64_t external) {
+  const std::uint64_t begin = begin_ns < 0 ? 0 : static_cast<std::uint64_t>(begin_ns);
+  const auto differs_each_time = [](const NameInfo& info) { return info.correlated || info.value_kind == ValueKind::chunk || info.value_kind == ValueKind::step; };
+  if (record.name < heads_.size() && !heads_[record.name].second.empty() && !differs_each_time(heads_[record.name].first)) {
+    const Line& line = line_of(record, thread_id);
+    const std::size_t before = text_.size();
+    text_.resize(before + line.head.size() + line.tail.size() + most_times);
+    char* at = text_.data() + before;
+    const auto put = [&at](std::string_view piece) {
+      std::memcpy(at, piece.data(), piece.size());
+      at += piece.size();
+    };
+    put(line.head);
+    at = microseconds_to(at, begin);
+    put(",\"dur\":");
+    at = microseconds_to(at, duration_ns);
+    put(line.tail);
+    text_.resize(static_cast<std::size_t>(at - text_.data()));
+    return;
+  }
+  head(record, thread_id);
+  microseconds(begin);
+  text_ += ",\"dur\":";
+  microseconds(duration_ns);
+  tail(record, external);
 }
 
 void TraceText::end(const SessionReport& report, const std::vector<std::pair<int, std::string>>& thread_names,

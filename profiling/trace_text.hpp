@@ -61,15 +61,34 @@ class TraceText {
   const std::string& escaped(std::string_view name);
   void field(const char* key, std::uint64_t value);
 
+  // An event but for its times.
+  struct Line {
+    NameId name = 0;
+    int thread_id = 0;
+    std::uint64_t value = 0;
+    std::uint32_t request = 0;
+    std::string head, tail;  // no head: free
+  };
+  static constexpr unsigned line_bits = 8;
+  static constexpr std::size_t most_times = 64;  // two times and a key between them
+  void head(const Record& record, int thread_id);
+  void tail(const Record& record, std::uint64_t external);
+  const Line& line_of(const Record& record, int thread_id);
+
   void number(std::uint64_t value);
   void microseconds(std::uint64_t ns);
+  char* microseconds_to(char* at, std::uint64_t ns);
   void metadata(const char* name, std::int64_t pid, std::int64_t tid, const std::string& args);
 
   const SessionOptions& options_;
   Words words_;
   std::string text_;
   std::vector<std::pair<NameInfo, std::string>> heads_;  // by NameId: what every event of a name begins with
-  std::uint32_t request_ = 0;  // of the last event, and its name, quoted
+  std::vector<Line> lines_;                              // by a hash of what they stand for
+  std::uint64_t seconds_ = 0;                            // of the last time that was written, and their digits
+  char seconds_text_[24] = {};
+  char* seconds_end_ = seconds_text_;
+  std::uint32_t request_ = 0;  // of the last event with one that was not in lines_, and its name, quoted
   std::string request_name_;
   std::int64_t host_pid_ = 0;
   std::string pid_;

@@ -196,9 +196,16 @@ BOOST_AUTO_TEST_CASE(the_compressor_is_gzip_for_any_text) {
   prof::TraceDeflate deflate;
   const Folder folder;
   for (const std::string& text : texts) {
-    std::string packed;
-    deflate.compress(text, packed);
-    std::ofstream(folder.path / "packed.gz", std::ios::binary) << packed << packed;  // members follow each other
+    // Members follow each other, one of one piece, one of many.
+    std::ofstream file(folder.path / "packed.gz", std::ios::binary);
+    deflate.add(text);
+    file << deflate.finish();
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t piece = std::min<std::size_t>(1 + next() % 70'000, text.size() - at);
+      deflate.add(std::string_view(text).substr(at, piece));
+      at += piece;
+    }
+    file << deflate.finish() << std::flush;
     BOOST_REQUIRE((read_gzip(folder.path / "packed.gz") == text + text));
   }
 }
