@@ -7,6 +7,7 @@
 #include <random>
 
 #include "actors/omni.hpp"
+#include "bench/loopback.hpp"
 #include "bench/peer.hpp"
 
 namespace limelight::bench {
@@ -46,49 +47,58 @@ Result<double> request_ms(Omni& omni) {
   return outputs[0].e2e_time_ms;
 }
 
-double mean_of_faster_half(std::vector<double> sample) {
+// Of the middle half.
+double midmean(std::vector<double> sample) {
   std::sort(sample.begin(), sample.end());
-  const std::size_t half = (sample.size() + 1) / 2;
+  const std::size_t cut = sample.size() / 4;
   double sum = 0;
-  for (std::size_t i = 0; i < half; ++i) sum += sample[i];
-  return sum / static_cast<double>(half);
+  for (std::size_t i = cut; i < sample.size() - cut; ++i) sum += sample[i];
+  return sum / static_cast<double>(sample.size() - 2 * cut);
 }
 
-// By how many per cent a is slower than b: what disturbs a run only adds to its time, so the faster halves are compared. With half the width of the 95 %
-// interval, by bootstrap.
-std::pair<double, double> slower_by(const std::vector<double>& a, const std::vector<double>& b) {
-  const auto per_cent = [](const std::vector<double>& x, const std::vector<double>& y) { return 100 * (mean_of_faster_half(x) / mean_of_faster_half(y) - 1); };
+// With half the width of its 95 % interval, by bootstrap.
+std::pair<double, double> estimate(const std::vector<double>& sample) {
   std::mt19937 random(1);
-  const auto resample = [&](const std::vector<double>& x) {
-    std::vector<double> drawn;
-    for (std::size_t i = 0; i < x.size(); ++i) drawn.push_back(x[random() % x.size()]);
-    return drawn;
-  };
   std::vector<double> drawn;
-  for (int i = 0; i < 1000; ++i) drawn.push_back(per_cent(resample(a), resample(b)));
-  return {per_cent(a, b), (quantile(drawn, 0.975) - quantile(drawn, 0.025)) / 2};
+  for (int i = 0; i < 1000; ++i) {
+    std::vector<double> again;
+    for (std::size_t n = 0; n < sample.size(); ++n) again.push_back(sample[random() % sample.size()]);
+    drawn.push_back(midmean(std::move(again)));
+  }
+  return {midmean(sample), (quantile(drawn, 0.975) - quantile(drawn, 0.025)) / 2};
 }
 
 }  // namespace
 
 Result<void> measure_acknowledgement(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results) {
+  constexpr int ranks = 8;
+  constexpr std::size_t about_a_message = 300;
+  const int times = quick ? 60 : 200;
+  std::vector<double> floor, ms;
+  {
+    auto echoes = Echoes::start(ranks);
+    if (!echoes) return echoes.error();
+    for (int i = 0; i < times; ++i) {
+      const auto start = Clock::now();
+      echoes->ask(about_a_message);
+      floor.push_back(ms_since(start));
+    }
+  }
   const auto config = folder / "eight_ranks.yaml";
   std::ofstream(config) << eight_ranks;
   auto omni = Omni::from_engine_args({.config = config, .profile_dir = folder / "ack"});
   if (!omni) return omni.error();
-  const int times = quick ? 60 : 200;
-  std::vector<double> ms;
   for (int i = 0; i < times; ++i) {
     const auto start = Clock::now();
     const auto started = (*omni)->start_profile();
     ms.push_back(ms_since(start));
     if (!started) return started.error();
-    if (started->size() != 8) return Error{ErrorCode::internal, "expected the answers of 8 ranks, found " + std::to_string(started->size())};
+    if (started->size() != ranks) return Error{ErrorCode::internal, "expected the answers of 8 ranks, found " + std::to_string(started->size())};
     if (auto stopped = (*omni)->stop_profile(); !stopped) return stopped.error();
   }
-  const std::vector<std::pair<std::string, std::string>> params{{"ranks", "8"}, {"times", std::to_string(times)}};
-  results.push_back({"acknowledged_p50", params, quantile(ms, 0.5), "ms", "", std::nullopt});
-  results.push_back({"acknowledged", params, quantile(ms, 0.99), "ms", "", std::nullopt});
+  const std::vector<std::pair<std::string, std::string>> params{{"ranks", std::to_string(ranks)}, {"times", std::to_string(times)}};
+  results.push_back({"acknowledged_p50", params, quantile(ms, 0.5), "ms", "echo over TCP", quantile(floor, 0.5)});
+  results.push_back({"acknowledged", params, quantile(ms, 0.99), "ms", "echo over TCP", quantile(floor, 0.99)});
   return {};
 }
 
@@ -96,36 +106,43 @@ Result<void> measure_overhead(const ProfilerOptions& options, const std::filesys
   auto omni = Omni::from_engine_args({.config = options.config, .profile_dir = folder, .flight_recorder = 0ms});
   if (!omni) return omni.error();
   if (auto warm = request_ms(**omni); !warm) return warm.error();
+  // The machine is now faster and now slower, for seconds: so each request is compared with those before and after it, which are not recorded.
   enum Arm { off, flight, profiled, arms };
-  const int rounds = options.quick ? 20 : 100;
-  std::vector<double> ms[arms], accounted;
+  constexpr Arm turns[]{off, flight, off, profiled};
+  const int rounds = options.quick ? 14 : 150;
+  std::vector<std::pair<Arm, double>> requests;
+  std::vector<double> accounted;
   std::uint64_t events = 0, bytes = 0;
-  for (int round = 0; round < rounds; ++round) {
-    for (int turn = 0; turn < arms; ++turn) {
-      const int arm = (turn + round) % arms;
-      if (auto set = (*omni)->set_flight_recorder(arm == off ? 0ms : 10'000ms); !set) return set.error();
-      if (arm == profiled)
-        if (auto started = (*omni)->start_profile(); !started) return started.error();
-      const auto one = request_ms(**omni);
-      if (!one) return one.error();
-      ms[arm].push_back(*one);
-      if (arm != profiled) continue;
-      auto stopped = (*omni)->stop_profile();
-      if (!stopped) return stopped.error();
-      double sum = 0;
-      for (const RankTrace& trace : *stopped) {
-        sum += trace.overhead_percent;
-        events += trace.events;
-        bytes += trace.bytes;
-        std::filesystem::remove(trace.file);
-      }
-      accounted.push_back(sum);
+  for (int turn = 0; turn < rounds * std::ssize(turns) + 1; ++turn) {
+    const Arm arm = turns[turn % std::ssize(turns)];
+    if (auto set = (*omni)->set_flight_recorder(arm == off ? 0ms : 10'000ms); !set) return set.error();
+    if (arm == profiled)
+      if (auto started = (*omni)->start_profile(); !started) return started.error();
+    const auto one = request_ms(**omni);
+    if (!one) return one.error();
+    requests.emplace_back(arm, *one);
+    if (arm != profiled) continue;
+    auto stopped = (*omni)->stop_profile();
+    if (!stopped) return stopped.error();
+    double sum = 0;
+    for (const RankTrace& trace : *stopped) {
+      sum += trace.overhead_percent;
+      events += trace.events;
+      bytes += trace.bytes;
+      std::filesystem::remove(trace.file);
     }
+    accounted.push_back(sum);
+  }
+  std::vector<double> ms[arms], slower_by[arms];
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto [arm, took] = requests[i];
+    ms[arm].push_back(took);
+    if (arm != off) slower_by[arm].push_back(100 * (2 * took / (requests[i - 1].second + requests[i + 1].second) - 1));
   }
   omni->reset();
   const auto torch = run_peer("torch_profiler.py", {options.quick ? "1" : "10"});
   const auto add = [&](const char* name, Arm arm, const std::optional<double>& peer) {
-    const auto [value, half] = slower_by(ms[arm], ms[off]);
+    const auto [value, half] = estimate(slower_by[arm]);
     char interval[32];
     std::snprintf(interval, sizeof interval, "%.2f", half);
     results.push_back({name, {{"rounds", std::to_string(rounds)}, {"ci95", interval}}, value, "%", peer ? "torch.profiler" : "", peer});
