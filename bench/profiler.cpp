@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 
+#include "bench/peer.hpp"
 #include "bench/profiler_pipeline.hpp"
 #include "profiling/member_file.hpp"
 #include "profiling/session.hpp"
@@ -124,6 +125,7 @@ Result<void> measure_spans(const std::filesystem::path& folder, std::vector<Meas
   }
   if (auto stopped = (*session)->stop(); !stopped) return stopped.error();
   results.push_back({"span", {}, quantile(on, 0.5), "ns", "floor", quantile(floor, 0.5)});
+  if (const auto lttng = run_lttng()) results.push_back({"span", {}, quantile(on, 0.5), "ns", "LTTng-UST", lttng->value("span_ns", 0.0)});
   results.push_back({"span_off", {}, quantile(off, 0.5), "ns", "", std::nullopt});
   return {};
 }
