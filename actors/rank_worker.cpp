@@ -97,7 +97,7 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineCon
     if (mine->final_output) worker->user_.emplace(topic_to_user(run, id), largest, user_window);
   }
   std::string notice;
-  auto device = stages::make_device(mine->devices, rank - first, notice, mine->cpu_threads);
+  auto device = stages::make_device(mine->devices, rank - first, notice, mine->cpu);
   if (!device) return device.error();
   if (!notice.empty()) std::fprintf(stderr, "rank %d: %s\n", rank, notice.c_str());
   worker->device_ = std::move(device).value();

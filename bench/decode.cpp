@@ -27,7 +27,7 @@ struct Model {
   std::unique_ptr<stages::Matrix> head;
   std::function<void(int, std::span<float>)> embed;
 
-  Model(std::shared_ptr<const stages::ModelFile> file, int threads) : device(stages::make_cpu_device(threads)) {
+  Model(std::shared_ptr<const stages::ModelFile> file, const stages::CpuOptions& cpu) : device(stages::make_cpu_device(cpu)) {
     stages::take_model(file, config);
     stages::FileWeights weights(file);
     decoder = std::make_unique<stages::Decoder>(config, weights, *device, nullptr);
@@ -82,7 +82,7 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
   if (!file) return file.error();
   auto tokenizer = stages::make_bpe_tokenizer((*file)->tokenizer());
   if (!tokenizer) return tokenizer.error();
-  { const Model ready(*file, 1); }
+  { const Model ready(*file, {}); }
   std::vector<Measurement> results;
   results.push_back({"open", {}, 1000 * seconds_since(start), "ms", "", std::nullopt});
 
@@ -91,9 +91,9 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
   for (int i = 0; i < prompt_tokens; ++i) prompt.push_back(100 + i * 37 % 5000);
   for (const int threads : {1, 2}) {
     std::fprintf(stderr, "%d threads\n", threads);
-    Model model(*file, threads);
+    Model model(*file, {.threads = threads}), exact(*file, {.threads = threads, .activations = stages::Activations::float32});
     std::vector<double> prefill, decode;
-    const auto measure = [&](int times) {
+    const auto measure = [&](Model& model, int times) {
       for (int round = 0; round < times; ++round) {
         auto cache = model.decoder->make_cache();
         start = Clock::now();
@@ -104,18 +104,23 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
         decode.push_back(answer_tokens / seconds_since(start));
       }
     };
-    measure(1);  // pages come from the disk
+    measure(model, 1);  // pages come from the disk
     prefill.clear();
     decode.clear();
     // Before and after the peer, so that a slow minute hits both.
-    measure(rounds);
+    measure(model, rounds);
     const auto peer = run_peer("llama_decode.py", {path.string(), std::to_string(threads), std::to_string(prompt_tokens), std::to_string(answer_tokens), std::to_string(rounds)});
-    measure(rounds);
+    measure(model, rounds);
     const std::vector<std::pair<std::string, std::string>> params{{"threads", std::to_string(threads)}};
     const std::string name = peer ? "llama.cpp" : "";
     const double rate = quantile(decode, 0.5);
     results.push_back({"prefill", params, quantile(prefill, 0.5), "tokens/s", name, peer ? std::optional(peer->value("prefill", 0.0)) : std::nullopt});
     results.push_back({"decode", params, rate, "tokens/s", name, peer ? std::optional(peer->value("decode", 0.0)) : std::nullopt});
+    prefill.clear();
+    decode.clear();
+    measure(exact, rounds);
+    results.push_back({"prefill_float32", params, quantile(prefill, 0.5), "tokens/s", "", std::nullopt});
+    results.push_back({"decode_float32", params, quantile(decode, 0.5), "tokens/s", "", std::nullopt});
     results.push_back({"bandwidth", params, rate * bytes_of(**file) / 1e9, "GB/s", "copy loop", copy_rate(threads)});
   }
   return results;

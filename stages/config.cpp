@@ -165,7 +165,12 @@ struct Reader {
                     model_at = v;
                   }},
                  {"max_model_len", [&](auto& v, auto& k) { max_model_len = positive(v, k); }},
-                 {"cpu_threads", [&](auto& v, auto& k) { s.cpu_threads = positive(v, k, 256); }},
+                 {"cpu_threads", [&](auto& v, auto& k) { s.cpu.threads = positive(v, k, 256); }},
+                 {"activations", [&](auto& v, auto& k) {
+                    const std::string word = as<std::string>(v, k, "a word");
+                    if (word != "int8" && word != "float32") refuse(v, k, show(v), "int8 or float32");
+                    s.cpu.activations = word == "int8" ? Activations::int8 : Activations::float32;
+                  }},
                  {"dtype", [&](auto& v, auto& k) {
                     const std::string word = as<std::string>(v, k, "a word");
                     if (word != "float32" && word != "bfloat16") refuse(v, k, show(v), "float32 or bfloat16");

@@ -12,6 +12,7 @@
 
 #include "ipc/tensor.hpp"
 #include "profiling/result.hpp"
+#include "stages/cpu_options.hpp"
 
 namespace limelight::stages {
 
@@ -52,7 +53,7 @@ struct StageConfig {
   ipc::DType dtype = ipc::DType::float32;  // of the weights: float32 or bfloat16
   ModelShape shape;
   std::shared_ptr<const ModelFile> model;  // where the weights and the tokenizer are; null: dummies
-  int cpu_threads = 1;                     // that a product of a rank is spread over
+  CpuOptions cpu;
   std::vector<int> engine_input_source;
   bool final_output = false;
   std::string final_output_type;  // "text" or "audio"

@@ -63,7 +63,7 @@ struct BlockMatrix final : Matrix {
 
 class CpuDevice final : public Device {
  public:
-  explicit CpuDevice(int threads) : pool_(threads) {}
+  explicit CpuDevice(const CpuOptions& options) : exact_(options.activations == Activations::float32), pool_(options.threads) {}
   std::string name() const override { return "cpu"; }
   bool is_host() const override { return true; }
   float* allocate(std::size_t floats) override { return static_cast<float*>(::operator new(floats * sizeof(float), std::align_val_t(64))); }
@@ -194,8 +194,8 @@ class CpuDevice final : public Device {
   void linear_of_blocks(std::span<const float> x, const BlockMatrix& matrix, std::span<float> y, int n) {
     const BlockWeights& w = matrix.weights;
     const auto in = static_cast<std::size_t>(matrix.in), out = static_cast<std::size_t>(matrix.out), rows = static_cast<std::size_t>(n);
-    const bool plain = block_format(w.type).values == 1;
-    if (!plain) {
+    const bool as_floats = exact_ || block_format(w.type).values == 1;
+    if (!as_floats) {
       values_.resize(rows * in);
       scales_.resize(rows * in / 32);
       sums_.resize(rows * in / 16);
@@ -205,7 +205,7 @@ class CpuDevice final : public Device {
     pool_.run(out, 16, [&](std::size_t begin, std::size_t end) {
       for (std::size_t row = begin; row < end; ++row) {
         const std::byte* weights = w.data + row * w.row_bytes;
-        if (plain) kernels_.dot_plain(w.type, weights, in, x.data(), rows, y.data() + row, out);
+        if (as_floats) kernels_.dot_floats(w.type, weights, in, x.data(), rows, y.data() + row, out);
         else kernels_.dot_blocks(w.type, weights, in, quantised, rows, y.data() + row, out);
       }
     });
@@ -226,6 +226,7 @@ class CpuDevice final : public Device {
   }
 
   const CpuKernels& kernels_ = cpu_kernels();
+  const bool exact_;
   WorkPool pool_;
   std::vector<std::int8_t> values_;  // the rows of a product in blocks
   std::vector<float> scales_, sums_;
@@ -235,6 +236,6 @@ class CpuDevice final : public Device {
 
 }  // namespace
 
-std::unique_ptr<Device> make_cpu_device(int threads) { return std::make_unique<CpuDevice>(threads); }
+std::unique_ptr<Device> make_cpu_device(const CpuOptions& options) { return std::make_unique<CpuDevice>(options); }
 
 }  // namespace limelight::stages

@@ -22,8 +22,8 @@ struct CpuKernels {
   void (*quantise)(const float* x, std::size_t cols, std::int8_t* values, float* scales, float* sums);
   // y[r * y_stride] = w . x[r] for r < rows, w one row of weights in blocks.
   void (*dot_blocks)(WeightType type, const std::byte* w, std::size_t cols, const QuantisedRows& x, std::size_t rows, float* y, std::size_t y_stride);
-  // The same for plain weights (F32, F16, BF16) and rows of floats.
-  void (*dot_plain)(WeightType type, const std::byte* w, std::size_t cols, const float* x, std::size_t rows, float* y, std::size_t y_stride);
+  // The same with rows of floats, for every type: each weight is widened to the float that it stands for.
+  void (*dot_floats)(WeightType type, const std::byte* w, std::size_t cols, const float* x, std::size_t rows, float* y, std::size_t y_stride);
   float (*dot)(const float* a, const float* b, std::size_t count);
   void (*add_scaled)(float scale, const float* x, float* y, std::size_t count);  // y += scale * x
   void (*silu_mul)(float* gate, const float* up, std::size_t count);              // gate = silu(gate) * up

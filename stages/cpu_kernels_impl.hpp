@@ -398,9 +398,62 @@ void dot_plain(WeightType type, const std::byte* w, std::size_t cols, const floa
   }
 }
 
+// The floats that a block stands for: one rounding each, in every build.
+template <WeightType type>
+void widen_block(const std::byte* w, std::size_t block, float* to) {
+  const Block b = block_at<type>(w, block);
+  for (int half = 0; half < 2; ++half) {
+    const auto factor = static_cast<float>(b.factor[half]);
+    const float scale = b.scale * factor, offset = b.offset * factor;
+#if defined(__AVX2__)
+    const __m128i bytes = half == 0 ? _mm256_castsi256_si128(b.q) : _mm256_extracti128_si256(b.q, 1);
+    for (int i = 0; i < 2; ++i) {
+      const __m128i eight = i == 0 ? bytes : _mm_srli_si128(bytes, 8);
+      const __m256i whole = type == WeightType::q8_0 ? _mm256_cvtepi8_epi32(eight) : _mm256_cvtepu8_epi32(eight);
+      _mm256_storeu_ps(to + 16 * half + 8 * i, _mm256_fmadd_ps(_mm256_set1_ps(scale), _mm256_cvtepi32_ps(whole), _mm256_set1_ps(offset)));
+    }
+#else
+    for (int i = 16 * half; i < 16 * half + 16; ++i) {
+      const auto q = type == WeightType::q8_0 ? static_cast<float>(static_cast<std::int8_t>(b.q[i])) : static_cast<float>(b.q[i]);
+      to[i] = __builtin_fmaf(scale, q, offset);
+    }
+#endif
+  }
+}
+
+template <WeightType type>
+void dot_widened(const std::byte* w, std::size_t cols, const float* x, std::size_t rows, float* y, std::size_t y_stride) {
+  constexpr std::size_t most = 4;
+  for (std::size_t first = 0; first < rows; first += most) {
+    const std::size_t count = rows - first < most ? rows - first : most;
+    Lanes lanes[most];
+    float wide[32];
+    for (std::size_t i = 0; i < cols; i += 32) {
+      widen_block<type>(w, i / 32, wide);
+      for (std::size_t r = 0; r < count; ++r) {
+        const float* values = x + (first + r) * cols + i;
+        lanes[r].add(wide, values);
+        lanes[r].add(wide + 16, values + 16);
+      }
+    }
+    for (std::size_t r = 0; r < count; ++r) y[(first + r) * y_stride] = lanes[r].sum();
+  }
+}
+
+void dot_floats(WeightType type, const std::byte* w, std::size_t cols, const float* x, std::size_t rows, float* y, std::size_t y_stride) {
+  switch (type) {
+    case WeightType::q8_0: return dot_widened<WeightType::q8_0>(w, cols, x, rows, y, y_stride);
+    case WeightType::q4_0: return dot_widened<WeightType::q4_0>(w, cols, x, rows, y, y_stride);
+    case WeightType::q4_1: return dot_widened<WeightType::q4_1>(w, cols, x, rows, y, y_stride);
+    case WeightType::q4_k: return dot_widened<WeightType::q4_k>(w, cols, x, rows, y, y_stride);
+    case WeightType::q6_k: return dot_widened<WeightType::q6_k>(w, cols, x, rows, y, y_stride);
+    default: return dot_plain(type, w, cols, x, rows, y, y_stride);
+  }
+}
+
 }  // namespace
 
 extern const CpuKernels LIMELIGHT_KERNELS;
-const CpuKernels LIMELIGHT_KERNELS{LIMELIGHT_KERNELS_NAME, quantise, dot_blocks, dot_plain, dot, add_scaled, silu_mul, exp_sum};
+const CpuKernels LIMELIGHT_KERNELS{LIMELIGHT_KERNELS_NAME, quantise, dot_blocks, dot_floats, dot, add_scaled, silu_mul, exp_sum};
 
 }  // namespace limelight::stages

@@ -83,15 +83,15 @@ bool is_device_wish(const std::string& wish) {
   return std::all_of(wishes.begin(), wishes.end(), [](const auto& w) { return w.has_value(); });
 }
 
-Result<std::unique_ptr<Device>> make_device(const std::string& wish, int rank_in_stage, std::string& notice, int cpu_threads) {
+Result<std::unique_ptr<Device>> make_device(const std::string& wish, int rank_in_stage, std::string& notice, const CpuOptions& cpu) {
   const auto wishes = parse_list(wish);
   const auto& mine = wishes[static_cast<std::size_t>(rank_in_stage) % wishes.size()];
   if (!mine) return Error{ErrorCode::invalid_argument, "devices: found '" + wish + "', expected cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1"};
-  if (!mine->gpu) return make_cpu_device(cpu_threads);
+  if (!mine->gpu) return make_cpu_device(cpu);
   auto gpu = make_cuda_device(mine->index);
   if (gpu || mine->must) return gpu;
   notice = "devices '" + wish + "': " + gpu.error().message + "; this rank computes on the CPU";
-  return make_cpu_device(cpu_threads);
+  return make_cpu_device(cpu);
 }
 
 }  // namespace limelight::stages

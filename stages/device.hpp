@@ -16,6 +16,7 @@
 #include "profiling/device_activity.hpp"
 #include "profiling/result.hpp"
 #include "stages/blocks.hpp"
+#include "stages/cpu_options.hpp"
 
 namespace limelight::stages {
 
@@ -99,12 +100,11 @@ void linear_of_host(Device& device, std::span<const float> x, const Matrix& w, s
 // wish: "cpu"; "cuda:<n>"; or "<n>" as vLLM-Omni's configs have it, which is that GPU where there is one and the CPU elsewhere, as is "auto".
 // Lists such as "0,1" give the i-th rank of a stage the i-th entry. notice: what was chosen and why, if that is not what was asked for.
 // Errors: invalid_argument (another wish), unavailable (cuda:<n> without such a GPU; says what is missing).
-Result<std::unique_ptr<Device>> make_device(const std::string& wish, int rank_in_stage, std::string& notice, int cpu_threads = 1);
+Result<std::unique_ptr<Device>> make_device(const std::string& wish, int rank_in_stage, std::string& notice, const CpuOptions& cpu = {});
 // Whether a wish can be understood at all.
 bool is_device_wish(const std::string& wish);
 
-// threads: how many a product is spread over, this one included.
-std::unique_ptr<Device> make_cpu_device(int threads = 1);
+std::unique_ptr<Device> make_cpu_device(const CpuOptions& options = {});
 // Errors: unavailable: built without CUDA, no driver, no such GPU.
 Result<std::unique_ptr<Device>> make_cuda_device(int index);
 

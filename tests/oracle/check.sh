@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gives the traces of a profiled run, or of simulated GPUs, to the readers that they are written for. Exit 77: no reader is here.
-#   check.sh perfetto|hta|chromium|smollm2|llama <limelight command, or model_probe> <folder for the traces> [<program that writes GPU traces into a folder>]
+#   check.sh perfetto|hta|chromium|smollm2|llama|transformers <limelight command, or model_probe> <folder for the traces> [<program that writes GPU traces into a folder>]
 set -euo pipefail
 reader=$1 limelight=$2 folder=$3 gpu_writer=${4:-}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,12 +31,13 @@ if [[ $reader == smollm2 ]]; then
   exit 0
 fi
 python=$here/../../build/oracle/bin/python
-if [[ $reader == llama ]]; then
+if [[ $reader == llama || $reader == transformers ]]; then
   python=${LIMELIGHT_PYTHON:-$python}
   [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
-  "$python" -c 'import llama_cpp, numpy' 2>/dev/null || skip "no llama-cpp-python (LIMELIGHT_PYTHON names a python that has it)"
+  if [[ $reader == llama ]]; then needs="llama_cpp, numpy"; else needs="torch, transformers, gguf, accelerate"; fi
+  "$python" -c "import $needs" 2>/dev/null || skip "no python with $needs (LIMELIGHT_PYTHON names one)"
   [[ -f $model ]] || skip "no SmolLM2 (limelight fetch smollm2)"
-  "$python" "$here/compare_with_llama.py" "$limelight" "$model" 2>/dev/null
+  "$python" "$here/compare_with_$reader.py" "$limelight" "$model" 2>/dev/null
   exit
 fi
 [[ -x $python ]] || python=$(command -v python3) || skip "no python3 (tests/oracle/install.sh installs the oracles)"

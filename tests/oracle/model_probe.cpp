@@ -1,9 +1,10 @@
 // What this project makes of a model, for a comparison with others: reads {"text", "greedy"} a line, writes {"tokens", "logits", "answer"} a line. `greedy`: how many
-// tokens to go on for; 0: tokens alone.
+// tokens to go on for; 0: tokens alone. With `float32` behind the model its weights are not multiplied with 8-bit activations.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "stages/config.hpp"
 #include "stages/decoder.hpp"
@@ -14,13 +15,14 @@ using namespace limelight::stages;
 using nlohmann::json;
 
 int main(int argc, char** argv) {
-  auto file = argc == 2 ? ModelFile::open(find_model(argv[1], ".")) : limelight::Error{limelight::ErrorCode::invalid_argument, "usage: model_probe MODEL <lines >lines"};
+  const bool exact = argc == 3 && std::string_view(argv[2]) == "float32";
+  auto file = argc == 2 || exact ? ModelFile::open(find_model(argv[1], ".")) : limelight::Error{limelight::ErrorCode::invalid_argument, "usage: model_probe MODEL [float32] <lines >lines"};
   if (!file) return std::fprintf(stderr, "%s\n", file.error().message.c_str()), 1;
   const auto tokenizer = std::move(*make_bpe_tokenizer((*file)->tokenizer()));
   StageConfig config;
   take_model(*file, config);
   FileWeights weights(*file);
-  const auto device = make_cpu_device();
+  const auto device = make_cpu_device({.activations = exact ? Activations::float32 : Activations::int8});
   const Decoder decoder(config, weights, *device, nullptr);
   const auto head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens", MatrixPart::whole(config.shape.vocab, config.shape.hidden), limelight::ipc::DType::float32);
   const auto embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
