@@ -83,14 +83,28 @@ class Download {
     return body;
   }
 
-  // Goes on where an earlier one broke off.
+  // Goes on where an earlier one broke off; from the start where that cannot be done.
   Result<void> to_file(const std::string& url, const fs::path& path) {
+    std::error_code none;
+    const auto there = fs::file_size(path, none);
+    if (!none && there > 0) {
+      std::fprintf(stderr, "going on after %lu MB\n", static_cast<unsigned long>(there / 1'000'000));
+      auto rest = append(url, path, static_cast<curl_off_t>(there));
+      long answer = 0;
+      curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &answer);
+      constexpr long ok = 200, range_not_satisfiable = 416;
+      if (rest || (answer != ok && answer != range_not_satisfiable)) return rest;
+      std::fprintf(stderr, "there is no going on: from the start\n");
+      fs::resize_file(path, 0, none);
+    }
+    return append(url, path, 0);
+  }
+
+ private:
+  Result<void> append(const std::string& url, const fs::path& path, curl_off_t there) {
     const File file(std::fopen(path.c_str(), "ab"));
     if (!file) return Error{ErrorCode::io, path.string() + ": cannot write"};
-    std::fseek(file.get(), 0, SEEK_END);
-    const long there = std::ftell(file.get());
-    if (there > 0) std::fprintf(stderr, "going on after %ld MB\n", there / 1'000'000);
-    set(CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(there));
+    set(CURLOPT_RESUME_FROM_LARGE, there);
     set(CURLOPT_WRITEFUNCTION, static_cast<curl_write_callback>(nullptr));
     set(CURLOPT_WRITEDATA, file.get());
     set(CURLOPT_NOPROGRESS, 0L);
@@ -103,8 +117,6 @@ class Download {
     });
     return perform(url);
   }
-
- private:
   template <class Value>
   void set(CURLoption option, Value value) {
     curl_easy_setopt(curl_.get(), option, value);

