@@ -143,7 +143,7 @@ struct Engine::State {
   void tell_cancel(std::uint64_t number, int but_stage);
   void dump_if_due(const std::string& why);
   // Without it.
-  void salvage(int rank);
+  void salvage(int rank, prof::Owner owner);
 
   std::string name_rank(int rank, int pid) const;
   void on_death(const RankDeath& death);
@@ -187,15 +187,16 @@ void Engine::State::dump_if_due(const std::string& why) {
                  });
 }
 
-// What a rank that died kept is in shared memory.
-void Engine::State::salvage(int rank) {
+// What a rank kept is in shared memory.
+void Engine::State::salvage(int rank, prof::Owner owner) {
   if (args.flight_recorder.count() == 0) return;
   const stages::StageConfig& stage = *config.stage_of(rank);
   std::error_code ignored;
   const auto report = prof::salvage_flight_recorder(
       flight_file(run, rank), {std::filesystem::absolute(args.profile_dir, ignored), std::to_string(prof::realtime_ns() / 1'000'000), rank, config.world_size(), stage.stage_id,
-                               stage.model_stage, prof::default_base_ns(), nullptr, {}, "flight"});
-  if (report) std::fprintf(stderr, "the last of rank %d, which is gone: %s\n", rank, report->file.c_str());
+                               stage.model_stage, prof::default_base_ns(), nullptr, {}, "flight"},
+      owner);
+  if (report) std::fprintf(stderr, "the last of rank %d, which %s: %s\n", rank, owner == prof::Owner::gone ? "is gone" : "does not answer", report->file.c_str());
   else std::fprintf(stderr, "the last of rank %d could not be written: %s\n", rank, report.error().message.c_str());
 }
 
@@ -246,13 +247,14 @@ std::string Engine::State::name_rank(int rank, int pid) const {
 void Engine::State::on_death(const RankDeath& death) {
   fail({ErrorCode::rank_failed, name_rank(death.rank, death.pid) + ": " + death.cause +
                                     (death.log_tail.empty() ? "; its log is empty" : "; its log ends:\n" + death.log_tail)});
-  salvage(death.rank);
+  salvage(death.rank, prof::Owner::gone);
 }
 
 void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silent) {
   const std::string tail = launcher->log_tail(rank.rank);
   fail({ErrorCode::rank_failed, name_rank(rank.rank, rank.pid) + ": did not answer for " + std::to_string(silent.count()) +
                                     " ms, though its process is there" + (tail.empty() ? "; its log is empty" : "; its log ends:\n" + tail)});
+  salvage(rank.rank, prof::Owner::silent);
 }
 
 void Engine::State::on_report(const StageReport& report) {

@@ -26,8 +26,8 @@ class FlightMemory {
  public:
   // file: see FlightOptions. Never fails: without a file it is memory of this process.
   static std::unique_ptr<FlightMemory> create(const std::filesystem::path& file, std::size_t most_records);
-  // Read-only. Errors: not_found, busy (its process lives), corrupt (not such a file, of somebody else, or of impossible sizes).
-  static Result<std::unique_ptr<FlightMemory>> open(const std::filesystem::path& file);
+  // Read-only. may_live: its process is there, but stands still. Errors: not_found, busy (its process lives), corrupt (not such a file, of somebody else, or of impossible sizes).
+  static Result<std::unique_ptr<FlightMemory>> open(const std::filesystem::path& file, bool may_live = false);
   ~FlightMemory();  // removes the file that create() made
   FlightMemory(const FlightMemory&) = delete;
 

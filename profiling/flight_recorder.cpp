@@ -206,8 +206,8 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
   return write_records(options, own_words(), records, from, detail::thread_names(), report);
 }
 
-Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file, SessionOptions options) {
-  auto memory = FlightMemory::open(file);
+Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file, SessionOptions options, Owner owner) {
+  auto memory = FlightMemory::open(file, owner == Owner::silent);
   if (!memory) return memory.error();
   const FlightMemory& left = **memory;
   options.pid = left.pid();
@@ -215,7 +215,7 @@ Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file,
   const std::vector<KeptRecord> records = left.since(0, overwritten);
   SessionReport report;
   report.drops = report.ring_drops = left.drops();
-  report.note = "flight recorder of a process that is gone: its last records, less those of its last moments";
+  report.note = std::string("flight recorder of a process that ") + (owner == Owner::gone ? "is gone" : "does not answer") + ": its last records, less those of its last moments";
   const std::uint64_t from = records.empty() ? 0 : records.front().record.begin;
   return write_records(options, {[&left](NameId id) { return left.name(id); }, [&left](std::uint32_t request) { return left.request_name(request); }}, records, from,
                        left.thread_names(), report);

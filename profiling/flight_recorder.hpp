@@ -32,8 +32,10 @@ void disable_flight_recorder();
 // Errors: unavailable (not enabled), io.
 Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last);
 
-// What the recorder of a process that is gone left in `file`; options.pid is taken from there. Errors: not_found, busy (the process lives), corrupt, io.
-Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file, SessionOptions options);
+// What the recorder of a process that is gone, or stands still, keeps in `file`; options.pid is taken from there.
+// Errors: not_found, busy (the process lives, and was said to be gone), corrupt, io.
+enum class Owner { gone, silent };
+Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file, SessionOptions options, Owner owner = Owner::gone);
 
 namespace detail {
 void keep_request_name_for_flight(std::uint32_t request, std::string_view id);

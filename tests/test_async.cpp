@@ -114,7 +114,8 @@ BOOST_AUTO_TEST_CASE(a_rank_that_stops_or_dies_ends_requests_and_profiling_with_
     const char* cause;
   } cases[] = {{1, SIGSTOP, "did not answer for"}, {2, SIGKILL, "signal 9"}};
   for (const auto& c : cases) {
-    auto omni = start("omni_tiny.yaml", "traces", std::chrono::milliseconds(700));
+    const fs::path folder = fs::temp_directory_path() / ("async-test-" + std::to_string(getpid()));
+    auto omni = start("omni_tiny.yaml", folder, std::chrono::milliseconds(700));
     const int pid = omni->rank_pid(c.rank);
     std::vector<Task<RequestOutput>> tasks;
     for (int i = 0; i < 6; ++i) tasks.push_back(ask(*omni, "ends badly", ""));
@@ -129,6 +130,10 @@ BOOST_AUTO_TEST_CASE(a_rank_that_stops_or_dies_ends_requests_and_profiling_with_
     BOOST_TEST((after.error.code == ErrorCode::rank_failed));
     omni.reset();
     BOOST_TEST(kill(pid, 0) != 0);  // also the stopped one is gone
+    std::size_t of_it = 0;
+    for (const auto& entry : fs::directory_iterator(folder)) of_it += entry.path().filename().string().find("_" + std::to_string(pid) + "_") != std::string::npos;
+    BOOST_TEST(of_it == 1u);  // the last that it recorded
+    fs::remove_all(folder);
   }
 }
 
