@@ -210,6 +210,26 @@ BOOST_AUTO_TEST_CASE(the_compressor_is_gzip_for_any_text) {
   }
 }
 
+// The file is made after the start was answered, so what goes wrong with it is told at the stop.
+BOOST_AUTO_TEST_CASE(a_trace_that_cannot_be_written_is_an_error_of_the_stop) {
+  for (const bool recorder : {false, true}) {
+    if (recorder) prof::enable_flight_recorder({});
+    const Folder folder;
+    auto session = prof::Session::start(options(folder.path / "gone"));
+    if (!session) BOOST_FAIL(session.error().message);
+    { const prof::Span span(outer); }
+    fs::remove_all(folder.path / "gone");
+    const auto report = (*session)->stop();
+    BOOST_REQUIRE(!report.ok());
+    BOOST_TEST((report.error().code == limelight::ErrorCode::io));
+    BOOST_TEST(report.error().message.find("gone") != std::string::npos, report.error().message);
+    prof::disable_flight_recorder();
+  }
+  const Folder folder;
+  auto session = prof::Session::start(options(folder.path));  // and the next one is whole
+  BOOST_TEST((*session)->stop().ok());
+}
+
 BOOST_AUTO_TEST_CASE(a_session_keeps_to_its_activities_and_its_format) {
   const Folder folder;
   const auto ipc = prof::intern("ipc.test");
