@@ -91,7 +91,7 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
   for (int i = 0; i < prompt_tokens; ++i) prompt.push_back(100 + i * 37 % 5000);
   for (const int threads : {1, 2}) {
     std::fprintf(stderr, "%d threads\n", threads);
-    Model model(*file, {.threads = threads}), exact(*file, {.threads = threads, .activations = stages::Activations::float32});
+    Model model(*file, {.threads = threads});
     std::vector<double> prefill, decode;
     const auto measure = [&](Model& model, int times) {
       for (int round = 0; round < times; ++round) {
@@ -118,9 +118,13 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
     results.push_back({"decode", params, rate, "tokens/s", name, peer ? std::optional(peer->value("decode", 0.0)) : std::nullopt});
     prefill.clear();
     decode.clear();
-    measure(exact, rounds);
-    results.push_back({"prefill_float32", params, quantile(prefill, 0.5), "tokens/s", "", std::nullopt});
-    results.push_back({"decode_float32", params, quantile(decode, 0.5), "tokens/s", "", std::nullopt});
+    const stages::FileTensor* first = (*file)->find("layers.0.q_proj");
+    const bool bf16 = first != nullptr && first->type == stages::WeightType::bf16;
+    Model other(*file, {.threads = threads, .activations = bf16 ? stages::Activations::bfloat16 : stages::Activations::float32});
+    measure(other, rounds);
+    const std::string activations = bf16 ? "_bfloat16" : "_float32";
+    results.push_back({"prefill" + activations, params, quantile(prefill, 0.5), "tokens/s", "", std::nullopt});
+    results.push_back({"decode" + activations, params, quantile(decode, 0.5), "tokens/s", "", std::nullopt});
     results.push_back({"bandwidth", params, rate * bytes_of(**file) / 1e9, "GB/s", "copy loop", copy_rate(threads)});
   }
   return results;

@@ -168,8 +168,8 @@ struct Reader {
                  {"cpu_threads", [&](auto& v, auto& k) { s.cpu.threads = positive(v, k, 256); }},
                  {"activations", [&](auto& v, auto& k) {
                     const std::string word = as<std::string>(v, k, "a word");
-                    if (word != "int8" && word != "float32") refuse(v, k, show(v), "int8 or float32");
-                    s.cpu.activations = word == "int8" ? Activations::int8 : Activations::float32;
+                    if (word != "int8" && word != "float32" && word != "bfloat16") refuse(v, k, show(v), "int8, float32 or bfloat16");
+                    s.cpu.activations = word == "int8" ? Activations::int8 : word == "float32" ? Activations::float32 : Activations::bfloat16;
                   }},
                  {"dtype", [&](auto& v, auto& k) {
                     const std::string word = as<std::string>(v, k, "a word");

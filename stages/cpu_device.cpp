@@ -63,7 +63,7 @@ struct BlockMatrix final : Matrix {
 
 class CpuDevice final : public Device {
  public:
-  explicit CpuDevice(const CpuOptions& options) : exact_(options.activations == Activations::float32), pool_(options.threads) {}
+  explicit CpuDevice(const CpuOptions& options) : activations_(options.activations), pool_(options.threads) {}
   std::string name() const override { return "cpu"; }
   bool is_host() const override { return true; }
   float* allocate(std::size_t floats) override { return static_cast<float*>(::operator new(floats * sizeof(float), std::align_val_t(64))); }
@@ -194,8 +194,12 @@ class CpuDevice final : public Device {
   void linear_of_blocks(std::span<const float> x, const BlockMatrix& matrix, std::span<float> y, int n) {
     const BlockWeights& w = matrix.weights;
     const auto in = static_cast<std::size_t>(matrix.in), out = static_cast<std::size_t>(matrix.out), rows = static_cast<std::size_t>(n);
-    const bool as_floats = exact_ || block_format(w.type).values == 1;
-    if (!as_floats) {
+    const bool as_bf16 = activations_ == Activations::bfloat16 && w.type == WeightType::bf16;
+    const bool as_floats = !as_bf16 && (activations_ == Activations::float32 || block_format(w.type).values == 1);
+    if (as_bf16) {
+      rounded_.resize(rows * in);
+      kernels_.round_bf16(x.data(), rounded_.size(), rounded_.data());
+    } else if (!as_floats) {
       values_.resize(rows * in);
       scales_.resize(rows * in / 32);
       sums_.resize(rows * in / 16);
@@ -205,7 +209,8 @@ class CpuDevice final : public Device {
     pool_.run(out, 16, [&](std::size_t begin, std::size_t end) {
       for (std::size_t row = begin; row < end; ++row) {
         const std::byte* weights = w.data + row * w.row_bytes;
-        if (as_floats) kernels_.dot_floats(w.type, weights, in, x.data(), rows, y.data() + row, out);
+        if (as_bf16) kernels_.dot_bf16(weights, in, rounded_.data(), rows, y.data() + row, out);
+        else if (as_floats) kernels_.dot_floats(w.type, weights, in, x.data(), rows, y.data() + row, out);
         else kernels_.dot_blocks(w.type, weights, in, quantised, rows, y.data() + row, out);
       }
     });
@@ -226,10 +231,11 @@ class CpuDevice final : public Device {
   }
 
   const CpuKernels& kernels_ = cpu_kernels();
-  const bool exact_;
+  const Activations activations_;
   WorkPool pool_;
   std::vector<std::int8_t> values_;  // the rows of a product in blocks
   std::vector<float> scales_, sums_;
+  std::vector<std::uint16_t> rounded_;
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream_{engine_};
 };

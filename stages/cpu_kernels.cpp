@@ -13,7 +13,8 @@ const CpuKernels& cpu_kernels() {
     __builtin_cpu_init();
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
-    if (avx512 && (wanted.empty() || wanted == "avx512")) return avx512_kernels;
+    if (avx512 && __builtin_cpu_supports("avx512bf16") && (wanted.empty() || wanted == "avx512bf16")) return avx512bf16_kernels;
+    if (avx512 && (wanted.empty() || wanted.starts_with("avx512"))) return avx512_kernels;
     if (avx2 && wanted != "portable") return avx2_kernels;
 #endif
     return portable_kernels;

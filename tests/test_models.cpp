@@ -180,6 +180,7 @@ BOOST_AUTO_TEST_CASE(kernels_give_the_products_of_the_unpacked_weights_and_the_s
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) builds.push_back(&avx2_kernels);
   if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl")) builds.push_back(&avx512_kernels);
+  if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl")) builds.push_back(&avx512bf16_kernels);
 #endif
   for (std::size_t t = 0; t < weight_types; ++t) {
     const auto type = static_cast<WeightType>(t);
@@ -216,6 +217,23 @@ BOOST_AUTO_TEST_CASE(kernels_give_the_products_of_the_unpacked_weights_and_the_s
         BOOST_TEST(std::abs(as_floats[r] - exact) <= 1e-5 * size + 1e-6, build->name << ", " << format.name << ": " << as_floats[r] << ", expected " << exact);
       }
       y.insert(y.end(), as_floats.begin(), as_floats.end());
+      if (type == WeightType::bf16) {
+        std::vector<std::uint16_t> rounded(x.size());
+        std::vector<float> as_bf16(rows);
+        build->round_bf16(x.data(), x.size(), rounded.data());
+        for (const std::size_t width : {cols, cols - 7}) {  // rows of any length
+          build->dot_bf16(w.data(), width, rounded.data(), rows, as_bf16.data(), 1);
+          for (std::size_t r = 0; r < rows; ++r) {
+            double exact = 0, size = 0;
+            for (std::size_t i = 0; i < width; ++i) {
+              exact += static_cast<double>(x[r * width + i]) * plain[i];
+              size += std::abs(static_cast<double>(x[r * width + i]) * plain[i]);
+            }
+            BOOST_TEST(std::abs(as_bf16[r] - exact) <= size / 256, build->name << ", bf16: " << as_bf16[r] << ", expected " << exact);
+          }
+          y.insert(y.end(), as_bf16.begin(), as_bf16.end());
+        }
+      }
       if (first.empty()) first = y;
       BOOST_TEST(std::memcmp(first.data(), y.data(), y.size() * sizeof(float)) == 0, build->name << " differs, " << format.name);
     }
