@@ -23,7 +23,7 @@ struct Refusal {
 };
 [[noreturn]] void refuse(const fs::path& file, const std::string& what, ErrorCode code = ErrorCode::corrupt) { throw Refusal{{code, file.string() + ": " + what}}; }
 
-json read_json(const fs::path& path) {
+std::string read_text(const fs::path& path) {
   std::error_code failed;
   const auto size = fs::file_size(path, failed);
   if (failed) refuse(path, "cannot read: " + failed.message(), ErrorCode::not_found);
@@ -31,7 +31,10 @@ json read_json(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   std::ostringstream text;
   text << in.rdbuf();
-  json parsed = json::parse(text.str(), nullptr, false);
+  return text.str();
+}
+json read_json(const fs::path& path) {
+  json parsed = json::parse(read_text(path), nullptr, false);
   if (!parsed.is_object()) refuse(path, "expected a JSON object");
   return parsed;
 }
@@ -195,6 +198,7 @@ struct SafetensorsReader {
     t.whole_words_first = bpe.value("ignore_merges", false);
     if (all.contains("pre_tokenizer") && all["pre_tokenizer"].is_object()) pre_tokenizer(path, all["pre_tokenizer"], t);
     std::error_code failed;
+    if (fs::exists(folder / "chat_template.jinja", failed)) t.chat_template = read_text(folder / "chat_template.jinja");
     if (!fs::exists(folder / "tokenizer_config.json", failed)) return;
     const json config = read_json(folder / "tokenizer_config.json");
     const auto id_of = [&](const char* key) {
@@ -206,7 +210,15 @@ struct SafetensorsReader {
     t.bos = id_of("bos_token");
     t.eos = id_of("eos_token");
     t.add_bos = config.contains("add_bos_token") && config["add_bos_token"] == true;
-    if (config.contains("chat_template") && config["chat_template"].is_string()) t.chat_template = config["chat_template"];
+    if (t.chat_template.empty()) t.chat_template = chat_template(config.value("chat_template", json()));
+  }
+
+  // Of tokenizer_config.json, where older files have it: a text, or several with names.
+  static std::string chat_template(const json& value) {
+    if (value.is_string()) return value;
+    for (const json& named : value.is_array() ? value : json::array())
+      if (named.is_object() && named.value("name", json()) == "default" && named.value("template", json()).is_string()) return named["template"];
+    return "";
   }
 
   std::shared_ptr<const ModelFile> run(const fs::path& folder, const fs::path& file) {

@@ -337,6 +337,23 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
   }
 }
 
+// Folders of different years have it in tokenizer_config.json, as a text or one of several, or in a file of its own.
+BOOST_AUTO_TEST_CASE(the_chat_template_is_found_wherever_a_folder_has_it) {
+  const Folder folder;
+  fs::copy(fixtures / "qwen2", folder.path, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const auto config = folder.path / "tokenizer_config.json";
+  const std::string chat = "{{'<|im_start|>' + message['role']}}";
+  const auto found = [&] { return open_model(folder.path)->tokenizer().chat_template; };
+  std::ofstream(config) << nlohmann::json{{"chat_template", chat}};
+  BOOST_TEST(found() == chat);
+  std::ofstream(config) << nlohmann::json{{"chat_template", {{{"name", "tool_use"}, {"template", "other"}}, {{"name", "default"}, {"template", chat}}}}};
+  BOOST_TEST(found() == chat);
+  std::ofstream(config) << nlohmann::json{{"eos_token", "<|im_end|>"}};
+  BOOST_TEST(found() == "");
+  std::ofstream(folder.path / "chat_template.jinja") << chat;
+  BOOST_TEST(found() == chat);
+}
+
 BOOST_AUTO_TEST_CASE(damaged_safetensors_are_refused_and_say_where) {
   const Folder folder;
   fs::copy(fixtures / "qwen2", folder.path, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
