@@ -10,12 +10,13 @@
 #include <cerrno>
 #include <cstring>
 
+#include "profiling/clock.hpp"
 #include "profiling/registry.hpp"
 
 namespace limelight::profiling {
 
 namespace {
-constexpr std::uint64_t expected_magic = 0x4c494d45464c5401;  // "LIMEFLT", version 1
+constexpr std::uint64_t expected_magic = 0x4c494d45464c5402;  // "LIMEFLT", version 2
 constexpr std::size_t most_requests = 4096, most_threads = 64, names_bytes = std::size_t{256} << 10, most_text = 56;
 
 struct Word {
@@ -43,6 +44,7 @@ struct FlightMemory::Layout {
   std::int32_t pid;
   std::atomic<std::uint32_t> names_used;  // bytes
   std::atomic<std::uint64_t> drops;
+  std::atomic<std::uint64_t> cpu_ns, began, until;  // of the recorder's thread; the times in ticks
   Word requests[most_requests];
   Word threads[most_threads];
   char names[names_bytes];
@@ -111,6 +113,17 @@ void FlightMemory::keep(const KeptRecord& kept) noexcept {
   const std::uint64_t n = at_->count.load(std::memory_order_relaxed);
   at_->records[n % at_->most_records] = kept;
   at_->count.store(n + 1, std::memory_order_release);
+}
+
+void FlightMemory::keep_cost(std::uint64_t cpu_ns, std::uint64_t began, std::uint64_t until) noexcept {
+  at_->cpu_ns.store(cpu_ns, std::memory_order_relaxed);
+  at_->began.store(began, std::memory_order_relaxed);
+  at_->until.store(until, std::memory_order_relaxed);
+}
+
+double FlightMemory::cpu_share() const noexcept {
+  const double elapsed_ns = ticks_to_ns(static_cast<std::int64_t>(at_->until.load(std::memory_order_relaxed) - at_->began.load(std::memory_order_relaxed)));
+  return elapsed_ns > 0 ? static_cast<double>(at_->cpu_ns.load(std::memory_order_relaxed)) / elapsed_ns : 0;
 }
 
 void FlightMemory::keep_words(std::uint64_t drops) {

@@ -35,11 +35,14 @@ class FlightMemory {
   // Names that were interned since the last call, and the threads. drops: records lost so far.
   void keep_words(std::uint64_t drops);
   void keep_request_name(std::uint32_t request, std::string_view id) noexcept;
+  // What the recorder's thread took between two times, in ticks.
+  void keep_cost(std::uint64_t cpu_ns, std::uint64_t began, std::uint64_t until) noexcept;
 
   // Oldest first, of those that ended at `from` ticks or later. overwritten: whether some of that time is gone.
   std::vector<KeptRecord> since(std::uint64_t from, bool& overwritten) const;
   int pid() const noexcept;
   std::uint64_t drops() const noexcept;
+  double cpu_share() const noexcept;  // of one core, that the recorder's thread takes
   NameInfo name(NameId id) const;
   std::string request_name(std::uint32_t request) const;
   std::vector<std::pair<int, std::string>> thread_names() const;

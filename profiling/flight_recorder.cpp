@@ -11,6 +11,7 @@
 
 #include "profiling/flight_memory.hpp"
 #include "profiling/member_file.hpp"
+#include "profiling/own_cost.hpp"
 #include "profiling/registry.hpp"
 #include "profiling/span.hpp"
 #include "profiling/trace_text.hpp"
@@ -66,6 +67,10 @@ class Recorder {
     const std::lock_guard lock(memory_mutex_);
     memory_->keep_request_name(request, id);
   }
+  double cpu_share() {
+    const std::lock_guard lock(memory_mutex_);
+    return memory_->cpu_share();
+  }
   std::vector<KeptRecord> since(std::uint64_t from, bool& overwritten) {
     const std::lock_guard lock(memory_mutex_);
     return memory_->since(from, overwritten);
@@ -79,11 +84,14 @@ class Recorder {
     const sched_param no_priority{};
     pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
     pthread_setname_np(pthread_self(), "flight-recorder");
+    const std::uint64_t began = ticks(), cpu_before = thread_cpu_ns();
     while (!ending_) {
       std::uint64_t times = 0;
       if (::read(timer_, &times, sizeof times) < 0) std::this_thread::sleep_for(drain_interval);
       do_task();
       drain();
+      const std::lock_guard lock(memory_mutex_);
+      memory_->keep_cost(thread_cpu_ns() - cpu_before, began, ticks());
     }
   }
 
@@ -152,7 +160,7 @@ void disable_flight_recorder() {
 namespace {
 // What a dump and a salvage have in common.
 Result<SessionReport> write_records(const SessionOptions& options, Words words, const std::vector<KeptRecord>& records, std::uint64_t from,
-                                    const std::vector<std::pair<int, std::string>>& threads, SessionReport report) {
+                                    const std::vector<std::pair<int, std::string>>& threads, double cpu_share, SessionReport report) {
   std::error_code failed;
   std::filesystem::create_directories(options.directory, failed);
   if (failed) return Error{ErrorCode::io, options.directory.string() + ": cannot make the trace directory: " + failed.message()};
@@ -175,6 +183,8 @@ Result<SessionReport> write_records(const SessionOptions& options, Words words, 
     text.clear();
   }
   report.session_ns = report.events == 0 ? 0 : static_cast<std::uint64_t>(ticks_to_ns(static_cast<std::int64_t>(last - first)));
+  report.span_ns = span_cost_ns();
+  report.profiler_cpu_ns = static_cast<std::uint64_t>(cpu_share * static_cast<double>(report.session_ns));
   report.clock_error_ns = clock.error_ns();
   report.gpu = "the flight recorder keeps the host's spans alone";
   text.end(report, threads, report.file.filename().string());
@@ -191,6 +201,7 @@ std::uint64_t ticks_before_now(std::chrono::nanoseconds time) { return ClockMap:
 Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last) {
   SessionReport report;
   std::uint64_t from = 0;
+  double cpu_share = 0;
   std::vector<KeptRecord> records;
   {
     const std::lock_guard lock(recorder_mutex);
@@ -200,10 +211,11 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
     from = ticks_before_now(window);
     bool overwritten = false;
     records = owned_recorder->since(from, overwritten);
+    cpu_share = owned_recorder->cpu_share();
     report.drops = report.ring_drops = owned_recorder->drops();
     report.note = "flight recorder: the last " + std::to_string(window.count()) + " ms" + (overwritten ? ", less what its memory could not hold" : "");
   }
-  return write_records(options, own_words(), records, from, detail::thread_names(), report);
+  return write_records(options, own_words(), records, from, detail::thread_names(), cpu_share, report);
 }
 
 Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file, SessionOptions options, Owner owner) {
@@ -218,7 +230,7 @@ Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file,
   report.note = std::string("flight recorder of a process that ") + (owner == Owner::gone ? "is gone" : "does not answer") + ": its last records, less those of its last moments";
   const std::uint64_t from = records.empty() ? 0 : records.front().record.begin;
   return write_records(options, {[&left](NameId id) { return left.name(id); }, [&left](std::uint32_t request) { return left.request_name(request); }}, records, from,
-                       left.thread_names(), report);
+                       left.thread_names(), left.cpu_share(), report);
 }
 
 }  // namespace limelight::profiling

@@ -19,6 +19,7 @@
 
 #include "profiling/flight_recorder.hpp"
 #include "profiling/member_file.hpp"
+#include "profiling/own_cost.hpp"
 #include "profiling/registry.hpp"
 #include "profiling/span.hpp"
 #include "profiling/trace_text.hpp"
@@ -36,29 +37,6 @@ constexpr std::size_t flush_at = 16 * 1024;  // small enough to stay in a cache
 constexpr auto member_interval = std::chrono::milliseconds(120);  // how much a kill may cost at most, and a drain
 constexpr auto follow_interval = std::chrono::milliseconds(500);
 constexpr auto poll_interval = std::chrono::milliseconds(50);
-
-// What a span costs: the least of several tries of a few, into a ring that nobody reads. Measured once a process, by its first session.
-double measure_span_ns() {
-  constexpr int spans = 64;
-  static Ring ring(spans, 0);
-  double least = 1e9;
-  for (int tries = 0; tries < 8; ++tries) {
-    const std::uint64_t start = ticks();
-    for (int i = 0; i < spans; ++i) {
-      const std::uint64_t begin = ticks();
-      ring.push({begin, ticks(), 0, 0, 0, 0});
-    }
-    least = std::min(least, ticks_to_ns(static_cast<std::int64_t>(ticks() - start)) / spans);
-    ring.drain([](const Record&) {});
-  }
-  return least;
-}
-
-std::uint64_t thread_cpu_ns() {
-  timespec used;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-  return static_cast<std::uint64_t>(used.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(used.tv_nsec);
-}
 }  // namespace
 
 struct Session::State {
@@ -288,8 +266,7 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   auto state = std::make_unique<State>(std::move(options));
   state->report.file = state->path;
   state->drops_before = detail::ring_drops();
-  static const double span_ns = measure_span_ns();
-  state->report.span_ns = span_ns;
+  state->report.span_ns = span_cost_ns();
   if ((state->options.limits.activities & static_cast<unsigned>(Activity::gpu)) == 0 && state->options.source != nullptr) state->report.gpu = "not chosen";
   else if (ActivitySource* source = state->options.source; source != nullptr) {
     const auto begun = source->start();

@@ -280,6 +280,8 @@ BOOST_AUTO_TEST_CASE(the_flight_recorder_of_a_killed_process_can_be_read) {
   const auto report = prof::salvage_flight_recorder(memory, opts);
   if (!report) BOOST_FAIL(report.error().message);
   BOOST_TEST(report->events == 5000u);
+  BOOST_TEST(report->profiler_cpu_ns > 0u);
+  BOOST_TEST(report->overhead_percent() > 0.0);
   BOOST_TEST(report->file.string().find("_" + std::to_string(rank) + "_") != std::string::npos);
   for (const auto& finding : prof::validate({report->file})) BOOST_TEST(finding == "");
   const auto text = read_gzip(report->file);
