@@ -109,7 +109,7 @@ Result<void> measure_overhead(const ProfilerOptions& options, const std::filesys
   // The machine is now faster and now slower, for seconds: so each request is compared with those before and after it, which are not recorded.
   enum Arm { off, flight, profiled, arms };
   constexpr Arm turns[]{off, flight, off, profiled};
-  const int rounds = options.quick ? 14 : 150;
+  const int rounds = options.quick ? 9 : 150;
   std::vector<std::pair<Arm, double>> requests;
   std::vector<double> accounted;
   std::uint64_t events = 0, bytes = 0;
