@@ -50,6 +50,12 @@ if [[ $reader == smollm2 ]]; then
   grep -q '"name":"tokenize"' "$folder/trace.json"
   "$limelight" run --config "$configs/smollm2_omni.yaml" --prompt "Why is the sky blue?" --output-dir "$folder/out" >/dev/null 2>&1
   [[ $(head -c 4 "$folder/out/0.wav") == RIFF && -s $folder/out/0.txt ]]
+  # Three ranks, one for each of its key-value heads, give the answer of one.
+  for ranks in 1 3; do
+    sed "s/max_model_len: .*/&\n      activations: float32\n      tensor_parallel_size: $ranks/; s/max_tokens: 256/max_tokens: 64/" "$configs/smollm2.yaml" >"$folder/tp$ranks.yaml"
+    "$limelight" run --config "$folder/tp$ranks.yaml" --prompt "Why is the sky blue?" --output-dir "$folder/tp$ranks" >/dev/null 2>&1
+  done
+  cmp "$folder/tp1/0.txt" "$folder/tp3/0.txt"
   exit 0
 fi
 python=$here/../../build/oracle/bin/python
