@@ -1,6 +1,7 @@
 // A trace session: from start to stop, everything that this process records goes to one compressed file.
 //
 // One background thread drains all rings, more often the more is recorded, formats, compresses and writes; nothing grows with the session's length.
+// That thread makes the file, some milliseconds after start() has answered; so what goes wrong with it is told by stop().
 // The file carries a hidden, unfinished name until stop() has written its end and synced it; only then it gets its own name.
 // One session at a time in a process. start and stop may be called from any thread, one at a time.
 #pragma once
@@ -88,10 +89,11 @@ struct SessionReport {
 
 class Session {
  public:
-  // Makes the directory if need be. Errors: io (directory or file), busy (a session runs in this process), late (start_at_ns has passed),
+  // Makes the directory if need be. Errors: io (the directory), busy (a session runs in this process), late (start_at_ns has passed),
   // invalid_argument (prefix, format).
   static Result<std::unique_ptr<Session>> start(SessionOptions options);
-  // Ends recording and returns once the file is whole and synced. A session that reached a limit ended by itself: its file is whole already. Errors: io; the unfinished file is then left for inspection.
+  // Ends recording and returns once the file is whole and synced. A session that reached a limit ended by itself: its file is whole already.
+  // Errors: io; the unfinished file is gone then.
   Result<SessionReport> stop();
   const std::filesystem::path& file() const noexcept;
   ~Session();  // stops if nobody did
