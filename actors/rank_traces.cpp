@@ -24,6 +24,28 @@ TraceAnswer RankTraces::blank() const {
   return answer;
 }
 
+TraceAnswer RankTraces::failed(const Error& error) const {
+  TraceAnswer answer = blank();
+  answer.error_code = static_cast<std::int32_t>(error.code);
+  answer.error = error.message;
+  return answer;
+}
+
+TraceAnswer RankTraces::done(const prof::SessionReport& report) const {
+  TraceAnswer answer = blank();
+  answer.note = report.note;
+  answer.file = report.file;
+  answer.events = report.events;
+  answer.drops = report.drops;
+  answer.bytes = report.bytes;
+  answer.clock_error_ns = report.clock_error_ns;
+  answer.begin_skew_ns = report.begin_skew_ns;
+  answer.overhead_percent = report.overhead_percent();
+  answer.profiler_cpu_ns = report.profiler_cpu_ns;
+  for (const prof::OpTotal& op : report.ops) answer.ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
+  return answer;
+}
+
 TraceAnswer RankTraces::start(const StartTrace& m) {
   TraceAnswer answer = blank();
   if (session_) {
@@ -31,17 +53,13 @@ TraceAnswer RankTraces::start(const StartTrace& m) {
     answer.file = session_->file();
     return answer;
   }
-  answer.note = no_source_;  // the host's operations are worth a trace all the same
   auto session = prof::Session::start({m.directory, m.timestamp, rank_, world_size_, worker_.stage_id(), worker_.stage_name(), m.base_ns, source_.get(),
                                        worker_.device().properties(), m.prefix,
                                        {m.limits.start_at_ns, m.limits.steps, m.limits.milliseconds, m.limits.bytes, m.limits.request, m.limits.activities},
                                        m.format});
-  if (!session) {
-    answer.error_code = static_cast<std::int32_t>(session.error().code);
-    answer.error = session.error().message;
-    return answer;
-  }
+  if (!session) return failed(session.error());
   session_ = std::move(session).value();
+  answer.note = no_source_;  // the host's operations are worth a trace all the same
   answer.file = session_->file();
   return answer;
 }
@@ -52,44 +70,16 @@ TraceAnswer RankTraces::stop() {
     answer.note = "was not running";
     return answer;
   }
-  auto report = session_->stop();
+  const auto report = session_->stop();
   session_.reset();
-  finished_ = blank();
-  TraceAnswer& answer = finished_;
-  if (!report) {
-    answer.error_code = static_cast<std::int32_t>(report.error().code);
-    answer.error = report.error().message;
-    return answer;
-  }
-  answer.file = report->file;
-  answer.events = report->events;
-  answer.drops = report->drops;
-  answer.bytes = report->bytes;
-  answer.clock_error_ns = report->clock_error_ns;
-  answer.begin_skew_ns = report->begin_skew_ns;
-  answer.overhead_percent = report->overhead_percent();
-  answer.profiler_cpu_ns = report->profiler_cpu_ns;
-  for (const prof::OpTotal& op : report->ops) answer.ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
-  return answer;
+  return finished_ = report ? done(*report) : failed(report.error());
 }
 
 TraceAnswer RankTraces::dump(const DumpTrace& m) {
-  TraceAnswer answer = blank();
-  auto report = prof::dump_flight_recorder(
+  const auto report = prof::dump_flight_recorder(
       {m.directory, m.timestamp, rank_, world_size_, worker_.stage_id(), worker_.stage_name(), m.base_ns, nullptr, {}, "flight", {}},
       std::chrono::milliseconds(m.last_ms));
-  if (!report) {
-    answer.error_code = static_cast<std::int32_t>(report.error().code);
-    answer.error = report.error().message;
-    return answer;
-  }
-  answer.file = report->file;
-  answer.events = report->events;
-  answer.drops = report->drops;
-  answer.bytes = report->bytes;
-  answer.note = report->note;
-  answer.clock_error_ns = report->clock_error_ns;
-  return answer;
+  return report ? done(*report) : failed(report.error());
 }
 
 TraceAnswer RankTraces::set_flight(const SetFlight& m) {

@@ -9,6 +9,7 @@
 
 #include "actors/protocol.hpp"
 #include "profiling/cupti_source.hpp"
+#include "profiling/result.hpp"
 #include "profiling/session.hpp"
 
 namespace limelight::actors {
@@ -27,6 +28,8 @@ class RankTraces {
 
  private:
   TraceAnswer blank() const;
+  TraceAnswer failed(const Error& error) const;
+  TraceAnswer done(const profiling::SessionReport& report) const;
   RankWorker& worker_;
   int rank_, world_size_;
   std::filesystem::path flight_;

@@ -16,7 +16,7 @@ constexpr auto answer_timeout = std::chrono::seconds(30);
 // Asks each rank; answers once all have answered, or failed to.
 template <class Message>
 caf::typed_response_promise<ProfileAnswer> ask_all(SupervisorActor::stateful_broker_pointer<SupervisorState> self, const std::vector<int>& ranks,
-                                                   const Message& message, std::function<void(ProfileAnswer&)> finish) {
+                                                   const Message& message, std::function<void(ProfileAnswer&)> finish = [](ProfileAnswer&) {}) {
   auto promise = self->template make_response_promise<ProfileAnswer>();
   auto answer = std::make_shared<ProfileAnswer>();
   auto left = std::make_shared<std::size_t>(ranks.size());
@@ -123,7 +123,7 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_br
         state.run_id = request.run_id;
         std::error_code failed;
         const StartTrace message{std::filesystem::absolute(request.directory, failed).string(), request.timestamp, request.prefix, request.format, request.base_ns, request.limits};
-        return ask_all(self, ranks, message, [](ProfileAnswer&) {});
+        return ask_all(self, ranks, message);
       },
       [self](const StopProfile&) -> caf::result<ProfileAnswer> {
         SupervisorState& state = self->state;
@@ -133,7 +133,7 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_br
           return nothing;
         }
         const std::vector<int> ranks = std::exchange(state.running, {});
-        return ask_all(self, ranks, StopTrace{}, [](ProfileAnswer&) {});
+        return ask_all(self, ranks, StopTrace{});
       },
       [self](const DumpProfile& request) -> caf::result<ProfileAnswer> {
         std::vector<int> ranks;
@@ -149,7 +149,7 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_br
       [self](const SetFlight& request) -> caf::result<ProfileAnswer> {
         std::vector<int> ranks;
         for (const auto& [rank, joined] : self->state.ranks) ranks.push_back(rank);
-        return ask_all(self, ranks, request, [](ProfileAnswer&) {});
+        return ask_all(self, ranks, request);
       },
   };
 }

