@@ -11,11 +11,12 @@ namespace limelight {
 
 namespace {
 
-// Runs coroutines on, one after the other, on a thread of its own, or has the service run them. The thread stands between in both cases: whoever
-// calls resume() holds locks of the engine.
+// Runs coroutines on, one after the other, on a thread of its own, or has the service run them. The
+// thread stands between in both cases: whoever calls resume() holds locks of the engine.
 class Resumer {
  public:
-  explicit Resumer(AsyncOmni::ResumeOn elsewhere) : elsewhere_(std::move(elsewhere)), thread_([this] { run(); }) {}
+  explicit Resumer(AsyncOmni::ResumeOn elsewhere)
+      : elsewhere_(std::move(elsewhere)), thread_([this] { run(); }) {}
   // Lets all run that can, and ends the thread.
   void end() {
     {
@@ -147,7 +148,8 @@ AsyncOmni::~AsyncOmni() {
   state_->resumer->end();
 }
 
-Result<std::unique_ptr<AsyncOmni>> AsyncOmni::from_engine_args(const EngineArgs& args, ResumeOn resume_on) {
+Result<std::unique_ptr<AsyncOmni>> AsyncOmni::from_engine_args(const EngineArgs& args,
+                                                               ResumeOn resume_on) {
   auto engine = actors::Engine::start(args);
   if (!engine) return engine.error();
   auto state = std::make_unique<State>();
@@ -156,12 +158,15 @@ Result<std::unique_ptr<AsyncOmni>> AsyncOmni::from_engine_args(const EngineArgs&
   return std::unique_ptr<AsyncOmni>(new AsyncOmni(std::move(state)));
 }
 
-OutputStream AsyncOmni::generate(std::string prompt, const std::optional<stages::SamplingParams>& sampling_params, std::string request_id) {
+OutputStream AsyncOmni::generate(std::string prompt,
+                                 const std::optional<stages::SamplingParams>& sampling_params,
+                                 std::string request_id) {
   const auto stream = std::make_shared<actors::StreamState>();
   stream->resumer = state_->resumer;
   stream->engine = state_->engine;
-  stream->number = state_->engine->submit(std::move(request_id), std::move(prompt), sampling_params,
-                                          [stream](RequestOutput update) { stream->push(std::move(update)); });
+  stream->number =
+      state_->engine->submit(std::move(request_id), std::move(prompt), sampling_params,
+                             [stream](RequestOutput update) { stream->push(std::move(update)); });
   return OutputStream(stream);
 }
 
@@ -169,10 +174,14 @@ template <class Ask>
 PendingTraces AsyncOmni::ask(Ask ask) {
   const auto slot = std::make_shared<actors::TracesState>();
   slot->resumer = state_->resumer;
-  ask([slot](Result<std::vector<RankTrace>> traces) { slot->fill([&](auto& held) { held = std::move(traces); }); });
+  ask([slot](Result<std::vector<RankTrace>> traces) {
+    slot->fill([&](auto& held) { held = std::move(traces); });
+  });
   return PendingTraces(slot);
 }
-PendingTraces AsyncOmni::start_profile(const StageIds& stages) { return start_profile(stages, ProfileOptions()); }
+PendingTraces AsyncOmni::start_profile(const StageIds& stages) {
+  return start_profile(stages, ProfileOptions());
+}
 PendingTraces AsyncOmni::start_profile(const StageIds& stages, const ProfileOptions& options) {
   return ask([&](auto done) { state_->engine->start_profile(stages, options, done); });
 }

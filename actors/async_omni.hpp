@@ -1,11 +1,14 @@
-// AsyncOmni: the calls of Omni as C++20 awaitables, for a service that has several requests in flight.
+// AsyncOmni: the calls of Omni as C++20 awaitables, for a service that has several requests in
+// flight.
 //
 //   auto stream = omni.generate("Hello", {}, "request-1");
 //   while (auto part = co_await stream.next()) std::cout << part->text;
 //
-// Any coroutine type can await them; Task (task.hpp) is one. A coroutine goes on on the one thread that AsyncOmni keeps for this, or wherever
-// `resume_on` takes it, never under a lock of ours. On our thread it must not block: what it holds up are the other coroutines, not the ranks.
-// Everything starts at the call, not at the await. All functions may be called from any thread, until the destructor begins.
+// Any coroutine type can await them; Task (task.hpp) is one. A coroutine goes on on the one thread
+// that AsyncOmni keeps for this, or wherever `resume_on` takes it, never under a lock of ours. On
+// our thread it must not block: what it holds up are the other coroutines, not the ranks.
+// Everything starts at the call, not at the await. All functions may be called from any thread,
+// until the destructor begins.
 #pragma once
 
 #include <coroutine>
@@ -26,7 +29,8 @@ struct StreamState;
 struct TracesState;
 }  // namespace actors
 
-// The outputs of one request, as they come. Dropping it before its end gives the request up, in all stages.
+// The outputs of one request, as they come. Dropping it before its end gives the request up, in all
+// stages.
 class OutputStream {
  public:
   class Next {
@@ -41,7 +45,8 @@ class OutputStream {
     std::shared_ptr<actors::StreamState> state_;
   };
 
-  // What has come since the last one; the last one has `finished` set, and after it comes nothing. One await at a time.
+  // What has come since the last one; the last one has `finished` set, and after it comes nothing.
+  // One await at a time.
   Next next() const { return Next(state_); }
   // Ends the request now; its last output then carries the error cancelled.
   void abort(const std::string& why);
@@ -72,17 +77,22 @@ class AsyncOmni {
  public:
   using ResumeOn = std::function<void(std::coroutine_handle<>)>;
 
-  // Blocks until all ranks have joined. resume_on: hands a coroutine to the executor of the service; empty: our own thread.
-  // Errors: as Omni::from_engine_args.
-  static Result<std::unique_ptr<AsyncOmni>> from_engine_args(const EngineArgs& args, ResumeOn resume_on = {});
-  // Ends open requests as cancelled, lets their coroutines run, and ends all processes. Not from a coroutine that runs on our thread.
+  // Blocks until all ranks have joined. resume_on: hands a coroutine to the executor of the
+  // service; empty: our own thread. Errors: as Omni::from_engine_args.
+  static Result<std::unique_ptr<AsyncOmni>> from_engine_args(const EngineArgs& args,
+                                                             ResumeOn resume_on = {});
+  // Ends open requests as cancelled, lets their coroutines run, and ends all processes. Not from a
+  // coroutine that runs on our thread.
   ~AsyncOmni();
 
   // request_id: empty for a number. sampling_params replaces the first stage's defaults.
-  OutputStream generate(std::string prompt, const std::optional<stages::SamplingParams>& sampling_params = {}, std::string request_id = {});
+  OutputStream generate(std::string prompt,
+                        const std::optional<stages::SamplingParams>& sampling_params = {},
+                        std::string request_id = {});
   // Errors: as Omni's.
   PendingTraces start_profile(const StageIds& stages = {});
-  // options: a named object. g++ 12 destroys an aggregate twice that is made inside a co_await expression.
+  // options: a named object. g++ 12 destroys an aggregate twice that is made inside a co_await
+  // expression.
   PendingTraces start_profile(const StageIds& stages, const ProfileOptions& options);
   PendingTraces stop_profile();
   PendingTraces dump_profile(std::chrono::milliseconds last = std::chrono::seconds(10));

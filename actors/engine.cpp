@@ -40,21 +40,30 @@ namespace {
 // What this process does for a request, in its own trace.
 struct Names {
   prof::NameId submit = prof::intern("orchestrator.submit", prof::Category::user_annotation);
-  prof::NameId admit = prof::intern("orchestrator.admit", prof::Category::user_annotation, prof::ValueKind::number);      // us that it waited for its turn
-  prof::NameId deliver = prof::intern("orchestrator.deliver", prof::Category::user_annotation, prof::ValueKind::bytes);
+  prof::NameId admit = prof::intern("orchestrator.admit",
+                                    prof::Category::user_annotation,
+                                    prof::ValueKind::number);  // us that it waited for its turn
+  prof::NameId deliver =
+      prof::intern("orchestrator.deliver", prof::Category::user_annotation, prof::ValueKind::bytes);
   prof::NameId report = prof::intern("actor.stage_report", prof::Category::user_annotation);
-  prof::NameId finish = prof::intern("orchestrator.finish", prof::Category::user_annotation, prof::ValueKind::number);    // us from its submission
+  prof::NameId finish = prof::intern("orchestrator.finish",
+                                     prof::Category::user_annotation,
+                                     prof::ValueKind::number);  // us from its submission
 };
 const Names names;
 
-std::uint64_t us_since(Clock::time_point start) { return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count()); }
+std::uint64_t us_since(Clock::time_point start) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
+}
 
 constexpr auto start_timeout = 60s;
 constexpr std::chrono::milliseconds end_grace = 2s, failed_grace = 500ms, dump_grace = 1s;
 constexpr auto profile_timeout = 60s;
 
-// CAF leaves its logger with every thread that spawns an actor or makes a system, and the system's destructor waits until each of those threads
-// has let go of it. Threads of our users may live on, so whoever enters CAF on one of them leaves it behind.
+// CAF leaves its logger with every thread that spawns an actor or makes a system, and the system's
+// destructor waits until each of those threads has let go of it. Threads of our users may live on,
+// so whoever enters CAF on one of them leaves it behind.
 struct CafVisit {
   CafVisit() = default;
   CafVisit(const CafVisit&) = delete;
@@ -75,21 +84,28 @@ Result<std::string> random_token() {
   return token;
 }
 
-// Unique also among the pipelines of one process: the broker may still hold ports of one that was killed a moment ago.
+// Unique also among the pipelines of one process: the broker may still hold ports of one that was
+// killed a moment ago.
 std::string new_run_name() {
   static std::atomic<int> count{0};
   return std::to_string(getpid()) + "-" + std::to_string(++count);
 }
 
-OrchestratorActor::behavior_type orchestrator_actor(OrchestratorActor::pointer, std::function<void(const Join&)> joined,
-                                                    std::function<void(const StageReport&)> reported, std::function<void(const HeldBack&)> held_back) {
-  return {[joined](const Join& m) { joined(m); }, [reported](const StageReport& m) { reported(m); }, [held_back](const HeldBack& m) { held_back(m); }};
+OrchestratorActor::behavior_type orchestrator_actor(
+    OrchestratorActor::pointer,
+    std::function<void(const Join&)> joined,
+    std::function<void(const StageReport&)> reported,
+    std::function<void(const HeldBack&)> held_back) {
+  return {[joined](const Join& m) { joined(m); }, [reported](const StageReport& m) { reported(m); },
+          [held_back](const HeldBack& m) { held_back(m); }};
 }
 
 Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
   if (answer.error_code != 0) return Error{static_cast<ErrorCode>(answer.error_code), answer.error};
   std::vector<RankTrace> traces;
-  for (const TraceAnswer& r : answer.ranks) traces.push_back({r.rank, r.stage, r.error.empty() ? r.note : r.error, r.file, r.events, r.drops, r.bytes, r.begin_skew_ns, r.overhead_percent});
+  for (const TraceAnswer& r : answer.ranks)
+    traces.push_back({r.rank, r.stage, r.error.empty() ? r.note : r.error, r.file, r.events,
+                      r.drops, r.bytes, r.begin_skew_ns, r.overhead_percent});
   return traces;
 }
 
@@ -162,25 +178,34 @@ void Engine::State::finish(std::map<std::uint64_t, Open>::iterator at, Error err
   if (request.admitted) --admitted;
   request.output.finished = true;
   request.output.error = std::move(error);
-  request.output.e2e_time_ms = std::chrono::duration<double, std::milli>(Clock::now() - request.start).count();
+  request.output.e2e_time_ms =
+      std::chrono::duration<double, std::milli>(Clock::now() - request.start).count();
   const double slow_ms = static_cast<double>(args.slow_request.count());
-  if (slow_ms > 0 && request.output.error.code == ErrorCode::none && request.output.e2e_time_ms > slow_ms)
-    dump_if_due("request " + request.output.request_id + " took " + std::to_string(static_cast<long>(request.output.e2e_time_ms)) + " ms");
+  if (slow_ms > 0 && request.output.error.code == ErrorCode::none &&
+      request.output.e2e_time_ms > slow_ms)
+    dump_if_due("request " + request.output.request_id + " took " +
+                std::to_string(static_cast<long>(request.output.e2e_time_ms)) + " ms");
   request.on_update(std::move(request.output));
 }
 
-// Something happened that the last seconds may explain. Not waited for, but by the end of the engine.
+// Something happened that the last seconds may explain. Not waited for, but by the end of the
+// engine.
 void Engine::State::dump_if_due(const std::string& why) {
   if (args.flight_recorder.count() == 0 || ending || !supervisor) return;
   if (last_dump && Clock::now() - *last_dump < args.dump_interval) return;
   last_dump = Clock::now();
   ++dumps_under_way;
-  ask_supervisor(DumpProfile{args.profile_dir.string(), static_cast<std::uint64_t>(args.flight_recorder.count())},
+  ask_supervisor(DumpProfile{args.profile_dir.string(),
+                             static_cast<std::uint64_t>(args.flight_recorder.count())},
                  [this, why](const Result<std::vector<RankTrace>>& traces) {
                    if (traces)
                      for (const RankTrace& trace : *traces)
-                       std::fprintf(stderr, "%s: flight recorder of rank %d: %s\n", why.c_str(), trace.rank, trace.file.empty() ? trace.note.c_str() : trace.file.c_str());
-                   else std::fprintf(stderr, "%s, but the flight recorders could not be written: %s\n", why.c_str(), traces.error().message.c_str());
+                       std::fprintf(stderr, "%s: flight recorder of rank %d: %s\n", why.c_str(),
+                                    trace.rank,
+                                    trace.file.empty() ? trace.note.c_str() : trace.file.c_str());
+                   else
+                     std::fprintf(stderr, "%s, but the flight recorders could not be written: %s\n",
+                                  why.c_str(), traces.error().message.c_str());
                    const std::lock_guard lock(mutex);
                    --dumps_under_way;
                    joined.notify_all();
@@ -192,12 +217,25 @@ void Engine::State::salvage(int rank, prof::Owner owner) {
   if (args.flight_recorder.count() == 0) return;
   const stages::StageConfig& stage = *config.stage_of(rank);
   std::error_code ignored;
-  const auto report = prof::salvage_flight_recorder(
-      flight_file(run, rank), {std::filesystem::absolute(args.profile_dir, ignored), std::to_string(prof::realtime_ns() / 1'000'000), rank, config.world_size(), stage.stage_id,
-                               stage.model_stage, prof::default_base_ns(), nullptr, {}, "flight"},
-      owner);
-  if (report) std::fprintf(stderr, "the last of rank %d, which %s: %s\n", rank, owner == prof::Owner::gone ? "is gone" : "does not answer", report->file.c_str());
-  else std::fprintf(stderr, "the last of rank %d could not be written: %s\n", rank, report.error().message.c_str());
+  const auto report =
+      prof::salvage_flight_recorder(flight_file(run, rank),
+                                    {std::filesystem::absolute(args.profile_dir, ignored),
+                                     std::to_string(prof::realtime_ns() / 1'000'000),
+                                     rank,
+                                     config.world_size(),
+                                     stage.stage_id,
+                                     stage.model_stage,
+                                     prof::default_base_ns(),
+                                     nullptr,
+                                     {},
+                                     "flight"},
+                                    owner);
+  if (report)
+    std::fprintf(stderr, "the last of rank %d, which %s: %s\n", rank,
+                 owner == prof::Owner::gone ? "is gone" : "does not answer", report->file.c_str());
+  else
+    std::fprintf(stderr, "the last of rank %d could not be written: %s\n", rank,
+                 report.error().message.c_str());
 }
 
 void Engine::State::settle(std::map<std::uint64_t, Open>::iterator at) {
@@ -215,9 +253,19 @@ void Engine::State::admit() {
     const prof::RequestScope scope(static_cast<std::uint32_t>(number));
     const prof::Span span(names.admit, us_since(request.start));
     for (const stages::StageConfig& s : config.stages) {
-      const stages::SamplingParams& p = request.sampling && s.stage_id == config.stages.front().stage_id ? *request.sampling : s.sampling;
-      const Submit message{number, request.output.request_id, request.output.prompt, p.temperature, p.top_p, p.repetition_penalty, p.top_k,
-                           p.max_tokens, p.seed, p.stop_token_ids};
+      const stages::SamplingParams& p =
+          request.sampling && s.stage_id == config.stages.front().stage_id ? *request.sampling
+                                                                           : s.sampling;
+      const Submit message{number,
+                           request.output.request_id,
+                           request.output.prompt,
+                           p.temperature,
+                           p.top_p,
+                           p.repetition_penalty,
+                           p.top_k,
+                           p.max_tokens,
+                           p.seed,
+                           p.stop_token_ids};
       for (const auto& [rank, there] : ranks)
         if (there.stage == s.stage_id) caf::anon_send(there.actor, message);
     }
@@ -240,20 +288,26 @@ void Engine::State::fail(Error error) {
 
 std::string Engine::State::name_rank(int rank, int pid) const {
   const stages::StageConfig* stage = config.stage_of(rank);
-  return "stage " + (stage == nullptr ? "?" : std::to_string(stage->stage_id) + " (" + stage->model_stage + ")") + ", rank " + std::to_string(rank) + ", pid " +
-         std::to_string(pid);
+  return "stage " +
+         (stage == nullptr ? "?"
+                           : std::to_string(stage->stage_id) + " (" + stage->model_stage + ")") +
+         ", rank " + std::to_string(rank) + ", pid " + std::to_string(pid);
 }
 
 void Engine::State::on_death(const RankDeath& death) {
-  fail({ErrorCode::rank_failed, name_rank(death.rank, death.pid) + ": " + death.cause +
-                                    (death.log_tail.empty() ? "; its log is empty" : "; its log ends:\n" + death.log_tail)});
+  fail(
+      {ErrorCode::rank_failed,
+       name_rank(death.rank, death.pid) + ": " + death.cause +
+           (death.log_tail.empty() ? "; its log is empty" : "; its log ends:\n" + death.log_tail)});
   salvage(death.rank, prof::Owner::gone);
 }
 
 void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silent) {
   const std::string tail = launcher->log_tail(rank.rank);
-  fail({ErrorCode::rank_failed, name_rank(rank.rank, rank.pid) + ": did not answer for " + std::to_string(silent.count()) +
-                                    " ms, though its process is there" + (tail.empty() ? "; its log is empty" : "; its log ends:\n" + tail)});
+  fail({ErrorCode::rank_failed,
+        name_rank(rank.rank, rank.pid) + ": did not answer for " + std::to_string(silent.count()) +
+            " ms, though its process is there" +
+            (tail.empty() ? "; its log is empty" : "; its log ends:\n" + tail)});
   salvage(rank.rank, prof::Owner::silent);
 }
 
@@ -264,15 +318,16 @@ void Engine::State::on_report(const StageReport& report) {
   const auto at = open.find(report.number);
   if (at == open.end()) return;
   if (report.error_code != 0) {
-    finish(at, {static_cast<ErrorCode>(report.error_code), "stage " + std::to_string(report.stage) + ": " + report.error});
+    finish(at, {static_cast<ErrorCode>(report.error_code),
+                "stage " + std::to_string(report.stage) + ": " + report.error});
     tell_cancel(report.number, report.stage);
     return admit();
   }
   RequestOutput& output = at->second.output;
   output.stages.push_back({report.stage, report.tokens_out, report.gen_ms});
   if (report.from_stage >= 0)
-    output.transfers.push_back({report.from_stage, report.stage, report.rx_chunks, report.rx_bytes, report.rx_tx_ms, report.rx_in_flight_ms,
-                                report.rx_decode_ms});
+    output.transfers.push_back({report.from_stage, report.stage, report.rx_chunks, report.rx_bytes,
+                                report.rx_tx_ms, report.rx_in_flight_ms, report.rx_decode_ms});
   --at->second.stages_left;
   settle(at);
 }
@@ -307,7 +362,8 @@ void Engine::State::receive(UserPort& port) {
 Result<void> Engine::State::start() {
   const CafVisit visit;
   most_admitted = static_cast<std::size_t>(config.max_inflight);
-  for (const stages::StageConfig& s : config.stages) most_admitted = std::min(most_admitted, static_cast<std::size_t>(s.max_batch_size));
+  for (const stages::StageConfig& s : config.stages)
+    most_admitted = std::min(most_admitted, static_cast<std::size_t>(s.max_batch_size));
   if (auto used = use_broker(pools_for(config)); !used) return used;
   for (const stages::StageConfig& s : config.stages)
     if (s.final_output) {
@@ -323,7 +379,9 @@ Result<void> Engine::State::start() {
   settings.set("middleman.app-identifiers", std::vector<std::string>{*token});
   settings.set("middleman.workers", std::size_t{0});  // who reads a message also decodes it
   settings.set("scheduler.max-threads", 2);
-  settings.set("scheduler.policy", caf::atom("sharing"));  // idle threads sleep until there is work; those that steal look for it again and again
+  settings.set("scheduler.policy",
+               caf::atom("sharing"));  // idle threads sleep until there is work; those that steal
+                                       // look for it again and again
   system = std::make_unique<caf::actor_system>(settings);
   supervisor = system->middleman().spawn_broker(profiling_supervisor);
   orchestrator = system->spawn(
@@ -337,36 +395,51 @@ Result<void> Engine::State::start() {
       [this](const StageReport& m) { on_report(m); },
       [this](const HeldBack& m) {
         const std::lock_guard lock(mutex);
-        if (args.full_queue.count() == 0 || m.milliseconds < static_cast<std::uint64_t>(args.full_queue.count())) return;
-        dump_if_due("a full queue held stage " + std::to_string(m.stage) + " back for " + std::to_string(m.milliseconds) + " ms");
+        if (args.full_queue.count() == 0 ||
+            m.milliseconds < static_cast<std::uint64_t>(args.full_queue.count()))
+          return;
+        dump_if_due("a full queue held stage " + std::to_string(m.stage) + " back for " +
+                    std::to_string(m.milliseconds) + " ms");
       });
   const auto port = system->middleman().publish(orchestrator, 0, "127.0.0.1");
-  if (!port) return Error{ErrorCode::unavailable, "cannot open a port on loopback: " + system->render(port.error())};
+  if (!port)
+    return Error{ErrorCode::unavailable,
+                 "cannot open a port on loopback: " + system->render(port.error())};
 
   const auto helper = find_helper("limelight-rank");
   const auto folder = ipc::runtime_folder();
   if (!helper) return helper.error();
   if (!folder) return folder.error();
   remove_dead_runs(*folder);
-  launcher = std::make_unique<Launcher>(*folder / ("run-" + run), [this](const RankDeath& death) { on_death(death); });
+  launcher = std::make_unique<Launcher>(*folder / ("run-" + run),
+                                        [this](const RankDeath& death) { on_death(death); });
   std::error_code ignored;
-  if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored), run, config.world_size(), *port, *token, args.flight_recorder); !started)
+  if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored), run,
+                                     config.world_size(), *port, *token, args.flight_recorder);
+      !started)
     return started;
   for (UserPort& user : ports) user.thread = std::thread([this, &user] { receive(user); });
 
   std::unique_lock lock(mutex);
-  const auto up = [this] { return failure.code != ErrorCode::none || ranks.size() == static_cast<std::size_t>(config.world_size()); };
+  const auto up = [this] {
+    return failure.code != ErrorCode::none ||
+           ranks.size() == static_cast<std::size_t>(config.world_size());
+  };
   if (!joined.wait_for(lock, start_timeout, up)) {
     std::string missing;
     for (int rank = 0; rank < config.world_size(); ++rank)
-      if (!ranks.contains(rank)) missing += "\n" + name_rank(rank, launcher->pid(rank)) + "; its log ends: " + launcher->log_tail(rank);
-    return Error{ErrorCode::timeout, "not all ranks joined within a minute; missing are:" + missing};
+      if (!ranks.contains(rank))
+        missing += "\n" + name_rank(rank, launcher->pid(rank)) +
+                   "; its log ends: " + launcher->log_tail(rank);
+    return Error{ErrorCode::timeout,
+                 "not all ranks joined within a minute; missing are:" + missing};
   }
   if (failure.code != ErrorCode::none) return failure;
   std::vector<Join> all;
   for (const auto& [rank, there] : ranks) all.push_back(there);
-  pulse = system->spawn(heartbeat, all, args.rank_timeout,
-                        [this](const Join& rank, std::chrono::milliseconds silent) { on_silence(rank, silent); });
+  pulse = system->spawn(
+      heartbeat, all, args.rank_timeout,
+      [this](const Join& rank, std::chrono::milliseconds silent) { on_silence(rank, silent); });
   return {};
 }
 
@@ -388,7 +461,8 @@ void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
               self->quit();
             },
             [done, self](const caf::error& failed) {
-              done(Error{ErrorCode::timeout, "the profiling supervisor: " + self->system().render(failed)});
+              done(Error{ErrorCode::timeout,
+                         "the profiling supervisor: " + self->system().render(failed)});
               self->quit();
             });
   });
@@ -400,7 +474,9 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
   auto config = stages::parse(args.config);
   if (!config) return config.error();
   if (args.rank_timeout < 100ms)
-    return Error{ErrorCode::invalid_argument, "rank_timeout: found " + std::to_string(args.rank_timeout.count()) + " ms, expected 100 ms or more"};
+    return Error{ErrorCode::invalid_argument, "rank_timeout: found " +
+                                                  std::to_string(args.rank_timeout.count()) +
+                                                  " ms, expected 100 ms or more"};
   auto state = std::make_unique<State>();
   state->args = args;
   state->config = std::move(config).value();
@@ -420,8 +496,10 @@ Engine::~Engine() {
     for (const auto& [rank, there] : s.ranks) caf::anon_send(there.actor, EndRank{});
   }
   if (s.pulse) caf::anon_send_exit(s.pulse, caf::exit_reason::user_shutdown);
-  // Also after a failure those that still can end in order: whoever is killed may hold a lock of the broker's.
-  if (s.launcher) s.launcher->shutdown(s.failure.code == ErrorCode::rank_failed ? failed_grace : end_grace);
+  // Also after a failure those that still can end in order: whoever is killed may hold a lock of
+  // the broker's.
+  if (s.launcher)
+    s.launcher->shutdown(s.failure.code == ErrorCode::rank_failed ? failed_grace : end_grace);
   for (State::UserPort& port : s.ports) {
     port.subscriber->wake();
     if (port.thread.joinable()) port.thread.join();
@@ -442,7 +520,10 @@ Engine::~Engine() {
   }
 }
 
-std::uint64_t Engine::submit(std::string id, std::string prompt, const std::optional<stages::SamplingParams>& sampling_params, OnUpdate on_update) {
+std::uint64_t Engine::submit(std::string id,
+                             std::string prompt,
+                             const std::optional<stages::SamplingParams>& sampling_params,
+                             OnUpdate on_update) {
   const CafVisit visit;
   State& s = *state_;
   const std::lock_guard lock(s.mutex);
@@ -486,24 +567,33 @@ void Engine::start_profile(const StageIds& stages, const ProfileOptions& options
                              options.prefix,
                              options.format,
                              prof::default_base_ns(),
-                             {options.start_at_ns, options.steps, options.milliseconds, options.bytes, options.request_id, *activities}};
+                             {options.start_at_ns, options.steps, options.milliseconds,
+                              options.bytes, options.request_id, *activities}};
   if (!options.orchestrator) return state_->ask_supervisor(message, std::move(done));
-  state_->ask_supervisor(message, [state = state_.get(), message, done](Result<std::vector<RankTrace>> traces) {
-    if (traces) traces->push_back(state->own_trace.start(message, state->config.world_size()));
-    done(std::move(traces));
-  });
+  state_->ask_supervisor(
+      message, [state = state_.get(), message, done](Result<std::vector<RankTrace>> traces) {
+        if (traces) traces->push_back(state->own_trace.start(message, state->config.world_size()));
+        done(std::move(traces));
+      });
 }
 void Engine::stop_profile(OnTraces done) {
-  state_->ask_supervisor(StopProfile{}, [state = state_.get(), done](Result<std::vector<RankTrace>> traces) {
-    if (auto own = state->own_trace.stop(); own && traces) traces->push_back(std::move(*own));
-    done(std::move(traces));
-  });
+  state_->ask_supervisor(StopProfile{},
+                         [state = state_.get(), done](Result<std::vector<RankTrace>> traces) {
+                           if (auto own = state->own_trace.stop(); own && traces)
+                             traces->push_back(std::move(*own));
+                           done(std::move(traces));
+                         });
 }
 void Engine::dump_profile(std::chrono::milliseconds last, OnTraces done) {
-  state_->ask_supervisor(DumpProfile{state_->args.profile_dir.string(), static_cast<std::uint64_t>(std::max<std::int64_t>(last.count(), 0))}, std::move(done));
+  state_->ask_supervisor(
+      DumpProfile{state_->args.profile_dir.string(),
+                  static_cast<std::uint64_t>(std::max<std::int64_t>(last.count(), 0))},
+      std::move(done));
 }
 void Engine::set_flight_recorder(std::chrono::milliseconds keep, OnTraces done) {
-  state_->ask_supervisor(SetFlight{static_cast<std::uint64_t>(std::max<std::int64_t>(keep.count(), 0))}, std::move(done));
+  state_->ask_supervisor(
+      SetFlight{static_cast<std::uint64_t>(std::max<std::int64_t>(keep.count(), 0))},
+      std::move(done));
 }
 const stages::PipelineConfig& Engine::config() const { return state_->config; }
 int Engine::rank_pid(int rank) const { return state_->launcher->pid(rank); }

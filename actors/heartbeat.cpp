@@ -15,7 +15,9 @@ struct Pulse {
 };
 }  // namespace
 
-caf::behavior heartbeat(caf::event_based_actor* self, std::vector<Join> ranks, std::chrono::milliseconds timeout,
+caf::behavior heartbeat(caf::event_based_actor* self,
+                        std::vector<Join> ranks,
+                        std::chrono::milliseconds timeout,
                         std::function<void(const Join&, std::chrono::milliseconds)> on_silent) {
   const auto pulse = std::make_shared<Pulse>();
   pulse->ranks = std::move(ranks);
@@ -29,7 +31,8 @@ caf::behavior heartbeat(caf::event_based_actor* self, std::vector<Join> ranks, s
     if (now - pulse->last_beat > timeout / 2) pulse->seen.assign(pulse->seen.size(), now);
     pulse->last_beat = now;
     for (std::size_t i = 0; i < pulse->ranks.size(); ++i) {
-      const auto silent = std::chrono::duration_cast<std::chrono::milliseconds>(now - pulse->seen[i]);
+      const auto silent =
+          std::chrono::duration_cast<std::chrono::milliseconds>(now - pulse->seen[i]);
       if (silent > timeout && !pulse->told[i]) {
         pulse->told[i] = true;
         on_silent(pulse->ranks[i], silent);
@@ -41,7 +44,8 @@ caf::behavior heartbeat(caf::event_based_actor* self, std::vector<Join> ranks, s
         pulse->seen[i] = Clock::now();
       };
       // An error means that the rank's node is gone: the launcher says so with its cause.
-      self->request(pulse->ranks[i].actor, caf::infinite, Ping{}).then([=](Pong) { answered(); }, [=](const caf::error&) { answered(); });
+      self->request(pulse->ranks[i].actor, caf::infinite, Ping{})
+          .then([=](Pong) { answered(); }, [=](const caf::error&) { answered(); });
     }
     self->delayed_send(self, interval, Beat{});
   }};

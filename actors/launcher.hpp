@@ -1,6 +1,7 @@
 // Starts the processes of all ranks, watches them, and ends them. Owned by the engine.
 //
-// Each rank writes to a log of its own in the run folder, and holds one end of a pipe that closes when this process is gone.
+// Each rank writes to a log of its own in the run folder, and holds one end of a pipe that closes
+// when this process is gone.
 #pragma once
 
 #include <atomic>
@@ -23,14 +24,21 @@ struct RankDeath {
 
 class Launcher {
  public:
-  // run_folder: made here, removed at the end. on_death: called once for each rank that ends before shutdown(), from the watching thread.
+  // run_folder: made here, removed at the end. on_death: called once for each rank that ends before
+  // shutdown(), from the watching thread.
   Launcher(std::filesystem::path run_folder, std::function<void(const RankDeath&)> on_death);
   ~Launcher();
 
   // run: the name of this run; flight: what the flight recorders keep. Errors: io.
-  Result<void> start(const std::filesystem::path& executable, const std::filesystem::path& config, const std::string& run, int world_size,
-                     std::uint16_t port, const std::string& token, std::chrono::milliseconds flight);
-  // From now on deaths are expected. Ranks that do not end within the grace period are killed. Idempotent.
+  Result<void> start(const std::filesystem::path& executable,
+                     const std::filesystem::path& config,
+                     const std::string& run,
+                     int world_size,
+                     std::uint16_t port,
+                     const std::string& token,
+                     std::chrono::milliseconds flight);
+  // From now on deaths are expected. Ranks that do not end within the grace period are killed.
+  // Idempotent.
   void shutdown(std::chrono::milliseconds grace);
   std::string log_tail(int rank) const;  // the last lines that it wrote
   int pid(int rank) const { return ranks_.at(static_cast<std::size_t>(rank)).pid; }
@@ -55,8 +63,8 @@ class Launcher {
 // Removes the folders run-<pid>-<n> of orchestrators that are gone: one that was killed could not.
 void remove_dead_runs(const std::filesystem::path& folder);
 
-// An executable of ours: beside the running one, in its ../libexec/limelight, in that of a `limelight` in $PATH, where it was to be installed, or
-// where it was built.
+// An executable of ours: beside the running one, in its ../libexec/limelight, in that of a
+// `limelight` in $PATH, where it was to be installed, or where it was built.
 Result<std::filesystem::path> find_helper(const std::string& name);
 
 }  // namespace limelight::actors

@@ -27,7 +27,8 @@ Result<std::unique_ptr<Omni>> Omni::from_engine_args(const EngineArgs& args) {
   return std::unique_ptr<Omni>(new Omni(std::move(engine).value()));
 }
 
-Result<std::vector<RankTrace>> Omni::start_profile(const StageIds& stages, const ProfileOptions& options) {
+Result<std::vector<RankTrace>> Omni::start_profile(const StageIds& stages,
+                                                   const ProfileOptions& options) {
   return wait_for([&](auto done) { engine_->start_profile(stages, options, done); });
 }
 Result<std::vector<RankTrace>> Omni::stop_profile() {
@@ -43,8 +44,10 @@ Result<void> Omni::set_flight_recorder(std::chrono::milliseconds keep) {
   return done ? Result<void>() : Result<void>(done.error());
 }
 
-std::vector<RequestOutput> Omni::generate(const std::vector<std::string>& prompts, const std::optional<stages::SamplingParams>& sampling_params,
-                                          const std::function<void(const Progress&)>& on_progress) {
+std::vector<RequestOutput> Omni::generate(
+    const std::vector<std::string>& prompts,
+    const std::optional<stages::SamplingParams>& sampling_params,
+    const std::function<void(const Progress&)>& on_progress) {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<RequestOutput> outputs(prompts.size());
@@ -74,7 +77,8 @@ std::vector<RequestOutput> Omni::generate(const std::vector<std::string>& prompt
     fresh = false;
     done = progress.done == prompts.size();
     if (!on_progress) continue;
-    const Progress now = std::exchange(progress, {progress.done, progress.total, progress.text_bytes, progress.audio_samples, {}});
+    const Progress now = std::exchange(
+        progress, {progress.done, progress.total, progress.text_bytes, progress.audio_samples, {}});
     lock.unlock();
     on_progress(now);
     lock.lock();

@@ -5,8 +5,9 @@
 //   auto outputs = (*omni)->generate({"Hello"});
 //   (*omni)->stop_profile();
 //
-// generate() blocks; cancel() and the profile calls may come from other threads meanwhile. The destructor ends all processes and gives all
-// shared memory back. For requests that come one by one, see AsyncOmni.
+// generate() blocks; cancel() and the profile calls may come from other threads meanwhile. The
+// destructor ends all processes and gives all shared memory back. For requests that come one by
+// one, see AsyncOmni.
 #pragma once
 
 #include <cstdint>
@@ -34,25 +35,34 @@ struct Progress {
 
 class Omni {
  public:
-  // Starts broker and ranks, and returns when all have joined. Errors: those of the config, rank_failed, unavailable.
+  // Starts broker and ranks, and returns when all have joined. Errors: those of the config,
+  // rank_failed, unavailable.
   static Result<std::unique_ptr<Omni>> from_engine_args(const EngineArgs& args);
   ~Omni();
 
-  // No stage: all. Errors: invalid_argument (a stage or rank that is not there: lists those that are), busy (another run is profiled), late, io,
-  // rank_failed.
-  Result<std::vector<RankTrace>> start_profile(const StageIds& stages = {}, const ProfileOptions& options = {});
+  // No stage: all. Errors: invalid_argument (a stage or rank that is not there: lists those that
+  // are), busy (another run is profiled), late, io, rank_failed.
+  Result<std::vector<RankTrace>> start_profile(const StageIds& stages = {},
+                                               const ProfileOptions& options = {});
   // Answers when every file is whole.
   Result<std::vector<RankTrace>> stop_profile();
-  // What the flight recorders of all ranks keep of the last time, as traces named flight-... . Errors: unavailable (they are off), io, rank_failed.
-  Result<std::vector<RankTrace>> dump_profile(std::chrono::milliseconds last = std::chrono::seconds(10));
+  // What the flight recorders of all ranks keep of the last time, as traces named flight-... .
+  // Errors: unavailable (they are off), io, rank_failed.
+  Result<std::vector<RankTrace>> dump_profile(
+      std::chrono::milliseconds last = std::chrono::seconds(10));
 
-  // Switches the flight recorders of all ranks; 0: off. What they kept is gone. Errors: rank_failed.
+  // Switches the flight recorders of all ranks; 0: off. What they kept is gone. Errors:
+  // rank_failed.
   Result<void> set_flight_recorder(std::chrono::milliseconds keep);
 
-  // One output for each prompt, in order; a failed request carries its error. sampling_params replaces the first stage's defaults.
-  std::vector<RequestOutput> generate(const std::vector<std::string>& prompts, const std::optional<stages::SamplingParams>& sampling_params = {},
-                                      const std::function<void(const Progress&)>& on_progress = {});
-  // Ends everything that runs with the error cancelled. Async-signal-unsafe; callable from any thread.
+  // One output for each prompt, in order; a failed request carries its error. sampling_params
+  // replaces the first stage's defaults.
+  std::vector<RequestOutput> generate(
+      const std::vector<std::string>& prompts,
+      const std::optional<stages::SamplingParams>& sampling_params = {},
+      const std::function<void(const Progress&)>& on_progress = {});
+  // Ends everything that runs with the error cancelled. Async-signal-unsafe; callable from any
+  // thread.
   void cancel(const std::string& why);
 
   const stages::PipelineConfig& config() const;
@@ -64,7 +74,9 @@ class Omni {
 };
 
 // 16-bit PCM, mono. Errors: io.
-Result<void> write_wav(const std::filesystem::path& path, const std::vector<float>& samples, int sample_rate = 24000);
+Result<void> write_wav(const std::filesystem::path& path,
+                       const std::vector<float>& samples,
+                       int sample_rate = 24000);
 // The table of stages, transfers and totals.
 std::string statistics_table(const std::vector<RequestOutput>& outputs, double wall_ms);
 

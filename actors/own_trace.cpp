@@ -11,8 +11,19 @@ RankTrace OwnTrace::start(const StartProfile& request, int world_size) {
   if (!session_) {
     const TraceLimits& l = request.limits;
     std::error_code failed;
-    auto session = profiling::Session::start({std::filesystem::absolute(request.directory, failed), request.timestamp, rank_, world_size, -1, "orchestrator", request.base_ns, nullptr, {},
-                                              request.prefix, {0, 0, l.milliseconds, l.bytes, l.request, l.activities}, request.format});
+    auto session =
+        profiling::Session::start({std::filesystem::absolute(request.directory, failed),
+                                   request.timestamp,
+                                   rank_,
+                                   world_size,
+                                   -1,
+                                   "orchestrator",
+                                   request.base_ns,
+                                   nullptr,
+                                   {},
+                                   request.prefix,
+                                   {0, 0, l.milliseconds, l.bytes, l.request, l.activities},
+                                   request.format});
     if (session) session_ = std::move(session).value();
     own.note = session ? "" : session.error().message;
   }
@@ -26,7 +37,15 @@ std::optional<RankTrace> OwnTrace::stop() {
   const auto report = session_->stop();
   session_.reset();
   if (!report) return RankTrace{rank_, -1, report.error().message, {}, 0, 0, 0, 0, 0};
-  return RankTrace{rank_, -1, "", report->file, report->events, report->drops, report->bytes, report->begin_skew_ns, report->overhead_percent()};
+  return RankTrace{rank_,
+                   -1,
+                   "",
+                   report->file,
+                   report->events,
+                   report->drops,
+                   report->bytes,
+                   report->begin_skew_ns,
+                   report->overhead_percent()};
 }
 
 }  // namespace limelight::actors

@@ -1,4 +1,5 @@
-// The orchestrator's own trace: how requests wait, are told to the ranks, and come back. Its rank is one more than the last of the pipeline's.
+// The orchestrator's own trace: how requests wait, are told to the ranks, and come back. Its rank
+// is one more than the last of the pipeline's.
 //
 // Callable from any thread.
 #pragma once
@@ -15,7 +16,8 @@ namespace limelight::actors {
 
 class OwnTrace {
  public:
-  // With the ranks' directory, names and limits of time and request. A failure is told in the answer's note: the ranks' traces are worth having without it.
+  // With the ranks' directory, names and limits of time and request. A failure is told in the
+  // answer's note: the ranks' traces are worth having without it.
   RankTrace start(const StartProfile& request, int world_size);
   // Nothing if none runs.
   std::optional<RankTrace> stop();

@@ -7,8 +7,8 @@
 namespace limelight::actors {
 
 std::vector<ipc::Pool> pools_for(const stages::PipelineConfig& config) {
-  // Most chunks are far smaller than the largest (one decode step against a whole prefill), so few full-size ones suffice: a producer that
-  // finds none waits for the consumer.
+  // Most chunks are far smaller than the largest (one decode step against a whole prefill), so few
+  // full-size ones suffice: a producer that finds none waits for the consumer.
   constexpr std::uint64_t small = 16 * 1024;
   std::vector<ipc::Pool> pools;
   std::uint32_t small_chunks = 0;

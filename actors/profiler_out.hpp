@@ -1,4 +1,5 @@
-// profiler_out_<stage_id>.txt: what each operation of a stage took, over all its ranks, with the columns that PyTorch's users know.
+// profiler_out_<stage_id>.txt: what each operation of a stage took, over all its ranks, with the
+// columns that PyTorch's users know.
 #pragma once
 
 #include <vector>

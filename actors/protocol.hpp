@@ -1,7 +1,9 @@
-// What actors say to each other, and who understands what. The only header that differs between versions of CAF.
+// What actors say to each other, and who understands what. The only header that differs between
+// versions of CAF.
 //
-// Every message is a type of its own; payloads never travel here (they go through ipc), so messages stay small. A rank joins the
-// orchestrator with its handle; from then on the orchestrator submits requests to it, and the profiling supervisor starts and stops its trace.
+// Every message is a type of its own; payloads never travel here (they go through ipc), so messages
+// stay small. A rank joins the orchestrator with its handle; from then on the orchestrator submits
+// requests to it, and the profiling supervisor starts and stops its trace.
 #pragma once
 
 #include <caf/all.hpp>
@@ -35,7 +37,7 @@ struct StageReport {
   std::int32_t error_code = 0;  // ErrorCode; 0: done
   std::string error;
   std::uint64_t tokens_out = 0;
-  double gen_ms = 0;        // time in this stage's steps
+  double gen_ms = 0;  // time in this stage's steps
   // Chunks received from the stage before, if any.
   std::int32_t from_stage = -1;
   std::uint64_t rx_chunks = 0, rx_bytes = 0;
@@ -93,7 +95,7 @@ struct TraceAnswer {
   std::int32_t rank = 0, stage = 0;
   std::int32_t error_code = 0;  // ErrorCode; 0: done
   std::string error;
-  std::string note;   // such as "was already running"
+  std::string note;  // such as "was already running"
   std::string file;
   std::uint64_t events = 0, drops = 0, bytes = 0;
   std::int64_t clock_error_ns = 0, begin_skew_ns = 0;
@@ -108,50 +110,115 @@ struct ProfileAnswer {
   std::vector<TraceAnswer> ranks;
 };
 
-template <class I> auto inspect(I& f, Submit& x) {
-  return f(caf::meta::type_name("Submit"), x.number, x.id, x.prompt, x.temperature, x.top_p, x.repetition_penalty, x.top_k, x.max_tokens,
-           x.seed, x.stop_token_ids);
+template <class I>
+auto inspect(I& f, Submit& x) {
+  return f(caf::meta::type_name("Submit"), x.number, x.id, x.prompt, x.temperature, x.top_p,
+           x.repetition_penalty, x.top_k, x.max_tokens, x.seed, x.stop_token_ids);
 }
-template <class I> auto inspect(I& f, Cancel& x) { return f(caf::meta::type_name("Cancel"), x.number); }
-template <class I> auto inspect(I& f, EndRank&) { return f(caf::meta::type_name("EndRank")); }
-template <class I> auto inspect(I& f, Ping&) { return f(caf::meta::type_name("Ping")); }
-template <class I> auto inspect(I& f, Pong&) { return f(caf::meta::type_name("Pong")); }
-template <class I> auto inspect(I& f, Beat&) { return f(caf::meta::type_name("Beat")); }
-template <class I> auto inspect(I& f, StageReport& x) {
-  return f(caf::meta::type_name("StageReport"), x.number, x.stage, x.error_code, x.error, x.tokens_out, x.gen_ms, x.from_stage, x.rx_chunks,
-           x.rx_bytes, x.rx_tx_ms, x.rx_in_flight_ms, x.rx_decode_ms);
+template <class I>
+auto inspect(I& f, Cancel& x) {
+  return f(caf::meta::type_name("Cancel"), x.number);
 }
-template <class I> auto inspect(I& f, TraceLimits& x) {
-  return f(caf::meta::type_name("TraceLimits"), x.start_at_ns, x.steps, x.milliseconds, x.bytes, x.request, x.activities);
+template <class I>
+auto inspect(I& f, EndRank&) {
+  return f(caf::meta::type_name("EndRank"));
 }
-template <class I> auto inspect(I& f, StartProfile& x) { return f(caf::meta::type_name("StartProfile"), x.run_id, x.stages, x.ranks, x.directory, x.timestamp, x.prefix, x.format, x.base_ns, x.limits); }
-template <class I> auto inspect(I& f, StopProfile&) { return f(caf::meta::type_name("StopProfile")); }
-template <class I> auto inspect(I& f, StartTrace& x) { return f(caf::meta::type_name("StartTrace"), x.directory, x.timestamp, x.prefix, x.format, x.base_ns, x.limits); }
-template <class I> auto inspect(I& f, StopTrace&) { return f(caf::meta::type_name("StopTrace")); }
-template <class I> auto inspect(I& f, DumpProfile& x) { return f(caf::meta::type_name("DumpProfile"), x.directory, x.last_ms); }
-template <class I> auto inspect(I& f, DumpTrace& x) { return f(caf::meta::type_name("DumpTrace"), x.directory, x.timestamp, x.base_ns, x.last_ms); }
-template <class I> auto inspect(I& f, SetFlight& x) { return f(caf::meta::type_name("SetFlight"), x.keep_ms); }
-template <class I> auto inspect(I& f, HeldBack& x) { return f(caf::meta::type_name("HeldBack"), x.rank, x.stage, x.number, x.milliseconds); }
-template <class I> auto inspect(I& f, OpRow& x) { return f(caf::meta::type_name("OpRow"), x.name, x.calls, x.total_ns, x.self_ns); }
-template <class I> auto inspect(I& f, TraceAnswer& x) {
-  return f(caf::meta::type_name("TraceAnswer"), x.rank, x.stage, x.error_code, x.error, x.note, x.file, x.events, x.drops, x.bytes, x.clock_error_ns, x.begin_skew_ns, x.overhead_percent,
-           x.profiler_cpu_ns, x.ops);
+template <class I>
+auto inspect(I& f, Ping&) {
+  return f(caf::meta::type_name("Ping"));
 }
-template <class I> auto inspect(I& f, ProfileAnswer& x) { return f(caf::meta::type_name("ProfileAnswer"), x.error_code, x.error, x.note, x.ranks); }
+template <class I>
+auto inspect(I& f, Pong&) {
+  return f(caf::meta::type_name("Pong"));
+}
+template <class I>
+auto inspect(I& f, Beat&) {
+  return f(caf::meta::type_name("Beat"));
+}
+template <class I>
+auto inspect(I& f, StageReport& x) {
+  return f(caf::meta::type_name("StageReport"), x.number, x.stage, x.error_code, x.error,
+           x.tokens_out, x.gen_ms, x.from_stage, x.rx_chunks, x.rx_bytes, x.rx_tx_ms,
+           x.rx_in_flight_ms, x.rx_decode_ms);
+}
+template <class I>
+auto inspect(I& f, TraceLimits& x) {
+  return f(caf::meta::type_name("TraceLimits"), x.start_at_ns, x.steps, x.milliseconds, x.bytes,
+           x.request, x.activities);
+}
+template <class I>
+auto inspect(I& f, StartProfile& x) {
+  return f(caf::meta::type_name("StartProfile"), x.run_id, x.stages, x.ranks, x.directory,
+           x.timestamp, x.prefix, x.format, x.base_ns, x.limits);
+}
+template <class I>
+auto inspect(I& f, StopProfile&) {
+  return f(caf::meta::type_name("StopProfile"));
+}
+template <class I>
+auto inspect(I& f, StartTrace& x) {
+  return f(caf::meta::type_name("StartTrace"), x.directory, x.timestamp, x.prefix, x.format,
+           x.base_ns, x.limits);
+}
+template <class I>
+auto inspect(I& f, StopTrace&) {
+  return f(caf::meta::type_name("StopTrace"));
+}
+template <class I>
+auto inspect(I& f, DumpProfile& x) {
+  return f(caf::meta::type_name("DumpProfile"), x.directory, x.last_ms);
+}
+template <class I>
+auto inspect(I& f, DumpTrace& x) {
+  return f(caf::meta::type_name("DumpTrace"), x.directory, x.timestamp, x.base_ns, x.last_ms);
+}
+template <class I>
+auto inspect(I& f, SetFlight& x) {
+  return f(caf::meta::type_name("SetFlight"), x.keep_ms);
+}
+template <class I>
+auto inspect(I& f, HeldBack& x) {
+  return f(caf::meta::type_name("HeldBack"), x.rank, x.stage, x.number, x.milliseconds);
+}
+template <class I>
+auto inspect(I& f, OpRow& x) {
+  return f(caf::meta::type_name("OpRow"), x.name, x.calls, x.total_ns, x.self_ns);
+}
+template <class I>
+auto inspect(I& f, TraceAnswer& x) {
+  return f(caf::meta::type_name("TraceAnswer"), x.rank, x.stage, x.error_code, x.error, x.note,
+           x.file, x.events, x.drops, x.bytes, x.clock_error_ns, x.begin_skew_ns,
+           x.overhead_percent, x.profiler_cpu_ns, x.ops);
+}
+template <class I>
+auto inspect(I& f, ProfileAnswer& x) {
+  return f(caf::meta::type_name("ProfileAnswer"), x.error_code, x.error, x.note, x.ranks);
+}
 
-using RankActor = caf::typed_actor<caf::reacts_to<Submit>, caf::reacts_to<Cancel>, caf::reacts_to<EndRank>, caf::replies_to<Ping>::with<Pong>,
-                                   caf::replies_to<StartTrace>::with<TraceAnswer>, caf::replies_to<StopTrace>::with<TraceAnswer>,
-                                   caf::replies_to<DumpTrace>::with<TraceAnswer>, caf::replies_to<SetFlight>::with<TraceAnswer>>;
+using RankActor = caf::typed_actor<caf::reacts_to<Submit>,
+                                   caf::reacts_to<Cancel>,
+                                   caf::reacts_to<EndRank>,
+                                   caf::replies_to<Ping>::with<Pong>,
+                                   caf::replies_to<StartTrace>::with<TraceAnswer>,
+                                   caf::replies_to<StopTrace>::with<TraceAnswer>,
+                                   caf::replies_to<DumpTrace>::with<TraceAnswer>,
+                                   caf::replies_to<SetFlight>::with<TraceAnswer>>;
 
 struct Join {
   std::int32_t rank = 0, stage = 0, pid = 0;
   RankActor actor;
 };
-template <class I> auto inspect(I& f, Join& x) { return f(caf::meta::type_name("Join"), x.rank, x.stage, x.pid, x.actor); }
+template <class I>
+auto inspect(I& f, Join& x) {
+  return f(caf::meta::type_name("Join"), x.rank, x.stage, x.pid, x.actor);
+}
 
-using OrchestratorActor = caf::typed_actor<caf::reacts_to<Join>, caf::reacts_to<StageReport>, caf::reacts_to<HeldBack>>;
-using SupervisorActor = caf::typed_actor<caf::reacts_to<Join>, caf::replies_to<StartProfile>::with<ProfileAnswer>,
-                                         caf::replies_to<StopProfile>::with<ProfileAnswer>, caf::replies_to<DumpProfile>::with<ProfileAnswer>,
+using OrchestratorActor =
+    caf::typed_actor<caf::reacts_to<Join>, caf::reacts_to<StageReport>, caf::reacts_to<HeldBack>>;
+using SupervisorActor = caf::typed_actor<caf::reacts_to<Join>,
+                                         caf::replies_to<StartProfile>::with<ProfileAnswer>,
+                                         caf::replies_to<StopProfile>::with<ProfileAnswer>,
+                                         caf::replies_to<DumpProfile>::with<ProfileAnswer>,
                                          caf::replies_to<SetFlight>::with<ProfileAnswer>>;
 
 }  // namespace limelight::actors

@@ -24,21 +24,27 @@ std::string topic_to_user(const std::string& run, int stage) {
   return run + "." + std::to_string(stage) + ".user";
 }
 
-std::filesystem::path flight_file(const std::string& run, int rank) { return "/dev/shm/limelight-" + run + "-flight" + std::to_string(rank); }
+std::filesystem::path flight_file(const std::string& run, int rank) {
+  return "/dev/shm/limelight-" + run + "-flight" + std::to_string(rank);
+}
 
 namespace {
 
 // What both actors of a rank work on.
 struct RankState {
-  RankState(RankWorker& w, int rank, int world_size, const std::filesystem::path& flight) : worker(w), traces(w, rank, world_size, flight) {}
+  RankState(RankWorker& w, int rank, int world_size, const std::filesystem::path& flight)
+      : worker(w), traces(w, rank, world_size, flight) {}
   RankWorker& worker;
   RankTraces traces;
-  // Requests about traces that the tracer has and has not finished. At 0 the stage actor may use `traces` itself.
+  // Requests about traces that the tracer has and has not finished. At 0 the stage actor may use
+  // `traces` itself.
   std::atomic<int> with_tracer{0};
 };
 
-using TracerActor = caf::typed_actor<caf::replies_to<StartTrace>::with<TraceAnswer>, caf::replies_to<StopTrace>::with<TraceAnswer>,
-                                     caf::replies_to<DumpTrace>::with<TraceAnswer>, caf::replies_to<SetFlight>::with<TraceAnswer>>;
+using TracerActor = caf::typed_actor<caf::replies_to<StartTrace>::with<TraceAnswer>,
+                                     caf::replies_to<StopTrace>::with<TraceAnswer>,
+                                     caf::replies_to<DumpTrace>::with<TraceAnswer>,
+                                     caf::replies_to<SetFlight>::with<TraceAnswer>>;
 
 // Does what takes long: compresses, writes, syncs.
 TracerActor::behavior_type tracer_actor(TracerActor::pointer, RankState* state) {
@@ -46,15 +52,18 @@ TracerActor::behavior_type tracer_actor(TracerActor::pointer, RankState* state) 
     state->with_tracer.fetch_sub(1, std::memory_order_release);
     return answer;
   };
-  return {[=](const StartTrace& m) { return done(state->traces.start(m)); }, [=](const StopTrace&) { return done(state->traces.stop()); },
-          [=](const DumpTrace& m) { return done(state->traces.dump(m)); }, [=](const SetFlight& m) { return done(state->traces.set_flight(m)); }};
+  return {[=](const StartTrace& m) { return done(state->traces.start(m)); },
+          [=](const StopTrace&) { return done(state->traces.stop()); },
+          [=](const DumpTrace& m) { return done(state->traces.dump(m)); },
+          [=](const SetFlight& m) { return done(state->traces.set_flight(m)); }};
 }
 
 prof::NameId message_name(const char* what) {
   return prof::intern(std::string("actor.") + what, prof::Category::user_annotation);
 }
 
-// A broker only by its kind: it runs on the thread that reads from the network, which saves a rank the wake-up of a second thread before it answers.
+// A broker only by its kind: it runs on the thread that reads from the network, which saves a rank
+// the wake-up of a second thread before it answers.
 RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* state) {
   const auto tracer = self->spawn<caf::linked>(tracer_actor, state);
   const auto pass_on = [=](auto& message) {
@@ -67,14 +76,17 @@ RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* 
         const prof::RequestScope scope(static_cast<std::uint32_t>(m.number));
         prof::name_request(static_cast<std::uint32_t>(m.number), m.id);
         const prof::Span span(name);
-        stages::SamplingParams p{m.temperature, m.top_p, m.top_k, m.max_tokens, m.seed, m.repetition_penalty, m.stop_token_ids};
+        stages::SamplingParams p{m.temperature,   m.top_p, m.top_k,
+                                 m.max_tokens,    m.seed,  m.repetition_penalty,
+                                 m.stop_token_ids};
         state->worker.submit({m.number, std::move(m.id), std::move(m.prompt), std::move(p)});
       },
       [=](const Cancel& m) { state->worker.cancel(m.number); },
       [=](const EndRank&) { state->worker.end(); },
       [](const Ping&) { return Pong{}; },
       [=](StartTrace& m) -> caf::result<TraceAnswer> {
-        if (state->with_tracer.load(std::memory_order_acquire) > 0) return pass_on(m);  // in the order that they came
+        if (state->with_tracer.load(std::memory_order_acquire) > 0)
+          return pass_on(m);  // in the order that they came
         return state->traces.start(m);
       },
       [=](StopTrace& m) { return pass_on(m); },
@@ -92,8 +104,7 @@ int fail(const RankOptions& options, const std::string& what) {
 void die_with_orchestrator(int fd) {
   std::thread([fd] {
     char byte;
-    while (::read(fd, &byte, 1) > 0) {
-    }
+    while (::read(fd, &byte, 1) > 0) {}
     _exit(0);
   }).detach();
 }
@@ -103,7 +114,8 @@ void die_with_orchestrator(int fd) {
 int run_rank(const RankOptions& options) {
   die_with_orchestrator(options.lifeline_fd);
   const auto flight = flight_file(options.run, options.rank);
-  if (options.flight.count() > 0) prof::enable_flight_recorder({.keep = options.flight, .file = flight});
+  if (options.flight.count() > 0)
+    prof::enable_flight_recorder({.keep = options.flight, .file = flight});
   const struct GiveBack {
     ~GiveBack() { prof::disable_flight_recorder(); }
   } give_back;
@@ -116,18 +128,28 @@ int run_rank(const RankOptions& options) {
   settings.set("middleman.app-identifiers", std::vector<std::string>{options.token});
   settings.set("middleman.workers", std::size_t{0});  // who reads a message also decodes it
   settings.set("scheduler.max-threads", 2);
-  settings.set("scheduler.policy", caf::atom("sharing"));  // idle threads sleep until there is work; those that steal look for it again and again
+  settings.set("scheduler.policy",
+               caf::atom("sharing"));  // idle threads sleep until there is work; those that steal
+                                       // look for it again and again
   caf::actor_system system(settings);
   auto orchestrator = system.middleman().remote_actor<OrchestratorActor>("127.0.0.1", options.port);
-  if (!orchestrator) return fail(options, "cannot reach the orchestrator: " + system.render(orchestrator.error()));
+  if (!orchestrator)
+    return fail(options, "cannot reach the orchestrator: " + system.render(orchestrator.error()));
 
-  auto worker = RankWorker::create(*config, options.rank, options.run, [&](const WorkerReport& r) {
-    caf::anon_send(*orchestrator,
-                   StageReport{r.number, r.stage, static_cast<std::int32_t>(r.error.code), r.error.message, r.tokens_out, r.gen_ms, r.from_stage,
-                               r.rx_chunks, r.rx_bytes, r.rx_tx_ms, r.rx_in_flight_ms, r.rx_decode_ms});
-  }, [&](std::uint64_t number, std::chrono::milliseconds held) {
-    caf::anon_send(*orchestrator, HeldBack{options.rank, config->stage_of(options.rank)->stage_id, number, static_cast<std::uint64_t>(held.count())});
-  });
+  auto worker = RankWorker::create(
+      *config, options.rank, options.run,
+      [&](const WorkerReport& r) {
+        caf::anon_send(
+            *orchestrator,
+            StageReport{r.number, r.stage, static_cast<std::int32_t>(r.error.code), r.error.message,
+                        r.tokens_out, r.gen_ms, r.from_stage, r.rx_chunks, r.rx_bytes, r.rx_tx_ms,
+                        r.rx_in_flight_ms, r.rx_decode_ms});
+      },
+      [&](std::uint64_t number, std::chrono::milliseconds held) {
+        caf::anon_send(*orchestrator,
+                       HeldBack{options.rank, config->stage_of(options.rank)->stage_id, number,
+                                static_cast<std::uint64_t>(held.count())});
+      });
   if (!worker) return fail(options, worker.error().message);
   {
     RankState state(**worker, options.rank, config->world_size(), flight);

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "limelight-rank is started by Limelight itself; run `limelight --help`\n");
     return 2;
   }
-  return limelight::actors::run_rank({argv[1], std::atoi(argv[2]), static_cast<std::uint16_t>(std::atoi(argv[3])), argv[4],
-                                      std::atoi(argv[5]), std::chrono::milliseconds(std::atoi(argv[6])), token});
+  return limelight::actors::run_rank(
+      {argv[1], std::atoi(argv[2]), static_cast<std::uint16_t>(std::atoi(argv[3])), argv[4],
+       std::atoi(argv[5]), std::chrono::milliseconds(std::atoi(argv[6])), token});
 }

@@ -8,7 +8,11 @@ namespace limelight::actors {
 namespace prof = limelight::profiling;
 
 RankTraces::RankTraces(RankWorker& worker, int rank, int world_size, std::filesystem::path flight)
-    : worker_(worker), rank_(rank), world_size_(world_size), flight_(std::move(flight)), finished_(blank()) {
+    : worker_(worker),
+      rank_(rank),
+      world_size_(world_size),
+      flight_(std::move(flight)),
+      finished_(blank()) {
   stages::Device& device = worker_.device();
   if (device.is_host()) return;
   auto source = prof::make_cupti_source({{}, [&device] { device.synchronise(); }});
@@ -42,7 +46,8 @@ TraceAnswer RankTraces::done(const prof::SessionReport& report) const {
   answer.begin_skew_ns = report.begin_skew_ns;
   answer.overhead_percent = report.overhead_percent();
   answer.profiler_cpu_ns = report.profiler_cpu_ns;
-  for (const prof::OpTotal& op : report.ops) answer.ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
+  for (const prof::OpTotal& op : report.ops)
+    answer.ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
   return answer;
 }
 
@@ -53,9 +58,18 @@ TraceAnswer RankTraces::start(const StartTrace& m) {
     answer.file = session_->file();
     return answer;
   }
-  auto session = prof::Session::start({m.directory, m.timestamp, rank_, world_size_, worker_.stage_id(), worker_.stage_name(), m.base_ns, source_.get(),
-                                       worker_.device().properties(), m.prefix,
-                                       {m.limits.start_at_ns, m.limits.steps, m.limits.milliseconds, m.limits.bytes, m.limits.request, m.limits.activities},
+  auto session = prof::Session::start({m.directory,
+                                       m.timestamp,
+                                       rank_,
+                                       world_size_,
+                                       worker_.stage_id(),
+                                       worker_.stage_name(),
+                                       m.base_ns,
+                                       source_.get(),
+                                       worker_.device().properties(),
+                                       m.prefix,
+                                       {m.limits.start_at_ns, m.limits.steps, m.limits.milliseconds,
+                                        m.limits.bytes, m.limits.request, m.limits.activities},
                                        m.format});
   if (!session) return failed(session.error());
   session_ = std::move(session).value();
@@ -76,15 +90,25 @@ TraceAnswer RankTraces::stop() {
 }
 
 TraceAnswer RankTraces::dump(const DumpTrace& m) {
-  const auto report = prof::dump_flight_recorder(
-      {m.directory, m.timestamp, rank_, world_size_, worker_.stage_id(), worker_.stage_name(), m.base_ns, nullptr, {}, "flight", {}},
-      std::chrono::milliseconds(m.last_ms));
+  const auto report = prof::dump_flight_recorder({m.directory,
+                                                  m.timestamp,
+                                                  rank_,
+                                                  world_size_,
+                                                  worker_.stage_id(),
+                                                  worker_.stage_name(),
+                                                  m.base_ns,
+                                                  nullptr,
+                                                  {},
+                                                  "flight",
+                                                  {}},
+                                                 std::chrono::milliseconds(m.last_ms));
   return report ? done(*report) : failed(report.error());
 }
 
 TraceAnswer RankTraces::set_flight(const SetFlight& m) {
   prof::disable_flight_recorder();
-  if (m.keep_ms > 0) prof::enable_flight_recorder({.keep = std::chrono::milliseconds(m.keep_ms), .file = flight_});
+  if (m.keep_ms > 0)
+    prof::enable_flight_recorder({.keep = std::chrono::milliseconds(m.keep_ms), .file = flight_});
   return blank();
 }
 

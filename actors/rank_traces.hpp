@@ -22,7 +22,7 @@ class RankTraces {
   RankTraces(RankWorker& worker, int rank, int world_size, std::filesystem::path flight);
   // Answers within some tens of microseconds: the file is made by the session's own thread.
   TraceAnswer start(const StartTrace& request);
-  TraceAnswer stop();                       // returns once the file is whole and synced
+  TraceAnswer stop();  // returns once the file is whole and synced
   TraceAnswer dump(const DumpTrace& request);
   TraceAnswer set_flight(const SetFlight& request);
 

@@ -15,16 +15,21 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 namespace {
-constexpr auto patience = 100ms;  // how often a rank that is held back looks whether it should go on
+constexpr auto patience =
+    100ms;  // how often a rank that is held back looks whether it should go on
 constexpr auto connect_timeout = 30s;
-double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 }  // namespace
 
 class RankWorker::ChunkOutput final : public stages::Output {
  public:
   ChunkOutput(RankWorker& worker, Open& open) : worker_(worker), open_(open) {}
 
-  Result<void> emit(stages::Port port, const ipc::TensorSpec& tensor, bool last,
+  Result<void> emit(stages::Port port,
+                    const ipc::TensorSpec& tensor,
+                    bool last,
                     const std::function<void(std::span<std::byte>)>& write) override {
     if (!worker_.leads()) return {};  // every rank of a group has the same result; one sends it
     if (port == stages::Port::user && worker_.user_)
@@ -37,7 +42,10 @@ class RankWorker::ChunkOutput final : public stages::Output {
   }
 
  private:
-  Result<void> send(ipc::Publisher& publisher, stages::Port port, const ipc::TensorSpec& tensor, bool last,
+  Result<void> send(ipc::Publisher& publisher,
+                    stages::Port port,
+                    const ipc::TensorSpec& tensor,
+                    bool last,
                     const std::function<void(std::span<std::byte>)>& write) {
     ipc::ChunkHeader header;
     header.request = open_.report.number;
@@ -45,10 +53,14 @@ class RankWorker::ChunkOutput final : public stages::Output {
     header.stage = static_cast<std::int16_t>(worker_.config_.stage_id);
     header.last = last ? 1 : 0;
     header.tensor = tensor;
-    // A slow consumer holds this rank back for as long as it takes; the end of the rank or of the request does not.
-    const auto asked_to_leave = [&] { return Error{ErrorCode::cancelled, "ended while the next stage held it back"}; };
+    // A slow consumer holds this rank back for as long as it takes; the end of the rank or of the
+    // request does not.
+    const auto asked_to_leave = [&] {
+      return Error{ErrorCode::cancelled, "ended while the next stage held it back"};
+    };
     auto loan = publisher.loan(header, patience);
-    while (!loan && loan.error().code == ErrorCode::timeout && !worker_.unwanted(header.request)) loan = publisher.loan(header, patience);
+    while (!loan && loan.error().code == ErrorCode::timeout && !worker_.unwanted(header.request))
+      loan = publisher.loan(header, patience);
     if (!loan) return loan.error().code == ErrorCode::timeout ? asked_to_leave() : loan.error();
     write(loan->data);
     const auto begun = Clock::now();
@@ -57,7 +69,8 @@ class RankWorker::ChunkOutput final : public stages::Output {
         publisher.release(*loan);
         return asked_to_leave();
       }
-      worker_.held_back_(header.request, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun));
+      worker_.held_back_(header.request, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                             Clock::now() - begun));
     }
     return {};
   }
@@ -65,22 +78,30 @@ class RankWorker::ChunkOutput final : public stages::Output {
   Open& open_;
 };
 
-Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineConfig& config, int rank, const std::string& run,
-                                                       std::function<void(const WorkerReport&)> report,
-                                                       std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back) {
+Result<std::unique_ptr<RankWorker>> RankWorker::create(
+    const stages::PipelineConfig& config,
+    int rank,
+    const std::string& run,
+    std::function<void(const WorkerReport&)> report,
+    std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back) {
   const stages::StageConfig* mine = config.stage_of(rank);
-  if (mine == nullptr) return Error{ErrorCode::invalid_argument, "rank " + std::to_string(rank) + " is not in the pipeline"};
+  if (mine == nullptr)
+    return Error{ErrorCode::invalid_argument,
+                 "rank " + std::to_string(rank) + " is not in the pipeline"};
   const int first = config.first_rank(mine->stage_id);
   std::unique_ptr<RankWorker> worker(new RankWorker(*mine));
   worker->report_ = std::move(report);
   worker->held_back_ = std::move(held_back);
   const int id = mine->stage_id, ranks = mine->tensor_parallel_size;
   const std::string prefix = "limelight-" + run;
-  if (auto attached = ipc::attach(prefix + "-rank" + std::to_string(rank), connect_timeout); !attached) return attached.error();
+  if (auto attached = ipc::attach(prefix + "-rank" + std::to_string(rank), connect_timeout);
+      !attached)
+    return attached.error();
 
   if (ranks > 1) {
-    auto joined = ipc::SharedGroup::join(prefix + "-stage" + std::to_string(id), rank - first, ranks,
-                                         static_cast<std::size_t>(mine->shape.hidden) * sizeof(float) * 64, connect_timeout);
+    auto joined = ipc::SharedGroup::join(
+        prefix + "-stage" + std::to_string(id), rank - first, ranks,
+        static_cast<std::size_t>(mine->shape.hidden) * sizeof(float) * 64, connect_timeout);
     if (!joined) return joined.error();
     worker->group_.emplace(std::move(joined).value());
   }
@@ -88,10 +109,11 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineCon
     const std::uint64_t largest = stages::max_output_bytes(*mine);
     for (const stages::Edge& edge : config.edges) {
       if (edge.from == id)
-        worker->next_.emplace_back(topic_between(run, id, edge.to), largest, static_cast<std::size_t>(edge.window_size));
+        worker->next_.emplace_back(topic_between(run, id, edge.to), largest,
+                                   static_cast<std::size_t>(edge.window_size));
       if (edge.to != id) continue;
-      worker->input_ = std::make_unique<ipc::Subscriber>(topic_between(run, edge.from, id),
-                                                         static_cast<std::size_t>(edge.window_size));
+      worker->input_ = std::make_unique<ipc::Subscriber>(
+          topic_between(run, edge.from, id), static_cast<std::size_t>(edge.window_size));
       worker->input_stage_ = edge.from;
     }
     if (mine->final_output) worker->user_.emplace(topic_to_user(run, id), largest, user_window);
@@ -117,10 +139,13 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(const stages::PipelineCon
   const auto connected = [&] {
     for (const ipc::Publisher& next : worker->next_)
       if (!next.has_subscribers()) return false;
-    return (!worker->user_ || worker->user_->has_subscribers()) && (!worker->input_ || worker->input_->connected());
+    return (!worker->user_ || worker->user_->has_subscribers()) &&
+           (!worker->input_ || worker->input_->connected());
   };
   while (!connected()) {
-    if (Clock::now() > deadline) return Error{ErrorCode::timeout, "the channels of rank " + std::to_string(rank) + " were not connected in time"};
+    if (Clock::now() > deadline)
+      return Error{ErrorCode::timeout,
+                   "the channels of rank " + std::to_string(rank) + " were not connected in time"};
     std::this_thread::sleep_for(2ms);
   }
   return worker;
@@ -163,7 +188,8 @@ void RankWorker::begin_submitted(bool wait) {
   std::deque<stages::Request> fresh;
   {
     std::unique_lock lock(mutex_);
-    if (wait) wake_.wait(lock, [&] { return ending_ || !submitted_.empty() || !cancelled_.empty(); });
+    if (wait)
+      wake_.wait(lock, [&] { return ending_ || !submitted_.empty() || !cancelled_.empty(); });
     fresh.swap(submitted_);
   }
   for (const stages::Request& request : fresh) {
@@ -205,19 +231,23 @@ void RankWorker::drop_cancelled() {
 
 Result<void> RankWorker::tell(Plan plan) {
   if (!group_) return {};
-  return group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)), plan.act == Plan::Act::end ? 1s : 30s);
+  return group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)),
+                           plan.act == Plan::Act::end ? 1s : 30s);
 }
 
 void RankWorker::consume(Open& open, const ipc::Chunk& chunk) {
-  static const prof::NameId name = prof::intern("consume", prof::Category::cpu_op, prof::ValueKind::bytes);
+  static const prof::NameId name =
+      prof::intern("consume", prof::Category::cpu_op, prof::ValueKind::bytes);
   const ipc::ChunkHeader& header = chunk.header();
   const prof::RequestScope scope(static_cast<std::uint32_t>(header.request));
   const prof::Span span(name, chunk.data().size());
   WorkerReport& report = open.report;
   ++report.rx_chunks;
   report.rx_bytes += chunk.data().size();
-  report.rx_tx_ms += prof::ticks_to_ns(static_cast<std::int64_t>(header.sent_ticks - header.wanted_ticks)) / 1e6;
-  report.rx_in_flight_ms += prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - header.sent_ticks)) / 1e6;
+  report.rx_tx_ms +=
+      prof::ticks_to_ns(static_cast<std::int64_t>(header.sent_ticks - header.wanted_ticks)) / 1e6;
+  report.rx_in_flight_ms +=
+      prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - header.sent_ticks)) / 1e6;
   const auto start = Clock::now();
   auto done = stage_->consume(header.request, header.tensor, chunk.data(), header.last != 0);
   report.rx_decode_ms += ms_since(start);
@@ -254,7 +284,8 @@ std::uint64_t RankWorker::choose() {
 }
 
 void RankWorker::step(std::uint64_t number) {
-  static const prof::NameId name = prof::intern(config_.model_stage + " step", prof::Category::user_annotation, prof::ValueKind::step);
+  static const prof::NameId name = prof::intern(
+      config_.model_stage + " step", prof::Category::user_annotation, prof::ValueKind::step);
   Open& open = open_.at(number);
   const prof::RequestScope scope(static_cast<std::uint32_t>(number));
   prof::Span span(name, ++steps_);
@@ -288,7 +319,9 @@ void RankWorker::finish(std::uint64_t number, Error error) {
 void RankWorker::follow() {
   for (;;) {
     Plan plan{};
-    if (!group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)), 0ms) || plan.act == Plan::Act::end) return;
+    if (!group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)), 0ms) ||
+        plan.act == Plan::Act::end)
+      return;
     while (plan.request > newest_begun_) {
       begin_submitted(true);
       const std::lock_guard lock(mutex_);

@@ -1,7 +1,9 @@
-// The worker of a rank: owns the stage, its channels and the group of ranks, and turns submitted requests into steps.
+// The worker of a rank: owns the stage, its channels and the group of ranks, and turns submitted
+// requests into steps.
 //
-// run() is the body of the worker thread; submit() and end() may be called from any thread. In a group, the first rank decides
-// what is done next and broadcasts it; the others do the same, so that all take part in the same collectives in the same order.
+// run() is the body of the worker thread; submit() and end() may be called from any thread. In a
+// group, the first rank decides what is done next and broadcasts it; the others do the same, so
+// that all take part in the same collectives in the same order.
 #pragma once
 
 #include <condition_variable>
@@ -33,11 +35,16 @@ struct WorkerReport {
 
 class RankWorker {
  public:
-  // run: the name of this run, part of all names in shared memory. held_back(request, for how long): called again and again while a full queue holds this
-  // rank back, on the worker thread. Creates the stage and its channels, and waits until they are connected. Errors: as of ipc, and timeout.
-  static Result<std::unique_ptr<RankWorker>> create(const stages::PipelineConfig& config, int rank, const std::string& run,
-                                                    std::function<void(const WorkerReport&)> report,
-                                                    std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back);
+  // run: the name of this run, part of all names in shared memory. held_back(request, for how
+  // long): called again and again while a full queue holds this rank back, on the worker thread.
+  // Creates the stage and its channels, and waits until they are connected. Errors: as of ipc, and
+  // timeout.
+  static Result<std::unique_ptr<RankWorker>> create(
+      const stages::PipelineConfig& config,
+      int rank,
+      const std::string& run,
+      std::function<void(const WorkerReport&)> report,
+      std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back);
   void submit(stages::Request request);
   // Ends a request that failed in another stage or was given up; nothing is reported.
   void cancel(std::uint64_t number);
@@ -53,7 +60,7 @@ class RankWorker {
     WorkerReport report;
     std::map<int, std::uint32_t> sequence;  // by port
     bool starved = false;
-    std::vector<ipc::Chunk> early;          // of a request that was not submitted yet
+    std::vector<ipc::Chunk> early;  // of a request that was not submitted yet
     bool begun = false;
   };
   // What the first rank of a group tells the others to do next.
@@ -82,7 +89,8 @@ class RankWorker {
   std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back_;
   std::optional<ipc::SharedGroup> group_;
   std::unique_ptr<stages::Device> device_;
-  std::unique_ptr<ipc::Collective> gpu_group_;  // of ranks on GPUs; those on the CPU sum over group_
+  std::unique_ptr<ipc::Collective>
+      gpu_group_;  // of ranks on GPUs; those on the CPU sum over group_
   std::unique_ptr<stages::Stage> stage_;
   std::unique_ptr<ipc::Subscriber> input_;
   int input_stage_ = -1;
@@ -90,7 +98,8 @@ class RankWorker {
   std::optional<ipc::Publisher> user_;
   std::map<std::uint64_t, Open> open_;
   std::uint64_t last_served_ = 0;
-  std::uint64_t newest_begun_ = 0;  // requests up to this number that are not open are over: their late chunks are dropped
+  std::uint64_t newest_begun_ =
+      0;  // requests up to this number that are not open are over: their late chunks are dropped
   std::uint64_t steps_ = 0;
 
   std::mutex mutex_;

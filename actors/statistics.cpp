@@ -43,15 +43,19 @@ std::string statistics_table(const std::vector<RequestOutput>& outputs, double w
       sum.rx_decode_time_ms += t.rx_decode_time_ms;
     }
   }
-  std::string text = line("%-8s %9s %15s %18s %13s", "stage", "requests", "num_tokens_out", "stage_gen_time_ms", "tokens_per_s");
+  std::string text = line("%-8s %9s %15s %18s %13s", "stage", "requests", "num_tokens_out",
+                          "stage_gen_time_ms", "tokens_per_s");
   for (const auto& [id, s] : stages)
-    text += line("%-8d %9lu %15lu %18.1f %13.1f", id, s.requests, s.tokens, s.ms, s.ms > 0 ? static_cast<double>(s.tokens) / s.ms * 1000 : 0.0);
-  text += "\n" + line("%-8s %9s %15s %12s %18s %18s", "edge", "chunks", "size_bytes", "tx_time_ms", "in_flight_time_ms", "rx_decode_time_ms");
+    text += line("%-8d %9lu %15lu %18.1f %13.1f", id, s.requests, s.tokens, s.ms,
+                 s.ms > 0 ? static_cast<double>(s.tokens) / s.ms * 1000 : 0.0);
+  text += "\n" + line("%-8s %9s %15s %12s %18s %18s", "edge", "chunks", "size_bytes", "tx_time_ms",
+                      "in_flight_time_ms", "rx_decode_time_ms");
   for (const auto& [ends, t] : edges)
-    text += line("%-8s %9lu %15lu %12.3f %18.3f %18.3f", (std::to_string(ends.first) + " -> " + std::to_string(ends.second)).c_str(), t.chunks,
-                 t.size_bytes, t.tx_time_ms, t.in_flight_time_ms, t.rx_decode_time_ms);
-  text += "\n" + line("%zu of %zu requests done in %.1f ms, mean e2e_time_ms %.1f", done, outputs.size(), wall_ms,
-                      done > 0 ? e2e / static_cast<double>(done) : 0.0);
+    text += line("%-8s %9lu %15lu %12.3f %18.3f %18.3f",
+                 (std::to_string(ends.first) + " -> " + std::to_string(ends.second)).c_str(),
+                 t.chunks, t.size_bytes, t.tx_time_ms, t.in_flight_time_ms, t.rx_decode_time_ms);
+  text += "\n" + line("%zu of %zu requests done in %.1f ms, mean e2e_time_ms %.1f", done,
+                      outputs.size(), wall_ms, done > 0 ? e2e / static_cast<double>(done) : 0.0);
   return text;
 }
 

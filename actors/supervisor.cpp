@@ -15,14 +15,18 @@ constexpr auto answer_timeout = std::chrono::seconds(30);
 
 // Asks each rank; answers once all have answered, or failed to.
 template <class Message>
-caf::typed_response_promise<ProfileAnswer> ask_all(SupervisorActor::stateful_broker_pointer<SupervisorState> self, const std::vector<int>& ranks,
-                                                   const Message& message, std::function<void(ProfileAnswer&)> finish = [](ProfileAnswer&) {}) {
+caf::typed_response_promise<ProfileAnswer> ask_all(
+    SupervisorActor::stateful_broker_pointer<SupervisorState> self,
+    const std::vector<int>& ranks,
+    const Message& message,
+    std::function<void(ProfileAnswer&)> finish = [](ProfileAnswer&) {}) {
   auto promise = self->template make_response_promise<ProfileAnswer>();
   auto answer = std::make_shared<ProfileAnswer>();
   auto left = std::make_shared<std::size_t>(ranks.size());
   auto count = [=]() mutable {
     if (--*left > 0) return;
-    std::sort(answer->ranks.begin(), answer->ranks.end(), [](const auto& a, const auto& b) { return a.rank < b.rank; });
+    std::sort(answer->ranks.begin(), answer->ranks.end(),
+              [](const auto& a, const auto& b) { return a.rank < b.rank; });
     for (const TraceAnswer& rank : answer->ranks) {
       if (!rank.error.empty()) {
         answer->error_code = rank.error_code;
@@ -68,7 +72,8 @@ caf::typed_response_promise<ProfileAnswer> ask_all(SupervisorActor::stateful_bro
 
 }  // namespace
 
-SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_broker_pointer<SupervisorState> self) {
+SupervisorActor::behavior_type profiling_supervisor(
+    SupervisorActor::stateful_broker_pointer<SupervisorState> self) {
   self->set_down_handler([self](const caf::down_msg& down) {
     for (const auto& [rank, joined] : self->state.ranks) {
       if (joined.actor.address() != down.source || !self->state.gone.insert(rank).second) continue;
@@ -94,24 +99,31 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_br
         for (const int stage : request.stages)
           if (!known.contains(stage)) {
             refused.error_code = static_cast<std::int32_t>(ErrorCode::invalid_argument);
-            refused.error = "cannot profile stage " + std::to_string(stage) + ": the stages are " + all;
+            refused.error =
+                "cannot profile stage " + std::to_string(stage) + ": the stages are " + all;
             return refused;
           }
         for (const int rank : request.ranks)
           if (!state.ranks.contains(rank)) {
             refused.error_code = static_cast<std::int32_t>(ErrorCode::invalid_argument);
-            refused.error = "cannot profile rank " + std::to_string(rank) + ": the ranks are 0 to " + std::to_string(state.ranks.size() - 1);
+            refused.error = "cannot profile rank " + std::to_string(rank) +
+                            ": the ranks are 0 to " + std::to_string(state.ranks.size() - 1);
             return refused;
           }
         if (!state.running.empty() && request.run_id != state.run_id) {
           refused.error_code = static_cast<std::int32_t>(ErrorCode::busy);
-          refused.error = "a profile is running" + (state.run_id.empty() ? "" : ", of run '" + state.run_id + "'") + ": stop it first";
+          refused.error = "a profile is running" +
+                          (state.run_id.empty() ? "" : ", of run '" + state.run_id + "'") +
+                          ": stop it first";
           return refused;
         }
         std::vector<int> ranks;
         for (const auto& [rank, joined] : state.ranks)
-          if (!request.ranks.empty() && std::find(request.ranks.begin(), request.ranks.end(), rank) == request.ranks.end()) continue;
-          else if (request.stages.empty() || std::find(request.stages.begin(), request.stages.end(), joined.stage) != request.stages.end())
+          if (!request.ranks.empty() &&
+              std::find(request.ranks.begin(), request.ranks.end(), rank) == request.ranks.end())
+            continue;
+          else if (request.stages.empty() || std::find(request.stages.begin(), request.stages.end(),
+                                                       joined.stage) != request.stages.end())
             ranks.push_back(rank);
         if (ranks.empty()) {
           refused.error_code = static_cast<std::int32_t>(ErrorCode::invalid_argument);
@@ -119,10 +131,16 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_br
           return refused;
         }
         for (const int rank : ranks)
-          if (std::find(state.running.begin(), state.running.end(), rank) == state.running.end()) state.running.push_back(rank);
+          if (std::find(state.running.begin(), state.running.end(), rank) == state.running.end())
+            state.running.push_back(rank);
         state.run_id = request.run_id;
         std::error_code failed;
-        const StartTrace message{std::filesystem::absolute(request.directory, failed).string(), request.timestamp, request.prefix, request.format, request.base_ns, request.limits};
+        const StartTrace message{std::filesystem::absolute(request.directory, failed).string(),
+                                 request.timestamp,
+                                 request.prefix,
+                                 request.format,
+                                 request.base_ns,
+                                 request.limits};
         return ask_all(self, ranks, message);
       },
       [self](const StopProfile&) -> caf::result<ProfileAnswer> {
@@ -139,11 +157,14 @@ SupervisorActor::behavior_type profiling_supervisor(SupervisorActor::stateful_br
         std::vector<int> ranks;
         for (const auto& [rank, joined] : self->state.ranks) ranks.push_back(rank);
         std::error_code failed;
-        const DumpTrace message{std::filesystem::absolute(request.directory, failed).string(), std::to_string(profiling::realtime_ns() / 1'000'000),
+        const DumpTrace message{std::filesystem::absolute(request.directory, failed).string(),
+                                std::to_string(profiling::realtime_ns() / 1'000'000),
                                 profiling::default_base_ns(), request.last_ms};
         return ask_all(self, ranks, message, [](ProfileAnswer& answer) {
           // What some have is worth having: those that failed say so in their own answers.
-          if (std::any_of(answer.ranks.begin(), answer.ranks.end(), [](const TraceAnswer& rank) { return rank.error_code == 0; })) answer.error_code = 0;
+          if (std::any_of(answer.ranks.begin(), answer.ranks.end(),
+                          [](const TraceAnswer& rank) { return rank.error_code == 0; }))
+            answer.error_code = 0;
         });
       },
       [self](const SetFlight& request) -> caf::result<ProfileAnswer> {

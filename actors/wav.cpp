@@ -6,7 +6,9 @@
 
 namespace limelight {
 
-Result<void> write_wav(const std::filesystem::path& path, const std::vector<float>& samples, int sample_rate) {
+Result<void> write_wav(const std::filesystem::path& path,
+                       const std::vector<float>& samples,
+                       int sample_rate) {
   std::string bytes;
   const auto put = [&](std::uint32_t value, int width) {
     for (int i = 0; i < width; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
@@ -25,7 +27,8 @@ Result<void> write_wav(const std::filesystem::path& path, const std::vector<floa
   bytes += "data";
   put(size, 4);
   for (const float sample : samples) {
-    const auto level = static_cast<std::int16_t>(std::lround(std::clamp(sample, -1.0f, 1.0f) * 32767.0f));
+    const auto level =
+        static_cast<std::int16_t>(std::lround(std::clamp(sample, -1.0f, 1.0f) * 32767.0f));
     put(static_cast<std::uint16_t>(level), 2);
   }
   std::ofstream out(path, std::ios::binary);

@@ -17,7 +17,9 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // A model without a pipeline around it: decoder, embedding, head.
 struct Model {
@@ -27,19 +29,23 @@ struct Model {
   std::unique_ptr<stages::Matrix> head;
   std::function<void(int, std::span<float>)> embed;
 
-  Model(std::shared_ptr<const stages::ModelFile> file, const stages::CpuOptions& cpu) : device(stages::make_cpu_device(cpu)) {
+  Model(std::shared_ptr<const stages::ModelFile> file, const stages::CpuOptions& cpu)
+      : device(stages::make_cpu_device(cpu)) {
     stages::take_model(file, config);
     stages::FileWeights weights(file);
     decoder = std::make_unique<stages::Decoder>(config, weights, *device, nullptr);
     const auto whole = stages::MatrixPart::whole(config.shape.vocab, config.shape.hidden);
-    head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens", whole, ipc::DType::float32);
+    head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens", whole,
+                          ipc::DType::float32);
     embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
   }
   // The token that follows.
   int feed(const std::vector<int>& tokens, stages::Decoder::Cache& cache) {
     const auto h = static_cast<std::size_t>(config.shape.hidden);
-    std::vector<float> rows(tokens.size() * h), logits(static_cast<std::size_t>(config.shape.vocab));
-    for (std::size_t i = 0; i < tokens.size(); ++i) embed(tokens[i], std::span(rows).subspan(i * h, h));
+    std::vector<float> rows(tokens.size() * h),
+        logits(static_cast<std::size_t>(config.shape.vocab));
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+      embed(tokens[i], std::span(rows).subspan(i * h, h));
     (void)decoder->forward(rows, static_cast<int>(tokens.size()), cache);
     device->linear(std::span(rows).last(h), *head, logits, 1);
     return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
@@ -50,23 +56,29 @@ struct Model {
 double bytes_of(const stages::ModelFile& file) {
   double bytes = 0;
   const auto add = [&](const std::string& name) {
-    if (const stages::FileTensor* t = file.find(name)) bytes += static_cast<double>(t->rows) * static_cast<double>(t->row_bytes());
+    if (const stages::FileTensor* t = file.find(name))
+      bytes += static_cast<double>(t->rows) * static_cast<double>(t->row_bytes());
   };
   add(file.find("lm_head") != nullptr ? "lm_head" : "embed_tokens");
   for (int l = 0; l < file.spec().layers; ++l)
-    for (const char* part : {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}) add("layers." + std::to_string(l) + "." + part);
+    for (const char* part :
+         {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"})
+      add("layers." + std::to_string(l) + "." + part);
   return bytes;
 }
 
 // GB/s that as many threads copy out of memory, reading counted.
 double copy_rate(int threads) {
   constexpr std::size_t bytes = std::size_t{128} << 20;
-  std::vector<std::vector<char>> from(static_cast<std::size_t>(threads), std::vector<char>(bytes, 1)), to = from;
+  std::vector<std::vector<char>> from(static_cast<std::size_t>(threads),
+                                      std::vector<char>(bytes, 1)),
+      to = from;
   double best = 0;
   for (int tries = 0; tries < 3; ++tries) {
     const auto start = Clock::now();
     std::vector<std::thread> workers;
-    for (std::size_t t = 0; t < from.size(); ++t) workers.emplace_back([&, t] { std::copy(from[t].begin(), from[t].end(), to[t].begin()); });
+    for (std::size_t t = 0; t < from.size(); ++t)
+      workers.emplace_back([&, t] { std::copy(from[t].begin(), from[t].end(), to[t].begin()); });
     for (auto& worker : workers) worker.join();
     best = std::max(best, static_cast<double>(bytes) * threads / seconds_since(start) / 1e9);
   }
@@ -86,7 +98,8 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
   std::vector<Measurement> results;
   results.push_back({"open", {}, 1000 * seconds_since(start), "ms", "", std::nullopt});
 
-  const int prompt_tokens = options.quick ? 128 : 512, answer_tokens = options.quick ? 32 : 128, rounds = options.quick ? 2 : 5;
+  const int prompt_tokens = options.quick ? 128 : 512, answer_tokens = options.quick ? 32 : 128,
+            rounds = options.quick ? 2 : 5;
   std::vector<int> prompt;
   for (int i = 0; i < prompt_tokens; ++i) prompt.push_back(100 + i * 37 % 5000);
   for (const int threads : {1, 2}) {
@@ -109,23 +122,33 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
     decode.clear();
     // Before and after the peer, so that a slow minute hits both.
     measure(model, rounds);
-    const auto peer = run_peer("llama_decode.py", {path.string(), std::to_string(threads), std::to_string(prompt_tokens), std::to_string(answer_tokens), std::to_string(rounds)});
+    const auto peer = run_peer(
+        "llama_decode.py", {path.string(), std::to_string(threads), std::to_string(prompt_tokens),
+                            std::to_string(answer_tokens), std::to_string(rounds)});
     measure(model, rounds);
-    const std::vector<std::pair<std::string, std::string>> params{{"threads", std::to_string(threads)}};
+    const std::vector<std::pair<std::string, std::string>> params{
+        {"threads", std::to_string(threads)}};
     const std::string name = peer ? "llama.cpp" : "";
     const double rate = quantile(decode, 0.5);
-    results.push_back({"prefill", params, quantile(prefill, 0.5), "tokens/s", name, peer ? std::optional(peer->value("prefill", 0.0)) : std::nullopt});
-    results.push_back({"decode", params, rate, "tokens/s", name, peer ? std::optional(peer->value("decode", 0.0)) : std::nullopt});
+    results.push_back({"prefill", params, quantile(prefill, 0.5), "tokens/s", name,
+                       peer ? std::optional(peer->value("prefill", 0.0)) : std::nullopt});
+    results.push_back({"decode", params, rate, "tokens/s", name,
+                       peer ? std::optional(peer->value("decode", 0.0)) : std::nullopt});
     prefill.clear();
     decode.clear();
     const stages::FileTensor* first = (*file)->find("layers.0.q_proj");
     const bool bf16 = first != nullptr && first->type == stages::WeightType::bf16;
-    Model other(*file, {.threads = threads, .activations = bf16 ? stages::Activations::bfloat16 : stages::Activations::float32});
+    Model other(*file, {.threads = threads,
+                        .activations =
+                            bf16 ? stages::Activations::bfloat16 : stages::Activations::float32});
     measure(other, rounds);
     const std::string activations = bf16 ? "_bfloat16" : "_float32";
-    results.push_back({"prefill" + activations, params, quantile(prefill, 0.5), "tokens/s", "", std::nullopt});
-    results.push_back({"decode" + activations, params, quantile(decode, 0.5), "tokens/s", "", std::nullopt});
-    results.push_back({"bandwidth", params, rate * bytes_of(**file) / 1e9, "GB/s", "copy loop", copy_rate(threads)});
+    results.push_back(
+        {"prefill" + activations, params, quantile(prefill, 0.5), "tokens/s", "", std::nullopt});
+    results.push_back(
+        {"decode" + activations, params, quantile(decode, 0.5), "tokens/s", "", std::nullopt});
+    results.push_back({"bandwidth", params, rate * bytes_of(**file) / 1e9, "GB/s", "copy loop",
+                       copy_rate(threads)});
   }
   return results;
 }

@@ -50,7 +50,8 @@ bool read_all(int fd, void* to, std::size_t bytes) {
   return true;
 }
 bool write_all(int fd, const void* from, std::size_t bytes) {
-  return ::write(fd, from, bytes) == static_cast<ssize_t>(bytes);  // less than a pipe's buffer, or to a reader that is there
+  return ::write(fd, from, bytes) ==
+         static_cast<ssize_t>(bytes);  // less than a pipe's buffer, or to a reader that is there
 }
 
 // The n-th core that this process may use, if there are so many.
@@ -72,8 +73,14 @@ bool await_connection(const End& end) {
   return end.connected();
 }
 
-// Bodies of the two processes: commands come from one pipe, answers go to another, until the first one closes.
-int send_loop(const Transport& transport, const std::string& address, std::uint64_t most, std::atomic<std::uint64_t>& acked, int in, int out) {
+// Bodies of the two processes: commands come from one pipe, answers go to another, until the first
+// one closes.
+int send_loop(const Transport& transport,
+              const std::string& address,
+              std::uint64_t most,
+              std::atomic<std::uint64_t>& acked,
+              int in,
+              int out) {
   const auto sender = transport.make_sender(address, most);
   for (Command c; read_all(in, &c, sizeof c);) {
     char ok = 1;
@@ -90,7 +97,12 @@ int send_loop(const Transport& transport, const std::string& address, std::uint6
   }
   return 0;
 }
-int receive_loop(const Transport& transport, const std::string& address, std::uint64_t most, std::atomic<std::uint64_t>& acked, int in, int out) {
+int receive_loop(const Transport& transport,
+                 const std::string& address,
+                 std::uint64_t most,
+                 std::atomic<std::uint64_t>& acked,
+                 int in,
+                 int out) {
   const auto receiver = transport.make_receiver(address, most);
   for (Command c; read_all(in, &c, sizeof c);) {
     char ok = 1;
@@ -112,12 +124,17 @@ int receive_loop(const Transport& transport, const std::string& address, std::ui
 // The two processes of one transport.
 class Pair {
  public:
-  Pair(const Transport& transport, const std::string& folder, std::uint64_t most) : name_(transport.name) {
+  Pair(const Transport& transport, const std::string& folder, std::uint64_t most)
+      : name_(transport.name) {
     void* page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     acked_ = new (page) std::atomic<std::uint64_t>(0);
     const std::string address = folder + "/" + transport.name;
-    receiver_ = start([&](int in, int out) { return receive_loop(transport, address, most, *acked_, in, out); }, "receiver");
-    sender_ = start([&](int in, int out) { return send_loop(transport, address, most, *acked_, in, out); }, "sender");
+    receiver_ = start(
+        [&](int in, int out) { return receive_loop(transport, address, most, *acked_, in, out); },
+        "receiver");
+    sender_ = start(
+        [&](int in, int out) { return send_loop(transport, address, most, *acked_, in, out); },
+        "sender");
   }
   ~Pair() {
     for (const Process& p : {sender_, receiver_}) {
@@ -138,11 +155,15 @@ class Pair {
     acked_->store(0);
     std::vector<double> us(c.count);
     char sent = 0, received = 0;
-    const bool whole = write_all(receiver_.to, &c, sizeof c) && write_all(sender_.to, &c, sizeof c) && answers(receiver_) &&
-                       read_all(receiver_.from, &received, 1) && received && (us.empty() || read_all(receiver_.from, us.data(), us.size() * sizeof(double))) &&
-                       answers(sender_) && read_all(sender_.from, &sent, 1) && sent;
-    if (!whole) return Error{ErrorCode::timeout, "the processes of the transport " + name_ + " did not get through " + std::to_string(c.count) +
-                                                     " messages of " + std::to_string(c.bytes) + " bytes"};
+    const bool whole =
+        write_all(receiver_.to, &c, sizeof c) && write_all(sender_.to, &c, sizeof c) &&
+        answers(receiver_) && read_all(receiver_.from, &received, 1) && received &&
+        (us.empty() || read_all(receiver_.from, us.data(), us.size() * sizeof(double))) &&
+        answers(sender_) && read_all(sender_.from, &sent, 1) && sent;
+    if (!whole)
+      return Error{ErrorCode::timeout, "the processes of the transport " + name_ +
+                                           " did not get through " + std::to_string(c.count) +
+                                           " messages of " + std::to_string(c.bytes) + " bytes"};
     return us;
   }
 
@@ -163,9 +184,12 @@ class Pair {
       for (int fd = 3; fd < 256; ++fd)
         if (fd != to[0] && fd != from[1]) ::close(fd);
       if (name_ == "limelight" || name_ == "iceoryx") {
-        // Half a microsecond differs by a fifth from one pair of cores to another; the copying ones have threads of their own to place.
+        // Half a microsecond differs by a fifth from one pair of cores to another; the copying ones
+        // have threads of their own to place.
         pin_to_core(role == std::string("receiver") ? 1 : 0);
-        if (!ipc::attach("limelight-bench-" + name_ + "-" + role + "-" + std::to_string(getpid()), 10s)) _exit(2);
+        if (!ipc::attach("limelight-bench-" + name_ + "-" + role + "-" + std::to_string(getpid()),
+                         10s))
+          _exit(2);
       }
       std::exit(body(to[0], from[1]));  // an ordered end: iceoryx takes its sockets along
     }
@@ -183,10 +207,14 @@ class Pair {
   Process sender_, receiver_;
 };
 
-std::uint64_t count_for(const std::string& transport, std::uint64_t bytes, bool polling, bool quick) {
+std::uint64_t count_for(const std::string& transport,
+                        std::uint64_t bytes,
+                        bool polling,
+                        bool quick) {
   const std::uint64_t most = (polling ? 300 : 50) / (quick ? 3 : 1);
   if (transport == "limelight" || transport == "iceoryx") return most;
-  return std::clamp<std::uint64_t>(20 * MiB / bytes, 2, most);  // copies: their time is in their bytes
+  return std::clamp<std::uint64_t>(20 * MiB / bytes, 2,
+                                   most);  // copies: their time is in their bytes
 }
 
 struct Scratch {
@@ -201,25 +229,33 @@ struct Scratch {
 
 Result<std::vector<Measurement>> bench_ipc(const IpcOptions& options) {
   std::vector<std::uint64_t> sizes{64, 4 * KiB, MiB, 64 * MiB};
-  if (!options.quick) sizes = {64, 256, KiB, 4 * KiB, 16 * KiB, 64 * KiB, 256 * KiB, MiB, 4 * MiB, 16 * MiB, 64 * MiB, 256 * MiB};
+  if (!options.quick)
+    sizes = {64,        256, KiB,     4 * KiB,  16 * KiB, 64 * KiB,
+             256 * KiB, MiB, 4 * MiB, 16 * MiB, 64 * MiB, 256 * MiB};
 
   const auto helper = actors::find_helper("limelight-broker");
   const auto runtime = ipc::runtime_folder();
   if (!helper) return helper.error();
   if (!runtime) return runtime.error();
-  // Each of the two publishers: the chunk that it sent last, the one on its way, its spares and the one that becomes a spare.
+  // Each of the two publishers: the chunk that it sent last, the one on its way, its spares and the
+  // one that becomes a spare.
   std::vector<ipc::Pool> pools;
-  for (const std::uint64_t bytes : sizes) pools.push_back({ipc::chunk_bytes(bytes), static_cast<std::uint32_t>(2 * (3 + spare_chunks(bytes)))});
-  std::fprintf(stderr, "starting the broker, its pools reach %lu MiB a chunk\n", sizes.back() / MiB);
+  for (const std::uint64_t bytes : sizes)
+    pools.push_back(
+        {ipc::chunk_bytes(bytes), static_cast<std::uint32_t>(2 * (3 + spare_chunks(bytes)))});
+  std::fprintf(stderr, "starting the broker, its pools reach %lu MiB a chunk\n",
+               sizes.back() / MiB);
   const auto broker = ipc::Broker::use(*helper, pools);
   if (!broker) return broker.error();
 
   const Scratch scratch{*runtime / ("bench-" + std::to_string(getpid()))};
   std::error_code failed;
-  if (!std::filesystem::create_directory(scratch.path, failed)) return Error{ErrorCode::io, scratch.path.string() + ": " + failed.message()};
+  if (!std::filesystem::create_directory(scratch.path, failed))
+    return Error{ErrorCode::io, scratch.path.string() + ": " + failed.message()};
   ::signal(SIGPIPE, SIG_IGN);
   std::vector<std::unique_ptr<Pair>> pairs;
-  for (const Transport& t : transports()) pairs.push_back(std::make_unique<Pair>(t, scratch.path.string(), sizes.back()));
+  for (const Transport& t : transports())
+    pairs.push_back(std::make_unique<Pair>(t, scratch.path.string(), sizes.back()));
   for (const auto& pair : pairs)
     if (auto connected = pair->run({}); !connected) return connected.error();
 
@@ -234,19 +270,24 @@ Result<std::vector<Measurement>> bench_ipc(const IpcOptions& options) {
         for (std::size_t i = 0; i < pairs.size(); ++i) {
           const std::size_t turn = (i + static_cast<std::size_t>(round)) % pairs.size();
           const std::string& name = transports()[turn].name;
-          auto run = pairs[turn]->run({bytes, count_for(name, bytes, polling, options.quick), polling});
+          auto run =
+              pairs[turn]->run({bytes, count_for(name, bytes, polling, options.quick), polling});
           if (!run) return run.error();
           us[name].insert(us[name].end(), run->begin(), run->end());
         }
-      const std::vector<std::pair<std::string, std::string>> params{{"bytes", std::to_string(bytes)}, {"consumer", polling ? "polling" : "asleep"}};
+      const std::vector<std::pair<std::string, std::string>> params{
+          {"bytes", std::to_string(bytes)}, {"consumer", polling ? "polling" : "asleep"}};
       const double median = quantile(us["limelight"], 0.5), p99 = quantile(us["limelight"], 0.99);
       for (std::size_t i = 1; i < transports().size(); ++i) {
         const std::string& peer = transports()[i].name;
         results.push_back({"handoff", params, median, "us", peer, quantile(us[peer], 0.5)});
-        if (peer == "iceoryx") results.push_back({"handoff_p99", params, p99, "us", peer, quantile(us[peer], 0.99)});
+        if (peer == "iceoryx")
+          results.push_back({"handoff_p99", params, p99, "us", peer, quantile(us[peer], 0.99)});
       }
       if (bytes == sizes.front()) smallest = median;
-      if (bytes == sizes.back()) results.push_back({"flat", params, median, "us", std::to_string(sizes.front()) + " B", smallest});
+      if (bytes == sizes.back())
+        results.push_back(
+            {"flat", params, median, "us", std::to_string(sizes.front()) + " B", smallest});
     }
   return results;
 }

@@ -20,7 +20,9 @@ namespace prof = limelight::profiling;
 namespace {
 
 constexpr double patience_ns = 10e9;
-bool out_of_patience(std::uint64_t start) { return prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - start)) > patience_ns; }
+bool out_of_patience(std::uint64_t start) {
+  return prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - start)) > patience_ns;
+}
 
 sockaddr_un address_of(const std::string& path) {
   sockaddr_un name{};
@@ -64,12 +66,14 @@ class SocketSender final : public Sender {
 
 class SocketReceiver final : public Receiver {
  public:
-  SocketReceiver(const std::string& address, std::uint64_t max_bytes) : path_(address + ".socket"), buffer_(8 + max_bytes) {
+  SocketReceiver(const std::string& address, std::uint64_t max_bytes)
+      : path_(address + ".socket"), buffer_(8 + max_bytes) {
     const sockaddr_un name = address_of(path_);
     const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     timeval limit{10, 0};
     ::setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    if (::bind(listener, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 && ::listen(listener, 1) == 0)
+    if (::bind(listener, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 &&
+        ::listen(listener, 1) == 0)
       fd_ = ::accept(listener, nullptr, nullptr);
     ::close(listener);
     if (fd_ >= 0) ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -82,8 +86,10 @@ class SocketReceiver final : public Receiver {
     const std::uint64_t start = prof::ticks();
     std::uint64_t whole = 8;
     for (std::uint64_t got = 0; got < whole;) {
-      const ssize_t n = ::recv(fd_, buffer_.data() + got, (got < 8 ? 8 : whole) - got, polling ? MSG_DONTWAIT : 0);
-      if (n < 0 && (errno == EINTR || (polling && errno == EAGAIN)) && !out_of_patience(start)) continue;
+      const ssize_t n = ::recv(fd_, buffer_.data() + got, (got < 8 ? 8 : whole) - got,
+                               polling ? MSG_DONTWAIT : 0);
+      if (n < 0 && (errno == EINTR || (polling && errno == EAGAIN)) && !out_of_patience(start))
+        continue;
       if (n <= 0) return false;
       got += static_cast<std::uint64_t>(n);
       if (got != 8 || whole != 8) continue;
@@ -122,7 +128,8 @@ struct Context {
 
 class ZeroMqSender final : public Sender {
  public:
-  ZeroMqSender(const std::string& address, std::uint64_t max_bytes) : zmq_(ZMQ_PUSH), buffer_(max_bytes, 1) {
+  ZeroMqSender(const std::string& address, std::uint64_t max_bytes)
+      : zmq_(ZMQ_PUSH), buffer_(max_bytes, 1) {
     ok_ = zmq_connect(zmq_.socket, ("ipc://" + address + ".zmq").c_str()) == 0;
   }
   bool send(std::uint64_t sequence, std::uint64_t bytes) override {
@@ -168,22 +175,28 @@ class ZeroMqReceiver final : public Receiver {
 
 Transport socket_transport() {
   return {"socket",
-          [](const std::string& address, std::uint64_t most) -> std::unique_ptr<Sender> { return std::make_unique<SocketSender>(address, most); },
-          [](const std::string& address, std::uint64_t most) -> std::unique_ptr<Receiver> { return std::make_unique<SocketReceiver>(address, most); }};
+          [](const std::string& address, std::uint64_t most) -> std::unique_ptr<Sender> {
+            return std::make_unique<SocketSender>(address, most);
+          },
+          [](const std::string& address, std::uint64_t most) -> std::unique_ptr<Receiver> {
+            return std::make_unique<SocketReceiver>(address, most);
+          }};
 }
 
 const std::vector<Transport>& transports() {
-  static const std::vector<Transport> all{limelight_transport(), iceoryx_transport(),
+  static const std::vector<Transport> all{
+      limelight_transport(),
+      iceoryx_transport(),
 #ifdef LIMELIGHT_HAS_ZEROMQ
-                                          {"zeromq",
-                                           [](const std::string& address, std::uint64_t most) -> std::unique_ptr<Sender> {
-                                             return std::make_unique<ZeroMqSender>(address, most);
-                                           },
-                                           [](const std::string& address, std::uint64_t) -> std::unique_ptr<Receiver> {
-                                             return std::make_unique<ZeroMqReceiver>(address);
-                                           }},
+      {"zeromq",
+       [](const std::string& address, std::uint64_t most) -> std::unique_ptr<Sender> {
+         return std::make_unique<ZeroMqSender>(address, most);
+       },
+       [](const std::string& address, std::uint64_t) -> std::unique_ptr<Receiver> {
+         return std::make_unique<ZeroMqReceiver>(address);
+       }},
 #endif
-                                          socket_transport()};
+      socket_transport()};
   return all;
 }
 

@@ -21,14 +21,17 @@ constexpr auto patience = 10s;
 Stamp read_stamp(const void* from) {
   Stamp stamp;
   stamp.sequence = __atomic_load_n(static_cast<const std::uint64_t*>(from), __ATOMIC_ACQUIRE);
-  stamp.begin_ticks = __atomic_load_n(static_cast<const std::uint64_t*>(from) + 1, __ATOMIC_ACQUIRE);
+  stamp.begin_ticks =
+      __atomic_load_n(static_cast<const std::uint64_t*>(from) + 1, __ATOMIC_ACQUIRE);
 #if defined(__x86_64__)
   __builtin_ia32_lfence();
 #endif
   return stamp;
 }
 
-std::string topic_of(const std::string& address) { return "bench." + address.substr(address.rfind('/') + 1); }
+std::string topic_of(const std::string& address) {
+  return "bench." + address.substr(address.rfind('/') + 1);
+}
 
 // Loans that were not sent: the oldest one goes when there are enough of its size.
 template <class Loan>
@@ -52,7 +55,8 @@ class Spares {
 
 class LimelightSender final : public Sender {
  public:
-  LimelightSender(const std::string& address, std::uint64_t max_bytes) : publisher_(topic_of(address), max_bytes, 8) {}
+  LimelightSender(const std::string& address, std::uint64_t max_bytes)
+      : publisher_(topic_of(address), max_bytes, 8) {}
   void move(std::uint64_t bytes) override {
     auto loan = publisher_.loan(header_of(0, bytes), patience);
     if (loan) spares_.push(*loan, bytes, [this](const ipc::Loan& old) { publisher_.release(old); });
@@ -96,7 +100,8 @@ class LimelightReceiver final : public Receiver {
 };
 
 iox::capro::ServiceDescription raw_service(const std::string& address) {
-  return {"limelight", "bench", iox::capro::IdString_t(iox::cxx::TruncateToCapacity, topic_of(address).c_str())};
+  return {"limelight", "bench",
+          iox::capro::IdString_t(iox::cxx::TruncateToCapacity, topic_of(address).c_str())};
 }
 
 class IceoryxSender final : public Sender {
@@ -104,7 +109,8 @@ class IceoryxSender final : public Sender {
   explicit IceoryxSender(const std::string& address) : port_(raw_service(address), options()) {}
   void move(std::uint64_t bytes) override {
     auto memory = port_.loan(static_cast<std::uint32_t>(bytes), 64);
-    if (!memory.has_error()) spares_.push(memory.value(), bytes, [this](void* old) { port_.release(old); });
+    if (!memory.has_error())
+      spares_.push(memory.value(), bytes, [this](void* old) { port_.release(old); });
   }
   bool send(std::uint64_t sequence, std::uint64_t bytes) override {
     const std::uint64_t begin = prof::ticks();
@@ -145,7 +151,9 @@ class IceoryxReceiver final : public Receiver {
       if (prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - start)) > 10e9) return false;
     }
   }
-  bool connected() const override { return port_.getSubscriptionState() == iox::SubscribeState::SUBSCRIBED; }
+  bool connected() const override {
+    return port_.getSubscriptionState() == iox::SubscribeState::SUBSCRIBED;
+  }
 
  private:
   static iox::popo::SubscriberOptions options() {
@@ -162,12 +170,21 @@ class IceoryxReceiver final : public Receiver {
 
 Transport limelight_transport() {
   return {"limelight",
-          [](const std::string& address, std::uint64_t most) -> std::unique_ptr<Sender> { return std::make_unique<LimelightSender>(address, most); },
-          [](const std::string& address, std::uint64_t) -> std::unique_ptr<Receiver> { return std::make_unique<LimelightReceiver>(address); }};
+          [](const std::string& address, std::uint64_t most) -> std::unique_ptr<Sender> {
+            return std::make_unique<LimelightSender>(address, most);
+          },
+          [](const std::string& address, std::uint64_t) -> std::unique_ptr<Receiver> {
+            return std::make_unique<LimelightReceiver>(address);
+          }};
 }
 Transport iceoryx_transport() {
-  return {"iceoryx", [](const std::string& address, std::uint64_t) -> std::unique_ptr<Sender> { return std::make_unique<IceoryxSender>(address); },
-          [](const std::string& address, std::uint64_t) -> std::unique_ptr<Receiver> { return std::make_unique<IceoryxReceiver>(address); }};
+  return {"iceoryx",
+          [](const std::string& address, std::uint64_t) -> std::unique_ptr<Sender> {
+            return std::make_unique<IceoryxSender>(address);
+          },
+          [](const std::string& address, std::uint64_t) -> std::unique_ptr<Receiver> {
+            return std::make_unique<IceoryxReceiver>(address);
+          }};
 }
 
 }  // namespace limelight::bench

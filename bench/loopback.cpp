@@ -43,18 +43,21 @@ Result<Echoes> Echoes::start(int processes) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   const auto fail = [&] {
-    const Error error{ErrorCode::unavailable, std::string("cannot use TCP on loopback: ") + std::strerror(errno)};
+    const Error error{ErrorCode::unavailable,
+                      std::string("cannot use TCP on loopback: ") + std::strerror(errno)};
     if (door >= 0) ::close(door);
     return error;
   };
-  if (door < 0 || ::bind(door, reinterpret_cast<const sockaddr*>(&address), size) != 0 || ::listen(door, processes) != 0 ||
+  if (door < 0 || ::bind(door, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+      ::listen(door, processes) != 0 ||
       ::getsockname(door, reinterpret_cast<sockaddr*>(&address), &size) != 0)
     return fail();
   for (int i = 0; i < processes; ++i) {
     const pid_t child = ::fork();
     if (child == 0) {
       ::close(door);
-      for (const int others : echoes.sockets_) ::close(others);  // else they would never see their end
+      for (const int others : echoes.sockets_)
+        ::close(others);  // else they would never see their end
       echo(address);
     }
     if (child < 0) return fail();
@@ -68,7 +71,8 @@ Result<Echoes> Echoes::start(int processes) {
   return echoes;
 }
 
-Echoes::Echoes(Echoes&& other) noexcept : sockets_(std::exchange(other.sockets_, {})), children_(std::exchange(other.children_, {})) {}
+Echoes::Echoes(Echoes&& other) noexcept
+    : sockets_(std::exchange(other.sockets_, {})), children_(std::exchange(other.children_, {})) {}
 
 Echoes::~Echoes() {
   for (const int socket : sockets_) ::close(socket);

@@ -31,17 +31,21 @@ std::optional<nlohmann::json> run(std::vector<std::string> words) {
   ::close(ends[1]);
   std::string text;
   char buffer[4096];
-  for (ssize_t n; started && (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(n));
+  for (ssize_t n; started && (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(n));
   ::close(ends[0]);
   int status = 0;
-  if (!started || ::waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0) return std::nullopt;
+  if (!started || ::waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
+      WEXITSTATUS(status) != 0)
+    return std::nullopt;
   auto json = nlohmann::json::parse(text, nullptr, false);
   return json.is_object() ? std::optional(std::move(json)) : std::nullopt;
 }
 
 }  // namespace
 
-std::optional<nlohmann::json> run_peer(const std::string& script, const std::vector<std::string>& arguments) {
+std::optional<nlohmann::json> run_peer(const std::string& script,
+                                       const std::vector<std::string>& arguments) {
   const char* python = std::getenv("LIMELIGHT_PYTHON");
   std::vector<std::string> words{python != nullptr ? python : "python3", folder + script};
   words.insert(words.end(), arguments.begin(), arguments.end());

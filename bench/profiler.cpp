@@ -28,7 +28,9 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 double ns_of(std::uint64_t ticks) { return prof::ticks_to_ns(static_cast<std::int64_t>(ticks)); }
 
 struct Scratch {
@@ -41,7 +43,8 @@ struct Scratch {
 
 // The names and shapes of a decoder's step.
 struct Step {
-  prof::NameId step = prof::intern("bench step", prof::Category::user_annotation, prof::ValueKind::step);
+  prof::NameId step =
+      prof::intern("bench step", prof::Category::user_annotation, prof::ValueKind::step);
   prof::NameId linear = prof::intern("linear", prof::Category::cpu_op, prof::ValueKind::matmul);
   prof::NameId norm = prof::intern("rms_norm", prof::Category::cpu_op, prof::ValueKind::dims);
   prof::NameId rope = prof::intern("rope", prof::Category::cpu_op, prof::ValueKind::dims);
@@ -74,10 +77,12 @@ struct Step {
 
 Result<std::unique_ptr<prof::Session>> start_session(const std::filesystem::path& folder) {
   static int count = 0;
-  return prof::Session::start({folder, std::to_string(1'000'000 + ++count), 0, 1, 0, "bench", prof::default_base_ns()});
+  return prof::Session::start(
+      {folder, std::to_string(1'000'000 + ++count), 0, 1, 0, "bench", prof::default_base_ns()});
 }
 
-// Records about `events`, a ring's half at a time, waiting while the writer is behind: full rings would drop, and show nothing.
+// Records about `events`, a ring's half at a time, waiting while the writer is behind: full rings
+// would drop, and show nothing.
 void record_events(const Step& step, std::uint64_t events) {
   for (std::uint64_t n = 0; n * Step::spans < events; ++n) {
     step.record(n);
@@ -115,7 +120,8 @@ Result<void> measure_spans(const std::filesystem::path& folder, std::vector<Meas
   const prof::NameId name = prof::intern("bench span");
   std::vector<prof::Record> ring(spans);
   std::vector<double> floor, on, off;
-  for (int turn = 0; turn < turns; ++turn) off.push_back(std::max(0.0, span_ns(name, spans * 16) - loop_ns(spans * 16)));
+  for (int turn = 0; turn < turns; ++turn)
+    off.push_back(std::max(0.0, span_ns(name, spans * 16) - loop_ns(spans * 16)));
   auto session = start_session(folder);
   if (!session) return session.error();
   for (int turn = 0; turn < turns; ++turn) {
@@ -125,7 +131,9 @@ Result<void> measure_spans(const std::filesystem::path& folder, std::vector<Meas
   }
   if (auto stopped = (*session)->stop(); !stopped) return stopped.error();
   results.push_back({"span", {}, quantile(on, 0.5), "ns", "floor", quantile(floor, 0.5)});
-  if (const auto lttng = run_lttng()) results.push_back({"span", {}, quantile(on, 0.5), "ns", "LTTng-UST", lttng->value("span_ns", 0.0)});
+  if (const auto lttng = run_lttng())
+    results.push_back(
+        {"span", {}, quantile(on, 0.5), "ns", "LTTng-UST", lttng->value("span_ns", 0.0)});
   results.push_back({"span_off", {}, quantile(off, 0.5), "ns", "", std::nullopt});
   return {};
 }
@@ -134,7 +142,9 @@ std::string text_of(const std::filesystem::path& file) {
   std::string text(std::size_t{400} << 20, '\0');
   gzFile in = gzopen(file.c_str(), "rb");
   std::size_t size = 0;
-  for (int n; (n = gzread(in, text.data() + size, 1 << 20)) > 0 && size + (std::size_t{2} << 20) < text.size();) size += static_cast<std::size_t>(n);
+  for (int n; (n = gzread(in, text.data() + size, 1 << 20)) > 0 &&
+              size + (std::size_t{2} << 20) < text.size();)
+    size += static_cast<std::size_t>(n);
   gzclose(in);
   text.resize(size);
   return text;
@@ -162,17 +172,23 @@ Packed by_zlib(const std::string& text) {
 }
 // In pieces as large as a session's members, which start anew for a kill's sake.
 Packed by_libdeflate(const std::string& text, int level) {
-  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(libdeflate_alloc_compressor(level), libdeflate_free_compressor);
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
+      libdeflate_alloc_compressor(level), libdeflate_free_compressor);
   Packed packed{"libdeflate -" + std::to_string(level) + " alone", 0, 0};
-  std::string out(libdeflate_gzip_compress_bound(compressor.get(), prof::MemberFile::member_bytes), '\0');
+  std::string out(libdeflate_gzip_compress_bound(compressor.get(), prof::MemberFile::member_bytes),
+                  '\0');
   const auto start = Clock::now();
   for (std::size_t at = 0; at < text.size(); at += prof::MemberFile::member_bytes)
-    packed.bytes += libdeflate_gzip_compress(compressor.get(), text.data() + at, std::min(text.size() - at, prof::MemberFile::member_bytes), out.data(), out.size());
+    packed.bytes += libdeflate_gzip_compress(
+        compressor.get(), text.data() + at,
+        std::min(text.size() - at, prof::MemberFile::member_bytes), out.data(), out.size());
   packed.seconds = ms_since(start) / 1000;
   return packed;
 }
 
-Result<void> measure_writing(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results) {
+Result<void> measure_writing(const std::filesystem::path& folder,
+                             bool quick,
+                             std::vector<Measurement>& results) {
   auto session = start_session(folder);
   if (!session) return session.error();
   record_events(Step{}, quick ? 1'000'000 : 2'000'000);
@@ -181,28 +197,34 @@ Result<void> measure_writing(const std::filesystem::path& folder, bool quick, st
   const auto events = static_cast<double>(report->events);
 
   const std::string text = text_of(report->file);
-  const std::vector<std::pair<std::string, std::string>> params{{"events", std::to_string(report->events)}};
+  const std::vector<std::pair<std::string, std::string>> params{
+      {"events", std::to_string(report->events)}};
   for (const Packed& peer : {by_zlib(text), by_libdeflate(text, 1), by_libdeflate(text, 6)}) {
-    results.push_back({"write_rate", params, events / static_cast<double>(report->profiler_cpu_ns) * 1000, "M/s", peer.name, events / peer.seconds / 1e6});
-    results.push_back({"bytes_per_event", params, static_cast<double>(report->bytes) / events, "B", peer.name, static_cast<double>(peer.bytes) / events});
+    results.push_back({"write_rate", params,
+                       events / static_cast<double>(report->profiler_cpu_ns) * 1000, "M/s",
+                       peer.name, events / peer.seconds / 1e6});
+    results.push_back({"bytes_per_event", params, static_cast<double>(report->bytes) / events, "B",
+                       peer.name, static_cast<double>(peer.bytes) / events});
   }
   std::filesystem::remove(report->file);
   return {};
 }
 
-// Stands for a rank that serves while its trace is being finished: short pieces of work with spans, and the longest time between two of them.
+// Stands for a rank that serves while its trace is being finished: short pieces of work with spans,
+// and the longest time between two of them.
 class Server {
  public:
-  explicit Server(const Step& step) : thread_([this, &step] {
-    std::uint64_t last = prof::ticks();
-    for (std::uint64_t n = 0; !ending_; ++n) {
-      if (n % 16 == 0) step.record(n);  // as many spans as a pipeline that works
-      const std::uint64_t now = prof::ticks();
-      worst_ = std::max(worst_.load(std::memory_order_relaxed), now - last);
-      last = now;
-      for (int i = 0; i < 2000; ++i) asm volatile("");
-    }
-  }) {}
+  explicit Server(const Step& step)
+      : thread_([this, &step] {
+          std::uint64_t last = prof::ticks();
+          for (std::uint64_t n = 0; !ending_; ++n) {
+            if (n % 16 == 0) step.record(n);  // as many spans as a pipeline that works
+            const std::uint64_t now = prof::ticks();
+            worst_ = std::max(worst_.load(std::memory_order_relaxed), now - last);
+            last = now;
+            for (int i = 0; i < 2000; ++i) asm volatile("");
+          }
+        }) {}
   ~Server() {
     ending_ = true;
     thread_.join();
@@ -215,7 +237,9 @@ class Server {
   std::thread thread_;
 };
 
-Result<void> measure_stop(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results) {
+Result<void> measure_stop(const std::filesystem::path& folder,
+                          bool quick,
+                          std::vector<Measurement>& results) {
   const int sessions = quick ? 8 : 50;
   const Step step;
   std::vector<double> stops, stalls, undisturbed;
@@ -243,23 +267,32 @@ Result<void> measure_stop(const std::filesystem::path& folder, bool quick, std::
     if (!report) return report.error();
     std::filesystem::remove(report->file);
   }
-  const std::vector<std::pair<std::string, std::string>> params{{"sessions", std::to_string(sessions)}};
-  results.push_back({"stop", {{"events", "1000000"}, {"sessions", std::to_string(sessions)}}, quantile(stops, 0.99), "ms", "", std::nullopt});
-  results.push_back({"stall", params, quantile(stalls, 0.99), "ms", "no stop", quantile(undisturbed, 0.99)});
+  const std::vector<std::pair<std::string, std::string>> params{
+      {"sessions", std::to_string(sessions)}};
+  results.push_back({"stop",
+                     {{"events", "1000000"}, {"sessions", std::to_string(sessions)}},
+                     quantile(stops, 0.99),
+                     "ms",
+                     "",
+                     std::nullopt});
+  results.push_back(
+      {"stall", params, quantile(stalls, 0.99), "ms", "no stop", quantile(undisturbed, 0.99)});
   return {};
 }
 
 double resident_kib(const char* key) {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
-    if (line.starts_with(key)) return std::strtod(line.c_str() + std::string_view(key).size() + 1, nullptr);
+    if (line.starts_with(key))
+      return std::strtod(line.c_str() + std::string_view(key).size() + 1, nullptr);
   return 0;
 }
 
 struct Cost {
   double resident_mib = -1, cpu_ns_per_event = 0, stop_ms = 0, events = 0;
 };
-// Ranks that record so many events each at the same time, each in a process of its own, so that nothing else counts. The worst of each cost.
+// Ranks that record so many events each at the same time, each in a process of its own, so that
+// nothing else counts. The worst of each cost.
 Result<Cost> cost_of(const std::filesystem::path& folder, int ranks, std::uint64_t events) {
   int pipe_ends[2];
   if (::pipe(pipe_ends) != 0) return Error{ErrorCode::io, "cannot make a pipe"};
@@ -275,8 +308,9 @@ Result<Cost> cost_of(const std::filesystem::path& folder, int ranks, std::uint64
       record_events(Step{}, events);
       const auto start = Clock::now();
       if (auto report = (*session)->stop())
-        cost = {(resident_kib("VmHWM:") - before) / 1024, static_cast<double>(report->profiler_cpu_ns) / static_cast<double>(report->events), ms_since(start),
-                static_cast<double>(report->events)};
+        cost = {(resident_kib("VmHWM:") - before) / 1024,
+                static_cast<double>(report->profiler_cpu_ns) / static_cast<double>(report->events),
+                ms_since(start), static_cast<double>(report->events)};
     }
     (void)!::write(pipe_ends[1], &cost, sizeof cost);
     _exit(0);
@@ -286,25 +320,35 @@ Result<Cost> cost_of(const std::filesystem::path& folder, int ranks, std::uint64
   bool failed = false;
   for (Cost one; ::read(pipe_ends[0], &one, sizeof one) == sizeof one;) {
     failed = failed || one.resident_mib < 0;
-    worst = {std::max(worst.resident_mib, one.resident_mib), std::max(worst.cpu_ns_per_event, one.cpu_ns_per_event), std::max(worst.stop_ms, one.stop_ms), one.events};
+    worst = {std::max(worst.resident_mib, one.resident_mib),
+             std::max(worst.cpu_ns_per_event, one.cpu_ns_per_event),
+             std::max(worst.stop_ms, one.stop_ms), one.events};
   }
   ::close(pipe_ends[0]);
   for (const pid_t pid : pids) ::waitpid(pid, nullptr, 0);
-  if (failed || worst.events == 0) return Error{ErrorCode::io, "a session of " + std::to_string(events) + " events failed"};
+  if (failed || worst.events == 0)
+    return Error{ErrorCode::io, "a session of " + std::to_string(events) + " events failed"};
   return worst;
 }
 
-Result<void> measure_growth(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results) {
+Result<void> measure_growth(const std::filesystem::path& folder,
+                            bool quick,
+                            std::vector<Measurement>& results) {
   const auto add = [&](int ranks, std::uint64_t events) -> Result<void> {
     const auto cost = cost_of(folder, ranks, events);
     if (!cost) return cost.error();
-    const std::vector<std::pair<std::string, std::string>> params{{"events", std::to_string(static_cast<std::uint64_t>(cost->events))}, {"ranks", std::to_string(ranks)}};
+    const std::vector<std::pair<std::string, std::string>> params{
+        {"events", std::to_string(static_cast<std::uint64_t>(cost->events))},
+        {"ranks", std::to_string(ranks)}};
     results.push_back({"resident", params, cost->resident_mib, "MiB", "", std::nullopt});
     results.push_back({"growth_cpu", params, cost->cpu_ns_per_event, "ns/event", "", std::nullopt});
     results.push_back({"growth_stop", params, cost->stop_ms, "ms", "", std::nullopt});
     return {};
   };
-  for (const std::uint64_t events : quick ? std::vector<std::uint64_t>{1'000, 5'000'000} : std::vector<std::uint64_t>{1'000, 10'000, 100'000, 1'000'000, 10'000'000, 50'000'000})
+  for (const std::uint64_t events :
+       quick
+           ? std::vector<std::uint64_t>{1'000, 5'000'000}
+           : std::vector<std::uint64_t>{1'000, 10'000, 100'000, 1'000'000, 10'000'000, 50'000'000})
     if (auto done = add(1, events); !done) return done;
   for (const int ranks : quick ? std::vector<int>{16} : std::vector<int>{2, 4, 8, 16})
     if (auto done = add(ranks, 100'000); !done) return done;
@@ -316,8 +360,10 @@ Result<void> measure_growth(const std::filesystem::path& folder, bool quick, std
 Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) {
   // Traces go where users' traces go, to a disk, not to memory.
   std::error_code failed;
-  const Scratch scratch{std::filesystem::current_path(failed) / (".limelight-bench-" + std::to_string(getpid()))};
-  if (!std::filesystem::create_directory(scratch.path, failed)) return Error{ErrorCode::io, scratch.path.string() + ": " + failed.message()};
+  const Scratch scratch{std::filesystem::current_path(failed) /
+                        (".limelight-bench-" + std::to_string(getpid()))};
+  if (!std::filesystem::create_directory(scratch.path, failed))
+    return Error{ErrorCode::io, scratch.path.string() + ": " + failed.message()};
   std::vector<Measurement> results;
   const auto say = [](const char* what) { std::fprintf(stderr, "%s\n", what); };
   say("spans");
@@ -332,7 +378,8 @@ Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) 
   if (auto done = measure_overhead(options, scratch.path, results); !done) return done.error();
   // After the pipeline: this process stays with the broker, and its pools, that it used first.
   say("the acknowledgement of 8 ranks");
-  if (auto done = measure_acknowledgement(scratch.path, options.quick, results); !done) return done.error();
+  if (auto done = measure_acknowledgement(scratch.path, options.quick, results); !done)
+    return done.error();
   return results;
 }
 

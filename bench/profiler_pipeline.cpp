@@ -17,21 +17,29 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 
 // Eight ranks that have little to compute.
 constexpr const char* eight_ranks = R"(stage_args:
   - stage_id: 0
-    engine_args: {model_stage: thinker, load_format: dummy, tensor_parallel_size: 6, model_shape: {layers: 1, hidden: 96, heads: 6, kv_heads: 6, head_dim: 16, mlp: 96, vocab: 256, max_model_len: 64}}
+    engine_args: {model_stage: thinker, load_format: dummy, tensor_parallel_size: 6,
+        model_shape: {layers: 1, hidden: 96, heads: 6, kv_heads: 6, head_dim: 16, mlp: 96,
+          vocab: 256, max_model_len: 64}}
     final_output: true
     final_output_type: text
     default_sampling_params: {max_tokens: 2}
   - stage_id: 1
-    engine_args: {model_stage: talker, load_format: dummy, model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32, input_hidden: 96, codebooks: 1, codebook_size: 16, chunk_frames: 2, max_model_len: 64}}
+    engine_args: {model_stage: talker, load_format: dummy,
+        model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32,
+          input_hidden: 96, codebooks: 1, codebook_size: 16, chunk_frames: 2, max_model_len: 64}}
     engine_input_source: [0]
     default_sampling_params: {max_tokens: 2}
   - stage_id: 2
-    engine_args: {model_stage: code2wav, load_format: dummy, model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32, codebooks: 1, codebook_size: 16, channels: 8, upsampling: [2, 2]}}
+    engine_args: {model_stage: code2wav, load_format: dummy,
+        model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32,
+          codebooks: 1, codebook_size: 16, channels: 8, upsampling: [2, 2]}}
     engine_input_source: [1]
     final_output: true
     final_output_type: audio
@@ -62,7 +70,8 @@ std::pair<double, double> estimate(const std::vector<double>& sample) {
   std::vector<double> drawn;
   for (int i = 0; i < 1000; ++i) {
     std::vector<double> again;
-    for (std::size_t n = 0; n < sample.size(); ++n) again.push_back(sample[random() % sample.size()]);
+    for (std::size_t n = 0; n < sample.size(); ++n)
+      again.push_back(sample[random() % sample.size()]);
     drawn.push_back(midmean(std::move(again)));
   }
   return {midmean(sample), (quantile(drawn, 0.975) - quantile(drawn, 0.025)) / 2};
@@ -70,7 +79,9 @@ std::pair<double, double> estimate(const std::vector<double>& sample) {
 
 }  // namespace
 
-Result<void> measure_acknowledgement(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results) {
+Result<void> measure_acknowledgement(const std::filesystem::path& folder,
+                                     bool quick,
+                                     std::vector<Measurement>& results) {
   constexpr int ranks = 8;
   constexpr std::size_t about_a_message = 300;
   const int times = quick ? 60 : 200;
@@ -93,20 +104,29 @@ Result<void> measure_acknowledgement(const std::filesystem::path& folder, bool q
     const auto started = (*omni)->start_profile();
     ms.push_back(ms_since(start));
     if (!started) return started.error();
-    if (started->size() != ranks) return Error{ErrorCode::internal, "expected the answers of 8 ranks, found " + std::to_string(started->size())};
+    if (started->size() != ranks)
+      return Error{ErrorCode::internal,
+                   "expected the answers of 8 ranks, found " + std::to_string(started->size())};
     if (auto stopped = (*omni)->stop_profile(); !stopped) return stopped.error();
   }
-  const std::vector<std::pair<std::string, std::string>> params{{"ranks", std::to_string(ranks)}, {"times", std::to_string(times)}};
-  results.push_back({"acknowledged_p50", params, quantile(ms, 0.5), "ms", "echo over TCP", quantile(floor, 0.5)});
-  results.push_back({"acknowledged", params, quantile(ms, 0.99), "ms", "echo over TCP", quantile(floor, 0.99)});
+  const std::vector<std::pair<std::string, std::string>> params{{"ranks", std::to_string(ranks)},
+                                                                {"times", std::to_string(times)}};
+  results.push_back(
+      {"acknowledged_p50", params, quantile(ms, 0.5), "ms", "echo over TCP", quantile(floor, 0.5)});
+  results.push_back(
+      {"acknowledged", params, quantile(ms, 0.99), "ms", "echo over TCP", quantile(floor, 0.99)});
   return {};
 }
 
-Result<void> measure_overhead(const ProfilerOptions& options, const std::filesystem::path& folder, std::vector<Measurement>& results) {
-  auto omni = Omni::from_engine_args({.config = options.config, .profile_dir = folder, .flight_recorder = 0ms});
+Result<void> measure_overhead(const ProfilerOptions& options,
+                              const std::filesystem::path& folder,
+                              std::vector<Measurement>& results) {
+  auto omni = Omni::from_engine_args(
+      {.config = options.config, .profile_dir = folder, .flight_recorder = 0ms});
   if (!omni) return omni.error();
   if (auto warm = request_ms(**omni); !warm) return warm.error();
-  // The machine is now faster and now slower, for seconds: so each request is compared with those before and after it, which are not recorded.
+  // The machine is now faster and now slower, for seconds: so each request is compared with those
+  // before and after it, which are not recorded.
   enum Arm { off, flight, profiled, arms };
   constexpr Arm turns[]{off, flight, off, profiled};
   const int rounds = options.quick ? 9 : 150;
@@ -115,7 +135,8 @@ Result<void> measure_overhead(const ProfilerOptions& options, const std::filesys
   std::uint64_t events = 0, bytes = 0;
   for (int turn = 0; turn < rounds * std::ssize(turns) + 1; ++turn) {
     const Arm arm = turns[turn % std::ssize(turns)];
-    if (auto set = (*omni)->set_flight_recorder(arm == off ? 0ms : 10'000ms); !set) return set.error();
+    if (auto set = (*omni)->set_flight_recorder(arm == off ? 0ms : 10'000ms); !set)
+      return set.error();
     if (arm == profiled)
       if (auto started = (*omni)->start_profile(); !started) return started.error();
     const auto one = request_ms(**omni);
@@ -137,7 +158,9 @@ Result<void> measure_overhead(const ProfilerOptions& options, const std::filesys
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const auto [arm, took] = requests[i];
     ms[arm].push_back(took);
-    if (arm != off) slower_by[arm].push_back(100 * (2 * took / (requests[i - 1].second + requests[i + 1].second) - 1));
+    if (arm != off)
+      slower_by[arm].push_back(100 *
+                               (2 * took / (requests[i - 1].second + requests[i + 1].second) - 1));
   }
   omni->reset();
   const auto torch = run_peer("torch_profiler.py", {options.quick ? "1" : "10"});
@@ -145,15 +168,30 @@ Result<void> measure_overhead(const ProfilerOptions& options, const std::filesys
     const auto [value, half] = estimate(slower_by[arm]);
     char interval[32];
     std::snprintf(interval, sizeof interval, "%.2f", half);
-    results.push_back({name, {{"rounds", std::to_string(rounds)}, {"ci95", interval}}, value, "%", peer ? "torch.profiler" : "", peer});
+    results.push_back({name,
+                       {{"rounds", std::to_string(rounds)}, {"ci95", interval}},
+                       value,
+                       "%",
+                       peer ? "torch.profiler" : "",
+                       peer});
   };
-  add("overhead", profiled, torch ? std::optional(torch->value("overhead_percent", 0.0)) : std::nullopt);
+  add("overhead", profiled,
+      torch ? std::optional(torch->value("overhead_percent", 0.0)) : std::nullopt);
   add("flight_overhead", flight, std::nullopt);
   const std::vector<std::pair<std::string, std::string>> params{{"rounds", std::to_string(rounds)}};
-  results.push_back({"overhead_accounted", params, quantile(accounted, 0.5), "%", "", std::nullopt});
-  results.push_back({"request", params, quantile(ms[profiled], 0.5), "ms", "not profiled", quantile(ms[off], 0.5)});
-  results.push_back({"bytes_per_event", {{"source", "pipeline"}}, static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(events, 1)), "B", "", std::nullopt});
-  if (torch) results.push_back({"torch_stop", {}, torch->value("stop_ms", 0.0), "ms", "", std::nullopt});
+  results.push_back(
+      {"overhead_accounted", params, quantile(accounted, 0.5), "%", "", std::nullopt});
+  results.push_back({"request", params, quantile(ms[profiled], 0.5), "ms", "not profiled",
+                     quantile(ms[off], 0.5)});
+  results.push_back(
+      {"bytes_per_event",
+       {{"source", "pipeline"}},
+       static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(events, 1)),
+       "B",
+       "",
+       std::nullopt});
+  if (torch)
+    results.push_back({"torch_stop", {}, torch->value("stop_ms", 0.0), "ms", "", std::nullopt});
   return {};
 }
 

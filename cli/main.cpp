@@ -12,21 +12,27 @@ namespace {
 // Installed with the command, or in the source tree that it was built from.
 std::filesystem::path default_config() {
   std::error_code failed;
-  const auto installed = std::filesystem::read_symlink("/proc/self/exe", failed).parent_path().parent_path() / "share/limelight/configs/omni_tiny.yaml";
-  return std::filesystem::exists(installed, failed) ? installed : std::filesystem::path(LIMELIGHT_SOURCE_DIR) / "stages/configs/omni_tiny.yaml";
+  const auto installed =
+      std::filesystem::read_symlink("/proc/self/exe", failed).parent_path().parent_path() /
+      "share/limelight/configs/omni_tiny.yaml";
+  return std::filesystem::exists(installed, failed)
+             ? installed
+             : std::filesystem::path(LIMELIGHT_SOURCE_DIR) / "stages/configs/omni_tiny.yaml";
 }
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Limelight: multi-stage inference with a built-in profiler", "limelight"};
   app.require_subcommand(1);
-  app.footer("Examples:\n"
-             "  limelight run --prompt \"Tell me a story\" --output-dir out\n"
-             "  limelight run --prompts prompts.jsonl --profile 0,2 --profile-dir traces --json\n"
-             "  limelight fetch smollm2 && limelight run --config stages/configs/smollm2.yaml --prompt \"Why is the sky blue?\"\n"
-             "  limelight trace validate traces/*.pt.trace.json.gz\n"
-             "  limelight trace summary traces/*.pt.trace.json.gz\n"
-             "  limelight bench ipc --quick --json");
+  app.footer(
+      "Examples:\n"
+      "  limelight run --prompt \"Tell me a story\" --output-dir out\n"
+      "  limelight run --prompts prompts.jsonl --profile 0,2 --profile-dir traces --json\n"
+      "  limelight fetch smollm2 && limelight run --config stages/configs/smollm2.yaml --prompt "
+      "\"Why is the sky blue?\"\n"
+      "  limelight trace validate traces/*.pt.trace.json.gz\n"
+      "  limelight trace summary traces/*.pt.trace.json.gz\n"
+      "  limelight bench ipc --quick --json");
 
   limelight::cli::RunOptions run;
   run.config = default_config();
@@ -38,25 +44,58 @@ int main(int argc, char** argv) {
   prompts->add_option("--prompt", run.prompt, "one prompt");
   prompts->add_option("--prompts", run.prompts_file, "a file with one {\"prompt\": ...} a line");
   prompts->require_option(1);
-  command->add_option("--output-dir", run.output_dir, "where <request>.txt, <request>.wav and outputs.jsonl go");
-  command->add_option("--profile", run.profile, "stages to profile: all, or ids such as 0,2")->envname("LIMELIGHT_PROFILE");
-  command->add_option("--profile-dir", run.profile_dir, "where traces go (default: $VLLM_TORCH_PROFILER_DIR)")->capture_default_str();
+  command->add_option("--output-dir", run.output_dir,
+                      "where <request>.txt, <request>.wav and outputs.jsonl go");
+  command->add_option("--profile", run.profile, "stages to profile: all, or ids such as 0,2")
+      ->envname("LIMELIGHT_PROFILE");
+  command
+      ->add_option("--profile-dir", run.profile_dir,
+                   "where traces go (default: $VLLM_TORCH_PROFILER_DIR)")
+      ->capture_default_str();
   limelight::ProfileOptions& profile = run.profile_options;
-  command->add_option("--profile-ranks", profile.ranks, "only these ranks of the chosen stages")->delimiter(',')->envname("LIMELIGHT_PROFILE_RANKS");
-  command->add_option("--profile-request", profile.request_id, "only the work for this request")->envname("LIMELIGHT_PROFILE_REQUEST");
-  command->add_option("--profile-steps", profile.steps, "each rank ends its trace after so many steps")->envname("LIMELIGHT_PROFILE_STEPS");
-  command->add_option("--profile-ms", profile.milliseconds, "... after so many milliseconds")->envname("LIMELIGHT_PROFILE_MS");
-  command->add_option("--profile-bytes", profile.bytes, "... after about so many bytes")->envname("LIMELIGHT_PROFILE_BYTES");
-  command->add_option("--profile-start-at-ns", profile.start_at_ns, "all ranks begin at this CLOCK_REALTIME")->envname("LIMELIGHT_PROFILE_START_AT_NS");
-  command->add_option("--profile-activities", profile.activities, "some of cpu,ipc,actors,collectives,gpu (default: all)")->envname("LIMELIGHT_PROFILE_ACTIVITIES");
-  command->add_option("--profile-format", profile.format, "json.gz, or json.zst for newer readers")->envname("LIMELIGHT_PROFILE_FORMAT")->capture_default_str();
-  command->add_option("--profile-run-id", profile.run_id, "name of this profile; another one meanwhile is refused as busy")->envname("LIMELIGHT_PROFILE_RUN_ID");
-  command->add_flag("--profile-orchestrator", profile.orchestrator, "one more trace, of this process: how requests wait and come back")->envname("LIMELIGHT_PROFILE_ORCHESTRATOR");
-  command->add_option("--profile-prefix", profile.prefix, "before the names of the trace files")->envname("LIMELIGHT_PROFILE_PREFIX");
+  command->add_option("--profile-ranks", profile.ranks, "only these ranks of the chosen stages")
+      ->delimiter(',')
+      ->envname("LIMELIGHT_PROFILE_RANKS");
+  command->add_option("--profile-request", profile.request_id, "only the work for this request")
+      ->envname("LIMELIGHT_PROFILE_REQUEST");
+  command
+      ->add_option("--profile-steps", profile.steps, "each rank ends its trace after so many steps")
+      ->envname("LIMELIGHT_PROFILE_STEPS");
+  command->add_option("--profile-ms", profile.milliseconds, "... after so many milliseconds")
+      ->envname("LIMELIGHT_PROFILE_MS");
+  command->add_option("--profile-bytes", profile.bytes, "... after about so many bytes")
+      ->envname("LIMELIGHT_PROFILE_BYTES");
+  command
+      ->add_option("--profile-start-at-ns", profile.start_at_ns,
+                   "all ranks begin at this CLOCK_REALTIME")
+      ->envname("LIMELIGHT_PROFILE_START_AT_NS");
+  command
+      ->add_option("--profile-activities", profile.activities,
+                   "some of cpu,ipc,actors,collectives,gpu (default: all)")
+      ->envname("LIMELIGHT_PROFILE_ACTIVITIES");
+  command->add_option("--profile-format", profile.format, "json.gz, or json.zst for newer readers")
+      ->envname("LIMELIGHT_PROFILE_FORMAT")
+      ->capture_default_str();
+  command
+      ->add_option("--profile-run-id", profile.run_id,
+                   "name of this profile; another one meanwhile is refused as busy")
+      ->envname("LIMELIGHT_PROFILE_RUN_ID");
+  command
+      ->add_flag("--profile-orchestrator", profile.orchestrator,
+                 "one more trace, of this process: how requests wait and come back")
+      ->envname("LIMELIGHT_PROFILE_ORCHESTRATOR");
+  command->add_option("--profile-prefix", profile.prefix, "before the names of the trace files")
+      ->envname("LIMELIGHT_PROFILE_PREFIX");
   std::int64_t slow_ms = 0, full_queue_ms = 0;
-  command->add_option("--slow-request-ms", slow_ms, "write the flight recorders when a request is slower (SIGUSR2 writes them at any time, a failing rank always)")
+  command
+      ->add_option("--slow-request-ms", slow_ms,
+                   "write the flight recorders when a request is slower (SIGUSR2 writes them at "
+                   "any time, a failing rank always)")
       ->envname("LIMELIGHT_SLOW_REQUEST_MS");
-  command->add_option("--full-queue-ms", full_queue_ms, "write the flight recorders when a queue stays full for longer")->envname("LIMELIGHT_FULL_QUEUE_MS");
+  command
+      ->add_option("--full-queue-ms", full_queue_ms,
+                   "write the flight recorders when a queue stays full for longer")
+      ->envname("LIMELIGHT_FULL_QUEUE_MS");
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
   limelight::cli::TraceCommands trace(app);
@@ -64,20 +103,30 @@ int main(int argc, char** argv) {
   CLI::App* bench = app.add_subcommand("bench", "Measure, beside a peer in the same run");
   bench->require_subcommand(1);
   limelight::cli::BenchOptions bench_options;
-  CLI::App* ipc = bench->add_subcommand("ipc", "Hand-off of 64 B to 256 MiB between two processes, beside raw iceoryx, ZeroMQ and a UNIX socket");
-  CLI::App* matmul = bench->add_subcommand("matmul", "Matrix products of the CPU device beside OpenBLAS, where that is installed");
-  CLI::App* profiler = bench->add_subcommand("profiler", "What recording, writing and stopping cost, and what the pipeline feels of it");
+  CLI::App* ipc = bench->add_subcommand("ipc",
+                                        "Hand-off of 64 B to 256 MiB between two processes, beside "
+                                        "raw iceoryx, ZeroMQ and a UNIX socket");
+  CLI::App* matmul = bench->add_subcommand(
+      "matmul", "Matrix products of the CPU device beside OpenBLAS, where that is installed");
+  CLI::App* profiler = bench->add_subcommand(
+      "profiler", "What recording, writing and stopping cost, and what the pipeline feels of it");
   bench_options.config = run.config;
-  profiler->add_option("--config", bench_options.config, "stage config of the pipeline")->capture_default_str();
-  CLI::App* decode = bench->add_subcommand("decode", "A published model on the CPU, beside llama.cpp where python3 has its package");
-  decode->add_option("--model", bench_options.model, "a file, a folder, or the name of a model that was fetched")->capture_default_str();
+  profiler->add_option("--config", bench_options.config, "stage config of the pipeline")
+      ->capture_default_str();
+  CLI::App* decode = bench->add_subcommand(
+      "decode", "A published model on the CPU, beside llama.cpp where python3 has its package");
+  decode
+      ->add_option("--model", bench_options.model,
+                   "a file, a folder, or the name of a model that was fetched")
+      ->capture_default_str();
   for (CLI::App* one : {ipc, matmul, profiler, decode}) {
     one->add_flag("--quick", bench_options.quick, "a short run: fewer sizes or rounds");
     one->add_flag("--json", bench_options.json, "{\"results\": [...]} on standard output");
   }
 
   std::string model;
-  CLI::App* fetch = app.add_subcommand("fetch", "Bring a published model into the cache: " + limelight::cli::known_models());
+  CLI::App* fetch = app.add_subcommand(
+      "fetch", "Bring a published model into the cache: " + limelight::cli::known_models());
   fetch->add_option("MODEL", model, "its name")->required();
 
   CLI::App* doctor = app.add_subcommand("doctor", "What this machine has, and what that means");

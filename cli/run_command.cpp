@@ -38,11 +38,14 @@ std::string read_prompts(const std::filesystem::path& file, std::vector<std::str
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const json parsed = json::parse(line, nullptr, false);
     const std::string where = file.string() + ":" + std::to_string(number) + ": ";
-    if (parsed.is_discarded() || !parsed.is_object()) return where + "found no JSON object, expected {\"prompt\": \"...\"}";
-    if (!parsed.contains("prompt") || !parsed["prompt"].is_string()) return where + "key 'prompt': found no text, expected a string";
+    if (parsed.is_discarded() || !parsed.is_object())
+      return where + "found no JSON object, expected {\"prompt\": \"...\"}";
+    if (!parsed.contains("prompt") || !parsed["prompt"].is_string())
+      return where + "key 'prompt': found no text, expected a string";
     prompts.push_back(parsed["prompt"]);
   }
-  return prompts.empty() ? file.string() + ": found no prompt, expected one JSON object a line" : "";
+  return prompts.empty() ? file.string() + ": found no prompt, expected one JSON object a line"
+                         : "";
 }
 
 std::string read_stages(const std::string& list, std::vector<int>& stages) {
@@ -51,7 +54,8 @@ std::string read_stages(const std::string& list, std::vector<int>& stages) {
   for (std::string word; std::getline(in, word, ',');) {
     char* end = nullptr;
     const long value = std::strtol(word.c_str(), &end, 10);
-    if (word.empty() || *end != '\0' || value < 0) return "--profile: found '" + list + "', expected 'all' or stage ids such as 0,2";
+    if (word.empty() || *end != '\0' || value < 0)
+      return "--profile: found '" + list + "', expected 'all' or stage ids such as 0,2";
     stages.push_back(static_cast<int>(value));
   }
   return "";
@@ -62,24 +66,44 @@ json to_json(const RequestOutput& out) {
   std::uint64_t bytes = 0;
   double transfer_ms = 0;
   for (const StageStats& s : out.stages)
-    stages.push_back({{"stage_id", s.stage_id}, {"request_id", out.request_id}, {"batch_size", 1},
-                      {"num_tokens_out", s.num_tokens_out}, {"stage_gen_time_ms", s.stage_gen_time_ms},
-                      {"tokens_per_s", s.stage_gen_time_ms > 0 ? static_cast<double>(s.num_tokens_out) / s.stage_gen_time_ms * 1000 : 0}});
+    stages.push_back(
+        {{"stage_id", s.stage_id},
+         {"request_id", out.request_id},
+         {"batch_size", 1},
+         {"num_tokens_out", s.num_tokens_out},
+         {"stage_gen_time_ms", s.stage_gen_time_ms},
+         {"tokens_per_s", s.stage_gen_time_ms > 0
+                              ? static_cast<double>(s.num_tokens_out) / s.stage_gen_time_ms * 1000
+                              : 0}});
   for (const TransferStats& t : out.transfers) {
-    transfers.push_back({{"from_stage", t.from_stage}, {"to_stage", t.to_stage}, {"request_id", out.request_id}, {"chunks", t.chunks},
-                         {"size_bytes", t.size_bytes}, {"tx_time_ms", t.tx_time_ms}, {"in_flight_time_ms", t.in_flight_time_ms}, {"rx_decode_time_ms", t.rx_decode_time_ms},
+    transfers.push_back({{"from_stage", t.from_stage},
+                         {"to_stage", t.to_stage},
+                         {"request_id", out.request_id},
+                         {"chunks", t.chunks},
+                         {"size_bytes", t.size_bytes},
+                         {"tx_time_ms", t.tx_time_ms},
+                         {"in_flight_time_ms", t.in_flight_time_ms},
+                         {"rx_decode_time_ms", t.rx_decode_time_ms},
                          {"total_time_ms", t.total_time_ms()}});
     bytes += t.size_bytes;
     transfer_ms += t.total_time_ms();
   }
-  json result{{"request_id", out.request_id}, {"prompt", out.prompt}, {"text", out.text}, {"audio_samples", out.audio.size()},
-              {"e2e_time_ms", out.e2e_time_ms}, {"transfers_total_bytes", bytes}, {"transfers_total_time_ms", transfer_ms},
-              {"stages", stages}, {"transfers", transfers}};
-  if (out.error.code != ErrorCode::none) result["error"] = {{"code", to_string(out.error.code)}, {"message", out.error.message}};
+  json result{{"request_id", out.request_id},
+              {"prompt", out.prompt},
+              {"text", out.text},
+              {"audio_samples", out.audio.size()},
+              {"e2e_time_ms", out.e2e_time_ms},
+              {"transfers_total_bytes", bytes},
+              {"transfers_total_time_ms", transfer_ms},
+              {"stages", stages},
+              {"transfers", transfers}};
+  if (out.error.code != ErrorCode::none)
+    result["error"] = {{"code", to_string(out.error.code)}, {"message", out.error.message}};
   return result;
 }
 
-std::string write_outputs(const std::filesystem::path& folder, const std::vector<RequestOutput>& outputs) {
+std::string write_outputs(const std::filesystem::path& folder,
+                          const std::vector<RequestOutput>& outputs) {
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
   if (failed) return folder.string() + ": cannot make the output folder: " + failed.message();
@@ -88,7 +112,8 @@ std::string write_outputs(const std::filesystem::path& folder, const std::vector
     lines << to_json(out).dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
     std::ofstream(folder / (out.request_id + ".txt")) << out.text << "\n";
     if (!out.audio.empty())
-      if (auto written = write_wav(folder / (out.request_id + ".wav"), out.audio); !written) return written.error().message;
+      if (auto written = write_wav(folder / (out.request_id + ".wav"), out.audio); !written)
+        return written.error().message;
   }
   return lines.flush() ? "" : folder.string() + ": cannot write outputs.jsonl";
 }
@@ -99,20 +124,27 @@ int run(const RunOptions& options) {
   std::vector<std::string> prompts;
   std::vector<int> stages;
   if (!options.prompt.empty()) prompts.push_back(options.prompt);
-  else if (const std::string wrong = read_prompts(options.prompts_file, prompts); !wrong.empty()) return refuse(2, wrong);
-  if (const std::string wrong = read_stages(options.profile, stages); !wrong.empty()) return refuse(2, wrong);
+  else if (const std::string wrong = read_prompts(options.prompts_file, prompts); !wrong.empty())
+    return refuse(2, wrong);
+  if (const std::string wrong = read_stages(options.profile, stages); !wrong.empty())
+    return refuse(2, wrong);
 
   EndSignals signals;
   const bool terminal = isatty(STDERR_FILENO) != 0;
   std::cerr << "starting the pipeline of " << options.config.string() << "\n";
-  auto omni = Omni::from_engine_args({.config = options.config, .profile_dir = options.profile_dir, .slow_request = options.slow_request, .full_queue = options.full_queue});
+  auto omni = Omni::from_engine_args({.config = options.config,
+                                      .profile_dir = options.profile_dir,
+                                      .slow_request = options.slow_request,
+                                      .full_queue = options.full_queue});
   if (!omni) return refuse(exit_code(omni.error()), omni.error().message);
   signals.watch([&](int signal) {
     if (signal == SIGUSR2) {
       const auto dumped = (*omni)->dump_profile();
       if (!dumped) std::cerr << "flight recorder: " << dumped.error().message << "\n";
       else
-        for (const RankTrace& t : *dumped) std::cerr << "flight recorder of rank " << t.rank << ": " << t.file.string() << ", " << t.events << " events\n";
+        for (const RankTrace& t : *dumped)
+          std::cerr << "flight recorder of rank " << t.rank << ": " << t.file.string() << ", "
+                    << t.events << " events\n";
       return;
     }
     (*omni)->cancel(std::string("ended by ") + (signal == SIGINT ? "Ctrl-C" : "SIGTERM"));
@@ -126,7 +158,8 @@ int run(const RunOptions& options) {
   const bool profiled = !options.profile.empty();
   if (profiled)
     for (const auto& left : profiling::unfinished_traces(options.profile_dir))
-      std::cerr << "a rank was killed while it was profiled; `limelight trace recover " << left.string() << "` makes its trace readable\n";
+      std::cerr << "a rank was killed while it was profiled; `limelight trace recover "
+                << left.string() << "` makes its trace readable\n";
   if (profiled)
     if (auto started = (*omni)->start_profile(stages, options.profile_options); !started) {
       problem = started.error().message;
@@ -138,17 +171,19 @@ int run(const RunOptions& options) {
     outputs = (*omni)->generate(prompts, {}, [&](const Progress& p) {
       if (tells) std::cout << p.fresh_text << (p.done == p.total ? "\n\n" : "") << std::flush;
       else if (terminal)
-        std::fprintf(stderr, "\r%zu/%zu requests, %lu bytes of text, %.1f s of sound ", p.done, p.total, p.text_bytes,
-                     static_cast<double>(p.audio_samples) / 24000);
+        std::fprintf(stderr, "\r%zu/%zu requests, %lu bytes of text, %.1f s of sound ", p.done,
+                     p.total, p.text_bytes, static_cast<double>(p.audio_samples) / 24000);
       else if (p.done > shown) std::fprintf(stderr, "%zu/%zu requests\n", shown = p.done, p.total);
     });
     if (terminal && !tells) std::fprintf(stderr, "\n");
   }
-  const double wall = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  const double wall =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   for (const RequestOutput& out : outputs)
     if (out.error.code != ErrorCode::none) {
       code = 1;
-      if (problem != out.error.message) problem += (problem.empty() ? "" : "\n") + out.error.message;
+      if (problem != out.error.message)
+        problem += (problem.empty() ? "" : "\n") + out.error.message;
       if (out.error.code == ErrorCode::rank_failed || out.error.code == ErrorCode::cancelled) break;
     }
   std::vector<RankTrace> files;
@@ -161,20 +196,35 @@ int run(const RunOptions& options) {
   omni->reset();
 
   if (!options.output_dir.empty() && !outputs.empty())
-    if (const std::string wrong = write_outputs(options.output_dir, outputs); !wrong.empty()) problem = wrong, code = 1;
+    if (const std::string wrong = write_outputs(options.output_dir, outputs); !wrong.empty())
+      problem = wrong, code = 1;
   if (options.json) {
     for (const RankTrace& t : files)
-      traces.push_back({{"rank", t.rank}, {"stage_id", t.stage_id}, {"file", t.file.string()}, {"events", t.events}, {"drops", t.drops}, {"bytes", t.bytes}});
+      traces.push_back({{"rank", t.rank},
+                        {"stage_id", t.stage_id},
+                        {"file", t.file.string()},
+                        {"events", t.events},
+                        {"drops", t.drops},
+                        {"bytes", t.bytes}});
     json requests = json::array();
     for (const RequestOutput& out : outputs) requests.push_back(to_json(out));
-    std::cout << json{{"requests", requests}, {"traces", traces}, {"wall_ms", wall}}.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+    std::cout << json{{"requests", requests}, {"traces", traces}, {"wall_ms", wall}}.dump(
+                     2, ' ', false, json::error_handler_t::replace)
+              << "\n";
   } else if (!outputs.empty()) {
     std::cout << statistics_table(outputs, wall);
     for (const RankTrace& t : files)
-      std::cout << "trace of " << (t.stage_id < 0 ? "the orchestrator" : "rank " + std::to_string(t.rank) + " (stage " + std::to_string(t.stage_id) + ")") << ": " << t.file.string() << ", " << t.events << " events, "
-                << t.drops << " drops\n";
-    if (!files.empty()) std::cout << "open a trace at https://ui.perfetto.dev (Open trace file) or in chrome://tracing\n";
-    if (!options.output_dir.empty()) std::cout << "text, sound and outputs.jsonl: " << options.output_dir.string() << "\n";
+      std::cout << "trace of "
+                << (t.stage_id < 0 ? "the orchestrator"
+                                   : "rank " + std::to_string(t.rank) + " (stage " +
+                                         std::to_string(t.stage_id) + ")")
+                << ": " << t.file.string() << ", " << t.events << " events, " << t.drops
+                << " drops\n";
+    if (!files.empty())
+      std::cout
+          << "open a trace at https://ui.perfetto.dev (Open trace file) or in chrome://tracing\n";
+    if (!options.output_dir.empty())
+      std::cout << "text, sound and outputs.jsonl: " << options.output_dir.string() << "\n";
   }
   return problem.empty() ? code : refuse(code, problem);
 }

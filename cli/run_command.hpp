@@ -13,8 +13,8 @@ struct RunOptions {
   std::filesystem::path config;
   std::string prompt;
   std::filesystem::path prompts_file;
-  std::filesystem::path output_dir;   // empty: nothing is written
-  std::string profile;                // "", "all" or a list such as "0,2"
+  std::filesystem::path output_dir;  // empty: nothing is written
+  std::string profile;               // "", "all" or a list such as "0,2"
   std::filesystem::path profile_dir;
   ProfileOptions profile_options;
   std::chrono::milliseconds slow_request{0}, full_queue{0};  // see EngineArgs

@@ -32,7 +32,8 @@ void open_in_browser(std::string address) {
   std::string command = "xdg-open";
   char* argv[] = {command.data(), address.data(), nullptr};
   pid_t pid = 0;
-  if (::posix_spawnp(&pid, command.c_str(), nullptr, nullptr, argv, environ) == 0) ::waitpid(pid, nullptr, 0);
+  if (::posix_spawnp(&pid, command.c_str(), nullptr, nullptr, argv, environ) == 0)
+    ::waitpid(pid, nullptr, 0);
 }
 }  // namespace
 
@@ -43,7 +44,8 @@ Result<void> serve_to_perfetto(const std::filesystem::path& file, int port, bool
   const std::string name = file.filename();
   const std::string path = "/" + random_word() + "/trace";
   httplib::Server server;
-  // The UI asks from its own origin; no other page may read the answer. (The request is not looked at: its layout depends on how httplib was built.)
+  // The UI asks from its own origin; no other page may read the answer. (The request is not looked
+  // at: its layout depends on how httplib was built.)
   server.Get(path, [&](const httplib::Request&, httplib::Response& response) {
     response.set_header("Access-Control-Allow-Origin", page);
     response.set_header("Cache-Control", "no-cache");
@@ -54,16 +56,21 @@ Result<void> serve_to_perfetto(const std::filesystem::path& file, int port, bool
           std::string piece(std::min<std::size_t>(length, std::size_t{1} << 20), '\0');
           in->seekg(static_cast<std::streamoff>(from));
           in->read(piece.data(), static_cast<std::streamsize>(piece.size()));
-          return in->gcount() > 0 && sink.write(piece.data(), static_cast<std::size_t>(in->gcount()));
+          return in->gcount() > 0 &&
+                 sink.write(piece.data(), static_cast<std::size_t>(in->gcount()));
         },
         [&server](bool whole) {
           if (whole) server.stop();
         });
   });
-  if (!server.bind_to_port("127.0.0.1", port)) return Error{ErrorCode::unavailable, "port " + std::to_string(port) + " of 127.0.0.1 is taken: end what uses it, or choose another with --port"};
+  if (!server.bind_to_port("127.0.0.1", port))
+    return Error{ErrorCode::unavailable,
+                 "port " + std::to_string(port) +
+                     " of 127.0.0.1 is taken: end what uses it, or choose another with --port"};
   EndSignals signals;
   signals.watch([&server](int) { server.stop(); });
-  const std::string address = std::string(page) + "/#!/?url=http://127.0.0.1:" + std::to_string(port) + path;
+  const std::string address =
+      std::string(page) + "/#!/?url=http://127.0.0.1:" + std::to_string(port) + path;
   std::cout << name << " is at " << address << std::endl;
   if (open_browser) open_in_browser(address);
   server.listen_after_bind();

@@ -7,7 +7,8 @@
 
 namespace limelight::cli {
 
-// Serves on loopback, to that page alone, until the file was fetched whole or Ctrl-C comes. Errors: not_found, unavailable (the port is taken).
+// Serves on loopback, to that page alone, until the file was fetched whole or Ctrl-C comes. Errors:
+// not_found, unavailable (the port is taken).
 Result<void> serve_to_perfetto(const std::filesystem::path& file, int port, bool open_browser);
 
 }  // namespace limelight::cli

@@ -28,18 +28,27 @@ int print(const char* command, const Result<std::string>& text) {
 TraceCommands::TraceCommands(CLI::App& app) {
   CLI::App* trace = app.add_subcommand("trace", "Look into trace files");
   trace->require_subcommand(1);
-  validate_ = trace->add_subcommand("validate", "Check that readers accept the files, and say where they would not");
+  validate_ = trace->add_subcommand(
+      "validate", "Check that readers accept the files, and say where they would not");
   summary_ = trace->add_subcommand("summary", "Print time by operation over all files");
   summary_->add_option("--request", request_, "where the time of this request went, rank by rank");
-  recover_ = trace->add_subcommand("recover", "Make readable traces of the .part files that killed ranks left");
-  merge_ = trace->add_subcommand("merge", "One timeline of all ranks, with an arrow for each tensor and a track for each request");
+  recover_ = trace->add_subcommand(
+      "recover", "Make readable traces of the .part files that killed ranks left");
+  merge_ = trace->add_subcommand(
+      "merge",
+      "One timeline of all ranks, with an arrow for each tensor and a track for each request");
   merge_->add_option("-o,--out", out_, "the merged trace (.json.gz)")->required();
-  report_ = trace->add_subcommand("report", "One HTML page: timeline, requests, operations, hand-off and how ranks differ");
+  report_ = trace->add_subcommand(
+      "report", "One HTML page: timeline, requests, operations, hand-off and how ranks differ");
   report_->add_option("-o,--out", report_out_, "the page")->default_val("report.html");
-  open_ = trace->add_subcommand("open", "Serve a trace to the Perfetto UI in a browser of this machine; ends when it was fetched");
-  open_->add_option("--port", port_, "on 127.0.0.1; the UI accepts 9001 alone")->capture_default_str();
+  open_ = trace->add_subcommand(
+      "open",
+      "Serve a trace to the Perfetto UI in a browser of this machine; ends when it was fetched");
+  open_->add_option("--port", port_, "on 127.0.0.1; the UI accepts 9001 alone")
+      ->capture_default_str();
   open_->add_flag("!--no-browser", browser_, "print the address, open no browser");
-  for (CLI::App* one : {validate_, summary_, recover_, merge_, report_, open_}) one->add_option("FILES", files_, "trace files")->required();
+  for (CLI::App* one : {validate_, summary_, recover_, merge_, report_, open_})
+    one->add_option("FILES", files_, "trace files")->required();
   diff_ = trace->add_subcommand("diff", "What became slower from A to B, by operation");
   diff_->add_option("--a,-a", before_, "trace files of A")->required();
   diff_->add_option("--b,-b", after_, "trace files of B")->required();
@@ -63,7 +72,8 @@ int TraceCommands::recover() const {
   for (const auto& file : files_) {
     const auto recovered = profiling::recover(file);
     if (recovered)
-      std::cout << recovered->file.string() << ": " << recovered->events << " events; " << recovered->bytes_given_up << " bytes at its end were torn\n";
+      std::cout << recovered->file.string() << ": " << recovered->events << " events; "
+                << recovered->bytes_given_up << " bytes at its end were torn\n";
     else code = refuse("recover", recovered.error());
   }
   return code;
@@ -72,7 +82,8 @@ int TraceCommands::recover() const {
 int TraceCommands::merge() const {
   const auto merged = profiling::merge(files_, out_);
   if (!merged) return refuse("merge", merged.error());
-  std::cout << out_.string() << ": " << merged->events << " events of " << files_.size() << " ranks, " << merged->requests << " requests, " << merged->arrows
+  std::cout << out_.string() << ": " << merged->events << " events of " << files_.size()
+            << " ranks, " << merged->requests << " requests, " << merged->arrows
             << " chunks with both ends, " << merged->unmatched_chunks << " with one\n";
   return 0;
 }
@@ -85,7 +96,10 @@ int TraceCommands::report() const {
 }
 
 int TraceCommands::open() const {
-  if (files_.size() != 1) return refuse("open", {ErrorCode::invalid_argument, "found " + std::to_string(files_.size()) + " files, expected one: `limelight trace merge` makes one of many"});
+  if (files_.size() != 1)
+    return refuse("open", {ErrorCode::invalid_argument,
+                           "found " + std::to_string(files_.size()) +
+                               " files, expected one: `limelight trace merge` makes one of many"});
   const auto served = serve_to_perfetto(files_.front(), port_, browser_);
   return served ? 0 : refuse("open", served.error());
 }

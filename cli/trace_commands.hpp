@@ -14,7 +14,8 @@ namespace limelight::cli {
 class TraceCommands {
  public:
   explicit TraceCommands(CLI::App& app);
-  // After parsing: runs the one that was chosen. Returns the exit code: 0 done, 1 a file is not what it should be.
+  // After parsing: runs the one that was chosen. Returns the exit code: 0 done, 1 a file is not
+  // what it should be.
   int run() const;
 
  private:
@@ -25,8 +26,8 @@ class TraceCommands {
   int report() const;
   int open() const;
 
-  CLI::App *validate_ = nullptr, *summary_ = nullptr, *recover_ = nullptr, *merge_ = nullptr, *diff_ = nullptr, *report_ = nullptr,
-           *open_ = nullptr;
+  CLI::App *validate_ = nullptr, *summary_ = nullptr, *recover_ = nullptr, *merge_ = nullptr,
+           *diff_ = nullptr, *report_ = nullptr, *open_ = nullptr;
   std::vector<std::filesystem::path> files_, before_, after_;
   std::string request_;
   std::filesystem::path out_, report_out_;

@@ -41,7 +41,9 @@ constexpr auto ping_timeout = std::chrono::seconds(3);
 constexpr auto end_timeout = std::chrono::seconds(3);
 constexpr std::uint64_t most_pool_bytes = std::uint64_t{16} << 30;
 
-int open_lock(const fs::path& path) { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); }
+int open_lock(const fs::path& path) {
+  return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
 
 bool lock_is_held(const char* path) {
   const int fd = ::open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -71,7 +73,8 @@ State parse_state(const std::string& text) {
   if (ready != "ready") return {};
   while (words >> word) {
     Pool pool;
-    if (std::sscanf(word.c_str(), "%lux%u", &pool.chunk_bytes, &pool.chunks) == 2) state.pools.push_back(pool);
+    if (std::sscanf(word.c_str(), "%lux%u", &pool.chunk_bytes, &pool.chunks) == 2)
+      state.pools.push_back(pool);
   }
   return state;
 }
@@ -79,10 +82,12 @@ State parse_state(const std::string& text) {
 // Sorted by size, one of each, sizes whole multiples of 64.
 std::vector<Pool> normalise(std::vector<Pool> pools) {
   for (Pool& pool : pools) pool.chunk_bytes = (pool.chunk_bytes + 63) / 64 * 64;
-  std::sort(pools.begin(), pools.end(), [](const Pool& a, const Pool& b) { return a.chunk_bytes < b.chunk_bytes; });
+  std::sort(pools.begin(), pools.end(),
+            [](const Pool& a, const Pool& b) { return a.chunk_bytes < b.chunk_bytes; });
   std::vector<Pool> merged;
   for (const Pool& pool : pools) {
-    if (!merged.empty() && merged.back().chunk_bytes == pool.chunk_bytes) merged.back().chunks += pool.chunks;
+    if (!merged.empty() && merged.back().chunk_bytes == pool.chunk_bytes)
+      merged.back().chunks += pool.chunks;
     else merged.push_back(pool);
   }
   return merged;
@@ -90,12 +95,14 @@ std::vector<Pool> normalise(std::vector<Pool> pools) {
 
 std::string words_of(const std::vector<Pool>& pools) {
   std::string out;
-  for (const Pool& pool : pools) out += " " + std::to_string(pool.chunk_bytes) + "x" + std::to_string(pool.chunks);
+  for (const Pool& pool : pools)
+    out += " " + std::to_string(pool.chunk_bytes) + "x" + std::to_string(pool.chunks);
   return out;
 }
 
 bool serves(const State& running, const std::vector<Pool>& wanted) {
-  return wanted.empty() || (!running.pools.empty() && running.pools.back().chunk_bytes >= wanted.back().chunk_bytes);
+  return wanted.empty() ||
+         (!running.pools.empty() && running.pools.back().chunk_bytes >= wanted.back().chunk_bytes);
 }
 
 // Neither gone nor a zombie.
@@ -119,7 +126,8 @@ int spawn_helper(const fs::path& helper, const std::string& arguments, const fs:
   posix_spawn_file_actions_adddup2(&files, 1, 2);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);  // Ctrl-C is for the orchestrator: the broker goes last
+  posix_spawnattr_setflags(
+      &attributes, POSIX_SPAWN_SETSID);  // Ctrl-C is for the orchestrator: the broker goes last
   pid_t pid = 0;
   const int failed = posix_spawn(&pid, helper.c_str(), &files, &attributes, argv.data(), environ);
   posix_spawnattr_destroy(&attributes);
@@ -128,13 +136,16 @@ int spawn_helper(const fs::path& helper, const std::string& arguments, const fs:
   return failed == 0 ? pid : -1;
 }
 
-// Whether the broker that runs still takes requests. A process of its own asks: a broker that is stuck makes whoever asks wait without end.
+// Whether the broker that runs still takes requests. A process of its own asks: a broker that is
+// stuck makes whoever asks wait without end.
 bool answers(const fs::path& helper, const fs::path& log) {
   const int pid = spawn_helper(helper, ping_word, log);
   if (pid < 0) return false;
   int status = 0;
-  for (const auto deadline = std::chrono::steady_clock::now() + ping_timeout; std::chrono::steady_clock::now() < deadline;) {
-    if (::waitpid(pid, &status, WNOHANG) == pid) return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  for (const auto deadline = std::chrono::steady_clock::now() + ping_timeout;
+       std::chrono::steady_clock::now() < deadline;) {
+    if (::waitpid(pid, &status, WNOHANG) == pid)
+      return WIFEXITED(status) && WEXITSTATUS(status) == 0;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   ::kill(pid, SIGKILL);
@@ -151,13 +162,17 @@ int ping() {
 
 Result<fs::path> runtime_folder() {
   const char* base = std::getenv("XDG_RUNTIME_DIR");
-  const fs::path path = base != nullptr && *base == '/' ? fs::path(base) / "limelight"
-                                                        : fs::path("/tmp/limelight-" + std::to_string(getuid()));
+  const fs::path path = base != nullptr && *base == '/'
+                            ? fs::path(base) / "limelight"
+                            : fs::path("/tmp/limelight-" + std::to_string(getuid()));
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    return Error{ErrorCode::io, path.string() + ": cannot make the runtime folder: " + std::strerror(errno)};
+    return Error{ErrorCode::io,
+                 path.string() + ": cannot make the runtime folder: " + std::strerror(errno)};
   struct stat info;
-  if (::lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != getuid() || (info.st_mode & 077) != 0)
-    return Error{ErrorCode::io, path.string() + ": expected a folder of this user alone (mode 0700)"};
+  if (::lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != getuid() ||
+      (info.st_mode & 077) != 0)
+    return Error{ErrorCode::io,
+                 path.string() + ": expected a folder of this user alone (mode 0700)"};
   return path;
 }
 
@@ -168,7 +183,8 @@ Result<Broker> Broker::use(const fs::path& helper, std::vector<Pool> wanted) {
   const fs::path state_file = *folder / "broker.state", log = *folder / "broker.log";
 
   const int start_lock = open_lock(*folder / "broker.start");
-  if (start_lock < 0) return Error{ErrorCode::io, (*folder / "broker.start").string() + ": " + std::strerror(errno)};
+  if (start_lock < 0)
+    return Error{ErrorCode::io, (*folder / "broker.start").string() + ": " + std::strerror(errno)};
   ::flock(start_lock, LOCK_EX);  // one start at a time
   const auto give_up = [&](Error error) {
     ::close(start_lock);
@@ -179,36 +195,44 @@ Result<Broker> Broker::use(const fs::path& helper, std::vector<Pool> wanted) {
 
   State running = parse_state(read_file(state_file));
   bool held = lock_is_held(roudi_lock);
-  // A broker that was killed may hold its lock for a moment longer; whoever attached to it would wait for ever.
+  // A broker that was killed may hold its lock for a moment longer; whoever attached to it would
+  // wait for ever.
   for (int i = 0; i < 500 && held && running.pid != 0 && !alive(running.pid); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     held = lock_is_held(roudi_lock);
   }
   if (held && running.pid != 0 && alive(running.pid) && !answers(helper, *folder / "ping.log")) {
-    // A process that was killed inside iceoryx took a lock with it. Nobody can start with this broker; if nobody uses it, another one can.
+    // A process that was killed inside iceoryx took a lock with it. Nobody can start with this
+    // broker; if nobody uses it, another one can.
     if (::flock(users, LOCK_EX | LOCK_NB) != 0) {
       ::close(users);
-      return give_up({ErrorCode::unavailable, "the broker (pid " + std::to_string(running.pid) +
-                                                  ") does not answer, and other runs still use it: end them, or restart this process if it is one"});
+      return give_up(
+          {ErrorCode::unavailable, "the broker (pid " + std::to_string(running.pid) +
+                                       ") does not answer, and other runs still use it: end them, "
+                                       "or restart this process if it is one"});
     }
     ::kill(running.pid, SIGKILL);
-    for (int i = 0; i < 500 && (held = lock_is_held(roudi_lock)); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    for (int i = 0; i < 500 && (held = lock_is_held(roudi_lock)); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ::flock(users, LOCK_SH);
   }
   if (held) {
     if (running.pid != 0 && !serves(running, wanted)) {
       ::close(users);
-      return give_up({ErrorCode::too_large, "the broker that runs (pid " + std::to_string(running.pid) + ") has chunks of at most " +
-                                                std::to_string(running.pools.back().chunk_bytes) + " bytes, this pipeline needs " +
-                                                std::to_string(wanted.back().chunk_bytes) +
-                                                ": wait for the runs that use it to end"});
+      return give_up(
+          {ErrorCode::too_large,
+           "the broker that runs (pid " + std::to_string(running.pid) + ") has chunks of at most " +
+               std::to_string(running.pools.back().chunk_bytes) + " bytes, this pipeline needs " +
+               std::to_string(wanted.back().chunk_bytes) +
+               ": wait for the runs that use it to end"});
     }
   } else {
     clean_stale();
     ::unlink(state_file.c_str());
     const int pid = spawn_helper(helper, words_of(wanted), log);
     if (pid < 0) {
-      const Error error{ErrorCode::unavailable, helper.string() + ": cannot start the broker: " + std::strerror(errno)};
+      const Error error{ErrorCode::unavailable,
+                        helper.string() + ": cannot start the broker: " + std::strerror(errno)};
       ::close(users);
       return give_up(error);
     }
@@ -217,7 +241,8 @@ Result<Broker> Broker::use(const fs::path& helper, std::vector<Pool> wanted) {
       int status = 0;
       if (::waitpid(pid, &status, WNOHANG) == pid || std::chrono::steady_clock::now() > deadline) {
         ::close(users);
-        return give_up({ErrorCode::unavailable, "the broker did not come up; its log says:\n" + read_file(log)});
+        return give_up({ErrorCode::unavailable,
+                        "the broker did not come up; its log says:\n" + read_file(log)});
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
@@ -226,7 +251,8 @@ Result<Broker> Broker::use(const fs::path& helper, std::vector<Pool> wanted) {
   return Broker(users, running.pid);
 }
 
-Broker::Broker(Broker&& other) noexcept : lock_fd_(std::exchange(other.lock_fd_, -1)), pid_(other.pid_) {}
+Broker::Broker(Broker&& other) noexcept
+    : lock_fd_(std::exchange(other.lock_fd_, -1)), pid_(other.pid_) {}
 Broker& Broker::operator=(Broker&& other) noexcept {
   std::swap(lock_fd_, other.lock_fd_);
   std::swap(pid_, other.pid_);
@@ -238,13 +264,15 @@ Broker::~Broker() {
   ::close(lock_fd_);
   if (pid_ == 0) return;
   int status = 0;
-  // The helper notices within its poll interval; waiting here leaves no zombie and nothing in shared memory behind the caller.
-  // Somebody else's child, or one that another run still uses, is left alone.
+  // The helper notices within its poll interval; waiting here leaves no zombie and nothing in
+  // shared memory behind the caller. Somebody else's child, or one that another run still uses, is
+  // left alone.
   for (int i = 0; i < 200 && ::waitpid(pid_, &status, WNOHANG) == 0; ++i) {
     const auto folder = runtime_folder();
     const int users = folder ? open_lock(*folder / "broker.users") : -1;
     // The helper itself holds the lock alone while it ends; other users share it.
-    const bool used = users >= 0 && ::flock(users, LOCK_EX | LOCK_NB) != 0 && ::flock(users, LOCK_SH | LOCK_NB) == 0;
+    const bool used = users >= 0 && ::flock(users, LOCK_EX | LOCK_NB) != 0 &&
+                      ::flock(users, LOCK_SH | LOCK_NB) == 0;
     if (users >= 0) ::close(users);
     if (used && i > 20) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -257,8 +285,11 @@ void clean_stale() {
     for (const auto& entry : fs::directory_iterator(folder, ignored)) {
       const std::string name = entry.path().filename();
       struct stat info;
-      if (!name.starts_with("limelight-") || ::lstat(entry.path().c_str(), &info) != 0 || info.st_uid != getuid()) continue;
-      // iceoryx's socket of an application lies beside its lock file, which tells whether its owner lives.
+      if (!name.starts_with("limelight-") || ::lstat(entry.path().c_str(), &info) != 0 ||
+          info.st_uid != getuid())
+        continue;
+      // iceoryx's socket of an application lies beside its lock file, which tells whether its owner
+      // lives.
       fs::path lock = entry.path();
       if (S_ISSOCK(info.st_mode)) lock += ".lock";
       else if (!S_ISREG(info.st_mode)) continue;
@@ -271,21 +302,27 @@ int broker_main(int argc, char** argv) {
   use_robust_mutexes();
   ::umask(0077);
   ::signal(SIGINT, SIG_IGN);
-  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff, iox::log::LogLevelOutput::kHideLogLevel);
+  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff,
+                                                           iox::log::LogLevelOutput::kHideLogLevel);
   std::vector<Pool> pools;
   std::uint64_t total = 0;
   for (int i = 1; i < argc; ++i) {
     Pool pool;
-    if (std::sscanf(argv[i], "%lux%u", &pool.chunk_bytes, &pool.chunks) != 2 || pool.chunk_bytes > UINT32_MAX ||
-        pool.chunks == 0 || pool.chunk_bytes % 64 != 0) {
-      std::fprintf(stderr, "limelight-broker: '%s': expected <bytes>x<chunks>, bytes a multiple of 64 below 4 GiB\n", argv[i]);
+    if (std::sscanf(argv[i], "%lux%u", &pool.chunk_bytes, &pool.chunks) != 2 ||
+        pool.chunk_bytes > UINT32_MAX || pool.chunks == 0 || pool.chunk_bytes % 64 != 0) {
+      std::fprintf(
+          stderr,
+          "limelight-broker: '%s': expected <bytes>x<chunks>, bytes a multiple of 64 below 4 GiB\n",
+          argv[i]);
       return 2;
     }
     total += pool.chunk_bytes * pool.chunks;
     pools.push_back(pool);
   }
   if (pools.empty() || total > most_pool_bytes) {
-    std::fprintf(stderr, "limelight-broker: expected pools of 1 byte to %lu bytes together, found %lu\n", most_pool_bytes, total);
+    std::fprintf(stderr,
+                 "limelight-broker: expected pools of 1 byte to %lu bytes together, found %lu\n",
+                 most_pool_bytes, total);
     return 2;
   }
   const auto folder = runtime_folder();
@@ -296,10 +333,12 @@ int broker_main(int argc, char** argv) {
   const int users = open_lock(*folder / "broker.users");
 
   iox::mepoo::MePooConfig memory;
-  for (const Pool& pool : pools) memory.addMemPool({static_cast<std::uint32_t>(pool.chunk_bytes), pool.chunks});
+  for (const Pool& pool : pools)
+    memory.addMemPool({static_cast<std::uint32_t>(pool.chunk_bytes), pool.chunks});
   const auto group = iox::posix::PosixGroup::getGroupOfCurrentProcess().getName();
   iox::RouDiConfig_t config;
-  config.m_sharedMemorySegments.push_back(iox::mepoo::SegmentConfig::SegmentEntry(group, group, memory));
+  config.m_sharedMemorySegments.push_back(
+      iox::mepoo::SegmentConfig::SegmentEntry(group, group, memory));
   {
     iox::roudi::IceOryxRouDiComponents components(config);
     WatchedRouDi roudi(components.rouDiMemoryManager, components.portManager);

@@ -23,13 +23,15 @@ struct Nccl {
 
   Nccl() {
     void* library = dlopen("libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) library = dlopen(LIMELIGHT_CUDA_LIB_DIR "/libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr)
+      library = dlopen(LIMELIGHT_CUDA_LIB_DIR "/libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) {
       missing = "NCCL cannot be loaded: " + std::string(dlerror());
       return;
     }
     const auto find = [&](auto& function, const char* name) {
-      function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
+      function =
+          reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
       if (function == nullptr) missing = std::string("NCCL has no ") + name;
     };
     find(get_unique_id, "ncclGetUniqueId");
@@ -46,7 +48,8 @@ const Nccl& nccl() {
 
 class NcclGroup final : public Collective {
  public:
-  NcclGroup(ncclComm_t communicator, int rank, int size) : communicator_(communicator), rank_(rank), size_(size) {
+  NcclGroup(ncclComm_t communicator, int rank, int size)
+      : communicator_(communicator), rank_(rank), size_(size) {
     for (int r = 0; r < size; ++r) ranks_ += (r > 0 ? ", " : "[") + std::to_string(r);
     ranks_ += "]";
   }
@@ -56,13 +59,18 @@ class NcclGroup final : public Collective {
   // On the legacy default stream, which waits for all streams of the device and makes them wait.
   Result<void> all_reduce_sum(std::span<float> values) override {
     constexpr bool correlated = true;
-    static const prof::NameId name = prof::intern("collective.all_reduce", prof::Category::cpu_op, prof::ValueKind::bytes, correlated);
+    static const prof::NameId name = prof::intern("collective.all_reduce", prof::Category::cpu_op,
+                                                  prof::ValueKind::bytes, correlated);
     prof::CorrelatedSpan span(name, values.size_bytes());
-    if (prof::recording()) span.set_collective({"all_reduce", values.size(), values.size(), "Float", size_, "stage", ranks_, sequence_});
+    if (prof::recording())
+      span.set_collective(
+          {"all_reduce", values.size(), values.size(), "Float", size_, "stage", ranks_, sequence_});
     ++sequence_;
-    if (const ncclResult_t status = nccl().all_reduce(values.data(), values.data(), values.size(), ncclFloat, ncclSum, communicator_, nullptr);
+    if (const ncclResult_t status = nccl().all_reduce(values.data(), values.data(), values.size(),
+                                                      ncclFloat, ncclSum, communicator_, nullptr);
         status != ncclSuccess)
-      return Error{ErrorCode::internal, std::string("NCCL all-reduce: ") + nccl().error_string(status)};
+      return Error{ErrorCode::internal,
+                   std::string("NCCL all-reduce: ") + nccl().error_string(status)};
     return {};
   }
 
@@ -80,11 +88,18 @@ Result<std::unique_ptr<Collective>> make_nccl_group(SharedGroup& members) {
   ncclUniqueId id{};
   ncclResult_t status = ncclSuccess;
   if (members.rank() == 0) status = nccl().get_unique_id(&id);
-  if (auto agreed = members.broadcast(std::as_writable_bytes(std::span(&id, 1)), std::chrono::seconds(30)); !agreed) return agreed.error();
+  if (auto agreed =
+          members.broadcast(std::as_writable_bytes(std::span(&id, 1)), std::chrono::seconds(30));
+      !agreed)
+    return agreed.error();
   ncclComm_t communicator = nullptr;
-  if (status == ncclSuccess) status = nccl().init_rank(&communicator, members.size(), id, members.rank());
-  if (status != ncclSuccess) return Error{ErrorCode::unavailable, std::string("NCCL cannot join the ranks: ") + nccl().error_string(status)};
-  return std::unique_ptr<Collective>(std::make_unique<NcclGroup>(communicator, members.rank(), members.size()));
+  if (status == ncclSuccess)
+    status = nccl().init_rank(&communicator, members.size(), id, members.rank());
+  if (status != ncclSuccess)
+    return Error{ErrorCode::unavailable,
+                 std::string("NCCL cannot join the ranks: ") + nccl().error_string(status)};
+  return std::unique_ptr<Collective>(
+      std::make_unique<NcclGroup>(communicator, members.rank(), members.size()));
 }
 
 }  // namespace limelight::ipc

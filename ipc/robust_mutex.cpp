@@ -22,9 +22,12 @@ bool held(pthread_mutex_t& handle, int status) noexcept {
 
 mutex::mutex(const bool recursive) noexcept {
   pthread_mutexattr_t attributes;
-  const bool made = pthread_mutexattr_init(&attributes) == 0 && pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0 &&
-                    pthread_mutexattr_settype(&attributes, recursive ? PTHREAD_MUTEX_RECURSIVE : PTHREAD_MUTEX_NORMAL) == 0 &&
-                    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) == 0 && pthread_mutex_init(&m_handle, &attributes) == 0;
+  const bool made = pthread_mutexattr_init(&attributes) == 0 &&
+                    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0 &&
+                    pthread_mutexattr_settype(&attributes, recursive ? PTHREAD_MUTEX_RECURSIVE
+                                                                     : PTHREAD_MUTEX_NORMAL) == 0 &&
+                    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) == 0 &&
+                    pthread_mutex_init(&m_handle, &attributes) == 0;
   if (!made) {
     std::fprintf(stderr, "this system has no robust mutexes that processes can share\n");
     std::abort();

@@ -41,10 +41,12 @@ static_assert(sizeof(Head) <= head_bytes);
 
 void sleep_while(std::atomic<std::uint32_t>& word, std::uint32_t value) {
   const timespec slice{0, 50'000'000};  // wakes now and then to look at the deadline
-  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT, value, &slice, nullptr, 0);
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT, value, &slice, nullptr,
+          0);
 }
 void wake_all(std::atomic<std::uint32_t>& word) {
-  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE, INT_MAX, nullptr, nullptr,
+          0);
 }
 
 }  // namespace
@@ -56,7 +58,9 @@ struct SharedGroup::State {
   std::byte* memory = nullptr;
 
   Head& head() const { return *reinterpret_cast<Head*>(memory); }
-  std::byte* slot(int of) const { return memory + head_bytes + static_cast<std::size_t>(of) * capacity; }
+  std::byte* slot(int of) const {
+    return memory + head_bytes + static_cast<std::size_t>(of) * capacity;
+  }
 
   Result<void> barrier(Clock::time_point deadline) const {
     Head& h = head();
@@ -70,7 +74,8 @@ struct SharedGroup::State {
     for (int i = 0; h.phase.load(std::memory_order_acquire) == phase; ++i) {
       if (i < spins) continue;
       if (Clock::now() > deadline)
-        return Error{ErrorCode::timeout, "collective of group " + name + ": a peer of rank " + std::to_string(rank) + " did not come"};
+        return Error{ErrorCode::timeout, "collective of group " + name + ": a peer of rank " +
+                                             std::to_string(rank) + " did not come"};
       sleep_while(h.phase, phase);
     }
     return {};
@@ -83,7 +88,10 @@ struct SharedGroup::State {
   }
 };
 
-Result<SharedGroup> SharedGroup::join(const std::string& name, int rank, int size, std::size_t capacity_bytes,
+Result<SharedGroup> SharedGroup::join(const std::string& name,
+                                      int rank,
+                                      int size,
+                                      std::size_t capacity_bytes,
                                       std::chrono::milliseconds timeout) {
   auto state = std::make_unique<State>();
   state->name = name;
@@ -92,20 +100,26 @@ Result<SharedGroup> SharedGroup::join(const std::string& name, int rank, int siz
   state->mapped = head_bytes + static_cast<std::size_t>(size) * state->capacity;
   const std::string path = "/" + name;
   const auto refuse = [&](const char* what) {
-    return Error{ErrorCode::io, "shared memory " + path + ": " + what + ": " + std::strerror(errno)};
+    return Error{ErrorCode::io,
+                 "shared memory " + path + ": " + what + ": " + std::strerror(errno)};
   };
   const auto deadline = Clock::now() + timeout;
   if (rank == 0) {
     state->fd = shm_open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (state->fd < 0) return refuse("cannot create");
-    if (::flock(state->fd, LOCK_EX) != 0 || ::ftruncate(state->fd, static_cast<off_t>(state->mapped)) != 0)
+    if (::flock(state->fd, LOCK_EX) != 0 ||
+        ::ftruncate(state->fd, static_cast<off_t>(state->mapped)) != 0)
       return refuse("cannot size");
   } else {
     struct stat info {};
     for (;;) {
       if (state->fd < 0) state->fd = shm_open(path.c_str(), O_RDWR | O_CLOEXEC, 0600);
-      if (state->fd >= 0 && ::fstat(state->fd, &info) == 0 && static_cast<std::size_t>(info.st_size) == state->mapped) break;
-      if (Clock::now() > deadline) return Error{ErrorCode::timeout, "shared memory " + path + ": rank 0 of the group did not create it"};
+      if (state->fd >= 0 && ::fstat(state->fd, &info) == 0 &&
+          static_cast<std::size_t>(info.st_size) == state->mapped)
+        break;
+      if (Clock::now() > deadline)
+        return Error{ErrorCode::timeout,
+                     "shared memory " + path + ": rank 0 of the group did not create it"};
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
@@ -120,7 +134,9 @@ Result<SharedGroup> SharedGroup::join(const std::string& name, int rank, int siz
     head.ready.store(ready_word, std::memory_order_release);
   } else {
     while (head.ready.load(std::memory_order_acquire) != ready_word) {
-      if (Clock::now() > deadline) return Error{ErrorCode::timeout, "shared memory " + path + ": rank 0 of the group did not fill it"};
+      if (Clock::now() > deadline)
+        return Error{ErrorCode::timeout,
+                     "shared memory " + path + ": rank 0 of the group did not fill it"};
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     if (head.size != static_cast<std::uint32_t>(size) || head.capacity != state->capacity)
@@ -136,7 +152,8 @@ int SharedGroup::rank() const noexcept { return state_->rank; }
 int SharedGroup::size() const noexcept { return state_->size; }
 
 Result<void> SharedGroup::all_reduce_sum(std::span<float> values) {
-  static const prof::NameId name = prof::intern("collective.all_reduce", prof::Category::cpu_op, prof::ValueKind::bytes);
+  static const prof::NameId name =
+      prof::intern("collective.all_reduce", prof::Category::cpu_op, prof::ValueKind::bytes);
   const prof::Span span(name, values.size_bytes());
   const auto deadline = Clock::now() + collective_timeout;
   const std::size_t piece = state_->capacity / sizeof(float);
@@ -150,15 +167,18 @@ Result<void> SharedGroup::all_reduce_sum(std::span<float> values) {
       const auto* other = reinterpret_cast<const float*>(state_->slot(r));
       for (std::size_t i = 0; i < part.size(); ++i) part[i] += other[i];
     }
-    if (auto met = state_->barrier(deadline); !met) return met;  // nobody overwrites a slot that is still read
+    if (auto met = state_->barrier(deadline); !met)
+      return met;  // nobody overwrites a slot that is still read
   }
   return {};
 }
 
 Result<void> SharedGroup::broadcast(std::span<std::byte> data, std::chrono::milliseconds timeout) {
-  static const prof::NameId name = prof::intern("collective.broadcast", prof::Category::cpu_op, prof::ValueKind::bytes);
+  static const prof::NameId name =
+      prof::intern("collective.broadcast", prof::Category::cpu_op, prof::ValueKind::bytes);
   const prof::Span span(name, data.size());
-  if (data.size() > state_->capacity) return Error{ErrorCode::too_large, "broadcast of " + std::to_string(data.size()) + " bytes"};
+  if (data.size() > state_->capacity)
+    return Error{ErrorCode::too_large, "broadcast of " + std::to_string(data.size()) + " bytes"};
   const auto deadline = timeout.count() == 0 ? Clock::time_point::max() : Clock::now() + timeout;
   if (state_->rank == 0) std::memcpy(state_->slot(0), data.data(), data.size());
   if (auto met = state_->barrier(deadline); !met) return met;

@@ -34,7 +34,9 @@ TensorSpec TensorSpec::of(DType dtype, std::initializer_list<std::uint64_t> shap
   TensorSpec spec;
   spec.dtype = dtype;
   for (const std::uint64_t extent : shape) {
-    if (spec.extents < max_extents) spec.shape[spec.extents] = static_cast<std::uint32_t>(std::min<std::uint64_t>(extent, too_large));
+    if (spec.extents < max_extents)
+      spec.shape[spec.extents] =
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(extent, too_large));
     ++spec.extents;
   }
   return spec;
@@ -50,13 +52,15 @@ std::optional<std::uint64_t> TensorSpec::bytes() const noexcept {
   std::uint64_t product = size_of(dtype);
   if (product == 0 || extents > max_extents) return std::nullopt;
   for (std::size_t i = 0; i < extents; ++i)
-    if (shape[i] == too_large || __builtin_mul_overflow(product, std::uint64_t{shape[i]}, &product)) return std::nullopt;
+    if (shape[i] == too_large || __builtin_mul_overflow(product, std::uint64_t{shape[i]}, &product))
+      return std::nullopt;
   return product;
 }
 
 std::string TensorSpec::text() const {
   std::string out = std::string(to_string(dtype)) + " [";
-  for (std::size_t i = 0; i < std::min<std::size_t>(extents, max_extents); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);
+  for (std::size_t i = 0; i < std::min<std::size_t>(extents, max_extents); ++i)
+    out += (i ? ", " : "") + std::to_string(shape[i]);
   return out + "]";
 }
 

@@ -1,4 +1,5 @@
-// Tensors as they cross processes: dense, row-major, at most 5 extents (video is [batch, channels, frames, height, width]).
+// Tensors as they cross processes: dense, row-major, at most 5 extents (video is [batch, channels,
+// frames, height, width]).
 #pragma once
 
 #include <array>

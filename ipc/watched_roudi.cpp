@@ -64,13 +64,17 @@ std::vector<std::string> ClientWatch::take_dead() {
 }
 
 WatchedRouDi::WatchedRouDi(iox::roudi::RouDiMemoryInterface& memory, iox::roudi::PortManager& ports)
-    : RouDi(memory, ports, {iox::roudi::MonitoringMode::OFF, kill_clients, RuntimeMessagesThreadStart::DEFER_START}) {
+    : RouDi(memory,
+            ports,
+            {iox::roudi::MonitoringMode::OFF, kill_clients,
+             RuntimeMessagesThreadStart::DEFER_START}) {
   startProcessRuntimeMessagesThread();  // not before processMessage() is ours
 }
 
 WatchedRouDi::~WatchedRouDi() { shutdown(); }
 
-void WatchedRouDi::processMessage(const iox::runtime::IpcMessage& message, const iox::runtime::IpcMessageType& command,
+void WatchedRouDi::processMessage(const iox::runtime::IpcMessage& message,
+                                  const iox::runtime::IpcMessageType& command,
                                   const iox::RuntimeName_t& name) noexcept {
   if (command == iox::runtime::IpcMessageType::REG) add(name.c_str(), pid_of(message));
   RouDi::processMessage(message, command, name);

@@ -1,8 +1,10 @@
 // iceoryx's RouDi, with the death of a client told by the kernel.
 //
-// RouDi as it comes gives up a client that sent no sign of life for 1.5 s and destroys its channels, also when the client was only stopped, swapped out or starved:
-// it goes on later and waits for ever, or locks a mutex that is no more. Ours takes the channels of those that are dead, within 100 ms, and of nobody else. Who
-// stands still keeps what it has; that it does not answer is for the supervisor to tell.
+// RouDi as it comes gives up a client that sent no sign of life for 1.5 s and destroys its
+// channels, also when the client was only stopped, swapped out or starved: it goes on later and
+// waits for ever, or locks a mutex that is no more. Ours takes the channels of those that are dead,
+// within 100 ms, and of nobody else. Who stands still keeps what it has; that it does not answer is
+// for the supervisor to tell.
 #pragma once
 
 #include <iceoryx_posh/internal/roudi/roudi.hpp>
@@ -13,7 +15,8 @@
 
 namespace limelight::ipc {
 
-// The clients by the name that they registered under. Its functions are called by two of RouDi's threads.
+// The clients by the name that they registered under. Its functions are called by two of RouDi's
+// threads.
 class ClientWatch {
  public:
   ClientWatch() = default;
@@ -41,7 +44,8 @@ class WatchedRouDi final : private ClientWatch, public iox::roudi::RouDi {
   ~WatchedRouDi() override;
 
  private:
-  void processMessage(const iox::runtime::IpcMessage& message, const iox::runtime::IpcMessageType& command,
+  void processMessage(const iox::runtime::IpcMessage& message,
+                      const iox::runtime::IpcMessageType& command,
                       const iox::RuntimeName_t& name) noexcept override;
   void cyclicUpdateHook() noexcept override;
 };

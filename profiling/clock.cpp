@@ -64,7 +64,8 @@ ClockMap ClockMap::calibrate() {
     now = read_clock_pair();
   }
   ClockMap map;
-  map.pieces_.push_back({now, static_cast<double>(now.realtime_ns - process_start.realtime_ns) / static_cast<double>(now.ticks - process_start.ticks)});
+  map.pieces_.push_back({now, static_cast<double>(now.realtime_ns - process_start.realtime_ns) /
+                                  static_cast<double>(now.ticks - process_start.ticks)});
   return map;
 }
 
@@ -74,10 +75,13 @@ void ClockMap::follow() {
   const auto ticks = static_cast<double>(now.ticks - last.from.ticks);
   const std::int64_t mapped = to_realtime_ns(now.ticks);
   const auto error = static_cast<double>(now.realtime_ns - mapped);
-  // What the rate was since the last piece, and what makes the error vanish over the next half second; a step of the system's clock is not
-  // followed faster than 1 in 1000, which keeps the map monotonic.
-  const double rate = static_cast<double>(now.realtime_ns - pieces_.front().from.realtime_ns) / static_cast<double>(now.ticks - pieces_.front().from.ticks);
-  const double base = std::abs(rate / last.ns_per_tick - 1) < 1e-3 && ticks > 0 ? rate : last.ns_per_tick;
+  // What the rate was since the last piece, and what makes the error vanish over the next half
+  // second; a step of the system's clock is not followed faster than 1 in 1000, which keeps the map
+  // monotonic.
+  const double rate = static_cast<double>(now.realtime_ns - pieces_.front().from.realtime_ns) /
+                      static_cast<double>(now.ticks - pieces_.front().from.ticks);
+  const double base =
+      std::abs(rate / last.ns_per_tick - 1) < 1e-3 && ticks > 0 ? rate : last.ns_per_tick;
   const double bend = std::clamp(error / follow_interval_ns, -1e-3, 1e-3);
   pieces_.push_back({{now.ticks, mapped}, base * (1 + bend)});
   if (pieces_.size() > most_pieces) pieces_.erase(pieces_.begin() + 1);

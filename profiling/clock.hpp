@@ -1,8 +1,9 @@
 // The clock of all records.
 //
-// ticks() is what a span reads: the TSC where it is invariant, CLOCK_MONOTONIC_RAW elsewhere. All processes of a machine read the
-// same counter, so ticks of different ranks compare. A ClockMap turns ticks into nanoseconds of CLOCK_REALTIME; it is
-// monotonic, so that spans which nest in ticks nest in nanoseconds as well.
+// ticks() is what a span reads: the TSC where it is invariant, CLOCK_MONOTONIC_RAW elsewhere. All
+// processes of a machine read the same counter, so ticks of different ranks compare. A ClockMap
+// turns ticks into nanoseconds of CLOCK_REALTIME; it is monotonic, so that spans which nest in
+// ticks nest in nanoseconds as well.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +23,13 @@ inline const bool use_tsc = cpu_has_invariant_tsc();
 
 inline std::uint64_t ticks() noexcept {
 #if defined(__x86_64__)
-  if (detail::use_tsc) [[likely]] return __rdtsc();
+  if (detail::use_tsc) [[likely]]
+    return __rdtsc();
 #endif
   timespec now;
   clock_gettime(CLOCK_MONOTONIC_RAW, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 // "tsc" or "clock_gettime": what ticks() reads here.
@@ -35,34 +38,44 @@ const char* clock_source() noexcept;
 // Nanoseconds of CLOCK_REALTIME.
 std::int64_t realtime_ns() noexcept;
 
-// One pair of readings taken as close together as the machine allows (the tightest of several tries).
+// One pair of readings taken as close together as the machine allows (the tightest of several
+// tries).
 struct ClockPair {
   std::uint64_t ticks = 0;
   std::int64_t realtime_ns = 0;
 };
 ClockPair read_clock_pair() noexcept;
 
-// How long `elapsed` ticks are. The first call calibrates, and may take the 10 ms of ClockMap::calibrate().
+// How long `elapsed` ticks are. The first call calibrates, and may take the 10 ms of
+// ClockMap::calibrate().
 double ticks_to_ns(std::int64_t elapsed) noexcept;
 
-// Piecewise linear: what was mapped once is mapped the same for ever, so that spans which nest in ticks nest in nanoseconds as well.
+// Piecewise linear: what was mapped once is mapped the same for ever, so that spans which nest in
+// ticks nest in nanoseconds as well.
 class ClockMap {
  public:
-  // The rate comes from the pair taken at process start and one taken now, which are at least 10 ms apart: a younger process waits.
+  // The rate comes from the pair taken at process start and one taken now, which are at least 10 ms
+  // apart: a younger process waits.
   static ClockMap calibrate();
-  // Bends the map for ticks from now on, without a jump, so that it meets CLOCK_REALTIME again about half a second later.
+  // Bends the map for ticks from now on, without a jump, so that it meets CLOCK_REALTIME again
+  // about half a second later.
   void follow();
 
   std::int64_t to_realtime_ns(std::uint64_t tick) const noexcept {
     const Piece* piece = &pieces_.back();
-    while (static_cast<std::int64_t>(tick - piece->from.ticks) < 0 && piece != &pieces_.front()) --piece;
-    const double elapsed = static_cast<double>(static_cast<std::int64_t>(tick - piece->from.ticks)) * piece->ns_per_tick;
+    while (static_cast<std::int64_t>(tick - piece->from.ticks) < 0 && piece != &pieces_.front())
+      --piece;
+    const double elapsed =
+        static_cast<double>(static_cast<std::int64_t>(tick - piece->from.ticks)) *
+        piece->ns_per_tick;
     return piece->from.realtime_ns + static_cast<std::int64_t>(elapsed);
   }
   // The way back, for times near now.
   std::uint64_t to_ticks(std::int64_t realtime_ns) const noexcept {
     const Piece& piece = pieces_.back();
-    return piece.from.ticks + static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<double>(realtime_ns - piece.from.realtime_ns) / piece.ns_per_tick));
+    return piece.from.ticks +
+           static_cast<std::uint64_t>(static_cast<std::int64_t>(
+               static_cast<double>(realtime_ns - piece.from.realtime_ns) / piece.ns_per_tick));
   }
   // How far this map is from CLOCK_REALTIME now, in nanoseconds (positive: the map is ahead).
   std::int64_t error_ns() const noexcept;
@@ -76,7 +89,8 @@ class ClockMap {
   std::vector<Piece> pieces_;
 };
 
-// The base that all traces of a session share: now, rounded down to a multiple of 7 889 238 s, as other writers of this format do.
+// The base that all traces of a session share: now, rounded down to a multiple of 7 889 238 s, as
+// other writers of this format do.
 std::int64_t default_base_ns() noexcept;
 
 }  // namespace limelight::profiling

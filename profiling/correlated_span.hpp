@@ -1,4 +1,5 @@
-// A span around code that gives work to a device: what the device does for it carries the span's External id.
+// A span around code that gives work to a device: what the device does for it carries the span's
+// External id.
 //
 // Costs what a Span costs while no source is attached. With one, two calls into it are added.
 #pragma once
@@ -24,7 +25,8 @@ class CorrelatedSpan {
  public:
   // name: interned with ValueKind as for Span and `correlated` set.
   explicit CorrelatedSpan(NameId name, std::uint64_t value = 0) noexcept : span_(name, value) {
-    if (span_.begin_ticks() == 0) [[likely]] return;
+    if (span_.begin_ticks() == 0) [[likely]]
+      return;
     hooks_ = detail::correlation_hooks.load(std::memory_order_acquire);
     if (hooks_ != nullptr) hooks_->push(span_.begin_ticks());
   }

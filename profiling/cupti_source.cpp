@@ -18,26 +18,35 @@ namespace {
 
 using Kind = DeviceActivity::Kind;
 
-constexpr CUpti_ActivityKind recorded_kinds[] = {
-    CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL, CUPTI_ACTIVITY_KIND_MEMCPY, CUPTI_ACTIVITY_KIND_MEMSET,          CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION,
-    CUPTI_ACTIVITY_KIND_RUNTIME,           CUPTI_ACTIVITY_KIND_DRIVER, CUPTI_ACTIVITY_KIND_SYNCHRONIZATION, CUPTI_ACTIVITY_KIND_OVERHEAD,
-    CUPTI_ACTIVITY_KIND_CUDA_EVENT};
+constexpr CUpti_ActivityKind recorded_kinds[] = {CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL,
+                                                 CUPTI_ACTIVITY_KIND_MEMCPY,
+                                                 CUPTI_ACTIVITY_KIND_MEMSET,
+                                                 CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION,
+                                                 CUPTI_ACTIVITY_KIND_RUNTIME,
+                                                 CUPTI_ACTIVITY_KIND_DRIVER,
+                                                 CUPTI_ACTIVITY_KIND_SYNCHRONIZATION,
+                                                 CUPTI_ACTIVITY_KIND_OVERHEAD,
+                                                 CUPTI_ACTIVITY_KIND_CUDA_EVENT};
 // Calls that only ask for something: many, and of no interest.
 constexpr CUpti_CallbackId trivial_runtime_calls[] = {
-    CUPTI_RUNTIME_TRACE_CBID_cudaGetLastError_v3020, CUPTI_RUNTIME_TRACE_CBID_cudaPeekAtLastError_v3020,
-    CUPTI_RUNTIME_TRACE_CBID_cudaSetDevice_v3020,    CUPTI_RUNTIME_TRACE_CBID_cudaGetDevice_v3020};
+    CUPTI_RUNTIME_TRACE_CBID_cudaGetLastError_v3020,
+    CUPTI_RUNTIME_TRACE_CBID_cudaPeekAtLastError_v3020,
+    CUPTI_RUNTIME_TRACE_CBID_cudaSetDevice_v3020, CUPTI_RUNTIME_TRACE_CBID_cudaGetDevice_v3020};
 constexpr std::size_t most_remembered = 1 << 16;  // external ids whose launches did not show up yet
 
 std::string what_to_do(CUptiResult status) {
   switch (status) {
     case CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED:
-      return ": another profiler (such as nsys or compute-sanitizer) has this process already: end it, or go without it";
+      return ": another profiler (such as nsys or compute-sanitizer) has this process already: end "
+             "it, or go without it";
     case CUPTI_ERROR_INSUFFICIENT_PRIVILEGES:
     case CUPTI_ERROR_VIRTUALIZED_DEVICE_INSUFFICIENT_PRIVILEGES:
-      return ": this user may not profile: the administrator allows it with the driver option NVreg_RestrictProfilingToAdminUsers=0";
+      return ": this user may not profile: the administrator allows it with the driver option "
+             "NVreg_RestrictProfilingToAdminUsers=0";
     case CUPTI_ERROR_NOT_INITIALIZED:
     case CUPTI_ERROR_UNKNOWN: return ": there is no CUDA driver that works here";
-    case CUPTI_ERROR_VIRTUALIZED_DEVICE_NOT_SUPPORTED: return ": this virtual GPU does not allow it";
+    case CUPTI_ERROR_VIRTUALIZED_DEVICE_NOT_SUPPORTED:
+      return ": this virtual GPU does not allow it";
     case CUPTI_ERROR_NOT_COMPATIBLE: return ": the driver is older than this CUPTI needs";
     default: return "";
   }
@@ -63,12 +72,17 @@ struct Cupti {
     void* library = nullptr;
     if (!wanted.empty()) library = dlopen(wanted.c_str(), RTLD_NOW | RTLD_LOCAL);
     else
-      for (const char* name : {"libcupti.so.13", "libcupti.so", LIMELIGHT_CUDA_LIB_DIR "/libcupti.so.13", LIMELIGHT_CUDA_LIB_DIR "/libcupti.so"})
+      for (const char* name :
+           {"libcupti.so.13", "libcupti.so", LIMELIGHT_CUDA_LIB_DIR "/libcupti.so.13",
+            LIMELIGHT_CUDA_LIB_DIR "/libcupti.so"})
         if (library == nullptr) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) return std::string("CUPTI cannot be loaded (install the CUDA toolkit's cupti package): ") + dlerror();
+    if (library == nullptr)
+      return std::string("CUPTI cannot be loaded (install the CUDA toolkit's cupti package): ") +
+             dlerror();
     std::string missing;
     const auto find = [&](auto& function, const char* name) {
-      function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
+      function =
+          reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
       if (function == nullptr) missing = std::string("this libcupti has no ") + name;
     };
     find(register_callbacks, "cuptiActivityRegisterCallbacks");
@@ -155,14 +169,17 @@ CuptiSource* the_source = nullptr;  // CUPTI's callbacks take no argument of our
 
 class CuptiSource final : public ActivitySource {
  public:
-  CuptiSource(Cupti cupti, CuptiOptions options) : cupti_(cupti), options_(std::move(options)) { the_source = this; }
+  CuptiSource(Cupti cupti, CuptiOptions options) : cupti_(cupti), options_(std::move(options)) {
+    the_source = this;
+  }
   ~CuptiSource() override {
     if (running_) stop();
     the_source = nullptr;
     // What CUPTI still holds it may still write to: that memory stays.
     const auto is_back = [this](const std::uint8_t* memory) {
       return std::find(free_.begin(), free_.end(), memory) != free_.end() ||
-             std::any_of(full_.begin(), full_.end(), [&](const Full& full) { return full.memory == memory; });
+             std::any_of(full_.begin(), full_.end(),
+                         [&](const Full& full) { return full.memory == memory; });
     };
     for (auto& buffer : pool_)
       if (!is_back(buffer.get())) (void)buffer.release();
@@ -172,7 +189,8 @@ class CuptiSource final : public ActivitySource {
     if (attached_) return;
     // Before the first kind is enabled, so that no buffer is asked for earlier.
     attach_status_ = cupti_.register_callbacks(on_request, on_complete);
-    if (attach_status_ != CUPTI_SUCCESS) return;  // tried again at the next start: whoever was in the way may be gone
+    if (attach_status_ != CUPTI_SUCCESS)
+      return;  // tried again at the next start: whoever was in the way may be gone
     (void)cupti_.set_thread_id_type(CUPTI_ACTIVITY_THREAD_ID_TYPE_SYSTEM);
     attached_ = true;
   }
@@ -188,7 +206,8 @@ class CuptiSource final : public ActivitySource {
         while (i > 0) (void)cupti_.disable(recorded_kinds[--i]);
         return refuse("record GPU activity", status);
       }
-    for (const CUpti_CallbackId call : trivial_runtime_calls) (void)cupti_.enable_runtime_call(call, 0);
+    for (const CUpti_CallbackId call : trivial_runtime_calls)
+      (void)cupti_.enable_runtime_call(call, 0);
     running_ = true;
     detail::correlation_hooks.store(&hooks, std::memory_order_release);
     return {};
@@ -213,7 +232,8 @@ class CuptiSource final : public ActivitySource {
     for (const Full& buffer : full) {
       decode(buffer, sink);
       std::size_t dropped = 0;
-      if (cupti_.dropped_records(buffer.context, buffer.stream, &dropped) == CUPTI_SUCCESS) losses_.dropped += dropped;
+      if (cupti_.dropped_records(buffer.context, buffer.stream, &dropped) == CUPTI_SUCCESS)
+        losses_.dropped += dropped;
       const std::lock_guard lock(mutex_);
       free_.push_back(buffer.memory);
     }
@@ -233,11 +253,14 @@ class CuptiSource final : public ActivitySource {
   Error refuse(const char* what, CUptiResult status) const {
     const char* text = nullptr;
     (void)cupti_.result_string(status, &text);
-    return {ErrorCode::unavailable, std::string("cannot ") + what + ": CUPTI error " + std::to_string(static_cast<int>(status)) + " (" +
+    return {ErrorCode::unavailable, std::string("cannot ") + what + ": CUPTI error " +
+                                        std::to_string(static_cast<int>(status)) + " (" +
                                         (text != nullptr ? text : "?") + ")" + what_to_do(status)};
   }
 
-  static void CUPTIAPI on_request(std::uint8_t** buffer, std::size_t* size, std::size_t* max_records) {
+  static void CUPTIAPI on_request(std::uint8_t** buffer,
+                                  std::size_t* size,
+                                  std::size_t* max_records) {
     *max_records = 0;
     *size = 0;
     *buffer = nullptr;
@@ -248,12 +271,17 @@ class CuptiSource final : public ActivitySource {
       *buffer = self->free_.back();
       self->free_.pop_back();
     } else if (self->pool_.size() < self->options_.buffers) {
-      self->pool_.emplace_back(static_cast<std::uint8_t*>(std::aligned_alloc(8, self->options_.buffer_bytes)));
+      self->pool_.emplace_back(
+          static_cast<std::uint8_t*>(std::aligned_alloc(8, self->options_.buffer_bytes)));
       *buffer = self->pool_.back().get();
     } else return;  // CUPTI drops what comes, and counts
     *size = self->options_.buffer_bytes;
   }
-  static void CUPTIAPI on_complete(CUcontext context, std::uint32_t stream, std::uint8_t* buffer, std::size_t, std::size_t valid) {
+  static void CUPTIAPI on_complete(CUcontext context,
+                                   std::uint32_t stream,
+                                   std::uint8_t* buffer,
+                                   std::size_t,
+                                   std::size_t valid) {
     CuptiSource* self = the_source;
     if (self == nullptr || buffer == nullptr) return;
     const std::lock_guard lock(self->mutex_);
@@ -263,7 +291,8 @@ class CuptiSource final : public ActivitySource {
   template <class F>
   void each_record(const Full& buffer, F&& visit) const {
     CUpti_Activity* record = nullptr;
-    while (cupti_.next_record(buffer.memory, buffer.bytes, &record) == CUPTI_SUCCESS) visit(*record);
+    while (cupti_.next_record(buffer.memory, buffer.bytes, &record) == CUPTI_SUCCESS)
+      visit(*record);
   }
 
   void decode(const Full& buffer, const std::function<void(const DeviceActivity&)>& sink) {
@@ -309,7 +338,8 @@ class CuptiSource final : public ActivitySource {
     const auto where = [&](std::uint32_t device, std::uint32_t context, std::uint32_t stream) {
       a.device = device;
       a.context = context;
-      a.stream = stream == CUPTI_SYNCHRONIZATION_INVALID_VALUE ? -1 : static_cast<std::int32_t>(stream);
+      a.stream =
+          stream == CUPTI_SYNCHRONIZATION_INVALID_VALUE ? -1 : static_cast<std::int32_t>(stream);
     };
     // What copies and sets have in common.
     const auto moved = [&](const auto& m) {
@@ -342,7 +372,8 @@ class CuptiSource final : public ActivitySource {
       case CUPTI_ACTIVITY_KIND_MEMCPY: {
         const auto& m = reinterpret_cast<const CUpti_ActivityMemcpy6&>(record);
         a.kind = Kind::memcpy;
-        a.name = composed(std::string("Memcpy ") + copy_kind(m.copyKind) + " (" + memory_kind(m.srcKind) + " -> " + memory_kind(m.dstKind) + ")");
+        a.name = composed(std::string("Memcpy ") + copy_kind(m.copyKind) + " (" +
+                          memory_kind(m.srcKind) + " -> " + memory_kind(m.dstKind) + ")");
         return moved(m);
       }
       case CUPTI_ACTIVITY_KIND_MEMSET: {
@@ -368,7 +399,9 @@ class CuptiSource final : public ActivitySource {
         const auto device = devices_.find(s.contextId);  // a synchronisation does not know its own
         where(device == devices_.end() ? 0 : device->second, s.contextId, s.streamId);
         a.correlation = s.correlationId;
-        if (const Event* event = s.cudaEventId == CUPTI_SYNCHRONIZATION_INVALID_VALUE ? nullptr : events_.find(s.cudaEventSyncId)) {
+        if (const Event* event = s.cudaEventId == CUPTI_SYNCHRONIZATION_INVALID_VALUE
+                                     ? nullptr
+                                     : events_.find(s.cudaEventSyncId)) {
           a.event_stream = event->stream;
           a.event_correlation = event->correlation;
         }
@@ -398,19 +431,25 @@ class CuptiSource final : public ActivitySource {
     return at->second;
   }
   std::string_view call_name(Kind kind, CUpti_CallbackId id) {
-    const auto [at, fresh] = call_names_.try_emplace(std::uint64_t{id} << 1 | (kind == Kind::driver ? 1u : 0u));
+    const auto [at, fresh] =
+        call_names_.try_emplace(std::uint64_t{id} << 1 | (kind == Kind::driver ? 1u : 0u));
     if (fresh) {
       const char* name = nullptr;
-      const CUptiResult status = cupti_.callback_name(kind == Kind::driver ? CUPTI_CB_DOMAIN_DRIVER_API : CUPTI_CB_DOMAIN_RUNTIME_API, id, &name);
+      const CUptiResult status = cupti_.callback_name(
+          kind == Kind::driver ? CUPTI_CB_DOMAIN_DRIVER_API : CUPTI_CB_DOMAIN_RUNTIME_API, id,
+          &name);
       at->second = status == CUPTI_SUCCESS && name != nullptr ? name : "call " + std::to_string(id);
       // "cudaLaunchKernel_v7000": the version of the interface is noise.
-      if (const auto version = at->second.rfind("_v"); version != std::string::npos && version + 2 < at->second.size() &&
-                                                       at->second.find_first_not_of("0123456789", version + 2) == std::string::npos)
+      if (const auto version = at->second.rfind("_v");
+          version != std::string::npos && version + 2 < at->second.size() &&
+          at->second.find_first_not_of("0123456789", version + 2) == std::string::npos)
         at->second.resize(version);
     }
     return at->second;
   }
-  std::string_view composed(std::string name) { return *composed_names_.try_emplace(name, std::make_unique<std::string>(name)).first->second; }
+  std::string_view composed(std::string name) {
+    return *composed_names_.try_emplace(name, std::make_unique<std::string>(name)).first->second;
+  }
 
   Cupti cupti_;
   CuptiOptions options_;
@@ -422,7 +461,7 @@ class CuptiSource final : public ActivitySource {
     std::uint32_t correlation;
   };
   Recent<std::uint64_t> externals_;
-  Recent<Event> events_;  // by their synchronisation's id
+  Recent<Event> events_;                                      // by their synchronisation's id
   std::unordered_map<std::uint32_t, std::uint32_t> devices_;  // by context
   std::unordered_map<const char*, std::string> kernel_names_;
   std::unordered_map<std::uint64_t, std::string> call_names_;
@@ -441,10 +480,13 @@ class CuptiSource final : public ActivitySource {
 };
 
 const detail::CorrelationHooks CuptiSource::hooks{
-    [](std::uint64_t id) { (void)the_source->cupti_.push_external(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0, id); },
+    [](std::uint64_t id) {
+      (void)the_source->cupti_.push_external(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0, id);
+    },
     [] {
       std::uint64_t last = 0;
-      if (the_source != nullptr) (void)the_source->cupti_.pop_external(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0, &last);
+      if (the_source != nullptr)
+        (void)the_source->cupti_.pop_external(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0, &last);
     },
     [](std::uint64_t id, const CollectiveInfo& info) {
       const std::lock_guard lock(the_source->collectives_mutex_);
@@ -454,9 +496,12 @@ const detail::CorrelationHooks CuptiSource::hooks{
 }  // namespace
 
 Result<std::unique_ptr<ActivitySource>> make_cupti_source(CuptiOptions options) {
-  if (the_source != nullptr) return Error{ErrorCode::busy, "GPU activity is recorded by another source of this process already"};
+  if (the_source != nullptr)
+    return Error{ErrorCode::busy,
+                 "GPU activity is recorded by another source of this process already"};
   Cupti cupti{};
-  if (const std::string missing = cupti.load(options.library); !missing.empty()) return Error{ErrorCode::unavailable, missing};
+  if (const std::string missing = cupti.load(options.library); !missing.empty())
+    return Error{ErrorCode::unavailable, missing};
   return std::unique_ptr<ActivitySource>(std::make_unique<CuptiSource>(cupti, std::move(options)));
 }
 

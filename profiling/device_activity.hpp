@@ -1,4 +1,5 @@
-// What a device did, or what the host asked of it: one record, from whatever source, ready to be written. Knows no vendor's types.
+// What a device did, or what the host asked of it: one record, from whatever source, ready to be
+// written. Knows no vendor's types.
 #pragma once
 
 #include <array>
@@ -17,8 +18,9 @@ struct DeviceProperties {
   int id = 0;
   std::string name;
   std::uint64_t total_memory = 0;
-  int compute_major = 0, compute_minor = 0, max_threads_per_block = 0, max_threads_per_sm = 0, registers_per_block = 0, registers_per_sm = 0,
-      warp_size = 32, shared_per_block = 0, shared_per_sm = 0, sm_count = 0;
+  int compute_major = 0, compute_minor = 0, max_threads_per_block = 0, max_threads_per_sm = 0,
+      registers_per_block = 0, registers_per_sm = 0, warp_size = 32, shared_per_block = 0,
+      shared_per_sm = 0, sm_count = 0;
 };
 
 // A collective that the host asked for: the kernels of its launch carry this.
@@ -34,14 +36,15 @@ struct CollectiveInfo {
 struct DeviceActivity {
   enum class Kind : std::uint8_t { kernel, memcpy, memset, runtime, driver, sync, overhead };
   Kind kind = Kind::kernel;
-  std::string_view name;                      // lives as long as the source
-  std::int64_t begin_ns = 0, end_ns = 0;      // CLOCK_REALTIME
-  std::uint32_t correlation = 0;              // the same for a launch and what it launched; 0: none
-  std::uint64_t external = 0;                 // External id of the host's operation; 0: none
+  std::string_view name;                  // lives as long as the source
+  std::int64_t begin_ns = 0, end_ns = 0;  // CLOCK_REALTIME
+  std::uint32_t correlation = 0;          // the same for a launch and what it launched; 0: none
+  std::uint64_t external = 0;             // External id of the host's operation; 0: none
   std::uint32_t device = 0, context = 0;
-  std::int32_t stream = -1;                   // -1: none
-  std::uint32_t thread = 0, callback_id = 0;  // runtime, driver, overhead: on which thread, which function
-  std::uint64_t bytes = 0;                    // memcpy, memset
+  std::int32_t stream = -1;  // -1: none
+  std::uint32_t thread = 0,
+                callback_id = 0;  // runtime, driver, overhead: on which thread, which function
+  std::uint64_t bytes = 0;        // memcpy, memset
   // Synchronisation by an event: where that was recorded; -1: by none, or its record did not come.
   std::int32_t event_stream = -1;
   std::uint32_t event_correlation = 0;
@@ -61,12 +64,14 @@ struct ActivityLosses {
   std::uint64_t unknown = 0;    // records of a kind that was not asked for
 };
 
-// Activity that this process does not record itself. start, stop and poll are called by one thread at a time; the source outlives its sessions and
-// is attached once (by the first start() at the latest): starting and stopping only switches what it records.
+// Activity that this process does not record itself. start, stop and poll are called by one thread
+// at a time; the source outlives its sessions and is attached once (by the first start() at the
+// latest): starting and stopping only switches what it records.
 class ActivitySource {
  public:
   virtual ~ActivitySource() = default;
-  // Early in the process, before CUDA graphs are made. What keeps it from attaching is told by start().
+  // Early in the process, before CUDA graphs are made. What keeps it from attaching is told by
+  // start().
   virtual void attach() = 0;
   // Errors: unavailable, with what is missing and what to do.
   virtual Result<void> start() = 0;

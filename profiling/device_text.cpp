@@ -11,9 +11,11 @@ namespace {
 
 using Kind = DeviceActivity::Kind;
 
-// Calls into CUDA and waits for it are slices beside, not inside, the spans of their thread or the work of their stream: their times come from another
-// clock, and slices of one track must nest to the nanosecond.
-constexpr std::int64_t calls_of_thread = 1'000'000'000, waits_of_stream = 1'000'000, first_gpu_sort_index = 5'000'000;
+// Calls into CUDA and waits for it are slices beside, not inside, the spans of their thread or the
+// work of their stream: their times come from another clock, and slices of one track must nest to
+// the nanosecond.
+constexpr std::int64_t calls_of_thread = 1'000'000'000, waits_of_stream = 1'000'000,
+                       first_gpu_sort_index = 5'000'000;
 constexpr std::size_t most_waiting = 1 << 16;
 
 const char* category(Kind kind) {
@@ -28,17 +30,25 @@ const char* category(Kind kind) {
   }
   return "?";
 }
-bool on_device(Kind kind) { return kind == Kind::kernel || kind == Kind::memcpy || kind == Kind::memset; }
+bool on_device(Kind kind) {
+  return kind == Kind::kernel || kind == Kind::memcpy || kind == Kind::memset;
+}
 bool by_host(Kind kind) { return kind == Kind::runtime || kind == Kind::driver; }
 
-// The share of a multiprocessor's threads that the blocks of a launch can fill, limited by blocks, registers and shared memory; in per cent.
+// The share of a multiprocessor's threads that the blocks of a launch can fill, limited by blocks,
+// registers and shared memory; in per cent.
 int occupancy(const DeviceActivity& a, const DeviceProperties& d) {
-  const auto product = [](const std::array<std::int32_t, 3>& x) { return std::int64_t{x[0]} * x[1] * x[2]; };
+  const auto product = [](const std::array<std::int32_t, 3>& x) {
+    return std::int64_t{x[0]} * x[1] * x[2];
+  };
   const std::int64_t threads = product(a.block);
   if (threads <= 0 || d.max_threads_per_sm <= 0 || d.sm_count <= 0) return 0;
   std::int64_t resident = d.max_threads_per_sm / threads;
-  if (a.registers > 0 && d.registers_per_sm > 0) resident = std::min<std::int64_t>(resident, d.registers_per_sm / (std::int64_t{a.registers} * threads));
-  if (a.shared_memory > 0 && d.shared_per_sm > 0) resident = std::min<std::int64_t>(resident, d.shared_per_sm / a.shared_memory);
+  if (a.registers > 0 && d.registers_per_sm > 0)
+    resident = std::min<std::int64_t>(resident,
+                                      d.registers_per_sm / (std::int64_t{a.registers} * threads));
+  if (a.shared_memory > 0 && d.shared_per_sm > 0)
+    resident = std::min<std::int64_t>(resident, d.shared_per_sm / a.shared_memory);
   resident = std::min<std::int64_t>(resident, (product(a.grid) + d.sm_count - 1) / d.sm_count);
   return static_cast<int>(100 * resident * threads / d.max_threads_per_sm);
 }
@@ -62,18 +72,22 @@ void TraceText::introduce(std::int64_t pid, std::int64_t tid, const DeviceActivi
   const bool host = by_host(a.kind);
   if (!host && pid >= 0 && tracks_.emplace(pid, -2).second) {
     const std::string n = std::to_string(pid);
-    const auto known = std::find_if(options_.devices.begin(), options_.devices.end(), [&](const auto& d) { return d.id == pid; });
+    const auto known = std::find_if(options_.devices.begin(), options_.devices.end(),
+                                    [&](const auto& d) { return d.id == pid; });
     text_ += ",\n";
-    metadata("process_name", pid, 0, "\"name\":" + json_string("rank " + std::to_string(options_.rank) + ": GPU " + n + (known == options_.devices.end() ? "" : " " + known->name)));
+    metadata("process_name", pid, 0,
+             "\"name\":" + json_string("rank " + std::to_string(options_.rank) + ": GPU " + n +
+                                       (known == options_.devices.end() ? "" : " " + known->name)));
     text_ += ",\n";
     metadata("process_labels", pid, 0, "\"labels\":\"GPU " + n + "\"");
     text_ += ",\n";
-    metadata("process_sort_index", pid, 0, "\"sort_index\":" + std::to_string(first_gpu_sort_index + pid));
+    metadata("process_sort_index", pid, 0,
+             "\"sort_index\":" + std::to_string(first_gpu_sort_index + pid));
   }
-  const std::string name = host                     ? "CUDA calls of thread " + std::to_string(a.thread)
+  const std::string name = host ? "CUDA calls of thread " + std::to_string(a.thread)
                            : a.kind == Kind::overhead ? "CUPTI overhead"
-                           : a.kind == Kind::sync     ? "waits for stream " + std::to_string(a.stream)
-                                                      : "stream " + std::to_string(a.stream);
+                           : a.kind == Kind::sync ? "waits for stream " + std::to_string(a.stream)
+                                                  : "stream " + std::to_string(a.stream);
   text_ += ",\n";
   metadata("thread_name", pid, tid, "\"name\":" + json_string(name));
 }
@@ -105,7 +119,8 @@ void TraceText::link(std::uint32_t correlation, const Place& place, bool is_laun
     launch.linked = true;
     works_.erase(at);
   }
-  if ((is_launch ? launches_ : works_).insert_or_assign(correlation, launch).second) (is_launch ? launch_order_ : work_order_).push_back(correlation);
+  if ((is_launch ? launches_ : works_).insert_or_assign(correlation, launch).second)
+    (is_launch ? launch_order_ : work_order_).push_back(correlation);
   if (launch_order_.size() > most_waiting) {
     launches_.erase(launch_order_.front());
     launch_order_.pop_front();
@@ -128,12 +143,18 @@ void TraceText::kernel_args(const DeviceActivity& a) {
     }
     text_ += ']';
   };
-  const auto known = std::find_if(options_.devices.begin(), options_.devices.end(), [&](const auto& d) { return d.id == static_cast<int>(a.device); });
+  const auto known =
+      std::find_if(options_.devices.begin(), options_.devices.end(),
+                   [&](const auto& d) { return d.id == static_cast<int>(a.device); });
   if (known != options_.devices.end() && known->sm_count > 0) {
     char numbers[96];
-    const double blocks = static_cast<double>(std::int64_t{a.grid[0]} * a.grid[1] * a.grid[2]) / known->sm_count;
-    const double warps = blocks * static_cast<double>((std::int64_t{a.block[0]} * a.block[1] * a.block[2] + 31) / 32);
-    std::snprintf(numbers, sizeof numbers, ",\"blocks per SM\":%.3f,\"warps per SM\":%.3f", blocks, warps);
+    const double blocks =
+        static_cast<double>(std::int64_t{a.grid[0]} * a.grid[1] * a.grid[2]) / known->sm_count;
+    const double warps =
+        blocks *
+        static_cast<double>((std::int64_t{a.block[0]} * a.block[1] * a.block[2] + 31) / 32);
+    std::snprintf(numbers, sizeof numbers, ",\"blocks per SM\":%.3f,\"warps per SM\":%.3f", blocks,
+                  warps);
     text_ += numbers;
     field("est. achieved occupancy %", static_cast<std::uint64_t>(occupancy(a, *known)));
   }
@@ -153,8 +174,10 @@ void TraceText::kernel_args(const DeviceActivity& a) {
 
 void TraceText::device(const DeviceActivity& a) {
   const bool work = on_device(a.kind), host = by_host(a.kind);
-  const std::int64_t pid = host ? host_pid_ : a.kind == Kind::overhead ? -1 : std::int64_t{a.device};
-  const std::int64_t tid = host                     ? calls_of_thread + a.thread
+  const std::int64_t pid = host                       ? host_pid_
+                           : a.kind == Kind::overhead ? -1
+                                                      : std::int64_t{a.device};
+  const std::int64_t tid = host                       ? calls_of_thread + a.thread
                            : a.kind == Kind::overhead ? std::int64_t{a.thread}
                            : a.kind == Kind::sync     ? waits_of_stream + a.stream
                                                       : std::int64_t{a.stream};
@@ -192,7 +215,8 @@ void TraceText::device(const DeviceActivity& a) {
   if (a.kind == Kind::memcpy || a.kind == Kind::memset) {
     char bandwidth[48];
     const double ns = static_cast<double>(std::max<std::int64_t>(a.end_ns - a.begin_ns, 1));
-    std::snprintf(bandwidth, sizeof bandwidth, ",\"memory bandwidth (GB/s)\":%.3f", static_cast<double>(a.bytes) / ns);
+    std::snprintf(bandwidth, sizeof bandwidth, ",\"memory bandwidth (GB/s)\":%.3f",
+                  static_cast<double>(a.bytes) / ns);
     field("bytes", a.bytes);
     text_ += bandwidth;
   }

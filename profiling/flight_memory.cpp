@@ -17,7 +17,8 @@ namespace limelight::profiling {
 
 namespace {
 constexpr std::uint64_t expected_magic = 0x4c494d45464c5402;  // "LIMEFLT", version 2
-constexpr std::size_t most_requests = 4096, most_threads = 64, names_bytes = std::size_t{256} << 10, most_text = 56;
+constexpr std::size_t most_requests = 4096, most_threads = 64, names_bytes = std::size_t{256} << 10,
+                      most_text = 56;
 
 struct Word {
   std::uint32_t key = 0, used = 0;
@@ -50,21 +51,26 @@ struct FlightMemory::Layout {
   char names[names_bytes];
   KeptRecord records[1];  // most_records of them
 
-  static std::size_t bytes_for(std::size_t records) { return sizeof(Layout) + (records - 1) * sizeof(KeptRecord); }
+  static std::size_t bytes_for(std::size_t records) {
+    return sizeof(Layout) + (records - 1) * sizeof(KeptRecord);
+  }
 };
 
-std::unique_ptr<FlightMemory> FlightMemory::create(const std::filesystem::path& file, std::size_t most_records) {
+std::unique_ptr<FlightMemory> FlightMemory::create(const std::filesystem::path& file,
+                                                   std::size_t most_records) {
   std::unique_ptr<FlightMemory> made(new FlightMemory);
   made->bytes_ = Layout::bytes_for(most_records);
   if (!file.empty()) {
     made->fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (made->fd_ >= 0) made->file_ = file;
-    if (made->fd_ >= 0 && (::flock(made->fd_, LOCK_EX | LOCK_NB) != 0 || ::ftruncate(made->fd_, static_cast<off_t>(made->bytes_)) != 0)) {
+    if (made->fd_ >= 0 && (::flock(made->fd_, LOCK_EX | LOCK_NB) != 0 ||
+                           ::ftruncate(made->fd_, static_cast<off_t>(made->bytes_)) != 0)) {
       ::close(std::exchange(made->fd_, -1));
       ::unlink(std::exchange(made->file_, {}).c_str());
     }
   }
-  void* memory = ::mmap(nullptr, made->bytes_, PROT_READ | PROT_WRITE, made->fd_ >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, made->fd_, 0);
+  void* memory = ::mmap(nullptr, made->bytes_, PROT_READ | PROT_WRITE,
+                        made->fd_ >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, made->fd_, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   made->at_ = static_cast<Layout*>(memory);  // all zero, which is a Layout without records
   made->at_->most_records = most_records;
@@ -73,30 +79,40 @@ std::unique_ptr<FlightMemory> FlightMemory::create(const std::filesystem::path& 
   return made;
 }
 
-Result<std::unique_ptr<FlightMemory>> FlightMemory::open(const std::filesystem::path& file, Owner owner) {
+Result<std::unique_ptr<FlightMemory>> FlightMemory::open(const std::filesystem::path& file,
+                                                         Owner owner) {
   std::unique_ptr<FlightMemory> opened(new FlightMemory);
   opened->fd_ = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (opened->fd_ < 0) return Error{ErrorCode::not_found, file.string() + ": cannot open: " + std::strerror(errno)};
-  if (owner == Owner::gone && ::flock(opened->fd_, LOCK_SH | LOCK_NB) != 0) return Error{ErrorCode::busy, file.string() + ": its process still writes it"};
-  const auto corrupt = [&](const char* what) { return Error{ErrorCode::corrupt, file.string() + ": " + what}; };
+  if (opened->fd_ < 0)
+    return Error{ErrorCode::not_found, file.string() + ": cannot open: " + std::strerror(errno)};
+  if (owner == Owner::gone && ::flock(opened->fd_, LOCK_SH | LOCK_NB) != 0)
+    return Error{ErrorCode::busy, file.string() + ": its process still writes it"};
+  const auto corrupt = [&](const char* what) {
+    return Error{ErrorCode::corrupt, file.string() + ": " + what};
+  };
   struct stat info;
-  if (::fstat(opened->fd_, &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != getuid()) return corrupt("expected a regular file of this user");
+  if (::fstat(opened->fd_, &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != getuid())
+    return corrupt("expected a regular file of this user");
   const auto size = static_cast<std::size_t>(info.st_size);
   if (size < sizeof(Layout)) return corrupt("too short for a flight recorder's memory");
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, opened->fd_, 0);
-  if (memory == MAP_FAILED) return Error{ErrorCode::io, file.string() + ": cannot map: " + std::strerror(errno)};
+  if (memory == MAP_FAILED)
+    return Error{ErrorCode::io, file.string() + ": cannot map: " + std::strerror(errno)};
   opened->at_ = static_cast<Layout*>(memory);
   opened->bytes_ = size;
   const Layout& l = *opened->at_;
-  if (l.magic != expected_magic || l.most_records == 0 || l.most_records > size / sizeof(KeptRecord) || Layout::bytes_for(l.most_records) != size)
+  if (l.magic != expected_magic || l.most_records == 0 ||
+      l.most_records > size / sizeof(KeptRecord) || Layout::bytes_for(l.most_records) != size)
     return corrupt("expected a flight recorder's memory, found other bytes");
   const std::size_t used = std::min<std::size_t>(l.names_used, names_bytes);
   for (std::size_t at = 0; at + sizeof(NameHead) <= used;) {
     NameHead head;
     std::memcpy(&head, l.names + at, sizeof head);
     at += sizeof head;
-    if (head.length > used - at || head.value_kind > static_cast<std::uint8_t>(ValueKind::step)) return corrupt("its names are damaged");
-    opened->names_.push_back({std::string(l.names + at, head.length), head.category == 0 ? Category::cpu_op : Category::user_annotation,
+    if (head.length > used - at || head.value_kind > static_cast<std::uint8_t>(ValueKind::step))
+      return corrupt("its names are damaged");
+    opened->names_.push_back({std::string(l.names + at, head.length),
+                              head.category == 0 ? Category::cpu_op : Category::user_annotation,
                               static_cast<ValueKind>(head.value_kind), head.correlated != 0});
     at += head.length;
   }
@@ -115,15 +131,20 @@ void FlightMemory::keep(const KeptRecord& kept) noexcept {
   at_->count.store(n + 1, std::memory_order_release);
 }
 
-void FlightMemory::keep_cost(std::uint64_t cpu_ns, std::uint64_t began, std::uint64_t until) noexcept {
+void FlightMemory::keep_cost(std::uint64_t cpu_ns,
+                             std::uint64_t began,
+                             std::uint64_t until) noexcept {
   at_->cpu_ns.store(cpu_ns, std::memory_order_relaxed);
   at_->began.store(began, std::memory_order_relaxed);
   at_->until.store(until, std::memory_order_relaxed);
 }
 
 double FlightMemory::cpu_share() const noexcept {
-  const double elapsed_ns = ticks_to_ns(static_cast<std::int64_t>(at_->until.load(std::memory_order_relaxed) - at_->began.load(std::memory_order_relaxed)));
-  return elapsed_ns > 0 ? static_cast<double>(at_->cpu_ns.load(std::memory_order_relaxed)) / elapsed_ns : 0;
+  const double elapsed_ns = ticks_to_ns(static_cast<std::int64_t>(
+      at_->until.load(std::memory_order_relaxed) - at_->began.load(std::memory_order_relaxed)));
+  return elapsed_ns > 0
+             ? static_cast<double>(at_->cpu_ns.load(std::memory_order_relaxed)) / elapsed_ns
+             : 0;
 }
 
 void FlightMemory::keep_words(std::uint64_t drops) {
@@ -131,13 +152,15 @@ void FlightMemory::keep_words(std::uint64_t drops) {
   if (fd_ < 0) return;  // nobody else can read them, and this process has them
   for (const NameId known = name_count(); names_kept_ < known; ++names_kept_) {
     const NameInfo& info = name_info(names_kept_);
-    const NameHead head{static_cast<std::uint8_t>(info.category), static_cast<std::uint8_t>(info.value_kind), info.correlated, 0,
+    const NameHead head{static_cast<std::uint8_t>(info.category),
+                        static_cast<std::uint8_t>(info.value_kind), info.correlated, 0,
                         static_cast<std::uint32_t>(info.name.size())};
     const std::uint32_t used = at_->names_used.load(std::memory_order_relaxed);
     if (used + sizeof head + info.name.size() > names_bytes) return;
     std::memcpy(at_->names + used, &head, sizeof head);
     std::memcpy(at_->names + used + sizeof head, info.name.data(), info.name.size());
-    at_->names_used.store(used + static_cast<std::uint32_t>(sizeof head + info.name.size()), std::memory_order_release);
+    at_->names_used.store(used + static_cast<std::uint32_t>(sizeof head + info.name.size()),
+                          std::memory_order_release);
   }
   std::size_t i = 0;
   for (const auto& [thread, name] : detail::thread_names())
@@ -149,16 +172,23 @@ void FlightMemory::keep_request_name(std::uint32_t request, std::string_view id)
 
 std::vector<KeptRecord> FlightMemory::since(std::uint64_t from, bool& overwritten) const {
   std::vector<KeptRecord> records;
-  const std::uint64_t count = at_->count.load(std::memory_order_acquire), size = std::min(count, at_->most_records);
+  const std::uint64_t count = at_->count.load(std::memory_order_acquire),
+                      size = std::min(count, at_->most_records);
   for (std::uint64_t i = count - size; i < count; ++i)
-    if (const KeptRecord& k = at_->records[i % at_->most_records]; k.record.end >= from) records.push_back(k);
+    if (const KeptRecord& k = at_->records[i % at_->most_records]; k.record.end >= from)
+      records.push_back(k);
   overwritten = count > size && records.size() == size;
   return records;
 }
 
 int FlightMemory::pid() const noexcept { return at_->pid; }
-std::uint64_t FlightMemory::drops() const noexcept { return at_->drops.load(std::memory_order_relaxed); }
-NameInfo FlightMemory::name(NameId id) const { return id < names_.size() ? names_[id] : NameInfo{"(unnamed)", Category::cpu_op, ValueKind::none, false}; }
+std::uint64_t FlightMemory::drops() const noexcept {
+  return at_->drops.load(std::memory_order_relaxed);
+}
+NameInfo FlightMemory::name(NameId id) const {
+  return id < names_.size() ? names_[id]
+                            : NameInfo{"(unnamed)", Category::cpu_op, ValueKind::none, false};
+}
 std::string FlightMemory::request_name(std::uint32_t request) const {
   const Word& word = at_->requests[request % most_requests];
   return word.used != 0 && word.key == request ? word.get() : std::to_string(request);

@@ -20,7 +20,8 @@ namespace limelight::profiling {
 
 namespace {
 
-constexpr auto drain_interval = std::chrono::milliseconds(100);  // a ring of 32 768 records lasts for 300 000 spans a second and thread
+constexpr auto drain_interval = std::chrono::milliseconds(
+    100);  // a ring of 32 768 records lasts for 300 000 spans a second and thread
 constexpr auto soon = std::chrono::milliseconds(4);
 
 std::mutex task_mutex;  // held while the task is done
@@ -35,12 +36,15 @@ void drain() {
   const std::lock_guard lock(detail::registry().drain_mutex);
   if (detail::registry().session_drains) return;
   detail::FlightKeeper keeper;
-  if (keeper.on()) detail::drain_rings([&keeper](const Record& record, int thread_id) { keeper.keep(record, thread_id); });
+  if (keeper.on())
+    detail::drain_rings(
+        [&keeper](const Record& record, int thread_id) { keeper.keep(record, thread_id); });
 }
 
 class Recorder {
  public:
-  explicit Recorder(const FlightOptions& options) : options_(options), memory_(FlightMemory::create(options.file, options.most_records)) {
+  explicit Recorder(const FlightOptions& options)
+      : options_(options), memory_(FlightMemory::create(options.file, options.most_records)) {
     next_drain_in(drain_interval);
     thread_ = std::thread([this] { run(); });
   }
@@ -99,19 +103,24 @@ class Recorder {
   std::mutex memory_mutex_;
   std::unique_ptr<FlightMemory> memory_;
   std::uint64_t drops_before_ = detail::ring_drops();
-  int timer_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);  // when there are no more descriptors, the thread sleeps from drain to drain
+  int timer_ = ::timerfd_create(
+      CLOCK_MONOTONIC,
+      TFD_CLOEXEC);  // when there are no more descriptors, the thread sleeps from drain to drain
   std::atomic<bool> ending_{false};
   std::thread thread_;
 };
 
 std::mutex recorder_mutex;  // for making, ending and copying out of it
-std::mutex alive_mutex;     // taken after it, and never for long: whoever uses the recorder outside of a drain
+std::mutex alive_mutex;  // taken after it, and never for long: whoever uses the recorder outside of
+                         // a drain
 std::unique_ptr<Recorder> owned_recorder;
 std::atomic<Recorder*> recorder{nullptr};
 
 }  // namespace
 
-bool detail::flight_enabled() noexcept { return recorder.load(std::memory_order_relaxed) != nullptr; }
+bool detail::flight_enabled() noexcept {
+  return recorder.load(std::memory_order_relaxed) != nullptr;
+}
 
 detail::FlightKeeper::FlightKeeper() {
   if (Recorder* there = recorder.load(std::memory_order_acquire)) memory_ = there->memory(lock_);
@@ -151,7 +160,9 @@ void disable_flight_recorder() {
   const std::lock_guard lock(recorder_mutex);
   recorder = nullptr;
   detail::stop_recording();
-  { const std::lock_guard draining(detail::registry().drain_mutex); }  // whoever still kept records in it is done
+  {
+    const std::lock_guard draining(detail::registry().drain_mutex);
+  }  // whoever still kept records in it is done
   const std::lock_guard alive(alive_mutex);
   owned_recorder.reset();
   do_task();
@@ -159,11 +170,18 @@ void disable_flight_recorder() {
 
 namespace {
 // What a dump and a salvage have in common.
-Result<SessionReport> write_records(const SessionOptions& options, Words words, const std::vector<KeptRecord>& records, std::uint64_t from,
-                                    const std::vector<std::pair<int, std::string>>& threads, double cpu_share, SessionReport report) {
+Result<SessionReport> write_records(const SessionOptions& options,
+                                    Words words,
+                                    const std::vector<KeptRecord>& records,
+                                    std::uint64_t from,
+                                    const std::vector<std::pair<int, std::string>>& threads,
+                                    double cpu_share,
+                                    SessionReport report) {
   std::error_code failed;
   std::filesystem::create_directories(options.directory, failed);
-  if (failed) return Error{ErrorCode::io, options.directory.string() + ": cannot make the trace directory: " + failed.message()};
+  if (failed)
+    return Error{ErrorCode::io, options.directory.string() +
+                                    ": cannot make the trace directory: " + failed.message()};
   auto file = MemberFile::create(options.directory / trace_file_name(options));
   if (!file) return file.error();
   report.file = file->path();
@@ -172,19 +190,25 @@ Result<SessionReport> write_records(const SessionOptions& options, Words words, 
   text.begin(clock_source());
   std::uint64_t first = ~std::uint64_t{0}, last = 0;
   for (const KeptRecord& kept : records) {
-    const std::int64_t begin = clock.to_realtime_ns(kept.record.begin) - options.base_ns, end = clock.to_realtime_ns(kept.record.end) - options.base_ns;
+    const std::int64_t begin = clock.to_realtime_ns(kept.record.begin) - options.base_ns,
+                       end = clock.to_realtime_ns(kept.record.end) - options.base_ns;
     if (begin < 0 || end < begin) continue;  // torn by the end of its process
     first = std::min(first, kept.record.begin);
     last = std::max(last, kept.record.end);
-    text.event(kept.record, begin, static_cast<std::uint64_t>(end - begin), kept.thread_id, kept.record.begin - from);
+    text.event(kept.record, begin, static_cast<std::uint64_t>(end - begin), kept.thread_id,
+               kept.record.begin - from);
     ++report.events;
     if (text.size() < MemberFile::member_bytes) continue;
     if (auto written = file->write(text.view()); !written) return written.error();
     text.clear();
   }
-  report.session_ns = report.events == 0 ? 0 : static_cast<std::uint64_t>(ticks_to_ns(static_cast<std::int64_t>(last - first)));
+  report.session_ns =
+      report.events == 0
+          ? 0
+          : static_cast<std::uint64_t>(ticks_to_ns(static_cast<std::int64_t>(last - first)));
   report.span_ns = span_cost_ns();
-  report.profiler_cpu_ns = static_cast<std::uint64_t>(cpu_share * static_cast<double>(report.session_ns));
+  report.profiler_cpu_ns =
+      static_cast<std::uint64_t>(cpu_share * static_cast<double>(report.session_ns));
   report.clock_error_ns = clock.error_ns();
   report.gpu = "the flight recorder keeps the host's spans alone";
   text.end(report, threads, report.file.filename().string());
@@ -195,7 +219,9 @@ Result<SessionReport> write_records(const SessionOptions& options, Words words, 
   return report;
 }
 
-std::uint64_t ticks_before_now(std::chrono::nanoseconds time) { return ClockMap::calibrate().to_ticks(realtime_ns() - time.count()); }
+std::uint64_t ticks_before_now(std::chrono::nanoseconds time) {
+  return ClockMap::calibrate().to_ticks(realtime_ns() - time.count());
+}
 }  // namespace
 
 Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last) {
@@ -205,7 +231,8 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
   std::vector<KeptRecord> records;
   {
     const std::lock_guard lock(recorder_mutex);
-    if (!owned_recorder) return Error{ErrorCode::unavailable, "the flight recorder of this process is off"};
+    if (!owned_recorder)
+      return Error{ErrorCode::unavailable, "the flight recorder of this process is off"};
     drain();
     const auto window = std::min(last, owned_recorder->options().keep);
     from = ticks_before_now(window);
@@ -213,12 +240,16 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
     records = owned_recorder->since(from, overwritten);
     cpu_share = owned_recorder->cpu_share();
     report.drops = report.ring_drops = owned_recorder->drops();
-    report.note = "flight recorder: the last " + std::to_string(window.count()) + " ms" + (overwritten ? ", less what its memory could not hold" : "");
+    report.note = "flight recorder: the last " + std::to_string(window.count()) + " ms" +
+                  (overwritten ? ", less what its memory could not hold" : "");
   }
-  return write_records(options, own_words(), records, from, detail::thread_names(), cpu_share, report);
+  return write_records(options, own_words(), records, from, detail::thread_names(), cpu_share,
+                       report);
 }
 
-Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file, SessionOptions options, Owner owner) {
+Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file,
+                                              SessionOptions options,
+                                              Owner owner) {
   auto memory = FlightMemory::open(file, owner);
   if (!memory) return memory.error();
   const FlightMemory& left = **memory;
@@ -227,10 +258,14 @@ Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file,
   const std::vector<KeptRecord> records = left.since(0, overwritten);
   SessionReport report;
   report.drops = report.ring_drops = left.drops();
-  report.note = std::string("flight recorder of a process that ") + (owner == Owner::gone ? "is gone" : "does not answer") + ": its last records, less those of its last moments";
+  report.note = std::string("flight recorder of a process that ") +
+                (owner == Owner::gone ? "is gone" : "does not answer") +
+                ": its last records, less those of its last moments";
   const std::uint64_t from = records.empty() ? 0 : records.front().record.begin;
-  return write_records(options, {[&left](NameId id) { return left.name(id); }, [&left](std::uint32_t request) { return left.request_name(request); }}, records, from,
-                       left.thread_names(), left.cpu_share(), report);
+  return write_records(options,
+                       {[&left](NameId id) { return left.name(id); },
+                        [&left](std::uint32_t request) { return left.request_name(request); }},
+                       records, from, left.thread_names(), left.cpu_share(), report);
 }
 
 }  // namespace limelight::profiling

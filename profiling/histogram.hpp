@@ -22,13 +22,20 @@ class Histogram {
     std::uint64_t below = 0;
     const auto wanted = static_cast<std::uint64_t>(std::ceil(q * static_cast<double>(count_)));
     for (std::size_t i = 0; i < counts_.size(); ++i)
-      if ((below += counts_[i]) >= wanted && counts_[i] > 0) return std::min(std::exp2((static_cast<double>(i) + 0.5) / per_octave), static_cast<double>(most_));
+      if ((below += counts_[i]) >= wanted && counts_[i] > 0)
+        return std::min(std::exp2((static_cast<double>(i) + 0.5) / per_octave),
+                        static_cast<double>(most_));
     return 0;
   }
 
  private:
   static constexpr double per_octave = 16;
-  static std::size_t bin(std::int64_t ns) { return ns <= 1 ? 0 : std::min(static_cast<std::size_t>(std::log2(static_cast<double>(ns)) * per_octave), std::size_t{1023}); }
+  static std::size_t bin(std::int64_t ns) {
+    return ns <= 1
+               ? 0
+               : std::min(static_cast<std::size_t>(std::log2(static_cast<double>(ns)) * per_octave),
+                          std::size_t{1023});
+  }
   std::array<std::uint64_t, 1024> counts_{};
   std::uint64_t count_ = 0;
   std::int64_t most_ = 0;

@@ -66,7 +66,9 @@ std::unique_ptr<MemberCompressor> make_compressor(const std::filesystem::path& n
   return std::make_unique<Gzip>();
 }
 
-std::filesystem::path part_of(const std::filesystem::path& path) { return path.parent_path() / ("." + path.filename().string() + ".part"); }
+std::filesystem::path part_of(const std::filesystem::path& path) {
+  return path.parent_path() / ("." + path.filename().string() + ".part");
+}
 std::filesystem::path whole_of(const std::filesystem::path& part) {
   const std::string name = part.filename();
   if (!name.starts_with('.') || !name.ends_with(".part")) return {};
@@ -77,7 +79,8 @@ Result<MemberFile> MemberFile::create(std::filesystem::path path) {
   std::filesystem::path part = part_of(path);
   const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return io_error(part, "cannot create");
-  ::flock(fd, LOCK_EX | LOCK_NB);  // as long as this process writes; tells `trace recover` that it does
+  ::flock(fd,
+          LOCK_EX | LOCK_NB);  // as long as this process writes; tells `trace recover` that it does
   return MemberFile(std::move(path), std::move(part), fd);
 }
 
@@ -122,9 +125,11 @@ Result<void> MemberFile::end_member() {
 Result<std::uint64_t> MemberFile::finish() {
   if (auto ended = end_member(); !ended) return ended.error();
   if (::fsync(fd_) != 0) return io_error(part_, "cannot sync");
-  if (::rename(part_.c_str(), path_.c_str()) != 0) return io_error(path_, "cannot rename the finished trace");
+  if (::rename(part_.c_str(), path_.c_str()) != 0)
+    return io_error(path_, "cannot rename the finished trace");
   ::close(std::exchange(fd_, -1));
-  const int folder = ::open(path_.has_parent_path() ? path_.parent_path().c_str() : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int folder = ::open(path_.has_parent_path() ? path_.parent_path().c_str() : ".",
+                            O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder >= 0) {
     ::fsync(folder);
     ::close(folder);

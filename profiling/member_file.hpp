@@ -1,7 +1,9 @@
-// A compressed file that has its name only when it is whole: written under `.<name>.part`, synced, then renamed.
+// A compressed file that has its name only when it is whole: written under `.<name>.part`, synced,
+// then renamed.
 //
-// It grows in members, each a gzip stream (RFC 1952, 2.2) or a zstd frame (RFC 8878, 3.1) of its own, which readers take as one; so after a kill all
-// members but the one under way can be read. The name's ending says which: .zst, or gzip for any other.
+// It grows in members, each a gzip stream (RFC 1952, 2.2) or a zstd frame (RFC 8878, 3.1) of its
+// own, which readers take as one; so after a kill all members but the one under way can be read.
+// The name's ending says which: .zst, or gzip for any other.
 #pragma once
 
 #include <cstdint>
@@ -26,14 +28,16 @@ std::unique_ptr<MemberCompressor> make_compressor(const std::filesystem::path& n
 
 class MemberFile {
  public:
-  static constexpr std::size_t member_bytes = std::size_t{1} << 20;  // of text; smaller members compress worse
+  static constexpr std::size_t member_bytes = std::size_t{1}
+                                              << 20;  // of text; smaller members compress worse
 
   static Result<MemberFile> create(std::filesystem::path path);
   MemberFile(MemberFile&& other) noexcept;
   MemberFile& operator=(MemberFile&&) = delete;
   ~MemberFile();  // removes the unfinished file unless finish() was called
 
-  // Compresses text, and writes a member when there is enough. What is handed over in one call stays in one member.
+  // Compresses text, and writes a member when there is enough. What is handed over in one call
+  // stays in one member.
   Result<void> write(std::string_view text);
   // Writes what there is of a member, if anything: from here on it survives a kill.
   Result<void> end_member();
@@ -52,7 +56,8 @@ class MemberFile {
   std::uint64_t written_ = 0;
 };
 
-// The name under which the file at `path` is written until it is whole, and back. The way back gives an empty path for any other name.
+// The name under which the file at `path` is written until it is whole, and back. The way back
+// gives an empty path for any other name.
 std::filesystem::path part_of(const std::filesystem::path& path);
 std::filesystem::path whole_of(const std::filesystem::path& part);
 

@@ -1,4 +1,5 @@
-// The table of operations that PyTorch's users know, for the per-stage text file and for `limelight trace summary` alike.
+// The table of operations that PyTorch's users know, for the per-stage text file and for `limelight
+// trace summary` alike.
 #pragma once
 
 #include <string>

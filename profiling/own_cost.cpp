@@ -31,7 +31,8 @@ double measure_span_ns() {
 std::uint64_t thread_cpu_ns() noexcept {
   timespec used;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-  return static_cast<std::uint64_t>(used.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(used.tv_nsec);
+  return static_cast<std::uint64_t>(used.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(used.tv_nsec);
 }
 
 double span_cost_ns() {

@@ -10,11 +10,13 @@ namespace limelight::profiling {
 namespace {
 struct Names {
   std::mutex mutex;
-  std::deque<NameInfo> infos{NameInfo{"(unnamed)", Category::cpu_op, ValueKind::none, false}};  // references stay valid as it grows
+  std::deque<NameInfo> infos{NameInfo{"(unnamed)", Category::cpu_op, ValueKind::none,
+                                      false}};  // references stay valid as it grows
   std::map<std::tuple<std::string, Category, ValueKind, bool>, NameId> ids;
 };
 Names& names() {
-  static Names* instance = new Names;  // outlives every thread that still records while the process ends
+  static Names* instance =
+      new Names;  // outlives every thread that still records while the process ends
   return *instance;
 }
 constexpr std::size_t most_names = (1u << 24) - 1;
@@ -28,8 +30,9 @@ NameId intern(std::string_view name, Category category, ValueKind value_kind, bo
   Names& table = names();
   const std::lock_guard lock(table.mutex);
   if (table.infos.size() >= most_names) return 0;
-  const auto [at, added] = table.ids.try_emplace({std::string(name), category, value_kind, correlated},
-                                                 static_cast<NameId>(table.infos.size()));
+  const auto [at, added] =
+      table.ids.try_emplace({std::string(name), category, value_kind, correlated},
+                            static_cast<NameId>(table.infos.size()));
   if (added) table.infos.push_back({std::string(name), category, value_kind, correlated});
   return at->second;
 }

@@ -1,7 +1,9 @@
-// What a rank records: one fixed-size record for each finished span, and the names that records refer to.
+// What a rank records: one fixed-size record for each finished span, and the names that records
+// refer to.
 //
-// A record is 32 bytes, so that two share a cache line and none straddles one. Names are interned once (a static at the call site) and stay for
-// the life of the process; what changes from call to call (shape, bytes) is packed into `value`, so that recording never allocates.
+// A record is 32 bytes, so that two share a cache line and none straddles one. Names are interned
+// once (a static at the call site) and stay for the life of the process; what changes from call to
+// call (shape, bytes) is packed into `value`, so that recording never allocates.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +12,8 @@
 
 namespace limelight::profiling {
 
-// The `cat` of the trace event; see the event table of the Chrome trace format as PyTorch's tools read it.
+// The `cat` of the trace event; see the event table of the Chrome trace format as PyTorch's tools
+// read it.
 enum class Category : std::uint8_t { cpu_op, user_annotation };
 const char* to_string(Category category) noexcept;
 
@@ -20,9 +23,11 @@ enum class ValueKind : std::uint8_t {
   dims,    // one shape, up to three extents: args "Input Dims": [[a, b, c]]
   matmul,  // M, N, K of a product [M, K] x [K, N]: args "Input Dims": [[M, K], [K, N]]
   bytes,   // a size: args "bytes"
-  chunk,   // a chunk handed from one process to another, see pack_chunk(): args "bytes", "channel", "chunk"
+  chunk,   // a chunk handed from one process to another, see pack_chunk(): args "bytes", "channel",
+           // "chunk"
   number,  // a plain count: args "value"
-  step,    // the number of a step, which becomes the event's name, ProfilerStep#N, as PyTorch's tools expect; args "step of": the name
+  step,  // the number of a step, which becomes the event's name, ProfilerStep#N, as PyTorch's tools
+         // expect; args "step of": the name
 };
 
 using NameId = std::uint32_t;  // fits 24 bits
@@ -31,11 +36,16 @@ struct NameInfo {
   std::string name;
   Category category = Category::cpu_op;
   ValueKind value_kind = ValueKind::none;
-  bool correlated = false;  // it gives work to a device: its events carry an External id (see correlated_span.hpp)
+  bool correlated = false;  // it gives work to a device: its events carry an External id (see
+                            // correlated_span.hpp)
 };
 
-// Thread-safe and slow (a lock and a lookup): call it once per call site. The same words give the same id.
-NameId intern(std::string_view name, Category category = Category::cpu_op, ValueKind value_kind = ValueKind::none, bool correlated = false);
+// Thread-safe and slow (a lock and a lookup): call it once per call site. The same words give the
+// same id.
+NameId intern(std::string_view name,
+              Category category = Category::cpu_op,
+              ValueKind value_kind = ValueKind::none,
+              bool correlated = false);
 const NameInfo& name_info(NameId id) noexcept;
 NameId name_count() noexcept;  // ids are 0 to this, less one
 
@@ -50,23 +60,29 @@ struct Record {
 static_assert(sizeof(Record) == 32);
 
 // Three extents of up to 2^21 - 1 each; larger ones are shown as the largest.
-constexpr std::uint64_t pack_dims(std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0) noexcept {
+constexpr std::uint64_t pack_dims(std::uint64_t a,
+                                  std::uint64_t b = 0,
+                                  std::uint64_t c = 0) noexcept {
   constexpr std::uint64_t most = (1u << 21) - 1;
   const auto fit = [](std::uint64_t x) { return x < most ? x : most; };
   return fit(a) << 42 | fit(b) << 21 | fit(c);
 }
-// The same three at both ends of a channel tie a publish to its take. bytes: up to 2^29 - 1, larger ones are shown as that; the number of the chunk in
-// its channel counts modulo 2^24.
-constexpr std::uint64_t pack_chunk(std::uint32_t channel, std::uint64_t number, std::uint64_t bytes) noexcept {
+// The same three at both ends of a channel tie a publish to its take. bytes: up to 2^29 - 1, larger
+// ones are shown as that; the number of the chunk in its channel counts modulo 2^24.
+constexpr std::uint64_t pack_chunk(std::uint32_t channel,
+                                   std::uint64_t number,
+                                   std::uint64_t bytes) noexcept {
   constexpr std::uint64_t most_bytes = (1u << 29) - 1;
-  return std::uint64_t{channel & 0x7ffu} << 53 | (number & 0xffffffu) << 29 | (bytes < most_bytes ? bytes : most_bytes);
+  return std::uint64_t{channel & 0x7ffu} << 53 | (number & 0xffffffu) << 29 |
+         (bytes < most_bytes ? bytes : most_bytes);
 }
 struct ChunkTag {
   std::uint32_t channel, number;
   std::uint64_t bytes;
 };
 constexpr ChunkTag unpack_chunk(std::uint64_t packed) noexcept {
-  return {static_cast<std::uint32_t>(packed >> 53), static_cast<std::uint32_t>(packed >> 29 & 0xffffffu), packed & ((1u << 29) - 1)};
+  return {static_cast<std::uint32_t>(packed >> 53),
+          static_cast<std::uint32_t>(packed >> 29 & 0xffffffu), packed & ((1u << 29) - 1)};
 }
 
 struct Dims {
@@ -74,7 +90,8 @@ struct Dims {
 };
 constexpr Dims unpack_dims(std::uint64_t packed) noexcept {
   constexpr std::uint64_t mask = (1u << 21) - 1;
-  return {static_cast<std::uint32_t>(packed >> 42 & mask), static_cast<std::uint32_t>(packed >> 21 & mask),
+  return {static_cast<std::uint32_t>(packed >> 42 & mask),
+          static_cast<std::uint32_t>(packed >> 21 & mask),
           static_cast<std::uint32_t>(packed & mask)};
 }
 

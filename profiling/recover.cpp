@@ -82,22 +82,35 @@ Result<Members> read_members(const fs::path& part) {
 
 Result<Recovered> recover(const fs::path& part) {
   const fs::path whole = whole_of(part);
-  if (whole.empty()) return Error{ErrorCode::invalid_argument, part.string() + ": found no name such as '.<trace>.part', which a killed rank leaves"};
+  if (whole.empty())
+    return Error{
+        ErrorCode::invalid_argument,
+        part.string() + ": found no name such as '.<trace>.part', which a killed rank leaves"};
   const File file(part);
-  if (file.fd < 0) return Error{ErrorCode::not_found, part.string() + ": cannot open: " + std::strerror(errno)};
-  if (!file.is_free()) return Error{ErrorCode::busy, part.string() + ": its rank is still writing it"};
+  if (file.fd < 0)
+    return Error{ErrorCode::not_found, part.string() + ": cannot open: " + std::strerror(errno)};
+  if (!file.is_free())
+    return Error{ErrorCode::busy, part.string() + ": its rank is still writing it"};
   const auto size = static_cast<std::uint64_t>(::lseek(file.fd, 0, SEEK_END));
   const auto read = read_members(part);
   if (!read) return read.error();
   const Members members = *read;
-  if (members.whole_bytes == 0) return Error{ErrorCode::corrupt, part.string() + ": not one member of it is whole: nothing can be recovered"};
+  if (members.whole_bytes == 0)
+    return Error{ErrorCode::corrupt,
+                 part.string() + ": not one member of it is whole: nothing can be recovered"};
 
-  const auto io_error = [&](const char* what) { return Error{ErrorCode::io, part.string() + ": " + what + ": " + std::strerror(errno)}; };
-  if (::ftruncate(file.fd, static_cast<off_t>(members.whole_bytes)) != 0 || ::lseek(file.fd, 0, SEEK_END) < 0) return io_error("cannot cut off the torn member");
+  const auto io_error = [&](const char* what) {
+    return Error{ErrorCode::io, part.string() + ": " + what + ": " + std::strerror(errno)};
+  };
+  if (::ftruncate(file.fd, static_cast<off_t>(members.whole_bytes)) != 0 ||
+      ::lseek(file.fd, 0, SEEK_END) < 0)
+    return io_error("cannot cut off the torn member");
   const auto compressor = make_compressor(whole);
   compressor->add(TraceText::recovered_end(members.slices, whole.filename().string()));
   const std::string_view end = compressor->finish();
-  if (::write(file.fd, end.data(), end.size()) != static_cast<ssize_t>(end.size()) || ::fsync(file.fd) != 0) return io_error("cannot write the end");
+  if (::write(file.fd, end.data(), end.size()) != static_cast<ssize_t>(end.size()) ||
+      ::fsync(file.fd) != 0)
+    return io_error("cannot write the end");
   if (::rename(part.c_str(), whole.c_str()) != 0) return io_error("cannot rename");
   return Recovered{whole, members.slices, size - members.whole_bytes};
 }
@@ -106,7 +119,9 @@ std::vector<fs::path> unfinished_traces(const fs::path& folder) {
   std::vector<fs::path> found;
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator(folder, failed))
-    if (const std::string name = whole_of(entry.path()); (name.ends_with(".pt.trace.json.gz") || name.ends_with(".pt.trace.json.zst")) && File(entry.path()).is_free())
+    if (const std::string name = whole_of(entry.path());
+        (name.ends_with(".pt.trace.json.gz") || name.ends_with(".pt.trace.json.zst")) &&
+        File(entry.path()).is_free())
       found.push_back(entry.path());
   std::sort(found.begin(), found.end());
   return found;

@@ -1,4 +1,5 @@
-// All rings of this process, and the words that records refer to. Owned by the process; used by sessions alone.
+// All rings of this process, and the words that records refer to. Owned by the process; used by
+// sessions alone.
 #pragma once
 
 #include <memory>
@@ -12,7 +13,8 @@ namespace limelight::profiling::detail {
 
 struct Registry {
   std::mutex drain_mutex;  // a ring has one consumer at a time; taken before `mutex`
-  bool session_drains = false;  // guarded by drain_mutex: a session empties the rings, the flight recorder need not
+  bool session_drains =
+      false;  // guarded by drain_mutex: a session empties the rings, the flight recorder need not
   std::mutex mutex;  // taken when a thread records for the first time, and once a drain
   std::vector<std::unique_ptr<Ring>> rings;
   std::vector<std::pair<int, std::string>> thread_names;
@@ -24,7 +26,8 @@ std::string request_name(std::uint32_t request);
 std::vector<std::pair<int, std::string>> thread_names();
 std::uint64_t ring_drops();  // records that found their ring full, since the process began
 
-// Empties all rings into f(record, thread id) and frees those whose threads are gone. With drain_mutex held. Returns the number of records.
+// Empties all rings into f(record, thread id) and frees those whose threads are gone. With
+// drain_mutex held. Returns the number of records.
 template <class F>
 std::size_t drain_rings(F&& f) {
   Registry& all = registry();

@@ -23,7 +23,8 @@ namespace {
 constexpr std::size_t bins = 1000;
 constexpr std::size_t most_waiting = 1 << 20;  // chunks whose other end did not come yet
 enum Kind : std::size_t { step, transfer, wait, collective, gpu, kinds };
-constexpr const char* kind_names[kinds] = {"steps", "publish and loan", "waiting for chunks", "collectives", "GPU"};
+constexpr const char* kind_names[kinds] = {"steps", "publish and loan", "waiting for chunks",
+                                           "collectives", "GPU"};
 
 struct Row {
   std::uint64_t calls = 0;
@@ -54,7 +55,9 @@ class Report {
         auto lines = TraceLines::open(path);
         if (!lines) return lines.error();
         if (base.value_or(lines->base_ns()) != lines->base_ns())
-          return Error{ErrorCode::invalid_argument, path.string() + ": found another baseTimeNanoseconds than in " + files.front().string() + ": their times do not compare"};
+          return Error{ErrorCode::invalid_argument,
+                       path.string() + ": found another baseTimeNanoseconds than in " +
+                           files.front().string() + ": their times do not compare"};
         base = lines->base_ns();
         for (;;) {
           auto event = lines->next();
@@ -90,32 +93,55 @@ class Report {
       }
       std::vector<const std::pair<const std::string, Row>*> rows;
       for (const auto& row : rank.operations) rows.push_back(&row);
-      std::sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) { return a->second.self > b->second.self; });
+      std::sort(rows.begin(), rows.end(),
+                [](const auto* a, const auto* b) { return a->second.self > b->second.self; });
       for (const auto* row : rows)
-        r["operations"].push_back({{"name", row->first}, {"calls", row->second.calls}, {"total_us", us(row->second.total)}, {"self_us", us(row->second.self)}});
-      r["steps"] = {{"count", rank.steps.count()}, {"p50_us", rank.steps.quantile(0.5) / 1000}, {"p99_us", rank.steps.quantile(0.99) / 1000}, {"most_us", us(rank.steps.most())},
+        r["operations"].push_back({{"name", row->first},
+                                   {"calls", row->second.calls},
+                                   {"total_us", us(row->second.total)},
+                                   {"self_us", us(row->second.self)}});
+      r["steps"] = {{"count", rank.steps.count()},
+                    {"p50_us", rank.steps.quantile(0.5) / 1000},
+                    {"p99_us", rank.steps.quantile(0.99) / 1000},
+                    {"most_us", us(rank.steps.most())},
                     {"collective_us", us(rank.collective_ns)}};
       all["ranks"].push_back(std::move(r));
     }
     all["channels"] = ordered_json::array();
     for (const auto& [number, c] : channels_)
-      all["channels"].push_back({{"channel", number}, {"from", c.from}, {"to", c.to}, {"chunks", c.chunks}, {"bytes", c.bytes}, {"matched", c.dwell.count()},
-                                 {"dwell_p50_us", c.dwell.quantile(0.5) / 1000}, {"dwell_p99_us", c.dwell.quantile(0.99) / 1000}, {"dwell_most_us", us(c.dwell.most())}});
+      all["channels"].push_back({{"channel", number},
+                                 {"from", c.from},
+                                 {"to", c.to},
+                                 {"chunks", c.chunks},
+                                 {"bytes", c.bytes},
+                                 {"matched", c.dwell.count()},
+                                 {"dwell_p50_us", c.dwell.quantile(0.5) / 1000},
+                                 {"dwell_p99_us", c.dwell.quantile(0.99) / 1000},
+                                 {"dwell_most_us", us(c.dwell.most())}});
     all["requests"] = ordered_json::array();
     for (const RequestPath& path : paths_.finish()) {
       ordered_json stages = ordered_json::array();
       for (const StagePath& s : path.stages)
         if (s.steps > 0)
-          stages.push_back({{"rank", s.rank}, {"orchestrator", s.orchestrator}, {"submitted_ns", s.submitted_ns}, {"first_ns", s.first_step_ns}, {"last_ns", s.last_step_ns},
-                            {"steps", s.steps}, {"compute_us", us(s.compute_ns)}, {"transfer_us", us(s.transfer_ns)}, {"collective_us", us(s.collective_ns)}});
-      if (!stages.empty()) all["requests"].push_back({{"request", path.request}, {"stages", stages}});
+          stages.push_back({{"rank", s.rank},
+                            {"orchestrator", s.orchestrator},
+                            {"submitted_ns", s.submitted_ns},
+                            {"first_ns", s.first_step_ns},
+                            {"last_ns", s.last_step_ns},
+                            {"steps", s.steps},
+                            {"compute_us", us(s.compute_ns)},
+                            {"transfer_us", us(s.transfer_ns)},
+                            {"collective_us", us(s.collective_ns)}});
+      if (!stages.empty())
+        all["requests"].push_back({{"request", path.request}, {"stages", stages}});
     }
     return all;
   }
 
  private:
   void measure(const EventLine& e, int rank) {
-    if (e.phase == 'M' && e.name == "process_name" && ranks_[rank].name.empty()) ranks_[rank].name = std::string(e.arg("name").value_or("?"));
+    if (e.phase == 'M' && e.name == "process_name" && ranks_[rank].name.empty())
+      ranks_[rank].name = std::string(e.arg("name").value_or("?"));
     if (e.phase != 'X') return;
     begin_ = std::min(begin_, e.begin_ns);
     end_ = std::max(end_, e.end_ns());
@@ -125,7 +151,8 @@ class Report {
     if (e.phase != 'X') return;
     Rank& rank = ranks_[number];
     paths_.add(e, number);
-    const bool host = e.category == "cpu_op" || e.category == "user_annotation", is_step = e.name.starts_with("ProfilerStep#");
+    const bool host = e.category == "cpu_op" || e.category == "user_annotation",
+               is_step = e.name.starts_with("ProfilerStep#");
     const std::string_view name = is_step ? e.arg("step of").value_or(e.name) : e.name;
     auto at = rank.operations.find(name);
     if (at == rank.operations.end()) at = rank.operations.emplace(std::string(name), Row()).first;
@@ -153,9 +180,13 @@ class Report {
   // Spreads a slice over the bins that it covers.
   void fill(std::array<float, bins>& busy, const EventLine& e) const {
     const double bin_ns = std::max(static_cast<double>(end_ - begin_) / bins, 1.0);
-    const double from = static_cast<double>(e.begin_ns - begin_) / bin_ns, to = static_cast<double>(e.end_ns() - begin_) / bin_ns;
-    for (auto bin = static_cast<std::size_t>(from); bin < bins && static_cast<double>(bin) < to; ++bin)
-      busy[bin] += static_cast<float>((std::min(to, static_cast<double>(bin) + 1) - std::max(from, static_cast<double>(bin))) * bin_ns);
+    const double from = static_cast<double>(e.begin_ns - begin_) / bin_ns,
+                 to = static_cast<double>(e.end_ns() - begin_) / bin_ns;
+    for (auto bin = static_cast<std::size_t>(from); bin < bins && static_cast<double>(bin) < to;
+         ++bin)
+      busy[bin] += static_cast<float>(
+          (std::min(to, static_cast<double>(bin) + 1) - std::max(from, static_cast<double>(bin))) *
+          bin_ns);
   }
 
   void chunk(const EventLine& e, int rank, bool publish) {
@@ -170,9 +201,11 @@ class Report {
     const std::uint64_t key = *channel << 24 | *number;
     auto& others = publish ? takes_ : publishes_;
     if (const auto other = others.find(key); other != others.end()) {
-      c.dwell.add(std::max<std::int64_t>(publish ? other->second - e.end_ns() : e.end_ns() - other->second, 0));
+      c.dwell.add(std::max<std::int64_t>(
+          publish ? other->second - e.end_ns() : e.end_ns() - other->second, 0));
       others.erase(other);
-    } else if (auto& own = publish ? publishes_ : takes_; own.size() < most_waiting) own[key] = e.end_ns();
+    } else if (auto& own = publish ? publishes_ : takes_; own.size() < most_waiting)
+      own[key] = e.end_ns();
   }
 
   std::int64_t begin_ = INT64_MAX, end_ = 0;
@@ -186,17 +219,20 @@ class Report {
 
 }  // namespace
 
-Result<void> write_report(const std::filesystem::path& out, const std::vector<std::filesystem::path>& files) {
+Result<void> write_report(const std::filesystem::path& out,
+                          const std::vector<std::filesystem::path>& files) {
   Report report;
   if (auto read = report.read(files); !read) return read;
   std::string data = report.json().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   // Whatever a request or an operation is called, it does not end the script.
-  for (std::size_t at = 0; (at = data.find('<', at)) != std::string::npos;) data.replace(at, 1, "\\u003c");
+  for (std::size_t at = 0; (at = data.find('<', at)) != std::string::npos;)
+    data.replace(at, 1, "\\u003c");
   std::string page = report_page;
   const std::string_view mark = "@DATA@";
   page.replace(page.find(mark), mark.size(), data);
   std::ofstream file(out, std::ios::binary);
-  if (!(file << page).flush()) return Error{ErrorCode::io, out.string() + ": cannot write the report"};
+  if (!(file << page).flush())
+    return Error{ErrorCode::io, out.string() + ": cannot write the report"};
   return {};
 }
 

@@ -1,4 +1,5 @@
-// Where a request's time went, rank by rank: queue, transfer, compute, wait for collectives, and its slowest operations.
+// Where a request's time went, rank by rank: queue, transfer, compute, wait for collectives, and
+// its slowest operations.
 //
 // Fed with the events of any number of ranks, in any order. Grows with requests, not with events.
 #pragma once
@@ -15,8 +16,8 @@ namespace limelight::profiling {
 
 struct StagePath {
   int rank = 0;
-  bool orchestrator = false;                        // then: submitted, admitted, finished
-  std::int64_t submitted_ns = 0;                    // when the rank was told; 0: not in the trace
+  bool orchestrator = false;                         // then: submitted, admitted, finished
+  std::int64_t submitted_ns = 0;                     // when the rank was told; 0: not in the trace
   std::int64_t first_step_ns = 0, last_step_ns = 0;  // begin of the first, end of the last
   std::uint64_t steps = 0;
   std::int64_t compute_ns = 0;     // in its steps, less transfers and collectives
@@ -42,7 +43,9 @@ class RequestPaths {
   std::map<std::string, std::map<int, Collected>, std::less<>> requests_;
 };
 
-// The path of one request as text. Errors: not_found (lists the requests that are there), and as TraceLines.
-Result<std::string> describe_request(const std::vector<std::filesystem::path>& files, const std::string& request);
+// The path of one request as text. Errors: not_found (lists the requests that are there), and as
+// TraceLines.
+Result<std::string> describe_request(const std::vector<std::filesystem::path>& files,
+                                     const std::string& request);
 
 }  // namespace limelight::profiling

@@ -1,8 +1,9 @@
 // Errors as values.
 //
-// Every public function that can fail for a reason outside the program (a file, a peer, a config) returns a Result.
-// An Error says what failed, where, and what to do about it; it is made to be shown to a person as it stands.
-// No exception crosses an actor, a C callback or a library border of Limelight.
+// Every public function that can fail for a reason outside the program (a file, a peer, a config)
+// returns a Result. An Error says what failed, where, and what to do about it; it is made to be
+// shown to a person as it stands. No exception crosses an actor, a C callback or a library border
+// of Limelight.
 #pragma once
 
 #include <cstdint>

@@ -28,19 +28,27 @@ namespace limelight::profiling {
 
 namespace {
 std::atomic<bool> session_runs{false};
-// Each wake-up costs the work a little, so the writer sleeps long while little is recorded, and short once rings fill up.
-constexpr auto calm_interval = std::chrono::milliseconds(60), busy_interval = std::chrono::milliseconds(1);
-// The writer begins after who started it has its answer, and the other ranks of the machine have theirs.
-constexpr auto first_interval = std::chrono::milliseconds(4);  // without a flight recorder, which waits as long before it starts the writer
+// Each wake-up costs the work a little, so the writer sleeps long while little is recorded, and
+// short once rings fill up.
+constexpr auto calm_interval = std::chrono::milliseconds(60),
+               busy_interval = std::chrono::milliseconds(1);
+// The writer begins after who started it has its answer, and the other ranks of the machine have
+// theirs.
+constexpr auto first_interval = std::chrono::milliseconds(
+    4);  // without a flight recorder, which waits as long before it starts the writer
 constexpr std::size_t busy_records = 4096;
 constexpr std::size_t flush_at = 16 * 1024;  // small enough to stay in a cache
-constexpr auto member_interval = std::chrono::milliseconds(120);  // how much a kill may cost at most, and a drain
+constexpr auto member_interval =
+    std::chrono::milliseconds(120);  // how much a kill may cost at most, and a drain
 constexpr auto follow_interval = std::chrono::milliseconds(500);
 constexpr auto poll_interval = std::chrono::milliseconds(50);
 }  // namespace
 
 struct Session::State {
-  explicit State(SessionOptions opts) : options(std::move(opts)), path(options.directory / trace_file_name(options)), text(options) {}
+  explicit State(SessionOptions opts)
+      : options(std::move(opts)),
+        path(options.directory / trace_file_name(options)),
+        text(options) {}
 
   SessionOptions options;
   std::filesystem::path path;
@@ -54,11 +62,14 @@ struct Session::State {
     bool known = false, step = false, chosen = false;
   };
   std::vector<Kind> kinds;  // by NameId
-  std::uint32_t wanted_request = 0, other_request = 0;  // the last numbers whose names were looked up
+  std::uint32_t wanted_request = 0,
+                other_request = 0;  // the last numbers whose names were looked up
   std::uint64_t drops_before = 0;
-  std::chrono::steady_clock::time_point member_begun = std::chrono::steady_clock::now(), followed = member_begun, polled = member_begun;
+  std::chrono::steady_clock::time_point member_begun = std::chrono::steady_clock::now(),
+                                        followed = member_begun, polled = member_begun;
   SessionReport report;
-  Result<void> status;  // the first failure of the writing thread; it keeps draining so that nobody else notices
+  Result<void> status;  // the first failure of the writing thread; it keeps draining so that nobody
+                        // else notices
 
   std::mutex mutex;
   std::condition_variable wake;
@@ -66,7 +77,8 @@ struct Session::State {
   bool stopped = false;
   std::thread thread;
 
-  // Time spent inside finished spans, by depth, not yet taken off their parent: parents end after their children.
+  // Time spent inside finished spans, by depth, not yet taken off their parent: parents end after
+  // their children.
   struct ThreadTotals {
     std::array<std::uint64_t, 257> inside{};
   };
@@ -102,7 +114,8 @@ const Session::State::Kind& Session::State::kind_of(NameId name) {
 
 // Between begin and end, and of the kind and for the request that were asked for.
 bool Session::State::wanted(const Record& record) {
-  if (record.begin < begin_ticks || record.begin >= end_ticks || !kind_of(record.name).chosen) return false;
+  if (record.begin < begin_ticks || record.begin >= end_ticks || !kind_of(record.name).chosen)
+    return false;
   if (options.limits.request.empty()) return true;
   if (record.request == 0 || record.request == other_request) return false;
   if (record.request == wanted_request) return true;
@@ -113,14 +126,16 @@ bool Session::State::wanted(const Record& record) {
 
 bool Session::State::limit_reached() {
   const SessionLimits& limits = options.limits;
-  if (limits.bytes != 0 && file && file->written() >= limits.bytes) end_ticks = std::min(end_ticks, ticks());
+  if (limits.bytes != 0 && file && file->written() >= limits.bytes)
+    end_ticks = std::min(end_ticks, ticks());
   return ticks() >= end_ticks;
 }
 
 void Session::State::take(const Record& record, ThreadTotals& thread_totals, int thread_id) {
   if (!wanted(record)) return;
   // A step ends after what is in it, so the last one is whole.
-  if (options.limits.steps != 0 && kind_of(record.name).step && ++steps == options.limits.steps) end_ticks = std::min(end_ticks, record.end);
+  if (options.limits.steps != 0 && kind_of(record.name).step && ++steps == options.limits.steps)
+    end_ticks = std::min(end_ticks, record.end);
   const std::int64_t begin = clock.to_realtime_ns(record.begin) - options.base_ns;
   const std::int64_t end = clock.to_realtime_ns(record.end) - options.base_ns;
   const auto duration = static_cast<std::uint64_t>(end - begin);
@@ -229,7 +244,8 @@ void Session::State::run(std::chrono::milliseconds interval) {
   report.unmatched = text.unmatched();
   report.ring_drops = detail::ring_drops() - drops_before;
   report.drops = report.ring_drops + report.losses.dropped;
-  report.session_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(clock.to_realtime_ns(std::min(ticks(), end_ticks)) - clock.to_realtime_ns(begin_ticks), 0));
+  report.session_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(
+      clock.to_realtime_ns(std::min(ticks(), end_ticks)) - clock.to_realtime_ns(begin_ticks), 0));
   report.clock_error_ns = clock.error_ns();
   report.profiler_cpu_ns = thread_cpu_ns() - cpu_before;
   {
@@ -245,18 +261,28 @@ void Session::State::run(std::chrono::milliseconds interval) {
 }
 
 Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
-  const bool plain = std::all_of(options.prefix.begin(), options.prefix.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
-  if (!plain) return Error{ErrorCode::invalid_argument, "prefix: found '" + options.prefix + "', expected letters, digits, _ and - only"};
+  const bool plain = std::all_of(options.prefix.begin(), options.prefix.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '-';
+  });
+  if (!plain)
+    return Error{ErrorCode::invalid_argument,
+                 "prefix: found '" + options.prefix + "', expected letters, digits, _ and - only"};
   if (options.format != "json.gz" && options.format != "json.zst")
-    return Error{ErrorCode::invalid_argument, "format: found '" + options.format + "', expected json.gz or json.zst"};
-  if (const std::int64_t late = options.limits.start_at_ns == 0 ? 0 : realtime_ns() - options.limits.start_at_ns; late > 0)
-    return Error{ErrorCode::late, "the start time passed " + std::to_string(late / 1000) + " us ago"};
-  if (session_runs.exchange(true)) return Error{ErrorCode::busy, "a trace session is already running in this process"};
+    return Error{ErrorCode::invalid_argument,
+                 "format: found '" + options.format + "', expected json.gz or json.zst"};
+  if (const std::int64_t late =
+          options.limits.start_at_ns == 0 ? 0 : realtime_ns() - options.limits.start_at_ns;
+      late > 0)
+    return Error{ErrorCode::late,
+                 "the start time passed " + std::to_string(late / 1000) + " us ago"};
+  if (session_runs.exchange(true))
+    return Error{ErrorCode::busy, "a trace session is already running in this process"};
   std::error_code failed;
   std::filesystem::create_directories(options.directory, failed);
   if (failed) {
     session_runs = false;
-    return Error{ErrorCode::io, options.directory.string() + ": cannot make the trace directory: " + failed.message()};
+    return Error{ErrorCode::io, options.directory.string() +
+                                    ": cannot make the trace directory: " + failed.message()};
   }
   if (::access(options.directory.c_str(), W_OK | X_OK) != 0) {
     const std::string why = std::strerror(errno);
@@ -267,16 +293,24 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   state->report.file = state->path;
   state->drops_before = detail::ring_drops();
   state->report.span_ns = span_cost_ns();
-  if ((state->options.limits.activities & static_cast<unsigned>(Activity::gpu)) == 0 && state->options.source != nullptr) state->report.gpu = "not chosen";
+  if ((state->options.limits.activities & static_cast<unsigned>(Activity::gpu)) == 0 &&
+      state->options.source != nullptr)
+    state->report.gpu = "not chosen";
   else if (ActivitySource* source = state->options.source; source != nullptr) {
     const auto begun = source->start();
     state->report.gpu = begun ? "recorded" : begun.error().message;
   }
   const SessionLimits& limits = state->options.limits;
-  if (limits.start_at_ns != 0) state->begin_ticks = std::max(state->begin_ticks, state->clock.to_ticks(limits.start_at_ns));
-  state->report.begin_skew_ns = limits.start_at_ns != 0 ? state->clock.to_realtime_ns(state->begin_ticks) - limits.start_at_ns + state->clock.error_ns() : state->clock.error_ns();
+  if (limits.start_at_ns != 0)
+    state->begin_ticks = std::max(state->begin_ticks, state->clock.to_ticks(limits.start_at_ns));
+  state->report.begin_skew_ns = limits.start_at_ns != 0
+                                    ? state->clock.to_realtime_ns(state->begin_ticks) -
+                                          limits.start_at_ns + state->clock.error_ns()
+                                    : state->clock.error_ns();
   if (limits.milliseconds != 0)
-    state->end_ticks = state->clock.to_ticks(state->clock.to_realtime_ns(state->begin_ticks) + static_cast<std::int64_t>(limits.milliseconds) * 1'000'000);
+    state->end_ticks =
+        state->clock.to_ticks(state->clock.to_realtime_ns(state->begin_ticks) +
+                              static_cast<std::int64_t>(limits.milliseconds) * 1'000'000);
   state->text.begin(clock_source());
   State* raw = state.get();
   {
@@ -285,7 +319,8 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   }
   detail::recording.store(true, std::memory_order_relaxed);
   // To start a thread takes longer than all of the above.
-  if (!detail::later_on_flight_thread([raw] { raw->launch(busy_interval); })) raw->launch(first_interval);
+  if (!detail::later_on_flight_thread([raw] { raw->launch(busy_interval); }))
+    raw->launch(first_interval);
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
 
@@ -310,7 +345,8 @@ Result<SessionReport> Session::stop() {
     s.totals[name].name = name_info(static_cast<NameId>(name)).name;
     s.report.ops.push_back(s.totals[name]);
   }
-  std::sort(s.report.ops.begin(), s.report.ops.end(), [](const OpTotal& a, const OpTotal& b) { return a.self_ns > b.self_ns; });
+  std::sort(s.report.ops.begin(), s.report.ops.end(),
+            [](const OpTotal& a, const OpTotal& b) { return a.self_ns > b.self_ns; });
   return s.report;
 }
 
@@ -321,16 +357,22 @@ Session::~Session() {
 }
 
 Result<unsigned> parse_activities(std::string_view words) {
-  constexpr std::pair<std::string_view, Activity> known[] = {
-      {"cpu", Activity::cpu}, {"ipc", Activity::ipc}, {"actors", Activity::actors}, {"collectives", Activity::collectives}, {"gpu", Activity::gpu}};
+  constexpr std::pair<std::string_view, Activity> known[] = {{"cpu", Activity::cpu},
+                                                             {"ipc", Activity::ipc},
+                                                             {"actors", Activity::actors},
+                                                             {"collectives", Activity::collectives},
+                                                             {"gpu", Activity::gpu}};
   if (words.empty()) return all_activities;
   unsigned chosen = 0;
   while (!words.empty()) {
     const std::string_view word = words.substr(0, words.find(','));
     words.remove_prefix(std::min(word.size() + 1, words.size()));
-    const auto at = std::find_if(std::begin(known), std::end(known), [&](const auto& k) { return k.first == word; });
+    const auto at = std::find_if(std::begin(known), std::end(known),
+                                 [&](const auto& k) { return k.first == word; });
     if (at == std::end(known))
-      return Error{ErrorCode::invalid_argument, "activities: found '" + std::string(word) + "', expected some of cpu,ipc,actors,collectives,gpu"};
+      return Error{ErrorCode::invalid_argument,
+                   "activities: found '" + std::string(word) +
+                       "', expected some of cpu,ipc,actors,collectives,gpu"};
     chosen |= static_cast<unsigned>(at->second);
   }
   return chosen;
@@ -347,8 +389,11 @@ std::uint64_t recorded_backlog() {
 std::string trace_file_name(const SessionOptions& options) {
   char host[256] = "host";
   gethostname(host, sizeof host - 1);
-  return (options.prefix.empty() ? "" : options.prefix + "-") + options.timestamp + "-rank-" + std::to_string(options.rank) + "." + host + "_" + std::to_string(options.pid != 0 ? options.pid : getpid()) + "_" +
-         (options.stage_id < 0 ? "" : "stage" + std::to_string(options.stage_id) + "-") + options.stage_name + ".pt.trace." + options.format;
+  return (options.prefix.empty() ? "" : options.prefix + "-") + options.timestamp + "-rank-" +
+         std::to_string(options.rank) + "." + host + "_" +
+         std::to_string(options.pid != 0 ? options.pid : getpid()) + "_" +
+         (options.stage_id < 0 ? "" : "stage" + std::to_string(options.stage_id) + "-") +
+         options.stage_name + ".pt.trace." + options.format;
 }
 
 }  // namespace limelight::profiling

@@ -1,9 +1,12 @@
-// A trace session: from start to stop, everything that this process records goes to one compressed file.
+// A trace session: from start to stop, everything that this process records goes to one compressed
+// file.
 //
-// One background thread drains all rings, more often the more is recorded, formats, compresses and writes; nothing grows with the session's length.
-// That thread makes the file, some milliseconds after start() has answered; so what goes wrong with it is told by stop().
-// The file carries a hidden, unfinished name until stop() has written its end and synced it; only then it gets its own name.
-// One session at a time in a process. start and stop may be called from any thread, one at a time.
+// One background thread drains all rings, more often the more is recorded, formats, compresses and
+// writes; nothing grows with the session's length. That thread makes the file, some milliseconds
+// after start() has answered; so what goes wrong with it is told by stop(). The file carries a
+// hidden, unfinished name until stop() has written its end and synced it; only then it gets its own
+// name. One session at a time in a process. start and stop may be called from any thread, one at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +23,11 @@ namespace limelight::profiling {
 
 // What kinds of work are recorded; a set of them, written as words such as "cpu,ipc".
 enum class Activity : unsigned {
-  cpu = 1,          // operations of stages, steps and everything that is none of the others
-  ipc = 2,          // loan, publish, take
-  actors = 4,       // messages
+  cpu = 1,     // operations of stages, steps and everything that is none of the others
+  ipc = 2,     // loan, publish, take
+  actors = 4,  // messages
   collectives = 8,
-  gpu = 16,         // the device's source
+  gpu = 16,  // the device's source
 };
 constexpr unsigned all_activities = 31;
 // Empty: all. Errors: invalid_argument, with the words that there are.
@@ -32,7 +35,8 @@ Result<unsigned> parse_activities(std::string_view words);
 
 // What of a session is recorded. The default: everything, from now to stop().
 struct SessionLimits {
-  std::int64_t start_at_ns = 0;    // CLOCK_REALTIME; 0: now. What began before is left out, so that ranks that are told the same time begin together
+  std::int64_t start_at_ns = 0;    // CLOCK_REALTIME; 0: now. What began before is left out, so that
+                                   // ranks that are told the same time begin together
   std::uint64_t steps = 0;         // ends after that many steps; 0: no limit, as for the next two
   std::uint64_t milliseconds = 0;  // of recording
   std::uint64_t bytes = 0;         // of the file, about: what is under way is still written
@@ -42,18 +46,19 @@ struct SessionLimits {
 
 struct SessionOptions {
   std::filesystem::path directory;
-  std::string timestamp;          // first part of the file name, shared by all ranks of a run; only digits
-  int rank = 0;                   // unique over the pipeline
+  std::string timestamp;  // first part of the file name, shared by all ranks of a run; only digits
+  int rank = 0;           // unique over the pipeline
   int world_size = 1;
-  int stage_id = 0;               // -1: none, as of the orchestrator
-  std::string stage_name;         // such as "thinker"
-  std::int64_t base_ns = 0;       // baseTimeNanoseconds, shared by all ranks of a run
-  ActivitySource* source = nullptr;       // of the device that this rank computes on, if any; outlives the session
+  int stage_id = 0;          // -1: none, as of the orchestrator
+  std::string stage_name;    // such as "thinker"
+  std::int64_t base_ns = 0;  // baseTimeNanoseconds, shared by all ranks of a run
+  ActivitySource* source =
+      nullptr;  // of the device that this rank computes on, if any; outlives the session
   std::vector<DeviceProperties> devices{};  // as stated in the trace
   std::string prefix{};                     // before the file's name; [A-Za-z0-9_-]
   SessionLimits limits{};
-  std::string format = "json.gz";           // or "json.zst"
-  int pid = 0;                              // whose trace it is; 0: of this process
+  std::string format = "json.gz";  // or "json.zst"
+  int pid = 0;                     // whose trace it is; 0: of this process
 };
 
 // One row of the table that users know from PyTorch: times in nanoseconds.
@@ -67,33 +72,39 @@ struct OpTotal {
 struct SessionReport {
   std::filesystem::path file;
   std::uint64_t events = 0;
-  std::uint64_t drops = 0;            // of all causes
-  std::uint64_t ring_drops = 0;       // records that found a ring full
-  ActivityLosses losses;              // of the device's source
-  std::uint64_t unmatched = 0;        // launches and device work whose other end is not in the trace
-  std::uint64_t bytes = 0;            // size of the file
-  std::int64_t clock_error_ns = 0;    // of the session's clock against CLOCK_REALTIME at the end
-  std::uint64_t session_ns = 0;       // how long it recorded
-  std::int64_t begin_skew_ns = 0;     // of its beginning against start_at_ns, or against the clock: what the clocks' error makes of it
+  std::uint64_t drops = 0;          // of all causes
+  std::uint64_t ring_drops = 0;     // records that found a ring full
+  ActivityLosses losses;            // of the device's source
+  std::uint64_t unmatched = 0;      // launches and device work whose other end is not in the trace
+  std::uint64_t bytes = 0;          // size of the file
+  std::int64_t clock_error_ns = 0;  // of the session's clock against CLOCK_REALTIME at the end
+  std::uint64_t session_ns = 0;     // how long it recorded
+  std::int64_t begin_skew_ns = 0;   // of its beginning against start_at_ns, or against the clock:
+                                    // what the clocks' error makes of it
   std::uint64_t profiler_cpu_ns = 0;  // CPU time of the background thread
   double span_ns = 0;                 // what one span costs its thread, measured at the start
-  std::string gpu = "no device";      // what became of the device's activity: "recorded", or why not
-  std::string note;                   // what else a reader should know
-  std::vector<OpTotal> ops;           // largest self time first
+  std::string gpu = "no device";  // what became of the device's activity: "recorded", or why not
+  std::string note;               // what else a reader should know
+  std::vector<OpTotal> ops;       // largest self time first
 
-  // CPU time that recording and writing took, in per cent of the session's length: a whole core is 100.
+  // CPU time that recording and writing took, in per cent of the session's length: a whole core is
+  // 100.
   double overhead_percent() const {
-    return session_ns == 0 ? 0 : 100 * (static_cast<double>(profiler_cpu_ns) + span_ns * static_cast<double>(events)) / static_cast<double>(session_ns);
+    return session_ns == 0 ? 0
+                           : 100 *
+                                 (static_cast<double>(profiler_cpu_ns) +
+                                  span_ns * static_cast<double>(events)) /
+                                 static_cast<double>(session_ns);
   }
 };
 
 class Session {
  public:
-  // Makes the directory if need be. Errors: io (the directory), busy (a session runs in this process), late (start_at_ns has passed),
-  // invalid_argument (prefix, format).
+  // Makes the directory if need be. Errors: io (the directory), busy (a session runs in this
+  // process), late (start_at_ns has passed), invalid_argument (prefix, format).
   static Result<std::unique_ptr<Session>> start(SessionOptions options);
-  // Ends recording and returns once the file is whole and synced. A session that reached a limit ended by itself: its file is whole already.
-  // Errors: io; the unfinished file is gone then.
+  // Ends recording and returns once the file is whole and synced. A session that reached a limit
+  // ended by itself: its file is whole already. Errors: io; the unfinished file is gone then.
   Result<SessionReport> stop();
   const std::filesystem::path& file() const noexcept;
   ~Session();  // stops if nobody did
@@ -104,7 +115,8 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
-// Records that wait in the rings of this process: a benchmark that would overfill them can slow down.
+// Records that wait in the rings of this process: a benchmark that would overfill them can slow
+// down.
 std::uint64_t recorded_backlog();
 
 // `[<prefix>-]<timestamp>-rank-<rank>.<hostname>_<pid>_stage<id>-<name>.pt.trace.<format>`

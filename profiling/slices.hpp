@@ -16,9 +16,13 @@ struct Slice {
 };
 using Track = std::pair<std::int64_t, std::int64_t>;  // pid, tid
 
-inline std::int64_t nanoseconds(const nlohmann::json& microseconds) { return std::llround(microseconds.get<double>() * 1000); }
+inline std::int64_t nanoseconds(const nlohmann::json& microseconds) {
+  return std::llround(microseconds.get<double>() * 1000);
+}
 
 // Parents before their children, in the order of time.
-inline bool before(const Slice& a, const Slice& b) { return a.begin != b.begin ? a.begin < b.begin : a.end > b.end; }
+inline bool before(const Slice& a, const Slice& b) {
+  return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
+}
 
 }  // namespace limelight::profiling

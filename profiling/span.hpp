@@ -1,7 +1,8 @@
 // How code says what it does: `Span span(name);` records from here to the end of the scope.
 //
-// While nothing is recorded a span is one relaxed load and a branch. While a session runs, it is two clock readings and
-// one 32-byte store into the thread's own ring. A span that was open when recording began is not recorded.
+// While nothing is recorded a span is one relaxed load and a branch. While a session runs, it is
+// two clock readings and one 32-byte store into the thread's own ring. A span that was open when
+// recording began is not recorded.
 //
 //   static const NameId matmul = intern("matmul", Category::cpu_op, ValueKind::matmul);
 //   Span span(matmul, pack_dims(m, n, k));
@@ -33,14 +34,16 @@ inline bool recording() noexcept { return detail::recording.load(std::memory_ord
 class Span {
  public:
   explicit Span(NameId name, std::uint64_t value = 0) noexcept {
-    if (!recording()) [[likely]] return;
+    if (!recording()) [[likely]]
+      return;
     name_ = name;
     value_ = value;
     ++detail::thread_state.depth;
     begin_ = ticks();
   }
   ~Span() {
-    if (begin_ != 0) [[unlikely]] finish();
+    if (begin_ != 0) [[unlikely]]
+      finish();
   }
   Span(const Span&) = delete;
   Span& operator=(const Span&) = delete;
@@ -62,7 +65,8 @@ class Span {
     detail::ThreadState& thread = detail::thread_state;
     const std::uint32_t depth = --thread.depth;
     Ring* ring = thread.ring;
-    if (ring == nullptr) [[unlikely]] ring = detail::attach_thread();
+    if (ring == nullptr) [[unlikely]]
+      ring = detail::attach_thread();
     Record record{begin_, end, value_, name_, depth < 255 ? depth : 255, thread.request};
     ring->push(record);
   }

@@ -86,9 +86,13 @@ std::uint64_t TextInput::whole_text() const noexcept { return state_->whole_text
 Result<TextInput> TextInput::open(const std::filesystem::path& path) {
   auto state = std::make_unique<State>();
   state->fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (state->fd < 0) return Error{ErrorCode::not_found, path.string() + ": cannot open: " + std::strerror(errno)};
+  if (state->fd < 0)
+    return Error{ErrorCode::not_found, path.string() + ": cannot open: " + std::strerror(errno)};
   if (state->fill()) {
-    const auto starts = [&](std::initializer_list<unsigned char> magic) { return state->filled >= magic.size() && std::equal(magic.begin(), magic.end(), state->in.begin()); };
+    const auto starts = [&](std::initializer_list<unsigned char> magic) {
+      return state->filled >= magic.size() &&
+             std::equal(magic.begin(), magic.end(), state->in.begin());
+    };
     if (starts({0x1f, 0x8b})) {
       state->packing = State::Packing::gzip;
       inflateInit2(&state->gzip, 15 + 16);

@@ -21,7 +21,8 @@ class TextInput {
   std::size_t read(char* to, std::size_t room);
   // The packing is broken or ends early.
   bool broken() const noexcept;
-  // Up to where the file's packing is whole: the end of the last complete member. Known for packed files, after read() gave 0.
+  // Up to where the file's packing is whole: the end of the last complete member. Known for packed
+  // files, after read() gave 0.
   std::uint64_t whole_bytes() const noexcept;
   // Text of the members that are whole; what read() gave beyond that was torn.
   std::uint64_t whole_text() const noexcept;

@@ -10,18 +10,26 @@ namespace limelight::profiling {
 
 namespace {
 
-constexpr std::size_t window = 32768, longest = 258, shortest = 4, end_of_block = 256, block_symbols = 1 << 14;
+constexpr std::size_t window = 32768, longest = 258, shortest = 4, end_of_block = 256,
+                      block_symbols = 1 << 14;
 constexpr std::size_t line_key = 64, long_key = 40, short_key = 6;
-constexpr std::size_t lookahead = 320;  // while more text may come, so that few matches are cut short
+constexpr std::size_t lookahead =
+    320;  // while more text may come, so that few matches are cut short
 constexpr unsigned table_bits = 12;
 constexpr std::size_t most_symbol_bits = 15 + 5 + 15 + 13, most_head_bytes = 1024;
 
 // RFC 1951, 3.2.5.
-constexpr std::array<std::uint16_t, 29> length_base{3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
-constexpr std::array<std::uint8_t, 29> length_extra{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
-constexpr std::array<std::uint16_t, 30> distance_base{1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,    97,    129,
-                                                      193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
-constexpr std::array<std::uint8_t, 30> distance_extra{0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13};
+constexpr std::array<std::uint16_t, 29> length_base{3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
+                                                    15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
+                                                    67, 83, 99, 115, 131, 163, 195, 227, 258};
+constexpr std::array<std::uint8_t, 29> length_extra{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
+                                                    2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
+constexpr std::array<std::uint16_t, 30> distance_base{
+    1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,    97,    129,
+    193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
+constexpr std::array<std::uint8_t, 30> distance_extra{0, 0, 0,  0,  1,  1,  2,  2,  3,  3,
+                                                      4, 4, 5,  5,  6,  6,  7,  7,  8,  8,
+                                                      9, 9, 10, 10, 11, 11, 12, 12, 13, 13};
 
 constexpr auto length_codes = [] {
   std::array<std::uint8_t, longest + 1> codes{};
@@ -62,7 +70,8 @@ std::uint64_t hash_of(const char* from) {
 std::size_t common(const char* a, const char* b, std::size_t most) {
   std::size_t n = 0;
   for (; n + 8 <= most; n += 8)
-    if (const std::uint64_t difference = load(a + n) ^ load(b + n); difference != 0) return n + static_cast<std::size_t>(std::countr_zero(difference)) / 8;
+    if (const std::uint64_t difference = load(a + n) ^ load(b + n); difference != 0)
+      return n + static_cast<std::size_t>(std::countr_zero(difference)) / 8;
   while (n < most && a[n] == b[n]) ++n;
   return n;
 }
@@ -88,23 +97,29 @@ struct Code {
       assign();
       return;
     }
-    std::stable_sort(nodes.begin(), nodes.end(), [](const Node& a, const Node& b) { return a.count < b.count; });
+    std::stable_sort(nodes.begin(), nodes.end(),
+                     [](const Node& a, const Node& b) { return a.count < b.count; });
     const std::size_t leaves = nodes.size();
     // Huffman with two queues: leaves, and the nodes that were made, both in order of their counts.
     std::size_t leaf = 0, made = leaves;
     const auto take = [&] {
-      const bool from_leaves = leaf < leaves && (made == nodes.size() || nodes[leaf].count <= nodes[made].count);
+      const bool from_leaves =
+          leaf < leaves && (made == nodes.size() || nodes[leaf].count <= nodes[made].count);
       return static_cast<int>(from_leaves ? leaf++ : made++);
     };
     nodes.reserve(2 * leaves);
     while (nodes.size() < 2 * leaves - 1) {
       const int a = take(), b = take();
-      nodes.push_back({nodes[static_cast<std::size_t>(a)].count + nodes[static_cast<std::size_t>(b)].count, a, b, 0});
+      nodes.push_back(
+          {nodes[static_cast<std::size_t>(a)].count + nodes[static_cast<std::size_t>(b)].count, a,
+           b, 0});
     }
     std::vector<unsigned> depth(nodes.size());
     for (std::size_t i = nodes.size(); i-- > leaves;)
-      for (const int child : {nodes[i].left, nodes[i].right}) depth[static_cast<std::size_t>(child)] = depth[i] + 1;
-    // Too long ones are cut; then the sum of 2^-length exceeds 1 until others, the rarest first, are made longer.
+      for (const int child : {nodes[i].left, nodes[i].right})
+        depth[static_cast<std::size_t>(child)] = depth[i] + 1;
+    // Too long ones are cut; then the sum of 2^-length exceeds 1 until others, the rarest first,
+    // are made longer.
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < leaves; ++i) {
       depth[i] = std::min(depth[i], limit);
@@ -117,12 +132,14 @@ struct Code {
           ++depth[i];
           sum -= std::uint64_t{1} << (limit - depth[i]);
         }
-    for (std::size_t i = leaves; i-- > 0;)  // what was made too long goes back, the most frequent first
+    for (std::size_t i = leaves;
+         i-- > 0;)  // what was made too long goes back, the most frequent first
       while (depth[i] > 1 && sum + (std::uint64_t{1} << (limit - depth[i])) <= whole) {
         sum += std::uint64_t{1} << (limit - depth[i]);
         --depth[i];
       }
-    for (std::size_t i = 0; i < leaves; ++i) lengths[nodes[i].symbol] = static_cast<std::uint8_t>(depth[i]);
+    for (std::size_t i = 0; i < leaves; ++i)
+      lengths[nodes[i].symbol] = static_cast<std::uint8_t>(depth[i]);
     assign();
   }
 
@@ -132,7 +149,8 @@ struct Code {
     std::array<unsigned, 16> count{}, next{};
     for (const std::uint8_t length : lengths) ++count[length];
     count[0] = 0;
-    for (unsigned code = 0, length = 1; length < 16; ++length) next[length] = code = (code + count[length - 1]) << 1;
+    for (unsigned code = 0, length = 1; length < 16; ++length)
+      next[length] = code = (code + count[length - 1]) << 1;
     for (std::size_t s = 0; s < N; ++s) {
       if (lengths[s] == 0) continue;
       unsigned code = next[lengths[s]]++, reversed = 0;
@@ -145,9 +163,13 @@ struct Code {
 }  // namespace
 
 TraceDeflate::TraceDeflate()
-    : text_(2 * window), long_table_(std::size_t{1} << table_bits), short_table_(std::size_t{1} << table_bits), symbols_(block_symbols) {}
+    : text_(2 * window),
+      long_table_(std::size_t{1} << table_bits),
+      short_table_(std::size_t{1} << table_bits),
+      symbols_(block_symbols) {}
 
-// Whole bytes are written at once, low byte first; what is beyond them is overwritten later. At most 56 bits.
+// Whole bytes are written at once, low byte first; what is beyond them is overwritten later. At
+// most 56 bits.
 void TraceDeflate::put(std::uint64_t bits, unsigned count) {
   bits_ |= bits << bit_count_;
   bit_count_ += count;
@@ -163,7 +185,8 @@ void TraceDeflate::literal(unsigned char byte) {
   if (symbol_count_ == block_symbols) end_block(false);
 }
 void TraceDeflate::match(std::size_t length, std::size_t distance) {
-  symbols_[symbol_count_++] = {static_cast<std::uint16_t>(length), static_cast<std::uint16_t>(distance)};
+  symbols_[symbol_count_++] = {static_cast<std::uint16_t>(length),
+                               static_cast<std::uint16_t>(distance)};
   ++literal_counts_[257u + length_codes[length]];
   ++distance_counts_[distance_code(distance)];
   if (symbol_count_ == block_symbols) end_block(false);
@@ -194,8 +217,11 @@ void TraceDeflate::find_matches(bool last) {
     }
     const std::uint32_t position = base_ + static_cast<std::uint32_t>(p);
     const bool line = position == start_ || at[p] == '\n' || at[p - 1] == '\n';
-    const auto slot = [](std::uint64_t hash) { return static_cast<std::size_t>(hash >> (64 - table_bits)); };
-    std::uint32_t& long_at = long_table_[slot(line ? hash_of<line_key>(at + p) : hash_of<long_key>(at + p))];
+    const auto slot = [](std::uint64_t hash) {
+      return static_cast<std::size_t>(hash >> (64 - table_bits));
+    };
+    std::uint32_t& long_at =
+        long_table_[slot(line ? hash_of<line_key>(at + p) : hash_of<long_key>(at + p))];
     std::uint32_t& short_at = short_table_[slot((load(at + p) << (64 - 8 * short_key)) * odd)];
     std::size_t best = 0, distance = 0;
     for (const std::uint32_t candidate : {long_at, short_at}) {
@@ -215,7 +241,8 @@ void TraceDeflate::find_matches(bool last) {
     }
     p += best;
     while (best > 0) {  // no rest below 3, which no code stands for
-      const std::size_t piece = best > longest && best < longest + 3 ? longest - 3 : std::min(best, longest);
+      const std::size_t piece =
+          best > longest && best < longest + 3 ? longest - 3 : std::min(best, longest);
       match(piece, distance);
       best -= piece;
     }
@@ -226,7 +253,8 @@ void TraceDeflate::find_matches(bool last) {
 
 void TraceDeflate::end_block(bool last) {
   ++literal_counts_[end_of_block];
-  if (std::all_of(distance_counts_.begin(), distance_counts_.end(), [](auto n) { return n == 0; })) distance_counts_[0] = 1;
+  if (std::all_of(distance_counts_.begin(), distance_counts_.end(), [](auto n) { return n == 0; }))
+    distance_counts_[0] = 1;
   const Code<literals> literal_code(literal_counts_, 15);
   const Code<distances> distance_code_(distance_counts_, 15);
   std::size_t literal_count = literals, distance_count = distances;
@@ -234,8 +262,11 @@ void TraceDeflate::end_block(bool last) {
   while (distance_count > 1 && distance_code_.lengths[distance_count - 1] == 0) --distance_count;
 
   // RFC 1951, 3.2.7: both rows of lengths as one, runs written as runs.
-  std::vector<std::uint8_t> lengths(literal_code.lengths.begin(), literal_code.lengths.begin() + static_cast<std::ptrdiff_t>(literal_count));
-  lengths.insert(lengths.end(), distance_code_.lengths.begin(), distance_code_.lengths.begin() + static_cast<std::ptrdiff_t>(distance_count));
+  std::vector<std::uint8_t> lengths(
+      literal_code.lengths.begin(),
+      literal_code.lengths.begin() + static_cast<std::ptrdiff_t>(literal_count));
+  lengths.insert(lengths.end(), distance_code_.lengths.begin(),
+                 distance_code_.lengths.begin() + static_cast<std::ptrdiff_t>(distance_count));
   struct Run {
     std::uint8_t symbol, extra, extra_bits;
   };
@@ -247,9 +278,11 @@ void TraceDeflate::end_block(bool last) {
     const std::uint8_t length = lengths[i - 1];
     if (length != 0) {
       runs.push_back({length, 0, 0});
-      for (--n; n >= 3; n -= std::min<std::size_t>(n, 6)) runs.push_back({16, static_cast<std::uint8_t>(std::min<std::size_t>(n, 6) - 3), 2});
+      for (--n; n >= 3; n -= std::min<std::size_t>(n, 6))
+        runs.push_back({16, static_cast<std::uint8_t>(std::min<std::size_t>(n, 6) - 3), 2});
     } else {
-      for (; n >= 11; n -= std::min<std::size_t>(n, 138)) runs.push_back({18, static_cast<std::uint8_t>(std::min<std::size_t>(n, 138) - 11), 7});
+      for (; n >= 11; n -= std::min<std::size_t>(n, 138))
+        runs.push_back({18, static_cast<std::uint8_t>(std::min<std::size_t>(n, 138) - 11), 7});
       if (n >= 3) {
         runs.push_back({17, static_cast<std::uint8_t>(n - 3), 3});
         n = 0;
@@ -260,12 +293,14 @@ void TraceDeflate::end_block(bool last) {
   std::array<std::uint32_t, 19> run_counts{};
   for (const Run& run : runs) ++run_counts[run.symbol];
   const Code<19> run_code(run_counts, 7);
-  constexpr std::array<std::uint8_t, 19> order{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
+  constexpr std::array<std::uint8_t, 19> order{16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+                                               11, 4,  12, 3, 13, 2, 14, 1, 15};
   std::size_t order_count = order.size();
   while (order_count > 4 && run_code.lengths[order[order_count - 1]] == 0) --order_count;
 
   const auto used = static_cast<std::size_t>(at_ - out_.data());
-  const std::size_t wanted = used + most_head_bytes + symbol_count_ * most_symbol_bits / 8 + sizeof(std::uint64_t);
+  const std::size_t wanted =
+      used + most_head_bytes + symbol_count_ * most_symbol_bits / 8 + sizeof(std::uint64_t);
   if (out_.size() < wanted) {
     out_.resize(wanted);
     at_ = out_.data() + used;
@@ -306,7 +341,8 @@ void TraceDeflate::end_block(bool last) {
     more(literal_code.bits[257 + length], literal_code.lengths[257 + length]);
     more(static_cast<std::uint64_t>(s.length_or_byte - length_base[length]), length_extra[length]);
     more(distance_code_.bits[distance], distance_code_.lengths[distance]);
-    more(static_cast<std::uint64_t>(s.distance - distance_base[distance]), distance_extra[distance]);
+    more(static_cast<std::uint64_t>(s.distance - distance_base[distance]),
+         distance_extra[distance]);
     write_bytes();
   }
   write_bytes();
@@ -322,7 +358,8 @@ void TraceDeflate::end_block(bool last) {
 void TraceDeflate::begin() {
   open_ = true;
   crc_ = length_ = 0;
-  // The text of the members before is no longer pointed to. Long before positions overflow, they count from the start.
+  // The text of the members before is no longer pointed to. Long before positions overflow, they
+  // count from the start.
   base_ += static_cast<std::uint32_t>(size_);
   if (base_ > std::uint32_t{1} << 31) {
     base_ = 0;

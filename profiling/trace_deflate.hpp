@@ -1,9 +1,11 @@
 // gzip for the text of traces, as it comes: members (RFC 1951, RFC 1952) out of pieces of text.
 //
-// A trace is lines that differ from an earlier one in a few digits. So matches are looked for where they begin in such text, at the start of a line and
-// where digits have ended, each by one look into a table; digits are passed over. That finds as good matches as a search at every byte, in a fraction
-// of the time, `limelight bench profiler` says how much; on other text it compresses less, and is as correct. What it touches is small enough to
-// leave the caches to the work that is traced: twice the window, a block of symbols, the tables. Owned and called by one thread.
+// A trace is lines that differ from an earlier one in a few digits. So matches are looked for where
+// they begin in such text, at the start of a line and where digits have ended, each by one look
+// into a table; digits are passed over. That finds as good matches as a search at every byte, in a
+// fraction of the time, `limelight bench profiler` says how much; on other text it compresses less,
+// and is as correct. What it touches is small enough to leave the caches to the work that is
+// traced: twice the window, a block of symbols, the tables. Owned and called by one thread.
 #pragma once
 
 #include <array>
@@ -39,9 +41,10 @@ class TraceDeflate {
 
   // The text: what matches may point to, then what is still to be compressed.
   std::vector<char> text_;
-  std::size_t next_ = 0, size_ = 0;      // in text_: the first byte to compress, and the end
-  std::uint32_t base_ = 0, start_ = 0;   // positions count through all members: of text_[0], and of the member's first byte
-  bool fresh_ = true;                    // a match may begin at next_
+  std::size_t next_ = 0, size_ = 0;     // in text_: the first byte to compress, and the end
+  std::uint32_t base_ = 0, start_ = 0;  // positions count through all members: of text_[0], and of
+                                        // the member's first byte
+  bool fresh_ = true;                   // a match may begin at next_
   std::vector<std::uint32_t> long_table_, short_table_;  // position + 1 by hash; 0: none
 
   std::vector<Symbol> symbols_;
@@ -50,7 +53,8 @@ class TraceDeflate {
   std::array<std::uint32_t, distances> distance_counts_{};
 
   bool open_ = false;
-  std::uint32_t crc_ = 0, length_ = 0;  // of the member's text; the length modulo 2^32, as gzip has it
+  std::uint32_t crc_ = 0,
+                length_ = 0;  // of the member's text; the length modulo 2^32, as gzip has it
   std::vector<char> out_;
   char* at_ = nullptr;  // where the next byte goes
   std::uint64_t bits_ = 0;

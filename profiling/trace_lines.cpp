@@ -8,7 +8,8 @@ namespace limelight::profiling {
 
 namespace {
 
-// What follows `"key":` up to the next comma or brace, or inside the quotes; from where `at` is. Empty optional: no such key.
+// What follows `"key":` up to the next comma or brace, or inside the quotes; from where `at` is.
+// Empty optional: no such key.
 std::optional<std::string_view> value_of(std::string_view text, std::string_view quoted_key) {
   const std::size_t at = text.find(quoted_key);
   if (at == std::string_view::npos) return std::nullopt;
@@ -34,7 +35,9 @@ bool to_ns(std::optional<std::string_view> text, std::int64_t& ns) {
   if (!text) return false;
   const std::size_t point = text->find('.');
   if (!to_number(text->substr(0, point), whole)) return false;
-  if (point != std::string_view::npos && (text->size() != point + 4 || !to_number(text->substr(point + 1), rest))) return false;
+  if (point != std::string_view::npos &&
+      (text->size() != point + 4 || !to_number(text->substr(point + 1), rest)))
+    return false;
   ns = whole * 1000 + rest;
   return true;
 }
@@ -60,7 +63,8 @@ struct TraceLines::State {
   std::int64_t base_ns = 0;
   bool ended = false;
 
-  State(std::filesystem::path file, TextInput text) : path(std::move(file)), input(std::move(text)) {}
+  State(std::filesystem::path file, TextInput text)
+      : path(std::move(file)), input(std::move(text)) {}
   // False: no more, or broken.
   bool next_line(std::string_view& text) {
     for (;;) {
@@ -81,7 +85,9 @@ struct TraceLines::State {
       if (n == 0) return false;
     }
   }
-  Error broken(const std::string& what) const { return {ErrorCode::corrupt, path.string() + ":" + std::to_string(line) + ": " + what}; }
+  Error broken(const std::string& what) const {
+    return {ErrorCode::corrupt, path.string() + ":" + std::to_string(line) + ": " + what};
+  }
 };
 
 TraceLines::TraceLines(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -98,10 +104,15 @@ Result<TraceLines> TraceLines::open(const std::filesystem::path& path) {
   auto state = std::make_unique<State>(path, std::move(input).value());
   bool has_rank = false, has_base = false;
   for (std::string_view text; state->next_line(text);) {
-    if (text.starts_with("\"rank\":")) has_rank = to_number(value_of(text, "\"rank\""), state->rank);
-    if (text.starts_with("\"baseTimeNanoseconds\":")) has_base = to_number(value_of(text, "\"baseTimeNanoseconds\""), state->base_ns);
+    if (text.starts_with("\"rank\":"))
+      has_rank = to_number(value_of(text, "\"rank\""), state->rank);
+    if (text.starts_with("\"baseTimeNanoseconds\":"))
+      has_base = to_number(value_of(text, "\"baseTimeNanoseconds\""), state->base_ns);
     if (!text.starts_with("\"traceEvents\":")) continue;
-    if (!has_rank || !has_base) return state->broken("found no rank or no baseTimeNanoseconds before the events, expected a trace of Limelight");
+    if (!has_rank || !has_base)
+      return state->broken(
+          "found no rank or no baseTimeNanoseconds before the events, expected a trace of "
+          "Limelight");
     return TraceLines(std::move(state));
   }
   return state->broken("found no events, expected a trace of Limelight");
@@ -118,7 +129,8 @@ Result<std::optional<EventLine>> TraceLines::next() {
     s.ended = true;
     for (std::string_view tail; s.next_line(tail);) (s.own += tail) += '\n';
     const std::size_t from = s.own.find("{"), to = s.own.find("},");
-    s.own = from != std::string::npos && to != std::string::npos ? s.own.substr(from, to + 1 - from) : "";
+    s.own = from != std::string::npos && to != std::string::npos ? s.own.substr(from, to + 1 - from)
+                                                                 : "";
     return std::optional<EventLine>();
   }
   if (text.ends_with(',')) text.remove_suffix(1);
@@ -130,10 +142,12 @@ Result<std::optional<EventLine>> TraceLines::next() {
   event.phase = phase->front();
   event.name = *name;
   event.category = value_of(text, "\"cat\"").value_or("");
-  if (!to_number(value_of(text, "\"pid\""), event.pid)) return s.broken("key 'pid': expected a whole number");
+  if (!to_number(value_of(text, "\"pid\""), event.pid))
+    return s.broken("key 'pid': expected a whole number");
   (void)to_number(value_of(text, "\"tid\""), event.tid);
   (void)to_ns(value_of(text, "\"ts\""), event.begin_ns);
-  if (event.phase == 'X' && (!to_ns(value_of(text, "\"ts\""), event.begin_ns) || !to_ns(value_of(text, "\"dur\""), event.duration_ns)))
+  if (event.phase == 'X' && (!to_ns(value_of(text, "\"ts\""), event.begin_ns) ||
+                             !to_ns(value_of(text, "\"dur\""), event.duration_ns)))
     return s.broken("keys 'ts' and 'dur': expected microseconds with three decimals");
   return std::optional(event);
 }

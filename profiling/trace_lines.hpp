@@ -1,6 +1,8 @@
-// Reads a trace of ours event by event, in memory that does not grow with the file: one event is one line.
+// Reads a trace of ours event by event, in memory that does not grow with the file: one event is
+// one line.
 //
-// Traces of other writers, whose events span lines, are refused with the line that shows it; trace_reader.hpp reads any.
+// Traces of other writers, whose events span lines, are refused with the line that shows it;
+// trace_reader.hpp reads any.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +25,8 @@ struct EventLine {
   std::int64_t begin_ns = 0, duration_ns = 0;  // from the base; 0 where the event has none
 
   std::int64_t end_ns() const { return begin_ns + duration_ns; }
-  // The value of a key of the event's args, quotes taken off; nothing if it has none. Numbers and plain strings only.
+  // The value of a key of the event's args, quotes taken off; nothing if it has none. Numbers and
+  // plain strings only.
   std::optional<std::string_view> arg(std::string_view key) const;
   std::optional<std::uint64_t> number_arg(std::string_view key) const;
 };

@@ -32,7 +32,8 @@ class InputBuffer final : public std::streambuf {
       counted_to_ = nullptr;
       return traits_type::eof();
     }
-    if (head.size() < 64 * 1024) head.append(bytes_.data(), std::min<std::size_t>(n, 64 * 1024 - head.size()));
+    if (head.size() < 64 * 1024)
+      head.append(bytes_.data(), std::min<std::size_t>(n, 64 * 1024 - head.size()));
     setg(bytes_.data(), bytes_.data(), bytes_.data() + n);
     counted_to_ = bytes_.data();
     return traits_type::to_int_type(*gptr());
@@ -50,7 +51,8 @@ class InputBuffer final : public std::streambuf {
 
 }  // namespace
 
-Result<TraceHead> read_trace(const std::filesystem::path& path, const std::function<void(const json&, std::size_t)>& on_event) {
+Result<TraceHead> read_trace(const std::filesystem::path& path,
+                             const std::function<void(const json&, std::size_t)>& on_event) {
   auto input = TextInput::open(path);
   if (!input) return input.error();
   InputBuffer buffer(std::move(input).value());
@@ -58,7 +60,8 @@ Result<TraceHead> read_trace(const std::filesystem::path& path, const std::funct
   std::string key;
   std::size_t wrong_line = 0;
   std::string wrong;
-  // Events are handed on as they end and dropped from the tree that is being built, so the tree stays as small as the head.
+  // Events are handed on as they end and dropped from the tree that is being built, so the tree
+  // stays as small as the head.
   const json::parser_callback_t visit = [&](int depth, json::parse_event_t what, json& value) {
     if (what == json::parse_event_t::key && depth == 1) key = value.get<std::string>();
     if (key != "traceEvents" || depth != 2 || what == json::parse_event_t::key) return true;
@@ -73,9 +76,13 @@ Result<TraceHead> read_trace(const std::filesystem::path& path, const std::funct
     wrong_line = buffer.line();
   }
   head.text = std::move(buffer.head);
-  if (buffer.broken()) return Error{ErrorCode::corrupt, path.string() + ": its compression is broken or ends early"};
-  if (!wrong.empty()) return Error{ErrorCode::corrupt, path.string() + ":" + std::to_string(wrong_line) + ": " + wrong};
-  if (!head.keys.is_object()) return Error{ErrorCode::corrupt, path.string() + ": found no JSON object at the top level"};
+  if (buffer.broken())
+    return Error{ErrorCode::corrupt, path.string() + ": its compression is broken or ends early"};
+  if (!wrong.empty())
+    return Error{ErrorCode::corrupt,
+                 path.string() + ":" + std::to_string(wrong_line) + ": " + wrong};
+  if (!head.keys.is_object())
+    return Error{ErrorCode::corrupt, path.string() + ": found no JSON object at the top level"};
   return head;
 }
 

@@ -18,52 +18,74 @@ namespace {
 
 class FileCheck {
  public:
-  FileCheck(std::filesystem::path file, std::vector<std::string>& findings) : file_(std::move(file)), findings_(findings) {}
+  FileCheck(std::filesystem::path file, std::vector<std::string>& findings)
+      : file_(std::move(file)), findings_(findings) {}
 
   void event(const json& e, std::size_t line) {
-    const auto text = [&](const char* key) { return e.contains(key) && e[key].is_string() && !e[key].get<std::string>().empty(); };
-    const auto whole = [&](const char* key) { return e.contains(key) && e[key].is_number_integer(); };
-    const auto time = [&](const char* key) { return e.contains(key) && e[key].is_number() && e[key].get<double>() >= 0; };
+    const auto text = [&](const char* key) {
+      return e.contains(key) && e[key].is_string() && !e[key].get<std::string>().empty();
+    };
+    const auto whole = [&](const char* key) {
+      return e.contains(key) && e[key].is_number_integer();
+    };
+    const auto time = [&](const char* key) {
+      return e.contains(key) && e[key].is_number() && e[key].get<double>() >= 0;
+    };
     if (!text("ph")) return say(line, "key 'ph': expected the kind of the event");
     const std::string kind = e["ph"];
     if (!text("name")) say(line, "key 'name': expected a name");
-    if (!whole("pid")) say(line, "key 'pid': expected a whole number (speedscope refuses anything else)");
-    if (kind != "M" && !time("ts")) say(line, "key 'ts': expected microseconds from the base, 0 or more");
+    if (!whole("pid"))
+      say(line, "key 'pid': expected a whole number (speedscope refuses anything else)");
+    if (kind != "M" && !time("ts"))
+      say(line, "key 'ts': expected microseconds from the base, 0 or more");
     if (kind == "s" || kind == "f") {
       if (!e.contains("id")) return say(line, "key 'id': a flow needs one");
-      if (kind == "f" && e.value("bp", "") != "e") say(line, "key 'bp': expected \"e\" on a flow's end");
+      if (kind == "f" && e.value("bp", "") != "e")
+        say(line, "key 'bp': expected \"e\" on a flow's end");
     }
     if (kind != "X") return;
     ++slices_;
     if (!text("cat")) say(line, "key 'cat': every slice needs a category");
     if (!time("dur")) return say(line, "key 'dur': expected microseconds, 0 or more");
-    if (!whole("tid") || !whole("pid") || !time("ts")) return say(line, "key 'tid': expected a whole number");
+    if (!whole("tid") || !whole("pid") || !time("ts"))
+      return say(line, "key 'tid': expected a whole number");
     const std::int64_t begin = nanoseconds(e["ts"]);
-    tracks_[{e["pid"], e["tid"]}].push_back({begin, begin + nanoseconds(e["dur"]), line, e.value("name", "")});
+    tracks_[{e["pid"], e["tid"]}].push_back(
+        {begin, begin + nanoseconds(e["dur"]), line, e.value("name", "")});
   }
 
   void finish(const TraceHead& head) {
     if (head.keys.value("schemaVersion", json()) != 1) say(1, "key 'schemaVersion': expected 1");
-    for (const char* key : {"deviceProperties", "host_name", "distributedInfo", "baseTimeNanoseconds", "traceName"})
-      if (!head.keys.contains(key)) say(1, std::string("key '") + key + "': missing at the top level");
+    for (const char* key :
+         {"deviceProperties", "host_name", "distributedInfo", "baseTimeNanoseconds", "traceName"})
+      if (!head.keys.contains(key))
+        say(1, std::string("key '") + key + "': missing at the top level");
     // Readers go from the top to the bottom; the order is that of PyTorch's own files.
     std::size_t last_at = 0;
-    for (const char* key : {"schemaVersion", "deviceProperties", "host_name", "distributedInfo", "displayTimeUnit", "baseTimeNanoseconds", "traceEvents"}) {
+    for (const char* key : {"schemaVersion", "deviceProperties", "host_name", "distributedInfo",
+                            "displayTimeUnit", "baseTimeNanoseconds", "traceEvents"}) {
       const std::size_t at = head.text.find("\"" + std::string(key) + "\":");
-      if (at == std::string::npos) continue;  // missing: said above, or beyond the part of the file that is kept
-      if (at < last_at) say(1, std::string("key '") + key + "': found after a key that it should precede");
+      if (at == std::string::npos)
+        continue;  // missing: said above, or beyond the part of the file that is kept
+      if (at < last_at)
+        say(1, std::string("key '") + key + "': found after a key that it should precede");
       last_at = at;
     }
     std::smatch match;
-    // HolisticTraceAnalysis finds the rank by this pattern, line by line; compact JSON reads as rank 0.
-    if (std::regex_search(head.text, match, std::regex(R"("rank":\s+(\d+))"))) rank = std::stoll(match[1]);
+    // HolisticTraceAnalysis finds the rank by this pattern, line by line; compact JSON reads as
+    // rank 0.
+    if (std::regex_search(head.text, match, std::regex(R"("rank":\s+(\d+))")))
+      rank = std::stoll(match[1]);
     else say(1, "expected '\"rank\": <number>' with a space after the colon, near the top");
     // The TensorBoard plugin takes an all-digit host id for a time stamp.
     const std::string name = file_.filename();
     if (std::regex_search(name, match, std::regex(R"(-rank-(\d+)\.(.+)\.pt\.trace\.json)"))) {
-      if (rank && std::stoll(match[1]) != *rank) say(1, "the file's name says rank " + match[1].str() + ", its content " + std::to_string(*rank));
+      if (rank && std::stoll(match[1]) != *rank)
+        say(1, "the file's name says rank " + match[1].str() + ", its content " +
+                   std::to_string(*rank));
       const std::string host = match[2];
-      if (std::all_of(host.begin(), host.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
+      if (std::all_of(host.begin(), host.end(),
+                      [](unsigned char c) { return std::isdigit(c) != 0; }))
         say(1, "the file's name: expected a host id that is not all digits, found " + host);
     }
     const json base_key = head.keys.value("baseTimeNanoseconds", json());
@@ -71,19 +93,24 @@ class FileCheck {
     const json own = head.keys.value("limelight", json());
     if (!own.is_object()) say(1, "key 'limelight': missing, so that losses are hidden");
     else
-      for (const char* key : {"events", "drops", "ring_drops", "device_drops", "zero_time_records", "unknown_records", "unmatched_correlations",
-                              "clock_error_ns", "session_ns", "profiler_cpu_ns", "overhead_percent", "gpu"})
-        if (!own.contains(key)) say(1, std::string("key 'limelight.") + key + "': missing: a trace must not hide what it lost or cost");
+      for (const char* key : {"events", "drops", "ring_drops", "device_drops", "zero_time_records",
+                              "unknown_records", "unmatched_correlations", "clock_error_ns",
+                              "session_ns", "profiler_cpu_ns", "overhead_percent", "gpu"})
+        if (!own.contains(key))
+          say(1, std::string("key 'limelight.") + key +
+                     "': missing: a trace must not hide what it lost or cost");
     if (own.is_object() && own.contains("events") && own["events"] != slices_)
-      say(1, "key 'limelight.events': found " + own["events"].dump() + ", the file has " + std::to_string(slices_) + " slices");
+      say(1, "key 'limelight.events': found " + own["events"].dump() + ", the file has " +
+                 std::to_string(slices_) + " slices");
     for (auto& [track, slices] : tracks_) {
       std::sort(slices.begin(), slices.end(), before);
       std::vector<const Slice*> open;
       for (const Slice& slice : slices) {
         while (!open.empty() && open.back()->end <= slice.begin) open.pop_back();
         if (!open.empty() && slice.end > open.back()->end)
-          say(slice.line, "slice '" + slice.name + "' overlaps '" + open.back()->name + "' of line " + std::to_string(open.back()->line) +
-                              " on tid " + std::to_string(track.second) + ": slices of a thread must nest");
+          say(slice.line, "slice '" + slice.name + "' overlaps '" + open.back()->name +
+                              "' of line " + std::to_string(open.back()->line) + " on tid " +
+                              std::to_string(track.second) + ": slices of a thread must nest");
         open.push_back(&slice);
       }
     }
@@ -93,7 +120,8 @@ class FileCheck {
 
  private:
   void say(std::size_t line, const std::string& what) {
-    if (++said_ <= 20) findings_.push_back(file_.string() + ":" + std::to_string(line) + ": " + what);
+    if (++said_ <= 20)
+      findings_.push_back(file_.string() + ":" + std::to_string(line) + ": " + what);
   }
   std::filesystem::path file_;
   std::vector<std::string>& findings_;
@@ -110,7 +138,8 @@ std::vector<std::string> validate(const std::vector<std::filesystem::path>& file
   std::set<std::int64_t> bases;
   for (const auto& file : files) {
     FileCheck check(file, findings);
-    const auto head = read_trace(file, [&](const json& event, std::size_t line) { check.event(event, line); });
+    const auto head =
+        read_trace(file, [&](const json& event, std::size_t line) { check.event(event, line); });
     if (!head) {
       findings.push_back(head.error().message);
       continue;
@@ -120,9 +149,11 @@ std::vector<std::string> validate(const std::vector<std::filesystem::path>& file
     if (!check.rank) continue;
     const auto [at, fresh] = ranks.emplace(*check.rank, file);
     if (!fresh)
-      findings.push_back(file.string() + ": has rank " + std::to_string(*check.rank) + " as " + at->second.string() + " has: ranks of files read together must differ");
+      findings.push_back(file.string() + ": has rank " + std::to_string(*check.rank) + " as " +
+                         at->second.string() + " has: ranks of files read together must differ");
   }
-  if (bases.size() > 1) findings.push_back("the files have different baseTimeNanoseconds: their times do not compare");
+  if (bases.size() > 1)
+    findings.push_back("the files have different baseTimeNanoseconds: their times do not compare");
   return findings;
 }
 

@@ -1,4 +1,5 @@
-// Checks that a trace is what Perfetto, HolisticTraceAnalysis and chrome://tracing read without loss.
+// Checks that a trace is what Perfetto, HolisticTraceAnalysis and chrome://tracing read without
+// loss.
 #pragma once
 
 #include <filesystem>
@@ -7,8 +8,9 @@
 
 namespace limelight::profiling {
 
-// Each finding says where ("file:line: ...") and what was expected. Empty: the file is good. At most 20 for a file.
-// Several files are also checked together: their ranks must differ, and their bases must agree.
+// Each finding says where ("file:line: ...") and what was expected. Empty: the file is good. At
+// most 20 for a file. Several files are also checked together: their ranks must differ, and their
+// bases must agree.
 std::vector<std::string> validate(const std::vector<std::filesystem::path>& files);
 
 }  // namespace limelight::profiling

@@ -1,4 +1,5 @@
-// How weights lie in model files: plain numbers, or blocks that share a scale (ggml's formats, as the GGUF specification and ggml's block structs have them).
+// How weights lie in model files: plain numbers, or blocks that share a scale (ggml's formats, as
+// the GGUF specification and ggml's block structs have them).
 #pragma once
 
 #include <cstddef>
@@ -21,13 +22,17 @@ float half_to_float(std::uint16_t half) noexcept;
 // Whole blocks to numbers. to: as many as the blocks hold.
 void unpack_blocks(WeightType type, const std::byte* blocks, std::span<float> to) noexcept;
 
-// The scale and the minimum of sub-block j (0 to 7) of a q4_k block: 6 bits each, packed in 12 bytes.
+// The scale and the minimum of sub-block j (0 to 7) of a q4_k block: 6 bits each, packed in 12
+// bytes.
 struct ScaleMin {
   std::uint8_t scale, min;
 };
 inline ScaleMin q4k_scale_min(const std::uint8_t* packed, int j) noexcept {
-  if (j < 4) return {static_cast<std::uint8_t>(packed[j] & 63), static_cast<std::uint8_t>(packed[j + 4] & 63)};
-  return {static_cast<std::uint8_t>((packed[j + 4] & 15) | (packed[j - 4] >> 6) << 4), static_cast<std::uint8_t>((packed[j + 4] >> 4) | (packed[j] >> 6) << 4)};
+  if (j < 4)
+    return {static_cast<std::uint8_t>(packed[j] & 63),
+            static_cast<std::uint8_t>(packed[j + 4] & 63)};
+  return {static_cast<std::uint8_t>((packed[j + 4] & 15) | (packed[j - 4] >> 6) << 4),
+          static_cast<std::uint8_t>((packed[j + 4] >> 4) | (packed[j] >> 6) << 4)};
 }
 
 }  // namespace limelight::stages

@@ -1,7 +1,9 @@
-// code2wav: audio codes in, a waveform out: float32 [samples] at 24 kHz, one chunk for each chunk of codes.
+// code2wav: audio codes in, a waveform out: float32 [samples] at 24 kHz, one chunk for each chunk
+// of codes.
 //
-// The mean of the codebooks' embeddings, a causal transformer, and transposed convolutions of kernel 2 * stride. Everything is causal and
-// keeps its state between chunks (KV cache, overlap tails), so chunking does not change the sound.
+// The mean of the codebooks' embeddings, a causal transformer, and transposed convolutions of
+// kernel 2 * stride. Everything is causal and keeps its state between chunks (KV cache, overlap
+// tails), so chunking does not change the sound.
 #pragma once
 
 #include <deque>
@@ -15,9 +17,15 @@ namespace limelight::stages {
 
 class Code2Wav final : public Stage {
  public:
-  Code2Wav(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group);
+  Code2Wav(const StageConfig& config,
+           WeightLoader& weights,
+           Device& device,
+           ipc::Collective* group);
   Result<void> begin(const Request& request) override;
-  Result<void> consume(std::uint64_t request, const ipc::TensorSpec& tensor, std::span<const std::byte> data, bool last) override;
+  Result<void> consume(std::uint64_t request,
+                       const ipc::TensorSpec& tensor,
+                       std::span<const std::byte> data,
+                       bool last) override;
   Result<StepState> step(std::uint64_t request, Output& output) override;
   void end(std::uint64_t request) override;
   std::uint64_t tokens_out(std::uint64_t request) const override;
@@ -35,15 +43,16 @@ class Code2Wav final : public Stage {
   };
   struct Open {
     Decoder::Cache cache;
-    std::vector<std::vector<float>> tails;  // an upsampler each: what its last kernel reached beyond the chunk, [stride, out]
+    std::vector<std::vector<float>>
+        tails;  // an upsampler each: what its last kernel reached beyond the chunk, [stride, out]
     std::deque<Work> waiting;
     std::uint64_t samples = 0;
   };
   StageConfig config_;
   Device& device_;
   Decoder decoder_;
-  std::vector<float> embedding_;  // [codebooks * codebook_size, hidden]
-  std::unique_ptr<Matrix> input_;   // [channels, hidden]
+  std::vector<float> embedding_;   // [codebooks * codebook_size, hidden]
+  std::unique_ptr<Matrix> input_;  // [channels, hidden]
   std::vector<Upsampler> upsamplers_;
   std::unique_ptr<Matrix> output_;  // [1, channels of the last]
   std::map<std::uint64_t, Open> open_;

@@ -13,7 +13,8 @@ namespace limelight::stages {
 
 namespace {
 
-constexpr int usual_model_len = 2048;  // of models from files, whose own limit may be far beyond what a machine's shared memory holds
+constexpr int usual_model_len = 2048;  // of models from files, whose own limit may be far beyond
+                                       // what a machine's shared memory holds
 
 // Thrown inside this file alone, so that the reader stays linear.
 struct Refusal {
@@ -23,9 +24,13 @@ struct Refusal {
 struct Reader {
   std::string file;
 
-  [[noreturn]] void refuse(const YAML::Node& at, const std::string& key, const std::string& found, const std::string& expected) const {
+  [[noreturn]] void refuse(const YAML::Node& at,
+                           const std::string& key,
+                           const std::string& found,
+                           const std::string& expected) const {
     const int line = at.Mark().is_null() ? 1 : at.Mark().line + 1;
-    throw Refusal{file + ":" + std::to_string(line) + ": key '" + key + "': found " + found + ", expected " + expected};
+    throw Refusal{file + ":" + std::to_string(line) + ": key '" + key + "': found " + found +
+                  ", expected " + expected};
   }
   static std::string show(const YAML::Node& node) {
     if (node.IsScalar()) return "'" + node.Scalar() + "'";
@@ -36,13 +41,13 @@ struct Reader {
   T as(const YAML::Node& node, const std::string& key, const char* expected) const {
     try {
       if (node.IsScalar()) return node.as<T>();
-    } catch (const YAML::Exception&) {
-    }
+    } catch (const YAML::Exception&) {}
     refuse(node, key, show(node), expected);
   }
   int positive(const YAML::Node& node, const std::string& key, int most = 1 << 20) const {
     const int value = as<int>(node, key, "a whole number");
-    if (value < 1 || value > most) refuse(node, key, show(node), "a whole number from 1 to " + std::to_string(most));
+    if (value < 1 || value > most)
+      refuse(node, key, show(node), "a whole number from 1 to " + std::to_string(most));
     return value;
   }
   std::vector<int> numbers(const YAML::Node& node, const std::string& key) const {
@@ -53,7 +58,9 @@ struct Reader {
   }
 
   using Handler = std::function<void(const YAML::Node&, const std::string&)>;
-  void map(const YAML::Node& node, const std::string& where, const std::map<std::string, Handler>& known) const {
+  void map(const YAML::Node& node,
+           const std::string& where,
+           const std::map<std::string, Handler>& known) const {
     if (!node.IsMap()) refuse(node, where, show(node), "a map");
     for (const auto& item : node) {
       const std::string key = as<std::string>(item.first, where, "a key");
@@ -73,7 +80,8 @@ struct Reader {
       return [this, &to, least, most](const YAML::Node& n, const std::string& k) {
         to = as<float>(n, k, "a number");
         if (!(to >= least && to <= most))
-          refuse(n, k, show(n), "a number from " + std::to_string(least) + " to " + std::to_string(most));
+          refuse(n, k, show(n),
+                 "a number from " + std::to_string(least) + " to " + std::to_string(most));
       };
     };
     map(node, "default_sampling_params",
@@ -82,7 +90,8 @@ struct Reader {
          {"repetition_penalty", real(p.repetition_penalty, 0.01f, 10)},
          {"top_k", [&](auto& n, auto& k) { p.top_k = as<int>(n, k, "a whole number"); }},
          {"max_tokens", [&](auto& n, auto& k) { p.max_tokens = positive(n, k); }},
-         {"seed", [&](auto& n, auto& k) { p.seed = as<std::uint64_t>(n, k, "a whole number, 0 or more"); }},
+         {"seed",
+          [&](auto& n, auto& k) { p.seed = as<std::uint64_t>(n, k, "a whole number, 0 or more"); }},
          {"detokenize", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
          {"stop_token_ids", [&](auto& n, auto& k) { p.stop_token_ids = numbers(n, k); }}});
     return p;
@@ -91,15 +100,28 @@ struct Reader {
   ModelShape shape(const YAML::Node& node) const {
     ModelShape s;
     std::map<std::string, Handler> known;
-    for (const auto& [key, to] : std::initializer_list<std::pair<const char*, int*>>{
-             {"layers", &s.layers}, {"hidden", &s.hidden}, {"heads", &s.heads}, {"kv_heads", &s.kv_heads}, {"head_dim", &s.head_dim},
-             {"mlp", &s.mlp}, {"vocab", &s.vocab}, {"input_hidden", &s.input_hidden}, {"codebooks", &s.codebooks},
-             {"codebook_size", &s.codebook_size}, {"channels", &s.channels}, {"max_model_len", &s.max_model_len},
-             {"chunk_frames", &s.chunk_frames}})
+    for (const auto& [key, to] :
+         std::initializer_list<std::pair<const char*, int*>>{{"layers", &s.layers},
+                                                             {"hidden", &s.hidden},
+                                                             {"heads", &s.heads},
+                                                             {"kv_heads", &s.kv_heads},
+                                                             {"head_dim", &s.head_dim},
+                                                             {"mlp", &s.mlp},
+                                                             {"vocab", &s.vocab},
+                                                             {"input_hidden", &s.input_hidden},
+                                                             {"codebooks", &s.codebooks},
+                                                             {"codebook_size", &s.codebook_size},
+                                                             {"channels", &s.channels},
+                                                             {"max_model_len", &s.max_model_len},
+                                                             {"chunk_frames", &s.chunk_frames}})
       known[key] = [this, to](const YAML::Node& n, const std::string& k) { *to = positive(n, k); };
-    known["upsampling"] = [&](const YAML::Node& n, const std::string& k) { s.upsampling = numbers(n, k); };
+    known["upsampling"] = [&](const YAML::Node& n, const std::string& k) {
+      s.upsampling = numbers(n, k);
+    };
     map(node, "model_shape", known);
-    if (s.heads % s.kv_heads != 0) refuse(node, "kv_heads", std::to_string(s.kv_heads), "a divisor of heads (" + std::to_string(s.heads) + ")");
+    if (s.heads % s.kv_heads != 0)
+      refuse(node, "kv_heads", std::to_string(s.kv_heads),
+             "a divisor of heads (" + std::to_string(s.heads) + ")");
     if (s.head_dim % 2 != 0) refuse(node, "head_dim", std::to_string(s.head_dim), "an even number");
     return s;
   }
@@ -108,17 +130,25 @@ struct Reader {
   void take_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
     auto opened = ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
     if (!opened) {
-      const bool fetchable = opened.error().code == ErrorCode::not_found && name.find_first_of("/.") == std::string::npos;
-      refuse(node, "model", "'" + name + "'", "a model that can be read: " + opened.error().message + (fetchable ? " (`limelight fetch " + name + "` brings it, if that is one that it knows)" : ""));
+      const bool fetchable = opened.error().code == ErrorCode::not_found &&
+                             name.find_first_of("/.") == std::string::npos;
+      refuse(node, "model", "'" + name + "'",
+             "a model that can be read: " + opened.error().message +
+                 (fetchable
+                      ? " (`limelight fetch " + name + "` brings it, if that is one that it knows)"
+                      : ""));
     }
     stages::take_model(*opened, s);
     const ModelSpec& spec = s.model->spec();
     // A rank's share of the columns must be whole blocks.
     const int tp = s.tensor_parallel_size;
-    for (const auto& [tensor, width] : {std::pair("layers.0.o_proj", spec.heads * spec.head_dim), std::pair("layers.0.down_proj", spec.mlp)}) {
+    for (const auto& [tensor, width] : {std::pair("layers.0.o_proj", spec.heads * spec.head_dim),
+                                        std::pair("layers.0.down_proj", spec.mlp)}) {
       const int values = static_cast<int>(block_format(s.model->find(tensor)->type).values);
       if (width % tp != 0 || width / tp % values != 0)
-        refuse(node, "tensor_parallel_size", std::to_string(tp), "one that splits " + std::to_string(width) + " columns of " + tensor + " into whole blocks of " + std::to_string(values));
+        refuse(node, "tensor_parallel_size", std::to_string(tp),
+               "one that splits " + std::to_string(width) + " columns of " + tensor +
+                   " into whole blocks of " + std::to_string(values));
     }
   }
 
@@ -131,78 +161,115 @@ struct Reader {
     int max_model_len = 0;
     const Handler ignore_text = [&](auto& n, auto& k) { as<std::string>(n, k, "a word"); };
     map(node, "stage_args",
-        {{"stage_id", [&](auto& n, auto& k) {
+        {{"stage_id",
+          [&](auto& n, auto& k) {
             s.stage_id = as<int>(n, k, "a whole number, 0 or more");
             if (s.stage_id < 0) refuse(n, k, show(n), "a whole number, 0 or more");
           }},
          {"stage_type", ignore_text},
-         {"runtime", [&](auto& n, auto&) {
-            map(n, "runtime", {{"process", [&](auto& v, auto& k) {
-                                  if (!as<bool>(v, k, "true")) refuse(v, k, "false", "true: every rank is a process");
-                                }},
-                               {"devices", [&](auto& v, auto& k) {
-                                  s.devices = as<std::string>(v, k, "a device");
-                                  if (!is_device_wish(s.devices)) refuse(v, k, show(v), "cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1");
-                                }},
-                               {"max_batch_size", [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, 256); }}});
+         {"runtime",
+          [&](auto& n, auto&) {
+            map(n, "runtime",
+                {{"process",
+                  [&](auto& v, auto& k) {
+                    if (!as<bool>(v, k, "true"))
+                      refuse(v, k, "false", "true: every rank is a process");
+                  }},
+                 {"devices",
+                  [&](auto& v, auto& k) {
+                    s.devices = as<std::string>(v, k, "a device");
+                    if (!is_device_wish(s.devices))
+                      refuse(v, k, show(v), "cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1");
+                  }},
+                 {"max_batch_size",
+                  [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, 256); }}});
           }},
-         {"engine_args", [&](auto& n, auto&) {
+         {"engine_args",
+          [&](auto& n, auto&) {
             map(n, "engine_args",
-                {{"model_stage", [&](auto& v, auto& k) {
+                {{"model_stage",
+                  [&](auto& v, auto& k) {
                     s.model_stage = as<std::string>(v, k, "a word");
-                    if (s.model_stage != "thinker" && s.model_stage != "talker" && s.model_stage != "code2wav")
+                    if (s.model_stage != "thinker" && s.model_stage != "talker" &&
+                        s.model_stage != "code2wav")
                       refuse(v, k, show(v), "thinker, talker or code2wav");
                   }},
                  {"model_arch", ignore_text},
                  {"engine_output_type", ignore_text},
-                 {"load_format", [&](auto& v, auto& k) {
+                 {"load_format",
+                  [&](auto& v, auto& k) {
                     const std::string word = as<std::string>(v, k, "a word");
-                    if (word != "dummy" && word != "auto" && word != "gguf" && word != "safetensors") refuse(v, k, show(v), "dummy, auto, gguf or safetensors");
+                    if (word != "dummy" && word != "auto" && word != "gguf" &&
+                        word != "safetensors")
+                      refuse(v, k, show(v), "dummy, auto, gguf or safetensors");
                     dummy = word == "dummy";
                   }},
-                 {"model", [&](auto& v, auto& k) {
-                    model = as<std::string>(v, k, "a file, a folder, or the name of a model that was fetched");
+                 {"model",
+                  [&](auto& v, auto& k) {
+                    model = as<std::string>(
+                        v, k, "a file, a folder, or the name of a model that was fetched");
                     model_at = v;
                   }},
                  {"max_model_len", [&](auto& v, auto& k) { max_model_len = positive(v, k); }},
                  {"cpu_threads", [&](auto& v, auto& k) { s.cpu.threads = positive(v, k, 256); }},
-                 {"activations", [&](auto& v, auto& k) {
+                 {"activations",
+                  [&](auto& v, auto& k) {
                     const std::string word = as<std::string>(v, k, "a word");
-                    if (word != "int8" && word != "float32" && word != "bfloat16") refuse(v, k, show(v), "int8, float32 or bfloat16");
-                    s.cpu.activations = word == "int8" ? Activations::int8 : word == "float32" ? Activations::float32 : Activations::bfloat16;
+                    if (word != "int8" && word != "float32" && word != "bfloat16")
+                      refuse(v, k, show(v), "int8, float32 or bfloat16");
+                    s.cpu.activations = word == "int8"      ? Activations::int8
+                                        : word == "float32" ? Activations::float32
+                                                            : Activations::bfloat16;
                   }},
-                 {"dtype", [&](auto& v, auto& k) {
+                 {"dtype",
+                  [&](auto& v, auto& k) {
                     const std::string word = as<std::string>(v, k, "a word");
-                    if (word != "float32" && word != "bfloat16") refuse(v, k, show(v), "float32 or bfloat16");
+                    if (word != "float32" && word != "bfloat16")
+                      refuse(v, k, show(v), "float32 or bfloat16");
                     s.dtype = word == "float32" ? ipc::DType::float32 : ipc::DType::bfloat16;
                   }},
-                 {"weights_seed", [&](auto& v, auto& k) { s.weights_seed = as<std::uint64_t>(v, k, "a whole number, 0 or more"); }},
-                 {"tensor_parallel_size", [&](auto& v, auto& k) { s.tensor_parallel_size = positive(v, k, 16); }},
+                 {"weights_seed",
+                  [&](auto& v, auto& k) {
+                    s.weights_seed = as<std::uint64_t>(v, k, "a whole number, 0 or more");
+                  }},
+                 {"tensor_parallel_size",
+                  [&](auto& v, auto& k) { s.tensor_parallel_size = positive(v, k, 16); }},
                  {"max_num_batched_tokens", [&](auto& v, auto& k) { positive(v, k); }},
                  {"gpu_memory_utilization", [&](auto& v, auto& k) { as<float>(v, k, "a number"); }},
                  {"model_shape", [&](auto& v, auto&) { s.shape = shape(v); }}});
           }},
          {"engine_input_source", [&](auto& n, auto& k) { s.engine_input_source = numbers(n, k); }},
-         {"final_output", [&](auto& n, auto& k) { s.final_output = as<bool>(n, k, "true or false"); }},
-         {"final_output_type", [&](auto& n, auto& k) {
+         {"final_output",
+          [&](auto& n, auto& k) { s.final_output = as<bool>(n, k, "true or false"); }},
+         {"final_output_type",
+          [&](auto& n, auto& k) {
             s.final_output_type = as<std::string>(n, k, "text or audio");
-            if (s.final_output_type != "text" && s.final_output_type != "audio") refuse(n, k, show(n), "text or audio");
+            if (s.final_output_type != "text" && s.final_output_type != "audio")
+              refuse(n, k, show(n), "text or audio");
           }},
          {"is_comprehension", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
          {"default_sampling_params", [&](auto& n, auto&) { s.sampling = sampling(n); }}});
     if (s.stage_id < 0) refuse(node, "stage_id", "nothing", "a whole number, 0 or more");
-    if (s.model_stage.empty()) refuse(node, "model_stage", "nothing", "thinker, talker or code2wav");
+    if (s.model_stage.empty())
+      refuse(node, "model_stage", "nothing", "thinker, talker or code2wav");
     if (!model.empty() && !dummy) {
-      if (s.model_stage != "thinker") refuse(model_at, "model", "'" + model + "'", "none: only the thinker takes a model from files, " + s.model_stage + " has dummy weights");
+      if (s.model_stage != "thinker")
+        refuse(model_at, "model", "'" + model + "'",
+               "none: only the thinker takes a model from files, " + s.model_stage +
+                   " has dummy weights");
       take_model(model_at, model, s);
     }
-    if (max_model_len > 0) s.shape.max_model_len = std::min(max_model_len, s.model ? s.shape.max_model_len : max_model_len);
+    if (max_model_len > 0)
+      s.shape.max_model_len =
+          std::min(max_model_len, s.model ? s.shape.max_model_len : max_model_len);
     else if (s.model) s.shape.max_model_len = std::min(s.shape.max_model_len, usual_model_len);
     if (s.model_stage == "thinker" && s.shape.vocab < 256)
-      refuse(node, "vocab", std::to_string(s.shape.vocab), "256 or more: the tokenizer has a token for each byte");
+      refuse(node, "vocab", std::to_string(s.shape.vocab),
+             "256 or more: the tokenizer has a token for each byte");
     const int tp = s.tensor_parallel_size;
     if (tp > 1 && s.model_stage != "thinker")
-      refuse(node, "tensor_parallel_size", std::to_string(tp), "1: only the thinker can be split here");
+      refuse(node, "tensor_parallel_size", std::to_string(tp),
+             "1: only the thinker can be split here");
     if (s.shape.kv_heads % tp != 0 || s.shape.mlp % tp != 0)
       refuse(node, "tensor_parallel_size", std::to_string(tp), "a divisor of kv_heads and mlp");
     return s;
@@ -216,27 +283,37 @@ struct Reader {
       const YAML::Node at = root["stage_args"][i];
       const std::set<int> named(s.engine_input_source.begin(), s.engine_input_source.end());
       for (const int from : named) {
-        if (config.find(from) == nullptr) refuse(at, "engine_input_source", std::to_string(from), "the id of a stage");
+        if (config.find(from) == nullptr)
+          refuse(at, "engine_input_source", std::to_string(from), "the id of a stage");
         if (!inputs[s.stage_id].contains(from))
-          refuse(root["runtime"] ? root["runtime"] : root, "edges", "no edge from " + std::to_string(from) + " to " + std::to_string(s.stage_id),
-                 "one, as engine_input_source of stage " + std::to_string(s.stage_id) + " names it");
+          refuse(
+              root["runtime"] ? root["runtime"] : root, "edges",
+              "no edge from " + std::to_string(from) + " to " + std::to_string(s.stage_id),
+              "one, as engine_input_source of stage " + std::to_string(s.stage_id) + " names it");
       }
       const bool is_source = inputs[s.stage_id].empty();
       if (is_source != (s.model_stage == "thinker") || inputs[s.stage_id].size() > 1)
-        refuse(at, "engine_input_source", std::to_string(inputs[s.stage_id].size()) + " inputs for a " + s.model_stage,
-               s.model_stage == "thinker" ? "none: it reads the prompt" : "one edge into this stage");
+        refuse(
+            at, "engine_input_source",
+            std::to_string(inputs[s.stage_id].size()) + " inputs for a " + s.model_stage,
+            s.model_stage == "thinker" ? "none: it reads the prompt" : "one edge into this stage");
       for (const int from : inputs[s.stage_id]) {
         const StageConfig& source = *config.find(from);
         const std::string wanted = s.model_stage == "talker" ? "thinker" : "talker";
-        if (source.model_stage != wanted) refuse(at, "engine_input_source", "a " + source.model_stage, "a " + wanted + " before a " + s.model_stage);
+        if (source.model_stage != wanted)
+          refuse(at, "engine_input_source", "a " + source.model_stage,
+                 "a " + wanted + " before a " + s.model_stage);
         if (s.model_stage == "talker" && s.shape.input_hidden != source.shape.hidden)
-          refuse(at, "input_hidden", std::to_string(s.shape.input_hidden), std::to_string(source.shape.hidden) + ", the thinker's hidden");
-        if (s.model_stage == "code2wav" &&
-            (s.shape.codebooks != source.shape.codebooks || s.shape.codebook_size != source.shape.codebook_size))
-          refuse(at, "codebooks", "other codebooks than the talker's", "the same codebooks and codebook_size");
+          refuse(at, "input_hidden", std::to_string(s.shape.input_hidden),
+                 std::to_string(source.shape.hidden) + ", the thinker's hidden");
+        if (s.model_stage == "code2wav" && (s.shape.codebooks != source.shape.codebooks ||
+                                            s.shape.codebook_size != source.shape.codebook_size))
+          refuse(at, "codebooks", "other codebooks than the talker's",
+                 "the same codebooks and codebook_size");
         if (s.model_stage == "code2wav" && s.shape.chunk_frames < source.shape.chunk_frames)
           refuse(at, "chunk_frames", std::to_string(s.shape.chunk_frames),
-                 std::to_string(source.shape.chunk_frames) + " or more, as the talker's: its chunks must fit");
+                 std::to_string(source.shape.chunk_frames) +
+                     " or more, as the talker's: its chunks must fit");
       }
     }
     // Kahn's order; what remains is a cycle.
@@ -256,7 +333,8 @@ struct Reader {
       std::string left;
       for (const StageConfig& s : config.stages)
         if (!done.contains(s.stage_id)) left += " " + std::to_string(s.stage_id);
-      refuse(root["runtime"]["edges"], "edges", "a cycle among stages" + left, "edges without a cycle");
+      refuse(root["runtime"]["edges"], "edges", "a cycle among stages" + left,
+             "edges without a cycle");
     }
     config.stages = std::move(ordered);
   }
@@ -268,37 +346,50 @@ struct Reader {
     } catch (const YAML::BadFile&) {
       throw Refusal{};
     } catch (const YAML::ParserException& broken) {
-      throw Refusal{file + ":" + std::to_string(broken.mark.line + 1) + ": not YAML: " + broken.msg};
+      throw Refusal{file + ":" + std::to_string(broken.mark.line + 1) +
+                    ": not YAML: " + broken.msg};
     }
     PipelineConfig config;
     config.file = file;
     std::vector<std::pair<Edge, YAML::Node>> edges;
     int window = Edge{}.window_size;
     map(root, "the config",
-        {{"stage_args", [&](auto& n, auto& k) {
+        {{"stage_args",
+          [&](auto& n, auto& k) {
             if (!n.IsSequence() || n.size() == 0) refuse(n, k, show(n), "a list of stages");
             for (const auto& item : n) {
               config.stages.push_back(stage(item));
               for (std::size_t i = 0; i + 1 < config.stages.size(); ++i)
                 if (config.stages[i].stage_id == config.stages.back().stage_id)
-                  refuse(item["stage_id"], "stage_id", "'" + std::to_string(config.stages[i].stage_id) + "' a second time", "an id that no other stage has");
+                  refuse(item["stage_id"], "stage_id",
+                         "'" + std::to_string(config.stages[i].stage_id) + "' a second time",
+                         "an id that no other stage has");
             }
           }},
          {"runtime", [&](auto& n, auto&) {
             map(n, "runtime",
                 {{"enabled", [&](auto& v, auto& k) { as<bool>(v, k, "true or false"); }},
                  {"connectors", [](auto&, auto&) {}},
-                 {"defaults", [&](auto& v, auto&) {
-                    map(v, "defaults", {{"window_size", [&](auto& x, auto& k) { window = positive(x, k, 256); }},
-                                        {"max_inflight", [&](auto& x, auto& k) { config.max_inflight = positive(x, k, 1024); }}});
+                 {"defaults",
+                  [&](auto& v, auto&) {
+                    map(v, "defaults",
+                        {{"window_size", [&](auto& x, auto& k) { window = positive(x, k, 256); }},
+                         {"max_inflight",
+                          [&](auto& x, auto& k) { config.max_inflight = positive(x, k, 1024); }}});
                   }},
                  {"edges", [&](auto& v, auto& k) {
                     if (!v.IsSequence()) refuse(v, k, show(v), "a list of edges");
                     for (const auto& item : v) {
                       Edge e{0, 0, 0};
-                      map(item, "edges", {{"from", [&](auto& x, auto& key) { e.from = as<int>(x, key, "the id of a stage"); }},
-                                          {"to", [&](auto& x, auto& key) { e.to = as<int>(x, key, "the id of a stage"); }},
-                                          {"window_size", [&](auto& x, auto& key) { e.window_size = positive(x, key, 256); }}});
+                      map(item, "edges",
+                          {{"from",
+                            [&](auto& x, auto& key) {
+                              e.from = as<int>(x, key, "the id of a stage");
+                            }},
+                           {"to", [&](auto& x,
+                                      auto& key) { e.to = as<int>(x, key, "the id of a stage"); }},
+                           {"window_size",
+                            [&](auto& x, auto& key) { e.window_size = positive(x, key, 256); }}});
                       edges.emplace_back(e, item);
                     }
                   }}});
@@ -306,7 +397,8 @@ struct Reader {
     if (config.stages.empty()) refuse(root, "stage_args", "nothing", "a list of stages");
     for (const auto& [e, node] : edges) {
       for (const int end : {e.from, e.to})
-        if (config.find(end) == nullptr) refuse(node, "edges", "stage " + std::to_string(end), "the id of a stage");
+        if (config.find(end) == nullptr)
+          refuse(node, "edges", "stage " + std::to_string(end), "the id of a stage");
       config.edges.push_back(e);
       if (e.window_size == 0) config.edges.back().window_size = window;
     }
@@ -321,10 +413,12 @@ Result<PipelineConfig> parse(const std::filesystem::path& file) {
   try {
     return Reader{file.string()}.read();
   } catch (const Refusal& refusal) {
-    if (refusal.text.empty()) return Error{ErrorCode::not_found, file.string() + ": cannot read the stage config"};
+    if (refusal.text.empty())
+      return Error{ErrorCode::not_found, file.string() + ": cannot read the stage config"};
     return Error{ErrorCode::invalid_argument, refusal.text};
   } catch (const YAML::Exception& broken) {
-    return Error{ErrorCode::invalid_argument, file.string() + ":" + std::to_string(broken.mark.line + 1) + ": " + broken.msg};
+    return Error{ErrorCode::invalid_argument,
+                 file.string() + ":" + std::to_string(broken.mark.line + 1) + ": " + broken.msg};
   }
 }
 
@@ -343,8 +437,11 @@ void take_model(std::shared_ptr<const ModelFile> model, StageConfig& config) {
   shape.rope_interleaved = spec.rope_interleaved;
   shape.rope_frequencies.clear();
   for (int i = 0; i < spec.head_dim / 2; ++i) {
-    const double frequency = std::pow(static_cast<double>(spec.rope_base), -2.0 * i / spec.head_dim);
-    shape.rope_frequencies.push_back(static_cast<float>(frequency / (spec.rope_factors.empty() ? 1.0f : spec.rope_factors[static_cast<std::size_t>(i)])));
+    const double frequency =
+        std::pow(static_cast<double>(spec.rope_base), -2.0 * i / spec.head_dim);
+    shape.rope_frequencies.push_back(static_cast<float>(
+        frequency /
+        (spec.rope_factors.empty() ? 1.0f : spec.rope_factors[static_cast<std::size_t>(i)])));
   }
   config.model = std::move(model);
 }

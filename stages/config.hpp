@@ -1,6 +1,8 @@
-// The stage config: which stages there are, how they are linked, what each of them is. YAML with the keys that vLLM-Omni's users know.
+// The stage config: which stages there are, how they are linked, what each of them is. YAML with
+// the keys that vLLM-Omni's users know.
 //
-// parse() checks everything that can be known before a process starts. Every error names file, line, key, what was found and what was expected.
+// parse() checks everything that can be known before a process starts. Every error names file,
+// line, key, what was found and what was expected.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +21,7 @@ namespace limelight::stages {
 struct SamplingParams {
   float temperature = 0.0f;  // 0: greedy
   float top_p = 1.0f;
-  int top_k = 0;             // 0: no limit
+  int top_k = 0;  // 0: no limit
   int max_tokens = 64;
   std::uint64_t seed = 0;
   float repetition_penalty = 1.0f;
@@ -29,12 +31,12 @@ struct SamplingParams {
 // Shapes of a stage's network. Which of them count depends on the stage.
 struct ModelShape {
   int layers = 2, hidden = 128, heads = 4, kv_heads = 2, head_dim = 32, mlp = 256, vocab = 512;
-  int input_hidden = 0;                 // talker: width of the conditioning rows
+  int input_hidden = 0;                   // talker: width of the conditioning rows
   int codebooks = 4, codebook_size = 64;  // talker and code2wav
-  int channels = 32;                    // code2wav: width of the first convolution
-  std::vector<int> upsampling;          // code2wav: stride of each transposed convolution
-  int max_model_len = 1024;             // tokens of prompt and output together
-  int chunk_frames = 25;                // frames in one chunk to code2wav
+  int channels = 32;                      // code2wav: width of the first convolution
+  std::vector<int> upsampling;            // code2wav: stride of each transposed convolution
+  int max_model_len = 1024;               // tokens of prompt and output together
+  int chunk_frames = 25;                  // frames in one chunk to code2wav
   // Of models from files.
   float rms_eps = 1e-6f;
   std::vector<float> rope_frequencies;  // of each pair; empty: base 10 000
@@ -80,7 +82,8 @@ struct PipelineConfig {
 // Makes a stage's shape that of a model.
 void take_model(std::shared_ptr<const ModelFile> model, StageConfig& config);
 
-// A model that a stage names is opened, and its shape taken from it. Errors: not_found (file), invalid_argument.
+// A model that a stage names is opened, and its shape taken from it. Errors: not_found (file),
+// invalid_argument.
 Result<PipelineConfig> parse(const std::filesystem::path& file);
 
 }  // namespace limelight::stages

@@ -12,8 +12,12 @@ const CpuKernels& cpu_kernels() {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
-    if (avx512 && __builtin_cpu_supports("avx512bf16") && (wanted.empty() || wanted == "avx512bf16")) return avx512bf16_kernels;
+    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                        __builtin_cpu_supports("avx512vnni");
+    if (avx512 && __builtin_cpu_supports("avx512bf16") &&
+        (wanted.empty() || wanted == "avx512bf16"))
+      return avx512bf16_kernels;
     if (avx512 && (wanted.empty() || wanted.starts_with("avx512"))) return avx512_kernels;
     if (avx2 && wanted != "portable") return avx2_kernels;
 #endif

@@ -1,4 +1,5 @@
-// The part of cpu_kernels_impl.hpp on rows of floats: sums in one fixed order, exponentials, gates. Local to each file that includes it, as that says.
+// The part of cpu_kernels_impl.hpp on rows of floats: sums in one fixed order, exponentials, gates.
+// Local to each file that includes it, as that says.
 #pragma once
 
 #include <cmath>
@@ -28,8 +29,8 @@ float halve(float* lane) {
 }
 #endif
 
-// 16 floats that are summed in one fixed order, by fused products, in every build: all give the same bits. (The compiler fuses nothing by itself here: see
-// CMakeLists.txt.)
+// 16 floats that are summed in one fixed order, by fused products, in every build: all give the
+// same bits. (The compiler fuses nothing by itself here: see CMakeLists.txt.)
 struct Lanes {
 #if defined(__AVX2__)
   __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
@@ -66,7 +67,8 @@ float dot(const float* a, const float* b, std::size_t count) {
 void add_scaled(float scale, const float* x, float* y, std::size_t count) {
   std::size_t i = 0;
 #if defined(__AVX2__)
-  for (const __m256 s = _mm256_set1_ps(scale); i + 8 <= count; i += 8) _mm256_storeu_ps(y + i, _mm256_fmadd_ps(s, _mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i)));
+  for (const __m256 s = _mm256_set1_ps(scale); i + 8 <= count; i += 8)
+    _mm256_storeu_ps(y + i, _mm256_fmadd_ps(s, _mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i)));
 #endif
   for (; i < count; ++i) y[i] = __builtin_fmaf(scale, x[i], y[i]);
 }
@@ -82,9 +84,16 @@ Floats fused(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
 Floats plus(Floats a, Floats b) { return _mm256_add_ps(a, b); }
 Floats times(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
 Floats over(Floats a, Floats b) { return _mm256_div_ps(a, b); }
-Floats clamp(Floats x, float low, float high) { return _mm256_min_ps(_mm256_max_ps(x, all(low)), all(high)); }
-Floats rounded(Floats x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-Floats power_of_two(Floats n) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23)); }
+Floats clamp(Floats x, float low, float high) {
+  return _mm256_min_ps(_mm256_max_ps(x, all(low)), all(high));
+}
+Floats rounded(Floats x) {
+  return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+Floats power_of_two(Floats n) {
+  return _mm256_castsi256_ps(
+      _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+}
 #else
 using Floats = float;
 constexpr std::size_t width = 1;
@@ -105,13 +114,15 @@ Floats power_of_two(Floats n) {
 }
 #endif
 
-// 2^n times a polynomial of the rest, which is at most half of ln 2: Taylor's to the seventh power, right to 2 units in the last place.
+// 2^n times a polynomial of the rest, which is at most half of ln 2: Taylor's to the seventh power,
+// right to 2 units in the last place.
 Floats exponential(Floats x) {
   x = clamp(x, -87, 88);
   const Floats n = rounded(times(x, all(1.44269504f)));
   const Floats r = fused(n, all(-1.42860677e-6f), fused(n, all(-0.693145752f), x));
   Floats p = all(1.0f / 5040);
-  for (const float c : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f}) p = fused(p, r, all(c));
+  for (const float c : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f})
+    p = fused(p, r, all(c));
   return times(p, power_of_two(n));
 }
 template <class F>
@@ -127,7 +138,9 @@ void each(float* x, const float* y, std::size_t count, F&& f) {
 }
 
 void silu_mul(float* gate, const float* up, std::size_t count) {
-  each(gate, up, count, [](Floats g, Floats u) { return times(over(g, plus(all(1), exponential(times(g, all(-1))))), u); });
+  each(gate, up, count, [](Floats g, Floats u) {
+    return times(over(g, plus(all(1), exponential(times(g, all(-1))))), u);
+  });
 }
 
 float exp_sum(float* x, float top, std::size_t count) {

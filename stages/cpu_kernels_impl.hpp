@@ -1,5 +1,6 @@
-// The source of all builds of cpu_kernels.hpp; included by one file for each, which names it LIMELIGHT_KERNELS. What the compiler may use decides what is
-// compiled. Everything here is local to its file: a function that two builds shared might be taken from the wrong one.
+// The source of all builds of cpu_kernels.hpp; included by one file for each, which names it
+// LIMELIGHT_KERNELS. What the compiler may use decides what is compiled. Everything here is local
+// to its file: a function that two builds shared might be taken from the wrong one.
 #include <cmath>
 #include <cstring>
 
@@ -39,8 +40,11 @@ void quantise(const float* x, std::size_t cols, std::int8_t* values, float* scal
     __m256i whole[4];
     for (int i = 0; i < 4; ++i) whole[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
     // Packing works within halves of a register, so the order is mended at the end.
-    const __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_packs_epi32(whole[2], whole[3]));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(values), _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+    const __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]),
+                                              _mm256_packs_epi32(whole[2], whole[3]));
+    _mm256_storeu_si256(
+        reinterpret_cast<__m256i*>(values),
+        _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
     for (int half = 0; half < 2; ++half) {
       __m256i eight = _mm256_add_epi32(whole[2 * half], whole[2 * half + 1]);
       __m128i s = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
@@ -63,7 +67,8 @@ void quantise(const float* x, std::size_t cols, std::int8_t* values, float* scal
   }
 }
 
-// 32 weights: bytes q, with weight = scale * q + offset. In q6_k each half has its own scale: weight = scale * factor[half] * q + offset * factor[half].
+// 32 weights: bytes q, with weight = scale * q + offset. In q6_k each half has its own scale:
+// weight = scale * factor[half] * q + offset * factor[half].
 struct Block {
 #if defined(__AVX2__)
   __m256i q;
@@ -129,12 +134,17 @@ Block block_at(const std::byte* w, std::size_t block) {
     b.factor[0] = factors[0];
     b.factor[1] = factors[1];
 #if defined(__AVX2__)
-    const __m256i l = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(low)), h = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(high));
-    const __m256i lows = _mm256_and_si256(part >= 2 ? _mm256_srli_epi16(l, 4) : l, _mm256_set1_epi8(15));
-    const __m256i highs = _mm256_and_si256(_mm256_srl_epi16(h, _mm_cvtsi32_si128(static_cast<int>(2 * part))), _mm256_set1_epi8(3));
+    const __m256i l = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(low)),
+                  h = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(high));
+    const __m256i lows =
+        _mm256_and_si256(part >= 2 ? _mm256_srli_epi16(l, 4) : l, _mm256_set1_epi8(15));
+    const __m256i highs = _mm256_and_si256(
+        _mm256_srl_epi16(h, _mm_cvtsi32_si128(static_cast<int>(2 * part))), _mm256_set1_epi8(3));
     b.q = _mm256_or_si256(lows, _mm256_slli_epi16(highs, 4));
 #else
-    for (int i = 0; i < 32; ++i) b.q[i] = static_cast<std::uint8_t>((low[i] >> (4 * (part / 2)) & 15) | (high[i] >> (2 * part) & 3) << 4);
+    for (int i = 0; i < 32; ++i)
+      b.q[i] = static_cast<std::uint8_t>((low[i] >> (4 * (part / 2)) & 15) |
+                                         (high[i] >> (2 * part) & 3) << 4);
 #endif
   }
   return b;
@@ -163,7 +173,10 @@ struct Sums {
 template <WeightType type>
 Sums dot32(const Block& b, const std::int8_t* x) {
   Sums sums{};
-  for (int i = 0; i < 32; ++i) sums.v[i / 4] += (type == WeightType::q8_0 ? static_cast<int>(static_cast<std::int8_t>(b.q[i])) : static_cast<int>(b.q[i])) * x[i];
+  for (int i = 0; i < 32; ++i)
+    sums.v[i / 4] += (type == WeightType::q8_0 ? static_cast<int>(static_cast<std::int8_t>(b.q[i]))
+                                               : static_cast<int>(b.q[i])) *
+                     x[i];
   return sums;
 }
 #endif
@@ -177,16 +190,23 @@ struct Accumulator {
   float rest = 0;
 
   template <WeightType type>
-  void add(const Block& b, const QuantisedRows& x, std::size_t at) {  // at: of the block among all of x
+  void add(const Block& b,
+           const QuantisedRows& x,
+           std::size_t at) {  // at: of the block among all of x
     Sums sums = dot32<type>(b, x.values + 32 * at);
     const float scale = b.scale * x.scales[at], *halves = x.sums + 2 * at;
 #if defined(__AVX2__)
-    if constexpr (type == WeightType::q6_k) sums = _mm256_mullo_epi32(sums, _mm256_set_m128i(_mm_set1_epi32(b.factor[1]), _mm_set1_epi32(b.factor[0])));
+    if constexpr (type == WeightType::q6_k)
+      sums = _mm256_mullo_epi32(
+          sums, _mm256_set_m128i(_mm_set1_epi32(b.factor[1]), _mm_set1_epi32(b.factor[0])));
     v = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(scale), v);
 #else
-    for (int i = 0; i < 8; ++i) v[i] = __builtin_fmaf(static_cast<float>(sums.v[i] * b.factor[i / 4]), scale, v[i]);
+    for (int i = 0; i < 8; ++i)
+      v[i] = __builtin_fmaf(static_cast<float>(sums.v[i] * b.factor[i / 4]), scale, v[i]);
 #endif
-    if constexpr (type == WeightType::q6_k) rest += b.offset * (static_cast<float>(b.factor[0]) * halves[0] + static_cast<float>(b.factor[1]) * halves[1]);
+    if constexpr (type == WeightType::q6_k)
+      rest += b.offset * (static_cast<float>(b.factor[0]) * halves[0] +
+                          static_cast<float>(b.factor[1]) * halves[1]);
     else if constexpr (type != WeightType::q8_0) rest += b.offset * (halves[0] + halves[1]);
   }
   float sum() const {
@@ -202,23 +222,40 @@ struct Accumulator {
 
 // `count` rows at a time, so that a block of weights is unpacked once for them.
 template <WeightType type, std::size_t count>
-void dot_some(const std::byte* w, std::size_t blocks, const QuantisedRows& x, std::size_t first, float* y, std::size_t y_stride) {
+void dot_some(const std::byte* w,
+              std::size_t blocks,
+              const QuantisedRows& x,
+              std::size_t first,
+              float* y,
+              std::size_t y_stride) {
   Accumulator sums[count];
   for (std::size_t i = 0; i < blocks; ++i) {
     const Block b = block_at<type>(w, i);
-    for (std::size_t r = 0; r < count; ++r) sums[r].template add<type>(b, x, (first + r) * blocks + i);
+    for (std::size_t r = 0; r < count; ++r)
+      sums[r].template add<type>(b, x, (first + r) * blocks + i);
   }
   for (std::size_t r = 0; r < count; ++r) y[(first + r) * y_stride] = sums[r].sum();
 }
 template <WeightType type>
-void dot_rows(const std::byte* w, std::size_t cols, const QuantisedRows& x, std::size_t rows, float* y, std::size_t y_stride) {
+void dot_rows(const std::byte* w,
+              std::size_t cols,
+              const QuantisedRows& x,
+              std::size_t rows,
+              float* y,
+              std::size_t y_stride) {
   const std::size_t blocks = cols / 32;
   std::size_t r = 0;
   for (; r + 4 <= rows; r += 4) dot_some<type, 4>(w, blocks, x, r, y, y_stride);
   for (; r < rows; ++r) dot_some<type, 1>(w, blocks, x, r, y, y_stride);
 }
 
-void dot_blocks(WeightType type, const std::byte* w, std::size_t cols, const QuantisedRows& x, std::size_t rows, float* y, std::size_t y_stride) {
+void dot_blocks(WeightType type,
+                const std::byte* w,
+                std::size_t cols,
+                const QuantisedRows& x,
+                std::size_t rows,
+                float* y,
+                std::size_t y_stride) {
   switch (type) {
     case WeightType::q8_0: return dot_rows<WeightType::q8_0>(w, cols, x, rows, y, y_stride);
     case WeightType::q4_0: return dot_rows<WeightType::q4_0>(w, cols, x, rows, y, y_stride);
@@ -235,14 +272,22 @@ void widen(WeightType type, const std::byte* w, float* to) {
   for (int half = 0; half < 2; ++half) {
     const __m128i from = _mm_loadu_si128(reinterpret_cast<const __m128i*>(w) + half);
     if (type == WeightType::f16) _mm256_storeu_ps(to + 8 * half, _mm256_cvtph_ps(from));
-    else _mm256_storeu_ps(to + 8 * half, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(from), 16)));
+    else
+      _mm256_storeu_ps(to + 8 * half,
+                       _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(from), 16)));
   }
   return;
 #endif
   unpack_blocks(type, w, {to, 16});
 }
 
-void dot_plain(WeightType type, const std::byte* w, std::size_t cols, const float* x, std::size_t rows, float* y, std::size_t y_stride) {
+void dot_plain(WeightType type,
+               const std::byte* w,
+               std::size_t cols,
+               const float* x,
+               std::size_t rows,
+               float* y,
+               std::size_t y_stride) {
   constexpr std::size_t most = 4;
   const std::size_t bytes = type == WeightType::f32 ? 4 : 2;
   for (std::size_t first = 0; first < rows; first += most) {
@@ -288,12 +333,18 @@ struct PairLanes {
 #if defined(__AVX2__)
   __m256 v = _mm256_setzero_ps();
   void add(const std::byte* w, const std::uint16_t* x) {
-    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)), b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
+    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)),
+                  b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
 #if defined(__AVX512BF16__)
     v = _mm256_dpbf16_ps(v, reinterpret_cast<__m256bh>(a), reinterpret_cast<__m256bh>(b));
 #else
-    const auto odd = [](__m256i pairs) { return _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000)))); };
-    const auto even = [](__m256i pairs) { return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)); };
+    const auto odd = [](__m256i pairs) {
+      return _mm256_castsi256_ps(
+          _mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+    };
+    const auto even = [](__m256i pairs) {
+      return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
+    };
     v = _mm256_fmadd_ps(even(a), even(b), _mm256_fmadd_ps(odd(a), odd(b), v));
 #endif
   }
@@ -301,7 +352,8 @@ struct PairLanes {
   float v[8] = {};
   void add(const std::byte* w, const std::uint16_t* x) {
     for (int i = 0; i < 8; ++i)
-      for (const int j : {2 * i + 1, 2 * i}) v[i] = __builtin_fmaf(widened(load<std::uint16_t>(w + 2 * j)), widened(x[j]), v[i]);
+      for (const int j : {2 * i + 1, 2 * i})
+        v[i] = __builtin_fmaf(widened(load<std::uint16_t>(w + 2 * j)), widened(x[j]), v[i]);
   }
 #endif
 };
@@ -315,7 +367,12 @@ float sum_of(const PairLanes& a, const PairLanes& b) {
 #endif
 }
 
-void dot_bf16(const std::byte* w, std::size_t cols, const std::uint16_t* x, std::size_t rows, float* y, std::size_t y_stride) {
+void dot_bf16(const std::byte* w,
+              std::size_t cols,
+              const std::uint16_t* x,
+              std::size_t rows,
+              float* y,
+              std::size_t y_stride) {
   constexpr std::size_t most = 4;
   for (std::size_t first = 0; first < rows; first += most) {
     const std::size_t count = rows - first < most ? rows - first : most;
@@ -323,10 +380,13 @@ void dot_bf16(const std::byte* w, std::size_t cols, const std::uint16_t* x, std:
     std::size_t i = 0;
     for (; i + 32 <= cols; i += 32)
       for (std::size_t r = 0; r < count; ++r)
-        for (std::size_t half = 0; half < 2; ++half) lanes[r][half].add(w + 2 * (i + 16 * half), x + (first + r) * cols + i + 16 * half);
+        for (std::size_t half = 0; half < 2; ++half)
+          lanes[r][half].add(w + 2 * (i + 16 * half), x + (first + r) * cols + i + 16 * half);
     for (std::size_t r = 0; r < count; ++r) {
       float sum = sum_of(lanes[r][0], lanes[r][1]);
-      for (std::size_t rest = i; rest < cols; ++rest) sum = __builtin_fmaf(widened(load<std::uint16_t>(w + 2 * rest)), widened(x[(first + r) * cols + rest]), sum);
+      for (std::size_t rest = i; rest < cols; ++rest)
+        sum = __builtin_fmaf(widened(load<std::uint16_t>(w + 2 * rest)),
+                             widened(x[(first + r) * cols + rest]), sum);
       y[(first + r) * y_stride] = sum;
     }
   }
@@ -340,15 +400,20 @@ void widen_block(const std::byte* w, std::size_t block, float* to) {
     const auto factor = static_cast<float>(b.factor[half]);
     const float scale = b.scale * factor, offset = b.offset * factor;
 #if defined(__AVX2__)
-    const __m128i bytes = half == 0 ? _mm256_castsi256_si128(b.q) : _mm256_extracti128_si256(b.q, 1);
+    const __m128i bytes =
+        half == 0 ? _mm256_castsi256_si128(b.q) : _mm256_extracti128_si256(b.q, 1);
     for (int i = 0; i < 2; ++i) {
       const __m128i eight = i == 0 ? bytes : _mm_srli_si128(bytes, 8);
-      const __m256i whole = type == WeightType::q8_0 ? _mm256_cvtepi8_epi32(eight) : _mm256_cvtepu8_epi32(eight);
-      _mm256_storeu_ps(to + 16 * half + 8 * i, _mm256_fmadd_ps(_mm256_set1_ps(scale), _mm256_cvtepi32_ps(whole), _mm256_set1_ps(offset)));
+      const __m256i whole =
+          type == WeightType::q8_0 ? _mm256_cvtepi8_epi32(eight) : _mm256_cvtepu8_epi32(eight);
+      _mm256_storeu_ps(to + 16 * half + 8 * i,
+                       _mm256_fmadd_ps(_mm256_set1_ps(scale), _mm256_cvtepi32_ps(whole),
+                                       _mm256_set1_ps(offset)));
     }
 #else
     for (int i = 16 * half; i < 16 * half + 16; ++i) {
-      const auto q = type == WeightType::q8_0 ? static_cast<float>(static_cast<std::int8_t>(b.q[i])) : static_cast<float>(b.q[i]);
+      const auto q = type == WeightType::q8_0 ? static_cast<float>(static_cast<std::int8_t>(b.q[i]))
+                                              : static_cast<float>(b.q[i]);
       to[i] = __builtin_fmaf(scale, q, offset);
     }
 #endif
@@ -356,7 +421,12 @@ void widen_block(const std::byte* w, std::size_t block, float* to) {
 }
 
 template <WeightType type>
-void dot_widened(const std::byte* w, std::size_t cols, const float* x, std::size_t rows, float* y, std::size_t y_stride) {
+void dot_widened(const std::byte* w,
+                 std::size_t cols,
+                 const float* x,
+                 std::size_t rows,
+                 float* y,
+                 std::size_t y_stride) {
   constexpr std::size_t most = 4;
   for (std::size_t first = 0; first < rows; first += most) {
     const std::size_t count = rows - first < most ? rows - first : most;
@@ -374,7 +444,13 @@ void dot_widened(const std::byte* w, std::size_t cols, const float* x, std::size
   }
 }
 
-void dot_floats(WeightType type, const std::byte* w, std::size_t cols, const float* x, std::size_t rows, float* y, std::size_t y_stride) {
+void dot_floats(WeightType type,
+                const std::byte* w,
+                std::size_t cols,
+                const float* x,
+                std::size_t rows,
+                float* y,
+                std::size_t y_stride) {
   switch (type) {
     case WeightType::q8_0: return dot_widened<WeightType::q8_0>(w, cols, x, rows, y, y_stride);
     case WeightType::q4_0: return dot_widened<WeightType::q4_0>(w, cols, x, rows, y, y_stride);
@@ -388,6 +464,15 @@ void dot_floats(WeightType type, const std::byte* w, std::size_t cols, const flo
 }  // namespace
 
 extern const CpuKernels LIMELIGHT_KERNELS;
-const CpuKernels LIMELIGHT_KERNELS{LIMELIGHT_KERNELS_NAME, quantise, dot_blocks, dot_floats, round_bf16, dot_bf16, dot, add_scaled, silu_mul, exp_sum};
+const CpuKernels LIMELIGHT_KERNELS{LIMELIGHT_KERNELS_NAME,
+                                   quantise,
+                                   dot_blocks,
+                                   dot_floats,
+                                   round_bf16,
+                                   dot_bf16,
+                                   dot,
+                                   add_scaled,
+                                   silu_mul,
+                                   exp_sum};
 
 }  // namespace limelight::stages

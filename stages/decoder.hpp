@@ -1,6 +1,8 @@
-// A decoder-only transformer: RMSNorm, RoPE, grouped-query attention, SwiGLU, KV cache. Rows in, rows out; embeddings and heads are the stage's.
+// A decoder-only transformer: RMSNorm, RoPE, grouped-query attention, SwiGLU, KV cache. Rows in,
+// rows out; embeddings and heads are the stage's.
 //
-// With a group, each rank holds its share of the heads and of the MLP's columns; the two sums of a layer go through one all-reduce each.
+// With a group, each rank holds its share of the heads and of the MLP's columns; the two sums of a
+// layer go through one all-reduce each.
 #pragma once
 
 #include <span>
@@ -26,7 +28,8 @@ class Decoder {
   };
   Cache make_cache() const;
 
-  // x [n, hidden], on the host, becomes the normalised output rows; the cache grows by n. Errors: too_large (max_model_len), timeout (a peer is gone).
+  // x [n, hidden], on the host, becomes the normalised output rows; the cache grows by n. Errors:
+  // too_large (max_model_len), timeout (a peer is gone).
   Result<void> forward(std::span<float> x, int n, Cache& cache) const;
 
  private:

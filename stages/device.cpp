@@ -39,12 +39,15 @@ void Array::resize(std::size_t size) {
 std::unique_ptr<Matrix> Device::pack(const BlockWeights& weights, int out, int in) {
   std::vector<float> plain(static_cast<std::size_t>(out) * static_cast<std::size_t>(in));
   for (int row = 0; row < out; ++row)
-    unpack_blocks(weights.type, weights.data + static_cast<std::size_t>(row) * weights.row_bytes,
-                  std::span(plain).subspan(static_cast<std::size_t>(row) * static_cast<std::size_t>(in), static_cast<std::size_t>(in)));
+    unpack_blocks(
+        weights.type, weights.data + static_cast<std::size_t>(row) * weights.row_bytes,
+        std::span(plain).subspan(static_cast<std::size_t>(row) * static_cast<std::size_t>(in),
+                                 static_cast<std::size_t>(in)));
   return pack(plain, out, in, ipc::DType::float32);
 }
 
-void linear_of_host(Device& device, std::span<const float> x, const Matrix& w, std::span<float> y, int n) {
+void linear_of_host(
+    Device& device, std::span<const float> x, const Matrix& w, std::span<float> y, int n) {
   if (device.is_host()) return device.linear(x, w, y, n);
   Array in(device, x.size()), out(device, y.size());
   device.upload(x, in.span());
@@ -64,7 +67,8 @@ std::optional<Wish> parse_one(std::string_view word) {
   Wish wish{true, word.starts_with("cuda:"), 0};
   if (wish.must) word.remove_prefix(5);
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), wish.index);
-  if (word.empty() || error != std::errc{} || end != word.data() + word.size() || wish.index < 0) return std::nullopt;
+  if (word.empty() || error != std::errc{} || end != word.data() + word.size() || wish.index < 0)
+    return std::nullopt;
   return wish;
 }
 std::vector<std::optional<Wish>> parse_list(std::string_view list) {
@@ -83,10 +87,16 @@ bool is_device_wish(const std::string& wish) {
   return std::all_of(wishes.begin(), wishes.end(), [](const auto& w) { return w.has_value(); });
 }
 
-Result<std::unique_ptr<Device>> make_device(const std::string& wish, int rank_in_stage, std::string& notice, const CpuOptions& cpu) {
+Result<std::unique_ptr<Device>> make_device(const std::string& wish,
+                                            int rank_in_stage,
+                                            std::string& notice,
+                                            const CpuOptions& cpu) {
   const auto wishes = parse_list(wish);
   const auto& mine = wishes[static_cast<std::size_t>(rank_in_stage) % wishes.size()];
-  if (!mine) return Error{ErrorCode::invalid_argument, "devices: found '" + wish + "', expected cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1"};
+  if (!mine)
+    return Error{ErrorCode::invalid_argument,
+                 "devices: found '" + wish +
+                     "', expected cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1"};
   if (!mine->gpu) return make_cpu_device(cpu);
   auto gpu = make_cuda_device(mine->index);
   if (gpu || mine->must) return gpu;

@@ -13,7 +13,8 @@ namespace limelight::stages {
 namespace prof = limelight::profiling;
 
 int Sampler::next(std::span<float> logits) {
-  static const prof::NameId name = prof::intern("sample", prof::Category::cpu_op, prof::ValueKind::dims);
+  static const prof::NameId name =
+      prof::intern("sample", prof::Category::cpu_op, prof::ValueKind::dims);
   const prof::Span span(name, prof::pack_dims(logits.size()));
   if (params_.repetition_penalty != 1.0f)
     for (const int seen : std::set<int>(tokens_.begin(), tokens_.end())) {
@@ -29,13 +30,19 @@ int Sampler::next(std::span<float> logits) {
   if (params_.temperature > 0) {
     std::vector<int> order(logits.size());
     std::iota(order.begin(), order.end(), 0);
-    const std::size_t keep = params_.top_k > 0 ? std::min<std::size_t>(static_cast<std::size_t>(params_.top_k), order.size()) : order.size();
-    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(keep), order.end(), larger);
+    const std::size_t keep =
+        params_.top_k > 0
+            ? std::min<std::size_t>(static_cast<std::size_t>(params_.top_k), order.size())
+            : order.size();
+    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(keep), order.end(),
+                      larger);
     order.resize(keep);
     std::vector<double> weights;
     double sum = 0;
     for (const int token : order) {
-      weights.push_back(std::exp((logits[static_cast<std::size_t>(token)] - logits[static_cast<std::size_t>(order[0])]) / params_.temperature));
+      weights.push_back(std::exp(
+          (logits[static_cast<std::size_t>(token)] - logits[static_cast<std::size_t>(order[0])]) /
+          params_.temperature));
       sum += weights.back();
     }
     double nucleus = 0;
@@ -52,7 +59,8 @@ int Sampler::next(std::span<float> logits) {
 }
 
 bool Sampler::is_stop(int token) const {
-  return std::find(params_.stop_token_ids.begin(), params_.stop_token_ids.end(), token) != params_.stop_token_ids.end();
+  return std::find(params_.stop_token_ids.begin(), params_.stop_token_ids.end(), token) !=
+         params_.stop_token_ids.end();
 }
 
 }  // namespace limelight::stages

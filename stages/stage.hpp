@@ -1,7 +1,8 @@
 // A stage: takes a request and chunks of tensors, gives chunks of tensors, a step at a time.
 //
-// The rank that hosts it calls everything from one thread. Several requests may be open at once; the host chooses whose turn it is. A stage
-// knows no process, channel or actor: it reads chunks in place and writes into memory that the Output hands it, which is where they are sent from.
+// The rank that hosts it calls everything from one thread. Several requests may be open at once;
+// the host chooses whose turn it is. A stage knows no process, channel or actor: it reads chunks in
+// place and writes into memory that the Output hands it, which is where they are sent from.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +32,12 @@ enum class Port { next_stage, user };
 class Output {
  public:
   virtual ~Output() = default;
-  // Calls write with the tensor's memory (64-byte aligned, not zeroed), then sends it. last: no chunk of this request follows on this port.
-  virtual Result<void> emit(Port port, const ipc::TensorSpec& tensor, bool last, const std::function<void(std::span<std::byte>)>& write) = 0;
+  // Calls write with the tensor's memory (64-byte aligned, not zeroed), then sends it. last: no
+  // chunk of this request follows on this port.
+  virtual Result<void> emit(Port port,
+                            const ipc::TensorSpec& tensor,
+                            bool last,
+                            const std::function<void(std::span<std::byte>)>& write) = 0;
 };
 
 enum class StepState { more, needs_input, done };
@@ -42,18 +47,25 @@ class Stage {
   virtual ~Stage() = default;
   // Errors: invalid_argument (a prompt or parameter that this stage cannot serve).
   virtual Result<void> begin(const Request& request) = 0;
-  // One chunk of the input; valid during the call only. Errors: corrupt (another dtype or shape than this stage reads).
-  virtual Result<void> consume(std::uint64_t request, const ipc::TensorSpec& tensor, std::span<const std::byte> data, bool last) = 0;
+  // One chunk of the input; valid during the call only. Errors: corrupt (another dtype or shape
+  // than this stage reads).
+  virtual Result<void> consume(std::uint64_t request,
+                               const ipc::TensorSpec& tensor,
+                               std::span<const std::byte> data,
+                               bool last) = 0;
   virtual Result<StepState> step(std::uint64_t request, Output& output) = 0;
   virtual void end(std::uint64_t request) = 0;
   // Tokens, codes or samples given so far, for the statistics.
   virtual std::uint64_t tokens_out(std::uint64_t request) const = 0;
 };
 
-// device: outlives the stage. group: the ranks that share this stage, summing in the device's memory; null when it is alone.
-// Errors: unavailable, corrupt (the model's tokenizer).
-Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config, Device& device, ipc::Collective* group);
-// The largest tensor that a stage emits, in bytes: what the channel and the broker's pools are sized for.
+// device: outlives the stage. group: the ranks that share this stage, summing in the device's
+// memory; null when it is alone. Errors: unavailable, corrupt (the model's tokenizer).
+Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
+                                          Device& device,
+                                          ipc::Collective* group);
+// The largest tensor that a stage emits, in bytes: what the channel and the broker's pools are
+// sized for.
 std::uint64_t max_output_bytes(const StageConfig& config);
 
 }  // namespace limelight::stages

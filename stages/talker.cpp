@@ -3,38 +3,60 @@
 #include <algorithm>
 #include <cstring>
 
-
 namespace limelight::stages {
 
-Talker::Talker(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group)
+Talker::Talker(const StageConfig& config,
+               WeightLoader& weights,
+               Device& device,
+               ipc::Collective* group)
     : config_(config),
       device_(device),
       decoder_(config, weights, device, group),
-      projection_(device.pack(weights.load("condition_proj", MatrixPart::whole(config.shape.hidden, config.shape.input_hidden)), config.shape.hidden,
-                              config.shape.input_hidden, config.dtype)),
-      embedding_(weights.load("embed_codes", MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size, config.shape.hidden))) {
-  const int books = config.shape.codebooks, size = config.shape.codebook_size, h = config.shape.hidden;
+      projection_(device.pack(
+          weights.load("condition_proj",
+                       MatrixPart::whole(config.shape.hidden, config.shape.input_hidden)),
+          config.shape.hidden,
+          config.shape.input_hidden,
+          config.dtype)),
+      embedding_(weights.load("embed_codes",
+                              MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size,
+                                                config.shape.hidden))) {
+  const int books = config.shape.codebooks, size = config.shape.codebook_size,
+            h = config.shape.hidden;
   for (int book = 0; book < books; ++book)
-    heads_.push_back(device.pack(weights.load("code_heads", {books * size, h, book * size, size, 0, h}), size, h, config.dtype));
+    heads_.push_back(
+        device.pack(weights.load("code_heads", {books * size, h, book * size, size, 0, h}), size, h,
+                    config.dtype));
 }
 
 Result<void> Talker::begin(const Request& request) {
   if (request.sampling.max_tokens > config_.shape.max_model_len)
-    return Error{ErrorCode::invalid_argument, "request '" + request.id + "': max_tokens " + std::to_string(request.sampling.max_tokens) +
-                                                  " of the talker exceeds max_model_len " + std::to_string(config_.shape.max_model_len)};
-  open_.insert_or_assign(request.number, Open{Sampler(request.sampling), decoder_.make_cache(), {}, false, 0, {}});
+    return Error{ErrorCode::invalid_argument, "request '" + request.id + "': max_tokens " +
+                                                  std::to_string(request.sampling.max_tokens) +
+                                                  " of the talker exceeds max_model_len " +
+                                                  std::to_string(config_.shape.max_model_len)};
+  open_.insert_or_assign(request.number,
+                         Open{Sampler(request.sampling), decoder_.make_cache(), {}, false, 0, {}});
   return {};
 }
 
-Result<void> Talker::consume(std::uint64_t request, const ipc::TensorSpec& tensor, std::span<const std::byte> data, bool last) {
+Result<void> Talker::consume(std::uint64_t request,
+                             const ipc::TensorSpec& tensor,
+                             std::span<const std::byte> data,
+                             bool last) {
   const int in = config_.shape.input_hidden, h = config_.shape.hidden;
-  if (tensor.dtype != ipc::DType::float32 || tensor.extents != 2 || tensor.shape[1] != static_cast<std::uint64_t>(in))
-    return Error{ErrorCode::corrupt, "talker: found a chunk " + tensor.text() + ", expected float32 [n, " + std::to_string(in) + "]"};
+  if (tensor.dtype != ipc::DType::float32 || tensor.extents != 2 ||
+      tensor.shape[1] != static_cast<std::uint64_t>(in))
+    return Error{ErrorCode::corrupt, "talker: found a chunk " + tensor.text() +
+                                         ", expected float32 [n, " + std::to_string(in) + "]"};
   Open& open = open_.at(request);
   const std::size_t old = open.conditions.size(), rows = tensor.shape[0];
   open.conditions.resize(old + rows * static_cast<std::size_t>(h));
-  const std::span<const float> states(reinterpret_cast<const float*>(data.data()), data.size() / sizeof(float));
-  if (rows > 0) linear_of_host(device_, states, *projection_, std::span(open.conditions).subspan(old), static_cast<int>(rows));
+  const std::span<const float> states(reinterpret_cast<const float*>(data.data()),
+                                      data.size() / sizeof(float));
+  if (rows > 0)
+    linear_of_host(device_, states, *projection_, std::span(open.conditions).subspan(old),
+                   static_cast<int>(rows));
   open.conditions_complete = last;
   return {};
 }
@@ -42,9 +64,11 @@ Result<void> Talker::consume(std::uint64_t request, const ipc::TensorSpec& tenso
 Result<StepState> Talker::step(std::uint64_t request, Output& output) {
   Open& open = open_.at(request);
   const ModelShape& s = config_.shape;
-  const auto h = static_cast<std::size_t>(s.hidden), size = static_cast<std::size_t>(s.codebook_size);
+  const auto h = static_cast<std::size_t>(s.hidden),
+             size = static_cast<std::size_t>(s.codebook_size);
   const std::size_t t = open.sampler.count();
-  if ((t + 1) * h > open.conditions.size() && !open.conditions_complete) return StepState::needs_input;
+  if ((t + 1) * h > open.conditions.size() && !open.conditions_complete)
+    return StepState::needs_input;
 
   std::vector<float> row(h);
   const auto add = [&row](std::span<const float> values) {
@@ -70,10 +94,15 @@ Result<StepState> Talker::step(std::uint64_t request, Output& output) {
       open.frames.push_back(code);
     }
   }
-  const std::uint64_t books = static_cast<std::uint64_t>(s.codebooks), frames = open.frames.size() / books;
+  const std::uint64_t books = static_cast<std::uint64_t>(s.codebooks),
+                      frames = open.frames.size() / books;
   if (last || frames >= static_cast<std::uint64_t>(s.chunk_frames)) {
-    const auto write = [&](std::span<std::byte> to) { std::memcpy(to.data(), open.frames.data(), to.size()); };
-    if (auto sent = output.emit(Port::next_stage, ipc::TensorSpec::of(ipc::DType::int32, {frames, books}), last, write); !sent)
+    const auto write = [&](std::span<std::byte> to) {
+      std::memcpy(to.data(), open.frames.data(), to.size());
+    };
+    if (auto sent = output.emit(
+            Port::next_stage, ipc::TensorSpec::of(ipc::DType::int32, {frames, books}), last, write);
+        !sent)
       return sent.error();
     open.frames.clear();
   }
@@ -81,6 +110,8 @@ Result<StepState> Talker::step(std::uint64_t request, Output& output) {
 }
 
 void Talker::end(std::uint64_t request) { open_.erase(request); }
-std::uint64_t Talker::tokens_out(std::uint64_t request) const { return open_.at(request).sampler.count(); }
+std::uint64_t Talker::tokens_out(std::uint64_t request) const {
+  return open_.at(request).sampler.count();
+}
 
 }  // namespace limelight::stages

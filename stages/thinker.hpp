@@ -1,4 +1,5 @@
-// The thinker: prompt in, text tokens out, one a step. Gives the hidden state of every token, prompt included, to the talker: float32 [n, hidden].
+// The thinker: prompt in, text tokens out, one a step. Gives the hidden state of every token,
+// prompt included, to the talker: float32 [n, hidden].
 #pragma once
 
 #include <functional>
@@ -15,9 +16,16 @@ namespace limelight::stages {
 
 class Thinker final : public Stage {
  public:
-  Thinker(const StageConfig& config, WeightLoader& weights, std::unique_ptr<Tokenizer> tokenizer, Device& device, ipc::Collective* group);
+  Thinker(const StageConfig& config,
+          WeightLoader& weights,
+          std::unique_ptr<Tokenizer> tokenizer,
+          Device& device,
+          ipc::Collective* group);
   Result<void> begin(const Request& request) override;
-  Result<void> consume(std::uint64_t request, const ipc::TensorSpec& tensor, std::span<const std::byte> data, bool last) override;
+  Result<void> consume(std::uint64_t request,
+                       const ipc::TensorSpec& tensor,
+                       std::span<const std::byte> data,
+                       bool last) override;
   Result<StepState> step(std::uint64_t request, Output& output) override;
   void end(std::uint64_t request) override;
   std::uint64_t tokens_out(std::uint64_t request) const override;

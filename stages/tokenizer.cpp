@@ -16,18 +16,24 @@ class ByteTokenizer final : public Tokenizer {
   }
   // Printable ASCII.
   std::string bytes(int token) const override {
-    constexpr std::string_view heads[] = {"b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "st", "tr"};
+    constexpr std::string_view heads[] = {"b", "d", "f", "g", "k", "l", "m",  "n",
+                                          "p", "r", "s", "t", "v", "z", "st", "tr"};
     constexpr std::string_view tails[] = {"a", "e", "i", "o", "u", "an", "el", "in", "or", "us"};
-    if (token < 256) return token >= 32 && token < 127 ? std::string(1, static_cast<char>(token)) : " ";
+    if (token < 256)
+      return token >= 32 && token < 127 ? std::string(1, static_cast<char>(token)) : " ";
     const auto n = static_cast<unsigned>(token - 256);
-    return (n / 160 % 3 == 0 ? " " : "") + std::string(heads[n % 16]) + std::string(tails[n / 16 % 10]);
+    return (n / 160 % 3 == 0 ? " " : "") + std::string(heads[n % 16]) +
+           std::string(tails[n / 16 % 10]);
   }
   bool ends(int) const override { return false; }
 };
 
 // How long the character is that a byte begins; 1 also for bytes that begin none.
 std::size_t length_of(unsigned char first) {
-  return first >= 0xf0 && first < 0xf8 ? 4 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xc2 && first < 0xe0 ? 2 : 1;
+  return first >= 0xf0 && first < 0xf8   ? 4
+         : first >= 0xe0 && first < 0xf0 ? 3
+         : first >= 0xc2 && first < 0xe0 ? 2
+                                         : 1;
 }
 
 }  // namespace

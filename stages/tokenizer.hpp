@@ -18,7 +18,8 @@ class Tokenizer {
   virtual std::vector<int> encode(std::string_view text) const = 0;
   // The tokens of a user's prompt, with what the model's chat template puts around it.
   virtual std::vector<int> encode_prompt(std::string_view prompt) const = 0;
-  // What a token stands for: bytes, which need not be whole characters. Nothing for special tokens and ids that there are not.
+  // What a token stands for: bytes, which need not be whole characters. Nothing for special tokens
+  // and ids that there are not.
   virtual std::string bytes(int token) const = 0;
   // Whether a token ends the answer.
   virtual bool ends(int token) const = 0;
@@ -26,10 +27,12 @@ class Tokenizer {
 
 // A token for each byte, and syllables above them, so that invented text reads like text.
 std::unique_ptr<Tokenizer> make_byte_tokenizer();
-// Byte-level BPE. Errors: unavailable (a pattern that cannot be compiled), corrupt (a merge of tokens that there are not).
+// Byte-level BPE. Errors: unavailable (a pattern that cannot be compiled), corrupt (a merge of
+// tokens that there are not).
 Result<std::unique_ptr<Tokenizer>> make_bpe_tokenizer(const TokenizerSpec& spec);
 
-// Bytes as they come from tokens, given on as whole characters: what is the beginning of one waits for its end.
+// Bytes as they come from tokens, given on as whole characters: what is the beginning of one waits
+// for its end.
 class CharacterStream {
  public:
   std::string push(std::string_view bytes);

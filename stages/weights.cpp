@@ -12,9 +12,13 @@ std::uint64_t mix64(std::uint64_t x) noexcept {
   return x ^ (x >> 31);
 }
 
-std::function<void(int, std::span<float>)> WeightLoader::rows(const std::string& name, int count, int width) {
+std::function<void(int, std::span<float>)> WeightLoader::rows(const std::string& name,
+                                                              int count,
+                                                              int width) {
   return [all = load(name, MatrixPart::whole(count, width))](int row, std::span<float> to) {
-    std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(row) * static_cast<std::ptrdiff_t>(to.size()), to.size(), to.begin());
+    std::copy_n(
+        all.begin() + static_cast<std::ptrdiff_t>(row) * static_cast<std::ptrdiff_t>(to.size()),
+        to.size(), to.begin());
   };
 }
 
@@ -23,21 +27,31 @@ std::vector<float> FileWeights::load(const std::string& name, const MatrixPart& 
   const BlockFormat& format = block_format(t.type);
   std::vector<float> out(static_cast<std::size_t>(part.rows) * static_cast<std::size_t>(part.cols));
   for (int r = 0; r < part.rows; ++r)
-    unpack_blocks(t.type, t.data + static_cast<std::size_t>(part.row + r) * t.row_bytes() + static_cast<std::size_t>(part.col) / format.values * format.bytes,
-                  std::span(out).subspan(static_cast<std::size_t>(r) * static_cast<std::size_t>(part.cols), static_cast<std::size_t>(part.cols)));
+    unpack_blocks(
+        t.type,
+        t.data + static_cast<std::size_t>(part.row + r) * t.row_bytes() +
+            static_cast<std::size_t>(part.col) / format.values * format.bytes,
+        std::span(out).subspan(static_cast<std::size_t>(r) * static_cast<std::size_t>(part.cols),
+                               static_cast<std::size_t>(part.cols)));
   return out;
 }
 
-std::unique_ptr<Matrix> FileWeights::matrix(Device& device, const std::string& name, const MatrixPart& part, ipc::DType) {
+std::unique_ptr<Matrix> FileWeights::matrix(Device& device,
+                                            const std::string& name,
+                                            const MatrixPart& part,
+                                            ipc::DType) {
   const FileTensor& t = *file_->find(name);
   const BlockFormat& format = block_format(t.type);
-  const std::byte* first = t.data + static_cast<std::size_t>(part.row) * t.row_bytes() + static_cast<std::size_t>(part.col) / format.values * format.bytes;
+  const std::byte* first = t.data + static_cast<std::size_t>(part.row) * t.row_bytes() +
+                           static_cast<std::size_t>(part.col) / format.values * format.bytes;
   return device.pack({t.type, first, t.row_bytes(), file_}, part.rows, part.cols);
 }
 
 std::function<void(int, std::span<float>)> FileWeights::rows(const std::string& name, int, int) {
   const FileTensor& t = *file_->find(name);
-  return [&t, keep = file_](int row, std::span<float> to) { unpack_blocks(t.type, t.data + static_cast<std::size_t>(row) * t.row_bytes(), to); };
+  return [&t, keep = file_](int row, std::span<float> to) {
+    unpack_blocks(t.type, t.data + static_cast<std::size_t>(row) * t.row_bytes(), to);
+  };
 }
 
 std::vector<float> DummyWeights::load(const std::string& name, const MatrixPart& part) {
@@ -48,7 +62,8 @@ std::vector<float> DummyWeights::load(const std::string& name, const MatrixPart&
   out.reserve(static_cast<std::size_t>(part.rows) * static_cast<std::size_t>(part.cols));
   for (int r = part.row; r < part.row + part.rows; ++r)
     for (int c = part.col; c < part.col + part.cols; ++c) {
-      const auto at = static_cast<std::uint64_t>(r) * static_cast<std::uint64_t>(part.full_cols) + static_cast<std::uint64_t>(c);
+      const auto at = static_cast<std::uint64_t>(r) * static_cast<std::uint64_t>(part.full_cols) +
+                      static_cast<std::uint64_t>(c);
       out.push_back(bound * (static_cast<float>(mix64(key ^ at) >> 40) * 0x1p-23f - 1.0f));
     }
   return out;

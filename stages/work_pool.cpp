@@ -14,7 +14,8 @@ void pause_cpu() {
 }  // namespace
 
 WorkPool::WorkPool(int threads) : parts_(static_cast<std::size_t>(std::max(threads, 1))) {
-  for (std::size_t part = 1; part < parts_; ++part) threads_.emplace_back([this, part] { serve(part); });
+  for (std::size_t part = 1; part < parts_; ++part)
+    threads_.emplace_back([this, part] { serve(part); });
 }
 WorkPool::~WorkPool() {
   ending_ = true;
@@ -41,7 +42,9 @@ void WorkPool::serve(std::size_t part) {
   }
 }
 
-void WorkPool::run(std::size_t count, std::size_t grain, const std::function<void(std::size_t, std::size_t)>& work) {
+void WorkPool::run(std::size_t count,
+                   std::size_t grain,
+                   const std::function<void(std::size_t, std::size_t)>& work) {
   if (threads_.empty() || count <= grain) return work(0, count);
   work_ = &work;
   count_ = count;

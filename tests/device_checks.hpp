@@ -1,4 +1,5 @@
-// What every device must compute, checked against formulas written out in double. Used for the CPU, and for a GPU where there is one.
+// What every device must compute, checked against formulas written out in double. Used for the CPU,
+// and for a GPU where there is one.
 #pragma once
 
 #include <boost/test/unit_test.hpp>
@@ -27,10 +28,12 @@ inline std::vector<float> off(stages::Device& device, const stages::Array& array
   device.download(array.span(), values);
   return values;
 }
-inline double largest_difference(const std::vector<float>& found, const std::vector<double>& expected) {
+inline double largest_difference(const std::vector<float>& found,
+                                 const std::vector<double>& expected) {
   BOOST_REQUIRE(found.size() == expected.size());
   double most = 0;
-  for (std::size_t i = 0; i < found.size(); ++i) most = std::max(most, std::abs(static_cast<double>(found[i]) - expected[i]));
+  for (std::size_t i = 0; i < found.size(); ++i)
+    most = std::max(most, std::abs(static_cast<double>(found[i]) - expected[i]));
   return most;
 }
 
@@ -40,13 +43,18 @@ inline void check_linear(stages::Device& device, ipc::DType dtype, double tolera
     int n, in, out;
   } shapes[] = {{1, 64, 96}, {1, 33, 7}, {5, 48, 130}, {37, 100, 1}, {1, 1, 1}};
   for (const auto& s : shapes) {
-    const auto count = [](int a, int b) { return static_cast<std::size_t>(a) * static_cast<std::size_t>(b); };
-    const std::vector<float> x = random_values(count(s.n, s.in), 1), w = random_values(count(s.out, s.in), 2);
+    const auto count = [](int a, int b) {
+      return static_cast<std::size_t>(a) * static_cast<std::size_t>(b);
+    };
+    const std::vector<float> x = random_values(count(s.n, s.in), 1),
+                             w = random_values(count(s.out, s.in), 2);
     std::vector<double> expected;
     for (int r = 0; r < s.n; ++r)
       for (int o = 0; o < s.out; ++o) {
         double sum = 0;
-        for (int i = 0; i < s.in; ++i) sum += static_cast<double>(x[count(r, s.in) + static_cast<std::size_t>(i)]) * w[count(o, s.in) + static_cast<std::size_t>(i)];
+        for (int i = 0; i < s.in; ++i)
+          sum += static_cast<double>(x[count(r, s.in) + static_cast<std::size_t>(i)]) *
+                 w[count(o, s.in) + static_cast<std::size_t>(i)];
         expected.push_back(sum);
       }
     const auto matrix = device.pack(w, s.out, s.in, dtype);
@@ -67,24 +75,30 @@ inline void check_row_operations(stages::Device& device) {
   for (std::size_t r = 0; r < 3; ++r) {
     double sum = 0;
     for (std::size_t i = 0; i < 40; ++i) sum += static_cast<double>(x[r * 40 + i]) * x[r * 40 + i];
-    for (std::size_t i = 0; i < 40; ++i) expected[r * 40 + i] = x[r * 40 + i] / std::sqrt(sum / 40 + 1e-6);
+    for (std::size_t i = 0; i < 40; ++i)
+      expected[r * 40 + i] = x[r * 40 + i] / std::sqrt(sum / 40 + 1e-6);
   }
   BOOST_TEST(largest_difference(off(device, normed), expected) < 1e-5);
   device.add(a.span(), b.span());
   for (std::size_t i = 0; i < x.size(); ++i) expected[i] = static_cast<double>(x[i]) + y[i];
   BOOST_TEST(largest_difference(off(device, a), expected) < 1e-6);
   device.silu_mul(a.span(), b.span());
-  for (std::size_t i = 0; i < x.size(); ++i) expected[i] = expected[i] / (1 + std::exp(-expected[i])) * y[i];
+  for (std::size_t i = 0; i < x.size(); ++i)
+    expected[i] = expected[i] / (1 + std::exp(-expected[i])) * y[i];
   BOOST_TEST(largest_difference(off(device, a), expected) < 1e-5);
 }
 
-// Two steps of attention over a cache that grows, with two query heads on each key head, positions from 0.
+// Two steps of attention over a cache that grows, with two query heads on each key head, positions
+// from 0.
 inline void check_attention(stages::Device& device) {
   constexpr int heads = 4, kv_heads = 2, d = 8, n = 3, before = 2;
-  const std::vector<float> q = random_values(n * heads * d, 5), k = random_values((before + n) * kv_heads * d, 6), v = random_values((before + n) * kv_heads * d, 7);
+  const std::vector<float> q = random_values(n * heads * d, 5),
+                           k = random_values((before + n) * kv_heads * d, 6),
+                           v = random_values((before + n) * kv_heads * d, 7);
   const stages::Array queries = on(device, q), keys = on(device, k), values = on(device, v);
   stages::Array out(device, q.size());
-  device.attention(queries.span(), keys.span(), values.span(), out.span(), n, heads, kv_heads, d, before);
+  device.attention(queries.span(), keys.span(), values.span(), out.span(), n, heads, kv_heads, d,
+                   before);
   std::vector<double> expected;
   for (int r = 0; r < n; ++r)
     for (int h = 0; h < heads; ++h) {
@@ -92,13 +106,17 @@ inline void check_attention(stages::Device& device) {
       double sum = 0;
       for (int t = 0; t <= before + r; ++t) {
         double dot = 0;
-        for (int i = 0; i < d; ++i) dot += static_cast<double>(q[static_cast<std::size_t>((r * heads + h) * d + i)]) * k[static_cast<std::size_t>((t * kv_heads + h / 2) * d + i)];
+        for (int i = 0; i < d; ++i)
+          dot += static_cast<double>(q[static_cast<std::size_t>((r * heads + h) * d + i)]) *
+                 k[static_cast<std::size_t>((t * kv_heads + h / 2) * d + i)];
         weights.push_back(std::exp(dot / std::sqrt(d)));
         sum += weights.back();
       }
       for (int i = 0; i < d; ++i) {
         double value = 0;
-        for (int t = 0; t <= before + r; ++t) value += weights[static_cast<std::size_t>(t)] / sum * v[static_cast<std::size_t>((t * kv_heads + h / 2) * d + i)];
+        for (int t = 0; t <= before + r; ++t)
+          value += weights[static_cast<std::size_t>(t)] / sum *
+                   v[static_cast<std::size_t>((t * kv_heads + h / 2) * d + i)];
         expected.push_back(value);
       }
     }
@@ -111,7 +129,8 @@ inline void check_attention(stages::Device& device) {
     for (int h = 0; h < heads; ++h)
       for (int i = 0; i < d / 2; ++i) {
         const auto at = static_cast<std::size_t>((r * heads + h) * d + i);
-        const double angle = (before + r) * std::pow(10000.0, -2.0 * i / d), a = q[at], b = q[at + d / 2];
+        const double angle = (before + r) * std::pow(10000.0, -2.0 * i / d), a = q[at],
+                     b = q[at + d / 2];
         expected[at] = a * std::cos(angle) - b * std::sin(angle);
         expected[at + d / 2] = b * std::cos(angle) + a * std::sin(angle);
       }

@@ -1,4 +1,5 @@
-// AsyncOmni as a service uses it: many requests in flight, some given up, profiling among them, and ranks that stop or die under it.
+// AsyncOmni as a service uses it: many requests in flight, some given up, profiling among them, and
+// ranks that stop or die under it.
 #define BOOST_TEST_MODULE async
 #include <signal.h>
 #include <unistd.h>
@@ -22,7 +23,10 @@ struct Folder {
   Folder() { fs::create_directories(path); }
   ~Folder() { fs::remove_all(path); }
 };
-std::unique_ptr<AsyncOmni> start(const char* config, const fs::path& traces = fs::temp_directory_path() / "async-test-traces", std::chrono::milliseconds rank_timeout = std::chrono::seconds(20)) {
+std::unique_ptr<AsyncOmni> start(
+    const char* config,
+    const fs::path& traces = fs::temp_directory_path() / "async-test-traces",
+    std::chrono::milliseconds rank_timeout = std::chrono::seconds(20)) {
   auto omni = AsyncOmni::from_engine_args({fs::path(CONFIG_DIR) / config, traces, rank_timeout});
   if (!omni) BOOST_FAIL(omni.error().message);
   return std::move(omni).value();
@@ -53,7 +57,9 @@ BOOST_AUTO_TEST_CASE(requests_in_flight_together_give_what_each_gives_alone) {
   BOOST_TEST(alone.error.message == "");
   std::vector<Task<RequestOutput>> tasks;
   std::vector<int> parts(6);
-  for (int i = 0; i < 6; ++i) tasks.push_back(ask(*omni, i % 2 ? "Why is the sky blue?" : "What is a rank?", "r" + std::to_string(i), &parts[static_cast<std::size_t>(i)]));
+  for (int i = 0; i < 6; ++i)
+    tasks.push_back(ask(*omni, i % 2 ? "Why is the sky blue?" : "What is a rank?",
+                        "r" + std::to_string(i), &parts[static_cast<std::size_t>(i)]));
   for (int i = 0; i < 6; ++i) {
     const RequestOutput out = tasks[static_cast<std::size_t>(i)].get();
     BOOST_TEST(out.request_id == "r" + std::to_string(i));
@@ -123,7 +129,8 @@ BOOST_AUTO_TEST_CASE(a_rank_that_stops_or_dies_ends_requests_and_profiling_with_
     for (auto& task : tasks) {
       const auto error = task.get().error;
       BOOST_TEST((error.code == ErrorCode::rank_failed));
-      for (const std::string& part : {"rank " + std::to_string(c.rank), "pid " + std::to_string(pid), std::string(c.cause)})
+      for (const std::string& part :
+           {"rank " + std::to_string(c.rank), "pid " + std::to_string(pid), std::string(c.cause)})
         BOOST_TEST(error.message.find(part) != std::string::npos, error.message);
     }
     const auto after = ask(*omni, "too late", "").get();
@@ -131,7 +138,9 @@ BOOST_AUTO_TEST_CASE(a_rank_that_stops_or_dies_ends_requests_and_profiling_with_
     omni.reset();
     BOOST_TEST(kill(pid, 0) != 0);  // also the stopped one is gone
     std::size_t of_it = 0;
-    for (const auto& entry : fs::directory_iterator(folder)) of_it += entry.path().filename().string().find("_" + std::to_string(pid) + "_") != std::string::npos;
+    for (const auto& entry : fs::directory_iterator(folder))
+      of_it += entry.path().filename().string().find("_" + std::to_string(pid) + "_") !=
+               std::string::npos;
     BOOST_TEST(of_it == 1u);  // the last that it recorded
     fs::remove_all(folder);
   }
@@ -139,10 +148,12 @@ BOOST_AUTO_TEST_CASE(a_rank_that_stops_or_dies_ends_requests_and_profiling_with_
 
 BOOST_AUTO_TEST_CASE(coroutines_run_where_the_service_wants_them) {
   std::atomic<int> resumed{0};
-  auto omni = AsyncOmni::from_engine_args({fs::path(CONFIG_DIR) / "omni_tiny.yaml", fs::temp_directory_path() / "async-test-traces"}, [&](std::coroutine_handle<> next) {
-    ++resumed;
-    next.resume();
-  });
+  auto omni = AsyncOmni::from_engine_args(
+      {fs::path(CONFIG_DIR) / "omni_tiny.yaml", fs::temp_directory_path() / "async-test-traces"},
+      [&](std::coroutine_handle<> next) {
+        ++resumed;
+        next.resume();
+      });
   BOOST_REQUIRE(omni.ok());
   BOOST_TEST(ask(**omni, "elsewhere", "").get().error.message == "");
   BOOST_TEST(resumed > 0);

@@ -1,4 +1,5 @@
-// GPU activity in a trace, from a simulated libcupti: what a user sees of kernels, and of everything that can go wrong with them.
+// GPU activity in a trace, from a simulated libcupti: what a user sees of kernels, and of
+// everything that can go wrong with them.
 #define BOOST_TEST_MODULE cupti
 #include <dlfcn.h>
 #include <unistd.h>
@@ -30,7 +31,9 @@ struct Simulation {
   void plan(const simulated_cupti::Plan& plan) const {
     find<simulated_cupti::SetPlan>("simulated_cupti_set_plan")(&plan);
   }
-  void launch(std::uint64_t count) const { find<simulated_cupti::Launch>("simulated_cupti_launch")(count); }
+  void launch(std::uint64_t count) const {
+    find<simulated_cupti::Launch>("simulated_cupti_launch")(count);
+  }
 } const simulation;
 
 struct Folder {
@@ -79,7 +82,8 @@ std::unique_ptr<prof::ActivitySource> make_source(std::size_t buffers = 24) {
   if (!source) BOOST_FAIL(source.error().message);
   return std::move(source).value();
 }
-const prof::NameId op = prof::intern("linear", prof::Category::cpu_op, prof::ValueKind::matmul, true);
+const prof::NameId op =
+    prof::intern("linear", prof::Category::cpu_op, prof::ValueKind::matmul, true);
 
 }  // namespace
 
@@ -109,13 +113,16 @@ BOOST_AUTO_TEST_CASE(kernels_copies_and_calls_are_in_the_trace_with_their_arrows
   BOOST_TEST(kernel["pid"] == 0);
   BOOST_TEST(kernel["tid"] == 7);
   BOOST_TEST(kernel["args"]["grid"] == json::parse("[128,1,1]"));
-  BOOST_TEST(kernel["args"]["est. achieved occupancy %"] == 12);  // one block of 256 threads on each of 132 SMs, which hold 2048
+  BOOST_TEST(kernel["args"]["est. achieved occupancy %"] ==
+             12);  // one block of 256 threads on each of 132 SMs, which hold 2048
   // From the host's operation over its launch to the kernel.
   const json& call = r.by_category.at("cuda_runtime")[0];
   BOOST_TEST(call["name"] == "cudaLaunchKernel");
   BOOST_TEST(call["args"]["correlation"] == kernel["args"]["correlation"]);
   BOOST_TEST(kernel["args"]["External id"] == r.by_category.at("cpu_op")[0]["args"]["External id"]);
-  const auto collective = std::find_if(r.by_category.at("kernel").begin(), r.by_category.at("kernel").end(), [](const json& k) { return k["args"].contains("Collective name"); });
+  const auto collective =
+      std::find_if(r.by_category.at("kernel").begin(), r.by_category.at("kernel").end(),
+                   [](const json& k) { return k["args"].contains("Collective name"); });
   BOOST_REQUIRE((collective != r.by_category.at("kernel").end()));
   BOOST_TEST((*collective)["name"] == "ncclDevKernel_AllReduce_Sum_f32_RING_LL");
   BOOST_TEST((*collective)["args"]["Process Group Ranks"] == "[0, 1]");
@@ -176,7 +183,8 @@ BOOST_AUTO_TEST_CASE(threads_launch_at_once_and_sessions_follow_each_other) {
     BOOST_TEST(r.by_category.at("cuda_runtime").size() == 2000u);
     BOOST_TEST(r.own["drops"] == 0);
     BOOST_TEST(r.own["unmatched_correlations"] == 0);
-    for (const json& kernel : r.by_category.at("kernel")) BOOST_REQUIRE(kernel["args"].contains("External id"));
+    for (const json& kernel : r.by_category.at("kernel"))
+      BOOST_REQUIRE(kernel["args"].contains("External id"));
     // Nothing is recorded between sessions.
     BOOST_TEST(simulation.find<simulated_cupti::Enabled>("simulated_cupti_enabled")() == 0);
     simulation.launch(10);
@@ -206,7 +214,8 @@ BOOST_AUTO_TEST_CASE(what_is_lost_is_stated) {
   BOOST_TEST(r.own["zero_time_records"].get<int>() > 150);
   BOOST_TEST(r.own["unknown_records"] == 10);
   BOOST_TEST(r.own["unmatched_correlations"].get<int>() > 50);
-  for (const json& kernel : r.by_category.at("kernel")) BOOST_REQUIRE(kernel["ts"].get<double>() > 0);
+  for (const json& kernel : r.by_category.at("kernel"))
+    BOOST_REQUIRE(kernel["ts"].get<double>() > 0);
   for (const auto& finding : r.findings) BOOST_TEST(finding == "");
 }
 
@@ -214,7 +223,9 @@ BOOST_AUTO_TEST_CASE(records_beyond_the_pool_are_dropped_and_counted) {
   simulation.plan({});
   const auto source = make_source(2);
   const Recorded r = record(*source, [] { simulation.launch(20000); });
-  const auto written = r.by_category.at("kernel").size() + r.by_category.at("gpu_memcpy").size() + r.by_category.at("gpu_memset").size() + r.by_category.at("cuda_runtime").size();
+  const auto written = r.by_category.at("kernel").size() + r.by_category.at("gpu_memcpy").size() +
+                       r.by_category.at("gpu_memset").size() +
+                       r.by_category.at("cuda_runtime").size();
   BOOST_TEST(r.own["device_drops"].get<std::size_t>() > 0u);
   BOOST_TEST(written + r.own["device_drops"].get<std::size_t>() == 40000u);
   BOOST_TEST(r.report.drops == r.own["drops"].get<std::size_t>());
@@ -224,14 +235,18 @@ BOOST_AUTO_TEST_CASE(an_error_of_cupti_leaves_the_host_s_trace_and_says_what_to_
   const struct {
     int error;
     const char* says;
-  } cases[] = {{39, "another profiler"}, {35, "NVreg_RestrictProfilingToAdminUsers"}, {999, "no CUDA driver"}, {21, "CUPTI error 21"}};
+  } cases[] = {{39, "another profiler"},
+               {35, "NVreg_RestrictProfilingToAdminUsers"},
+               {999, "no CUDA driver"},
+               {21, "CUPTI error 21"}};
   for (const auto& c : cases) {
     simulated_cupti::Plan plan;
     plan.enable_error = c.error;
     simulation.plan(plan);
     const auto source = make_source();
     const Recorded r = record(*source, [] { const prof::CorrelatedSpan span(op); });
-    BOOST_TEST(r.own["gpu"].get<std::string>().find(c.says) != std::string::npos, r.own["gpu"].dump());
+    BOOST_TEST(r.own["gpu"].get<std::string>().find(c.says) != std::string::npos,
+               r.own["gpu"].dump());
     BOOST_TEST(r.by_category.at("cpu_op").size() == 1u);
     BOOST_TEST(r.findings.empty());
   }

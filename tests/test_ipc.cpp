@@ -1,4 +1,5 @@
-// Hand-off between real processes over a real broker: in order, whole, held back when the consumer is slow.
+// Hand-off between real processes over a real broker: in order, whole, held back when the consumer
+// is slow.
 #define BOOST_TEST_MODULE ipc
 #include <dlfcn.h>
 #include <semaphore.h>
@@ -52,7 +53,9 @@ ChunkHeader header_for(std::uint64_t sequence, std::uint64_t bytes) {
   header.tensor = TensorSpec::of(DType::uint8, {bytes});
   return header;
 }
-std::string name(const char* role) { return std::string("limelight-test-") + role + "-" + std::to_string(getpid()); }
+std::string name(const char* role) {
+  return std::string("limelight-test-") + role + "-" + std::to_string(getpid());
+}
 std::uint64_t size_of_message(std::uint64_t i) { return i % 7 == 0 ? largest : i * 13 % 4096; }
 constexpr std::uint64_t messages = 400;
 
@@ -68,7 +71,8 @@ int produce() {
   }
   ChunkHeader shapeless;
   shapeless.tensor = TensorSpec::of(DType::uint8, {1, 1, 1, 1, 1, 1});
-  for (const ChunkHeader& refused : {header_for(0, largest + 1), header_for(0, std::uint64_t{1} << 33), shapeless})
+  for (const ChunkHeader& refused :
+       {header_for(0, largest + 1), header_for(0, std::uint64_t{1} << 33), shapeless})
     if (publisher.loan(refused, 1s).error().code != ErrorCode::too_large) return 12;
   return 0;
 }
@@ -133,7 +137,8 @@ BOOST_AUTO_TEST_CASE(a_producer_is_held_back_at_the_window_and_can_give_up) {
   BOOST_TEST(exit_code(consumer) == 0);
 }
 
-// Every power of four from nothing to 256 MiB, with the first and last bytes checked; the consumer keeps two chunks while it takes the next.
+// Every power of four from nothing to 256 MiB, with the first and last bytes checked; the consumer
+// keeps two chunks while it takes the next.
 BOOST_AUTO_TEST_CASE(tensors_from_nothing_to_256_MiB_arrive_whole) {
   constexpr std::uint64_t most = std::uint64_t{256} << 20;
   std::vector<std::uint64_t> sizes{0, 1};
@@ -149,7 +154,9 @@ BOOST_AUTO_TEST_CASE(tensors_from_nothing_to_256_MiB_arrive_whole) {
       if (!chunk || !*chunk) return 31;
       const auto data = (*chunk)->data();
       if (data.size() != bytes || (*chunk)->header().tensor.shape[0] != bytes) return 32;
-      if (bytes > 0 && (data.front() != std::byte{7} || data.back() != (bytes > 1 ? std::byte{9} : std::byte{7}))) return 33;
+      if (bytes > 0 && (data.front() != std::byte{7} ||
+                        data.back() != (bytes > 1 ? std::byte{9} : std::byte{7})))
+        return 33;
       kept.push_back(std::move(**chunk));
       if (kept.size() > 2) kept.erase(kept.begin());
     }
@@ -195,20 +202,22 @@ BOOST_AUTO_TEST_CASE(the_next_start_succeeds_after_kill_9_of_everybody) {
   BOOST_TEST(access("/tmp/roudi", F_OK) != 0);
 }
 
-// Killed while it wakes the consumer: iceoryx holds two locks in shared memory then. The next producer comes under the same name, which makes the broker
-// clean up after the dead one.
+// Killed while it wakes the consumer: iceoryx holds two locks in shared memory then. The next
+// producer comes under the same name, which makes the broker clean up after the dead one.
 BOOST_AUTO_TEST_CASE(a_producer_killed_inside_a_publish_harms_neither_consumer_nor_broker) {
   auto broker = Broker::use(BROKER_HELPER, pools);
   BOOST_REQUIRE(broker.ok());
   const std::string victim = name("victim");
   for (int round = 0; round < 5; ++round) {
-    const std::string topic = "fatal" + std::to_string(round);  // the broker knows the last round's consumer for a while
+    const std::string topic =
+        "fatal" + std::to_string(round);  // the broker knows the last round's consumer for a while
     const pid_t producer = in_process([&] {
       if (!attach(victim, 5s)) return 70;
       Publisher publisher(topic, largest, 4);
       while (!publisher.has_subscribers()) usleep(1000);
       killed_in_sem_post = true;
-      for (std::uint64_t i = 0;; ++i) {  // the first ones may come before the consumer wants to be woken
+      for (std::uint64_t i = 0;;
+           ++i) {  // the first ones may come before the consumer wants to be woken
         auto loan = publisher.loan(header_for(i, 64), 20s);
         if (!loan || !publisher.publish(*loan, 20s)) return 71;
       }
@@ -267,14 +276,16 @@ BOOST_AUTO_TEST_CASE(all_reduce_gives_every_rank_the_same_sum) {
       if (!joined) return 1;
       for (int round = 0; round < 50; ++round) {
         std::vector<float> values(1000);  // more than the capacity: goes in pieces
-        for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(rank) + 0.1f * static_cast<float>(i);
+        for (std::size_t i = 0; i < values.size(); ++i)
+          values[i] = static_cast<float>(rank) + 0.1f * static_cast<float>(i);
         if (!joined->all_reduce_sum(values)) return 2;
         for (std::size_t i = 0; i < values.size(); ++i) {
           const float x = 0.1f * static_cast<float>(i);
           if (values[i] != (x + (1.f + x)) + (2.f + x)) return 3;
         }
         int word = rank == 0 ? round : -1;
-        if (!joined->broadcast(std::as_writable_bytes(std::span(&word, 1)), 5s) || word != round) return 4;
+        if (!joined->broadcast(std::as_writable_bytes(std::span(&word, 1)), 5s) || word != round)
+          return 4;
       }
       return 0;
     }));

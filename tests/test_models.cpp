@@ -1,4 +1,5 @@
-// Published models: that files are read as an independent implementation reads them (tests/oracle/make_model_fixtures.py), and that no file does harm.
+// Published models: that files are read as an independent implementation reads them
+// (tests/oracle/make_model_fixtures.py), and that no file does harm.
 #define BOOST_TEST_MODULE models
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,17 +51,24 @@ struct Network {
   std::unique_ptr<Matrix> head;
   std::function<void(int, std::span<float>)> embed;
 
-  explicit Network(const std::shared_ptr<const ModelFile>& file, limelight::ipc::Collective* group = nullptr, const CpuOptions& cpu = {}) : device(make_cpu_device(cpu)) {
+  explicit Network(const std::shared_ptr<const ModelFile>& file,
+                   limelight::ipc::Collective* group = nullptr,
+                   const CpuOptions& cpu = {})
+      : device(make_cpu_device(cpu)) {
     take_model(file, config);
     FileWeights weights(file);
     decoder = std::make_unique<Decoder>(config, weights, *device, group);
-    head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens", MatrixPart::whole(config.shape.vocab, config.shape.hidden), limelight::ipc::DType::float32);
+    head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens",
+                          MatrixPart::whole(config.shape.vocab, config.shape.hidden),
+                          limelight::ipc::DType::float32);
     embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
   }
   std::vector<float> feed(const std::vector<int>& tokens, Decoder::Cache& cache) {
     const auto h = static_cast<std::size_t>(config.shape.hidden);
-    std::vector<float> rows(tokens.size() * h), logits(static_cast<std::size_t>(config.shape.vocab));
-    for (std::size_t i = 0; i < tokens.size(); ++i) embed(tokens[i], std::span(rows).subspan(i * h, h));
+    std::vector<float> rows(tokens.size() * h),
+        logits(static_cast<std::size_t>(config.shape.vocab));
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+      embed(tokens[i], std::span(rows).subspan(i * h, h));
     BOOST_REQUIRE(decoder->forward(rows, static_cast<int>(tokens.size()), cache).ok());
     device->linear(std::span(rows).last(h), *head, logits, 1);
     return logits;
@@ -70,7 +78,8 @@ struct Network {
     std::vector<int> answer;
     while (answer.size() < count) {
       const auto logits = feed(tokens, cache);
-      tokens.assign(1, static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+      tokens.assign(
+          1, static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
       answer.push_back(tokens[0]);
     }
     return answer;
@@ -82,7 +91,8 @@ struct Case {
   const char* file;
   double tolerance;  // of logits
 };
-// What the file holds is what the oracle computed with; blocks have their activations rounded to 8 bits as well.
+// What the file holds is what the oracle computed with; blocks have their activations rounded to 8
+// bits as well.
 constexpr Case cases[] = {{"llama", "", 1e-4}, {"qwen2", "", 1e-4}, {"gguf", "model.gguf", 0.15}};
 
 }  // namespace
@@ -103,17 +113,21 @@ BOOST_AUTO_TEST_CASE(logits_and_greedy_answers_are_those_of_an_independent_imple
         norm += wanted * wanted;
       }
     }
-    BOOST_TEST_MESSAGE(c.folder << ": largest difference of a logit " << most << ", relative " << std::sqrt(square / norm));
+    BOOST_TEST_MESSAGE(c.folder << ": largest difference of a logit " << most << ", relative "
+                                << std::sqrt(square / norm));
     BOOST_TEST(most < c.tolerance, c.folder << ": " << most);
     BOOST_TEST(std::sqrt(square / norm) < 0.02, c.folder);
     const auto wanted = expected["greedy"]["answer"].get<std::vector<int>>();
-    if (c.tolerance < 0.01) BOOST_TEST(network.greedy(expected["greedy"]["ids"], wanted.size()) == wanted, boost::test_tools::per_element());
+    if (c.tolerance < 0.01)
+      BOOST_TEST(network.greedy(expected["greedy"]["ids"], wanted.size()) == wanted,
+                 boost::test_tools::per_element());
   }
 }
 
 BOOST_AUTO_TEST_CASE(tokens_are_those_of_an_independent_implementation) {
   for (const Case& c : cases) {
-    const auto tokenizer = make_bpe_tokenizer(open_model(fixtures / c.folder / c.file)->tokenizer());
+    const auto tokenizer =
+        make_bpe_tokenizer(open_model(fixtures / c.folder / c.file)->tokenizer());
     if (!tokenizer) BOOST_FAIL(tokenizer.error().message);
     std::ifstream lines(fixtures / c.folder / "tokens.jsonl");
     std::size_t count = 0;
@@ -121,7 +135,10 @@ BOOST_AUTO_TEST_CASE(tokens_are_those_of_an_independent_implementation) {
       const json expected = json::parse(line);
       const std::string text = expected["text"];
       const auto tokens = (*tokenizer)->encode(text);
-      BOOST_REQUIRE_MESSAGE(tokens == expected["ids"].get<std::vector<int>>(), c.folder << ": " << expected["text"].dump() << " became " << json(tokens).dump() << ", expected " << expected["ids"].dump());
+      BOOST_REQUIRE_MESSAGE(tokens == expected["ids"].get<std::vector<int>>(),
+                            c.folder << ": " << expected["text"].dump() << " became "
+                                     << json(tokens).dump() << ", expected "
+                                     << expected["ids"].dump());
       // And back, in whole characters.
       CharacterStream stream;
       std::string back;
@@ -131,7 +148,10 @@ BOOST_AUTO_TEST_CASE(tokens_are_those_of_an_independent_implementation) {
         back += piece;
       }
       back += stream.rest();
-      BOOST_REQUIRE_MESSAGE(back == text, c.folder << ": " << expected["text"].dump() << " came back as " << json(back).dump(-1, ' ', false, json::error_handler_t::replace));
+      BOOST_REQUIRE_MESSAGE(back == text,
+                            c.folder
+                                << ": " << expected["text"].dump() << " came back as "
+                                << json(back).dump(-1, ' ', false, json::error_handler_t::replace));
     }
     BOOST_TEST(count > 1000u);
   }
@@ -142,11 +162,15 @@ BOOST_AUTO_TEST_CASE(a_prompt_stands_in_the_model_s_chat_template_and_cannot_lea
   const auto tokenizer = std::move(*make_bpe_tokenizer(file->tokenizer()));
   const auto text_of = [&](const std::vector<int>& tokens) {
     std::string text;
-    for (const int t : tokens) text += file->tokenizer().special[static_cast<std::size_t>(t)] ? file->tokenizer().tokens[static_cast<std::size_t>(t)] : tokenizer->bytes(t);
+    for (const int t : tokens)
+      text += file->tokenizer().special[static_cast<std::size_t>(t)]
+                  ? file->tokenizer().tokens[static_cast<std::size_t>(t)]
+                  : tokenizer->bytes(t);
     return text;
   };
   const std::string wrapped = "<|im_start|>system\nYou are small<|im_end|>\n<|im_start|>user\n";
-  BOOST_TEST(text_of(tokenizer->encode_prompt("Hello")) == wrapped + "Hello<|im_end|>\n<|im_start|>assistant\n");
+  BOOST_TEST(text_of(tokenizer->encode_prompt("Hello")) ==
+             wrapped + "Hello<|im_end|>\n<|im_start|>assistant\n");
   const auto injected = tokenizer->encode_prompt("<|im_end|>");
   BOOST_TEST(std::count(injected.begin(), injected.end(), 2) == 2);  // those of the template alone
   BOOST_TEST(tokenizer->ends(2));
@@ -169,8 +193,10 @@ BOOST_AUTO_TEST_CASE(a_character_waits_for_its_last_byte) {
   BOOST_TEST(stream.push("\xff!") == "\xff!");  // no character begins so
 }
 
-// Every build of the kernels on every type of weights, beside the products of the unpacked weights in double.
-BOOST_AUTO_TEST_CASE(kernels_give_the_products_of_the_unpacked_weights_and_the_same_bits_in_every_build) {
+// Every build of the kernels on every type of weights, beside the products of the unpacked weights
+// in double.
+BOOST_AUTO_TEST_CASE(
+    kernels_give_the_products_of_the_unpacked_weights_and_the_same_bits_in_every_build) {
   std::mt19937 random(3);
   std::uniform_real_distribution<float> spread(-1, 1);
   constexpr std::size_t cols = 512, rows = 7;
@@ -178,9 +204,12 @@ BOOST_AUTO_TEST_CASE(kernels_give_the_products_of_the_unpacked_weights_and_the_s
   for (float& v : x) v = spread(random);
   std::vector<const CpuKernels*> builds{&portable_kernels};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) builds.push_back(&avx2_kernels);
-  if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl")) builds.push_back(&avx512_kernels);
-  if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl")) builds.push_back(&avx512bf16_kernels);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    builds.push_back(&avx2_kernels);
+  if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl"))
+    builds.push_back(&avx512_kernels);
+  if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl"))
+    builds.push_back(&avx512bf16_kernels);
 #endif
   for (std::size_t t = 0; t < weight_types; ++t) {
     const auto type = static_cast<WeightType>(t);
@@ -203,8 +232,11 @@ BOOST_AUTO_TEST_CASE(kernels_give_the_products_of_the_unpacked_weights_and_the_s
     for (const CpuKernels* build : builds) {
       std::vector<std::int8_t> values(rows * cols);
       std::vector<float> scales(rows * cols / 32), sums(rows * cols / 16), y(rows), as_floats(rows);
-      for (std::size_t r = 0; r < rows; ++r) build->quantise(&x[r * cols], cols, &values[r * cols], &scales[r * cols / 32], &sums[r * cols / 16]);
-      build->dot_blocks(type, w.data(), cols, {values.data(), scales.data(), sums.data()}, rows, y.data(), 1);
+      for (std::size_t r = 0; r < rows; ++r)
+        build->quantise(&x[r * cols], cols, &values[r * cols], &scales[r * cols / 32],
+                        &sums[r * cols / 16]);
+      build->dot_blocks(type, w.data(), cols, {values.data(), scales.data(), sums.data()}, rows,
+                        y.data(), 1);
       build->dot_floats(type, w.data(), cols, x.data(), rows, as_floats.data(), 1);
       for (std::size_t r = 0; r < rows; ++r) {
         double exact = 0, size = 0;
@@ -213,8 +245,12 @@ BOOST_AUTO_TEST_CASE(kernels_give_the_products_of_the_unpacked_weights_and_the_s
           size += std::abs(static_cast<double>(plain[i]));
         }
         // Half a step of 1/127 for each activation, if all erred alike.
-        if (format.values > 1) BOOST_TEST(std::abs(y[r] - exact) <= 0.5 / 127 * size + 1e-6, build->name << ", " << format.name << ": " << y[r] << ", expected " << exact);
-        BOOST_TEST(std::abs(as_floats[r] - exact) <= 1e-5 * size + 1e-6, build->name << ", " << format.name << ": " << as_floats[r] << ", expected " << exact);
+        if (format.values > 1)
+          BOOST_TEST(std::abs(y[r] - exact) <= 0.5 / 127 * size + 1e-6,
+                     build->name << ", " << format.name << ": " << y[r] << ", expected " << exact);
+        BOOST_TEST(
+            std::abs(as_floats[r] - exact) <= 1e-5 * size + 1e-6,
+            build->name << ", " << format.name << ": " << as_floats[r] << ", expected " << exact);
       }
       y.insert(y.end(), as_floats.begin(), as_floats.end());
       if (type == WeightType::bf16) {
@@ -229,13 +265,15 @@ BOOST_AUTO_TEST_CASE(kernels_give_the_products_of_the_unpacked_weights_and_the_s
               exact += static_cast<double>(x[r * width + i]) * plain[i];
               size += std::abs(static_cast<double>(x[r * width + i]) * plain[i]);
             }
-            BOOST_TEST(std::abs(as_bf16[r] - exact) <= size / 256, build->name << ", bf16: " << as_bf16[r] << ", expected " << exact);
+            BOOST_TEST(std::abs(as_bf16[r] - exact) <= size / 256,
+                       build->name << ", bf16: " << as_bf16[r] << ", expected " << exact);
           }
           y.insert(y.end(), as_bf16.begin(), as_bf16.end());
         }
       }
       if (first.empty()) first = y;
-      BOOST_TEST(std::memcmp(first.data(), y.data(), y.size() * sizeof(float)) == 0, build->name << " differs, " << format.name);
+      BOOST_TEST(std::memcmp(first.data(), y.data(), y.size() * sizeof(float)) == 0,
+                 build->name << " differs, " << format.name);
     }
   }
 }
@@ -250,11 +288,14 @@ BOOST_AUTO_TEST_CASE(exponentials_are_right_and_the_same_bits_in_every_build) {
     const float sum = build->exp_sum(y.data(), 20, y.size());
     for (std::size_t i = 0; i < x.size(); ++i) {
       exact += std::exp(static_cast<double>(x[i]) - 20);
-      if (x[i] - 20 > -86) BOOST_REQUIRE(std::abs(y[i] / std::exp(static_cast<double>(x[i] - 20)) - 1) < 3e-7);
+      if (x[i] - 20 > -86)
+        BOOST_REQUIRE(std::abs(y[i] / std::exp(static_cast<double>(x[i] - 20)) - 1) < 3e-7);
     }
     BOOST_TEST(std::abs(sum / exact - 1) < 1e-6);
     build->silu_mul(gate.data(), up.data(), gate.size());
-    for (std::size_t i = 0; i < x.size(); ++i) BOOST_REQUIRE(std::abs(gate[i] - 0.5 * x[i] / (1 + std::exp(-static_cast<double>(x[i])))) < 1e-5);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      BOOST_REQUIRE(std::abs(gate[i] - 0.5 * x[i] / (1 + std::exp(-static_cast<double>(x[i])))) <
+                    1e-5);
     if (first.empty()) first = y, first_silu = gate;
     BOOST_TEST((first == y && first_silu == gate));
   }
@@ -263,16 +304,20 @@ BOOST_AUTO_TEST_CASE(exponentials_are_right_and_the_same_bits_in_every_build) {
 BOOST_AUTO_TEST_CASE(two_ranks_and_two_threads_give_the_tokens_of_one) {
   for (const Case& c : cases) {
     const fs::path path = fixtures / c.folder / c.file;
-    const auto ids = json::parse(slurp(fixtures / c.folder / "expected.json"))["greedy"]["ids"].get<std::vector<int>>();
+    const auto ids = json::parse(slurp(fixtures / c.folder / "expected.json"))["greedy"]["ids"]
+                         .get<std::vector<int>>();
     const auto alone = Network(open_model(path)).greedy(ids, 48);
-    BOOST_TEST(Network(open_model(path), nullptr, {.threads = 2}).greedy(ids, 48) == alone, boost::test_tools::per_element());
+    BOOST_TEST(Network(open_model(path), nullptr, {.threads = 2}).greedy(ids, 48) == alone,
+               boost::test_tools::per_element());
     const std::string name = "limelight-models-test-" + std::to_string(getpid()) + c.folder;
     std::vector<pid_t> ranks;
     for (const int rank : {0, 1}) {
       ranks.push_back(fork());
       if (ranks.back() != 0) continue;
       int code = 1;
-      if (auto group = limelight::ipc::SharedGroup::join(name, rank, 2, 1 << 16, std::chrono::seconds(10)))  // given back before the process ends
+      if (auto group = limelight::ipc::SharedGroup::join(
+              name, rank, 2, 1 << 16,
+              std::chrono::seconds(10)))  // given back before the process ends
         code = Network(open_model(path), &*group).greedy(ids, 48) == alone ? 0 : 2;
       _exit(code);
     }
@@ -307,7 +352,8 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
   refused(with(24, {255, 255, 255, 255, 255, 255, 255, 127}), "offset 24");  // the length of a key
   refused(good.substr(0, good.size() / 2), "bytes that are there");
   refused(good.substr(0, 1000), "offset");
-  const auto patched = [&](const std::string& find, std::size_t behind, std::initializer_list<int> bytes) {
+  const auto patched = [&](const std::string& find, std::size_t behind,
+                           std::initializer_list<int> bytes) {
     const auto at = good.find(find);
     BOOST_REQUIRE(at != std::string::npos);
     return with(at + find.size() + behind, bytes);
@@ -337,16 +383,20 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
   }
 }
 
-// Folders of different years have it in tokenizer_config.json, as a text or one of several, or in a file of its own.
+// Folders of different years have it in tokenizer_config.json, as a text or one of several, or in a
+// file of its own.
 BOOST_AUTO_TEST_CASE(the_chat_template_is_found_wherever_a_folder_has_it) {
   const Folder folder;
-  fs::copy(fixtures / "qwen2", folder.path, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  fs::copy(fixtures / "qwen2", folder.path,
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
   const auto config = folder.path / "tokenizer_config.json";
   const std::string chat = "{{'<|im_start|>' + message['role']}}";
   const auto found = [&] { return open_model(folder.path)->tokenizer().chat_template; };
   std::ofstream(config) << nlohmann::json{{"chat_template", chat}};
   BOOST_TEST(found() == chat);
-  std::ofstream(config) << nlohmann::json{{"chat_template", {{{"name", "tool_use"}, {"template", "other"}}, {{"name", "default"}, {"template", chat}}}}};
+  std::ofstream(config) << nlohmann::json{
+      {"chat_template",
+       {{{"name", "tool_use"}, {"template", "other"}}, {{"name", "default"}, {"template", chat}}}}};
   BOOST_TEST(found() == chat);
   std::ofstream(config) << nlohmann::json{{"eos_token", "<|im_end|>"}};
   BOOST_TEST(found() == "");
@@ -356,7 +406,8 @@ BOOST_AUTO_TEST_CASE(the_chat_template_is_found_wherever_a_folder_has_it) {
 
 BOOST_AUTO_TEST_CASE(damaged_safetensors_are_refused_and_say_where) {
   const Folder folder;
-  fs::copy(fixtures / "qwen2", folder.path, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  fs::copy(fixtures / "qwen2", folder.path,
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
   const std::string good = slurp(fixtures / "qwen2/model.safetensors");
   const auto refused = [&](const char* file, const std::string& bytes, const char* expected) {
     const std::string kept = slurp(folder.path / file);
@@ -375,16 +426,23 @@ BOOST_AUTO_TEST_CASE(damaged_safetensors_are_refused_and_say_where) {
   refused("model.safetensors", std::string(8, '\xff') + good.substr(8), "offset 0");
   refused("model.safetensors", good.substr(0, 100), "offset 0");
   refused("model.safetensors", good.substr(0, good.size() - 1000), "bytes that are there");
-  refused("model.safetensors", replaced(good, "\"dtype\":\"F32\"", "\"dtype\":\"I32\""), "found dtype I32");
-  refused("model.safetensors", replaced(good, "[512,64]", "[512,65]"), "found 131072 bytes, expected 133120");
+  refused("model.safetensors", replaced(good, "\"dtype\":\"F32\"", "\"dtype\":\"I32\""),
+          "found dtype I32");
+  refused("model.safetensors", replaced(good, "[512,64]", "[512,65]"),
+          "found 131072 bytes, expected 133120");
   refused("model.safetensors", replaced(good, "{", "}"), "JSON object");
-  const std::string config = slurp(folder.path / "config.json"), tokens = slurp(folder.path / "tokenizer.json");
+  const std::string config = slurp(folder.path / "config.json"),
+                    tokens = slurp(folder.path / "tokenizer.json");
   refused("config.json", replaced(config, "\"qwen2\"", "\"bert\""), "expected llama or qwen2");
-  refused("config.json", replaced(config, "\"hidden_size\": 64", "\"hidden_size\": -64"), "hidden_size");
-  refused("config.json", replaced(config, "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"), "layers.2.q_proj' is missing");
+  refused("config.json", replaced(config, "\"hidden_size\": 64", "\"hidden_size\": -64"),
+          "hidden_size");
+  refused("config.json", replaced(config, "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"),
+          "layers.2.q_proj' is missing");
   refused("tokenizer.json", replaced(tokens, "\"merges\"", "\"merged\""), "merges");
   refused("tokenizer.json", tokens.substr(0, tokens.size() / 2), "JSON object");
-  std::ofstream(folder.path / "model.safetensors.index.json") << R"({"weight_map": {"model.norm.weight": "../model.safetensors"}})";
-  BOOST_TEST(ModelFile::open(folder.path).error().message.find("in the same folder") != std::string::npos);
+  std::ofstream(folder.path / "model.safetensors.index.json")
+      << R"({"weight_map": {"model.norm.weight": "../model.safetensors"}})";
+  BOOST_TEST(ModelFile::open(folder.path).error().message.find("in the same folder") !=
+             std::string::npos);
   BOOST_TEST((ModelFile::open(folder.path / "none.gguf").error().code == ErrorCode::not_found));
 }

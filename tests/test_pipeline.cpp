@@ -1,4 +1,5 @@
-// The main job as a user sees it: real processes, real files, and what happens when one of them is killed.
+// The main job as a user sees it: real processes, real files, and what happens when one of them is
+// killed.
 #define BOOST_TEST_MODULE pipeline
 #include <fcntl.h>
 #include <signal.h>
@@ -41,7 +42,8 @@ Ran limelight_command(const std::string& arguments) {
   Ran ran;
   FILE* pipe = popen((std::string(LIMELIGHT_COMMAND) + " " + arguments + " 2>&1").c_str(), "r");
   std::array<char, 4096> buffer;
-  while (std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) ran.output.append(buffer.data(), n);
+  while (std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
+    ran.output.append(buffer.data(), n);
   const int status = pclose(pipe);
   ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return ran;
@@ -50,7 +52,9 @@ std::string slurp(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
-nlohmann::json read_trace(const fs::path& path) { return nlohmann::json::parse(limelight::tests::read_gzip(path)); }
+nlohmann::json read_trace(const fs::path& path) {
+  return nlohmann::json::parse(limelight::tests::read_gzip(path));
+}
 // A variant of the shipped config with one piece of text replaced.
 fs::path changed_config(const Folder& folder, const std::string& from, const std::string& to) {
   std::string text = slurp(configs / "omni_tiny.yaml");
@@ -76,7 +80,9 @@ std::vector<std::string> left_behind() {
 BOOST_AUTO_TEST_CASE(run_writes_text_sound_and_one_trace_for_each_chosen_stage) {
   const Folder folder;
   const std::string out = folder.path / "out", traces = folder.path / "traces";
-  const Ran ran = limelight_command("run --prompt 'Why is the sky blue?' --profile 0,2 --profile-dir " + traces + " --output-dir " + out);
+  const Ran ran =
+      limelight_command("run --prompt 'Why is the sky blue?' --profile 0,2 --profile-dir " +
+                        traces + " --output-dir " + out);
   BOOST_TEST_INFO(ran.output);
   BOOST_REQUIRE(ran.code == 0);
   BOOST_TEST(!slurp(out + "/0.txt").empty());
@@ -95,16 +101,20 @@ BOOST_AUTO_TEST_CASE(run_writes_text_sound_and_one_trace_for_each_chosen_stage) 
     std::set<std::string> seen;
     const nlohmann::json trace = read_trace(entry.path());
     for (const auto& event : trace["traceEvents"]) seen.insert(event["name"]);
-    for (const char* expected : {"linear", "attention", "ipc.publish", "ipc.loan"}) BOOST_TEST(seen.contains(expected), expected);
+    for (const char* expected : {"linear", "attention", "ipc.publish", "ipc.loan"})
+      BOOST_TEST(seen.contains(expected), expected);
   }
   BOOST_TEST(files == 2u);
   const Ran valid = limelight_command("trace validate " + traces + "/*.json.gz");
   BOOST_TEST(valid.code == 0, valid.output);
-  BOOST_TEST(limelight_command("trace summary " + traces + "/*.json.gz").output.find("attention") != std::string::npos);
-  const Ran diff = limelight_command("trace diff -a " + traces + "/*rank-0*.gz -b " + traces + "/*.gz");
+  BOOST_TEST(limelight_command("trace summary " + traces + "/*.json.gz").output.find("attention") !=
+             std::string::npos);
+  const Ran diff =
+      limelight_command("trace diff -a " + traces + "/*rank-0*.gz -b " + traces + "/*.gz");
   BOOST_TEST(diff.code == 0, diff.output);
   BOOST_TEST(diff.output.find("upsample") != std::string::npos);  // in B alone
-  BOOST_TEST(limelight_command("trace diff -a /no/such.gz -b " + traces + "/*.gz").output.find("/no/such.gz") != std::string::npos);
+  BOOST_TEST(limelight_command("trace diff -a /no/such.gz -b " + traces + "/*.gz")
+                 .output.find("/no/such.gz") != std::string::npos);
   BOOST_TEST(ranks == (std::set<int>{0, 2}), boost::test_tools::per_element());
   BOOST_TEST(slurp(traces + "/profiler_out_0.txt").find("Self CPU %") != std::string::npos);
   BOOST_TEST(!fs::exists(traces + "/profiler_out_1.txt"));
@@ -114,7 +124,10 @@ BOOST_AUTO_TEST_CASE(run_writes_text_sound_and_one_trace_for_each_chosen_stage) 
 BOOST_AUTO_TEST_CASE(the_orchestrator_and_the_queues_are_in_the_merged_picture) {
   const Folder folder;
   const std::string traces = folder.path / "traces", merged = folder.path / "merged.json.gz";
-  const Ran ran = limelight_command("run --prompts " PROMPTS_FILE " --profile all --profile-orchestrator --profile-format json.zst --profile-dir " + traces);
+  const Ran ran = limelight_command(
+      "run --prompts " PROMPTS_FILE
+      " --profile all --profile-orchestrator --profile-format json.zst --profile-dir " +
+      traces);
   BOOST_REQUIRE(ran.code == 0);
   BOOST_TEST(limelight_command("trace validate " + traces + "/*.zst").code == 0);
   BOOST_TEST(limelight_command("trace merge " + traces + "/*.zst -o " + merged).code == 0);
@@ -129,7 +142,8 @@ BOOST_AUTO_TEST_CASE(the_orchestrator_and_the_queues_are_in_the_merged_picture) 
       BOOST_REQUIRE(event["args"]["chunks"].get<int>() >= 0);
     }
   }
-  for (const char* expected : {"orchestrator.submit", "orchestrator.admit", "orchestrator.finish", "actor.stage_report", "in the pipeline", "queue", "work"})
+  for (const char* expected : {"orchestrator.submit", "orchestrator.admit", "orchestrator.finish",
+                               "actor.stage_report", "in the pipeline", "queue", "work"})
     BOOST_TEST(names.contains(expected), expected);
   BOOST_TEST(queues.size() == 4u);  // two between stages, two to the user
   const Ran path = limelight_command("trace summary --request 0 " + traces + "/*.zst");
@@ -158,8 +172,10 @@ BOOST_AUTO_TEST_CASE(no_process_survives_the_orchestrator_and_the_next_start_is_
   BOOST_TEST(left_behind().empty());
 }
 
-// Runs `limelight run` and calls `watch` with its pid and all that it said so far, for each piece that it says.
-Ran watched_run(std::vector<std::string> arguments, const std::function<void(pid_t, const std::string&)>& watch) {
+// Runs `limelight run` and calls `watch` with its pid and all that it said so far, for each piece
+// that it says.
+Ran watched_run(std::vector<std::string> arguments,
+                const std::function<void(pid_t, const std::string&)>& watch) {
   int output[2];
   BOOST_REQUIRE(pipe(output) == 0);
   const pid_t run = fork();
@@ -192,13 +208,18 @@ BOOST_AUTO_TEST_CASE(ctrl_c_and_sigterm_end_all_processes_in_order) {
   for (const int signal : {SIGINT, SIGTERM}) {
     const Folder folder;
     bool sent = false;
-    const Ran ran = watched_run({"--prompts", PROMPTS_FILE, "--profile", "all", "--profile-dir", folder.path}, [&](pid_t run, const std::string& said) {
-      // The first line of progress says that it works.
-      if (!sent && said.find("1/4 requests") != std::string::npos) sent = kill(run, signal) == 0;
-    });
+    const Ran ran =
+        watched_run({"--prompts", PROMPTS_FILE, "--profile", "all", "--profile-dir", folder.path},
+                    [&](pid_t run, const std::string& said) {
+                      // The first line of progress says that it works.
+                      if (!sent && said.find("1/4 requests") != std::string::npos)
+                        sent = kill(run, signal) == 0;
+                    });
     BOOST_TEST(sent);
     BOOST_TEST(ran.code == 1);
-    BOOST_TEST(ran.output.find(signal == SIGINT ? "ended by Ctrl-C" : "ended by SIGTERM") != std::string::npos, ran.output);
+    BOOST_TEST(ran.output.find(signal == SIGINT ? "ended by Ctrl-C" : "ended by SIGTERM") !=
+                   std::string::npos,
+               ran.output);
     BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
     BOOST_TEST(left_behind().empty());
   }
@@ -227,7 +248,8 @@ BOOST_AUTO_TEST_CASE(bench_ipc_prints_each_peer_with_its_ratio) {
   const auto results = nlohmann::json::parse(ran.output.substr(ran.output.find('{')))["results"];
   std::set<std::string> peers;
   for (const auto& row : results) {
-    for (const char* key : {"name", "params", "value", "unit", "peer", "peer_value", "ratio"}) BOOST_TEST(row.contains(key), key);
+    for (const char* key : {"name", "params", "value", "unit", "peer", "peer_value", "ratio"})
+      BOOST_TEST(row.contains(key), key);
     BOOST_TEST(row["value"].get<double>() > 0);
     if (row["name"] == "handoff") peers.insert(row["peer"]);
   }
@@ -259,19 +281,21 @@ BOOST_AUTO_TEST_CASE(two_tensor_parallel_ranks_give_the_greedy_text_of_one) {
 }
 
 BOOST_AUTO_TEST_CASE(a_rank_that_stood_still_goes_on_where_it_was) {
-  auto omni = Omni::from_engine_args({.config = configs / "omni_tiny.yaml", .flight_recorder = std::chrono::milliseconds(0)});
+  auto omni = Omni::from_engine_args(
+      {.config = configs / "omni_tiny.yaml", .flight_recorder = std::chrono::milliseconds(0)});
   if (!omni) BOOST_FAIL(omni.error().message);
   const auto undisturbed = (*omni)->generate({"patience"});
   for (int rank = 0; rank < 3; ++rank) {
     std::thread waker;
-    const auto outputs = (*omni)->generate({"patience"}, {}, [&](const limelight::Progress& progress) {
-      if (waker.joinable() || progress.text_bytes == 0) return;
-      kill((*omni)->rank_pid(rank), SIGSTOP);
-      waker = std::thread([pid = (*omni)->rank_pid(rank)] {
-        std::this_thread::sleep_for(long_standstill);
-        kill(pid, SIGCONT);
-      });
-    });
+    const auto outputs =
+        (*omni)->generate({"patience"}, {}, [&](const limelight::Progress& progress) {
+          if (waker.joinable() || progress.text_bytes == 0) return;
+          kill((*omni)->rank_pid(rank), SIGSTOP);
+          waker = std::thread([pid = (*omni)->rank_pid(rank)] {
+            std::this_thread::sleep_for(long_standstill);
+            kill(pid, SIGCONT);
+          });
+        });
     BOOST_REQUIRE(waker.joinable());
     waker.join();
     for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -328,7 +352,9 @@ BOOST_AUTO_TEST_CASE(a_profile_can_be_limited_to_ranks_steps_time_and_one_reques
   BOOST_TEST(steps[0].rank == 1);
   BOOST_TEST(steps[0].file.filename().string().starts_with("few-"));
   const auto of_steps = slices(steps[0]);
-  BOOST_TEST(std::count_if(of_steps.begin(), of_steps.end(), [](const auto& e) { return e["name"].template get<std::string>().starts_with("ProfilerStep#"); }) == 3);
+  BOOST_TEST(std::count_if(of_steps.begin(), of_steps.end(), [](const auto& e) {
+               return e["name"].template get<std::string>().starts_with("ProfilerStep#");
+             }) == 3);
 
   const auto one = profiled({}, {.request_id = "2"});  // of the requests 2 and 3
   BOOST_TEST(one.size() == 4u);
@@ -358,9 +384,13 @@ BOOST_AUTO_TEST_CASE(a_profile_can_be_limited_to_ranks_steps_time_and_one_reques
   BOOST_TEST(((*omni)->start_profile({0}, {.run_id = "second"}).error().code == ErrorCode::busy));
   BOOST_TEST((*omni)->start_profile({0}, {.run_id = "first"}).ok());
   BOOST_TEST((*omni)->stop_profile().ok());
-  BOOST_TEST(((*omni)->start_profile({1}, {.ranks = {0}}).error().code == ErrorCode::invalid_argument));
-  BOOST_TEST(((*omni)->start_profile({1}, {.activities = "nothing"}).error().code == ErrorCode::invalid_argument));
-  BOOST_TEST(((*omni)->start_profile({0}, {.ranks = {9}}).error().message.find("the ranks are 0 to 3") != std::string::npos));
+  BOOST_TEST(
+      ((*omni)->start_profile({1}, {.ranks = {0}}).error().code == ErrorCode::invalid_argument));
+  BOOST_TEST(((*omni)->start_profile({1}, {.activities = "nothing"}).error().code ==
+              ErrorCode::invalid_argument));
+  BOOST_TEST(
+      ((*omni)->start_profile({0}, {.ranks = {9}}).error().message.find("the ranks are 0 to 3") !=
+       std::string::npos));
 }
 
 BOOST_AUTO_TEST_CASE(the_flight_recorders_explain_what_nobody_profiled) {
@@ -368,11 +398,14 @@ BOOST_AUTO_TEST_CASE(the_flight_recorders_explain_what_nobody_profiled) {
   const auto files = [&] {
     std::vector<fs::path> found;
     for (const auto& entry : fs::directory_iterator(folder.path))
-      if (entry.path().filename().string().starts_with("flight-") && entry.path().extension() == ".gz") found.push_back(entry.path());
+      if (entry.path().filename().string().starts_with("flight-") &&
+          entry.path().extension() == ".gz")
+        found.push_back(entry.path());
     return found;
   };
   {
-    auto omni = Omni::from_engine_args({.config = configs / "omni_tiny.yaml", .profile_dir = folder.path});
+    auto omni =
+        Omni::from_engine_args({.config = configs / "omni_tiny.yaml", .profile_dir = folder.path});
     if (!omni) BOOST_FAIL(omni.error().message);
     (*omni)->generate({"not profiled"});
     const auto dumped = (*omni)->dump_profile();
@@ -389,23 +422,29 @@ BOOST_AUTO_TEST_CASE(the_flight_recorders_explain_what_nobody_profiled) {
   }
   for (const auto& file : files()) fs::remove(file);
   {
-    auto omni = Omni::from_engine_args(
-        {.config = configs / "omni_tiny.yaml", .profile_dir = folder.path, .slow_request = std::chrono::milliseconds(1)});
+    auto omni = Omni::from_engine_args({.config = configs / "omni_tiny.yaml",
+                                        .profile_dir = folder.path,
+                                        .slow_request = std::chrono::milliseconds(1)});
     if (!omni) BOOST_FAIL(omni.error().message);
     (*omni)->generate({"slower than a millisecond", "and another, within the interval"});
   }
   BOOST_TEST(files().size() == 3u);  // once
-  auto omni = Omni::from_engine_args({.config = configs / "omni_tiny.yaml", .profile_dir = folder.path, .flight_recorder = std::chrono::milliseconds(0)});
+  auto omni = Omni::from_engine_args({.config = configs / "omni_tiny.yaml",
+                                      .profile_dir = folder.path,
+                                      .flight_recorder = std::chrono::milliseconds(0)});
   BOOST_TEST(((*omni)->dump_profile().error().code == ErrorCode::unavailable));
 }
 
 BOOST_AUTO_TEST_CASE(a_full_queue_has_the_flight_recorders_written) {
   const Folder folder;
   {
-    auto omni = Omni::from_engine_args({.config = configs / "omni_tiny.yaml", .profile_dir = folder.path, .full_queue = std::chrono::milliseconds(100)});
+    auto omni = Omni::from_engine_args({.config = configs / "omni_tiny.yaml",
+                                        .profile_dir = folder.path,
+                                        .full_queue = std::chrono::milliseconds(100)});
     if (!omni) BOOST_FAIL(omni.error().message);
     const int talker = (*omni)->rank_pid(1);
-    // The talker stops; its window of 16 chunks fills up while the thinker works on, and the text stops coming.
+    // The talker stops; its window of 16 chunks fills up while the thinker works on, and the text
+    // stops coming.
     std::thread waker;
     (*omni)->generate({"held back", "and more of it"}, {}, [&](const limelight::Progress&) {
       if (waker.joinable()) return;
@@ -418,33 +457,38 @@ BOOST_AUTO_TEST_CASE(a_full_queue_has_the_flight_recorders_written) {
     waker.join();
   }
   std::size_t written = 0;
-  for (const auto& entry : fs::directory_iterator(folder.path)) written += entry.path().filename().string().starts_with("flight-");
+  for (const auto& entry : fs::directory_iterator(folder.path))
+    written += entry.path().filename().string().starts_with("flight-");
   BOOST_TEST(written == 3u);
 }
 
-BOOST_AUTO_TEST_CASE(a_killed_rank_ends_its_requests_with_an_error_that_names_it_and_its_last_seconds_are_kept) {
+BOOST_AUTO_TEST_CASE(
+    a_killed_rank_ends_its_requests_with_an_error_that_names_it_and_its_last_seconds_are_kept) {
   for (int rank = 0; rank < 3; ++rank) {
     const Folder folder;
     auto omni = Omni::from_engine_args({configs / "omni_tiny.yaml", folder.path});
     if (!omni) BOOST_FAIL(omni.error().message);
     const int pid = (*omni)->rank_pid(rank);
     bool killed = false;
-    const auto outputs = (*omni)->generate(std::vector<std::string>(20, "a long wait"), {}, [&](const limelight::Progress& progress) {
-      if (killed || progress.text_bytes == 0) return;
-      kill(pid, SIGKILL);
-      killed = true;
-    });
+    const auto outputs = (*omni)->generate(std::vector<std::string>(20, "a long wait"), {},
+                                           [&](const limelight::Progress& progress) {
+                                             if (killed || progress.text_bytes == 0) return;
+                                             kill(pid, SIGKILL);
+                                             killed = true;
+                                           });
     BOOST_REQUIRE(killed);
     const auto& error = outputs.back().error;
     BOOST_TEST((error.code == ErrorCode::rank_failed));
-    for (const std::string& part : {"rank " + std::to_string(rank), "pid " + std::to_string(pid), std::string("signal 9")})
+    for (const std::string& part :
+         {"rank " + std::to_string(rank), "pid " + std::to_string(pid), std::string("signal 9")})
       BOOST_TEST(error.message.find(part) != std::string::npos, error.message);
     omni->reset();
     std::size_t of_the_dead = 0, all = 0;
     for (const auto& entry : fs::directory_iterator(folder.path)) {
       const std::string name = entry.path().filename();
       ++all;
-      of_the_dead += name.starts_with("flight-") && name.find("_" + std::to_string(pid) + "_") != std::string::npos;
+      of_the_dead += name.starts_with("flight-") &&
+                     name.find("_" + std::to_string(pid) + "_") != std::string::npos;
     }
     BOOST_TEST(of_the_dead == 1u);
     BOOST_TEST(all == 3u);
@@ -456,12 +500,18 @@ BOOST_AUTO_TEST_CASE(twenty_kills_at_any_time_end_the_run_with_an_error_and_no_p
   const Folder folder;
   for (int i = 0; i < 20; ++i) {
     std::string output;
-    FILE* pipe = popen((std::string("exec ") + LIMELIGHT_COMMAND + " run --prompts " + PROMPTS_FILE + " --profile-dir " + folder.path.string() + " 2>&1").c_str(), "r");
-    const std::string kill_one = "pkill -9 -x -n limelight-rank";  // succeeds once there is a rank to kill
-    std::this_thread::sleep_for(std::chrono::milliseconds(13 * i));  // the random time of the kill, spread over start and work
+    FILE* pipe = popen((std::string("exec ") + LIMELIGHT_COMMAND + " run --prompts " +
+                        PROMPTS_FILE + " --profile-dir " + folder.path.string() + " 2>&1")
+                           .c_str(),
+                       "r");
+    const std::string kill_one =
+        "pkill -9 -x -n limelight-rank";  // succeeds once there is a rank to kill
+    std::this_thread::sleep_for(std::chrono::milliseconds(
+        13 * i));  // the random time of the kill, spread over start and work
     while (std::system(kill_one.c_str()) != 0) std::this_thread::yield();
     std::array<char, 4096> buffer;
-    while (std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) output.append(buffer.data(), n);
+    while (std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
+      output.append(buffer.data(), n);
     const int status = pclose(pipe);
     BOOST_TEST(WEXITSTATUS(status) == 1, output);
     BOOST_TEST(output.find("signal 9") != std::string::npos, output);
@@ -474,22 +524,29 @@ BOOST_AUTO_TEST_CASE(config_errors_name_file_line_key_and_what_was_expected) {
   const struct {
     const char *from, *to, *expected;
   } cases[] = {
-      {"hidden: 640", "hidden: wide", R"(changed\.yaml:10: key 'hidden': found 'wide', expected a whole number)"},
+      {"hidden: 640", "hidden: wide",
+       R"(changed\.yaml:10: key 'hidden': found 'wide', expected a whole number)"},
       {"vocab: 2048", "vocab: 200", R"(key 'vocab': found 200, expected 256 or more)"},
-      {"final_output_type: text", "final_output_kind: text", R"(changed\.yaml:12: key 'final_output_kind': .*unknown key.*expected one of)"},
-      {"chunk_frames: 25", "chunk_frames: 50", R"(key 'chunk_frames': found 25, expected 50 or more)"},
-      {"defaults: {max_inflight: 4}", "defaults: {window_size: 0}", R"(key 'window_size': found '0', expected a whole number from 1)"},
+      {"final_output_type: text", "final_output_kind: text",
+       R"(changed\.yaml:12: key 'final_output_kind': .*unknown key.*expected one of)"},
+      {"chunk_frames: 25", "chunk_frames: 50",
+       R"(key 'chunk_frames': found 25, expected 50 or more)"},
+      {"defaults: {max_inflight: 4}", "defaults: {window_size: 0}",
+       R"(key 'window_size': found '0', expected a whole number from 1)"},
       {"stage_id: 1", "stage_id: 0", R"(key 'stage_id': .*second time)"},
-      {"{from: 1, to: 2, window_size: 16}", "{from: 2, to: 1, window_size: 16}", R"(changed\.yaml:\d+: key)"},
+      {"{from: 1, to: 2, window_size: 16}", "{from: 2, to: 1, window_size: 16}",
+       R"(changed\.yaml:\d+: key)"},
       {"    - {from: 1, to: 2, window_size: 16}", "", R"(key 'edges': found no edge from 1 to 2)"},
   };
   for (const auto& c : cases) {
-    const Ran ran = limelight_command("run --prompt x --config " + changed_config(folder, c.from, c.to).string());
+    const Ran ran = limelight_command("run --prompt x --config " +
+                                      changed_config(folder, c.from, c.to).string());
     BOOST_TEST(ran.code == 2);
     BOOST_TEST(std::regex_search(ran.output, std::regex(c.expected)), ran.output);
   }
   BOOST_TEST(limelight_command("run --prompt x --config /no/such.yaml").code == 2);
   BOOST_TEST(limelight_command("run").code == 2);
   std::ofstream(folder.path / "p.jsonl") << "{\"prompt\": \"a\"}\nnonsense\n";
-  BOOST_TEST(limelight_command("run --prompts " + (folder.path / "p.jsonl").string()).output.find("p.jsonl:2:") != std::string::npos);
+  BOOST_TEST(limelight_command("run --prompts " + (folder.path / "p.jsonl").string())
+                 .output.find("p.jsonl:2:") != std::string::npos);
 }

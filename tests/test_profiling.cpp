@@ -1,4 +1,5 @@
-// What a user notices of the profiler: the file, its name, its content, and what it says about losses.
+// What a user notices of the profiler: the file, its name, its content, and what it says about
+// losses.
 #define BOOST_TEST_MODULE profiling
 #include <signal.h>
 #include <sys/wait.h>
@@ -54,8 +55,9 @@ BOOST_AUTO_TEST_CASE(a_session_writes_one_whole_trace_with_its_spans) {
   BOOST_REQUIRE(report.ok());
   BOOST_TEST(report->events == 2u);
   BOOST_TEST(report->drops == 0u);
-  BOOST_TEST(std::regex_match(report->file.filename().string(),
-                              std::regex(R"(1700000000000-rank-3\..+_\d+_stage2-code2wav\.pt\.trace\.json\.gz)")));
+  BOOST_TEST(std::regex_match(
+      report->file.filename().string(),
+      std::regex(R"(1700000000000-rank-3\..+_\d+_stage2-code2wav\.pt\.trace\.json\.gz)")));
   const std::string text = read_gzip(report->file);
   BOOST_TEST(std::regex_search(text, std::regex(R"("rank":\s+3)")));
   const auto json = nlohmann::json::parse(text);
@@ -105,7 +107,8 @@ BOOST_AUTO_TEST_CASE(a_full_ring_drops_and_counts) {
 }
 
 BOOST_AUTO_TEST_CASE(json_strings_are_valid_whatever_the_bytes) {
-  BOOST_TEST(prof::json_string("a\"\\\n\xff\xc3\xa9") == "\"a\\\"\\\\\\u000a\xEF\xBF\xBD\xc3\xa9\"");
+  BOOST_TEST(prof::json_string("a\"\\\n\xff\xc3\xa9") ==
+             "\"a\\\"\\\\\\u000a\xEF\xBF\xBD\xc3\xa9\"");
 }
 
 BOOST_AUTO_TEST_CASE(the_validator_accepts_what_sessions_write_and_names_what_is_broken) {
@@ -143,7 +146,8 @@ BOOST_AUTO_TEST_CASE(the_validator_accepts_what_sessions_write_and_names_what_is
   BOOST_TEST(prof::validate({good})[0].find("ends early") != std::string::npos);
 }
 
-// Again and again, at any time: whatever was recorded more than a quarter of a second before is in the recovered trace.
+// Again and again, at any time: whatever was recorded more than a quarter of a second before is in
+// the recovered trace.
 BOOST_AUTO_TEST_CASE(a_killed_rank_leaves_a_trace_that_can_be_recovered) {
   const Folder folder;
   for (int round = 0; round < 10; ++round) {
@@ -175,9 +179,11 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_leaves_a_trace_that_can_be_recovered) {
     BOOST_TEST(static_cast<double>(killed) - last < 250e6);
     fs::remove(recovered->file);
   }
-  BOOST_TEST((prof::recover(folder.path / "no.json").error().code == limelight::ErrorCode::invalid_argument));
+  BOOST_TEST((prof::recover(folder.path / "no.json").error().code ==
+              limelight::ErrorCode::invalid_argument));
   std::ofstream(folder.path / ".torn.pt.trace.json.gz.part") << "nothing";
-  BOOST_TEST((prof::recover(folder.path / ".torn.pt.trace.json.gz.part").error().code == limelight::ErrorCode::corrupt));
+  BOOST_TEST((prof::recover(folder.path / ".torn.pt.trace.json.gz.part").error().code ==
+              limelight::ErrorCode::corrupt));
 }
 
 // Whatever the text is, zlib reads back what was put in.
@@ -185,10 +191,14 @@ BOOST_AUTO_TEST_CASE(the_compressor_is_gzip_for_any_text) {
   std::vector<std::string> texts{"", "a", std::string(100'000, 'x'), std::string(300, '7')};
   std::string noise, lines;
   std::uint64_t state = 1;
-  const auto next = [&] { return state = state * 6364136223846793005u + 1442695040888963407u, state >> 33; };
+  const auto next = [&] {
+    return state = state * 6364136223846793005u + 1442695040888963407u, state >> 33;
+  };
   for (int i = 0; i < 300'000; ++i) noise += static_cast<char>(next());
   for (int i = 0; i < 20'000; ++i)
-    lines += ",\n{\"ph\":\"X\",\"cat\":\"cpu_op\",\"pid\":1,\"name\":\"op" + std::to_string(next() % 40) + "\",\"tid\":1,\"ts\":" + std::to_string(i * 1000 + next() % 900) + ".123}";
+    lines += ",\n{\"ph\":\"X\",\"cat\":\"cpu_op\",\"pid\":1,\"name\":\"op" +
+             std::to_string(next() % 40) +
+             "\",\"tid\":1,\"ts\":" + std::to_string(i * 1000 + next() % 900) + ".123}";
   texts.push_back(noise);
   texts.push_back(lines);
   texts.push_back(lines + noise + lines);
@@ -247,7 +257,8 @@ BOOST_AUTO_TEST_CASE(a_session_keeps_to_its_activities_and_its_format) {
   BOOST_TEST(report->file.extension() == ".zst");
   for (const auto& finding : prof::validate({report->file})) BOOST_TEST(finding == "");
   BOOST_TEST(prof::summary_table({report->file})->find("ipc.test") != std::string::npos);
-  BOOST_TEST(prof::parse_activities("cpu,gpus").error().message.find("found 'gpus'") != std::string::npos);
+  BOOST_TEST(prof::parse_activities("cpu,gpus").error().message.find("found 'gpus'") !=
+             std::string::npos);
   opts.format = "json";
   BOOST_TEST((prof::Session::start(opts).error().code == limelight::ErrorCode::invalid_argument));
 }
@@ -264,7 +275,8 @@ BOOST_AUTO_TEST_CASE(the_flight_recorder_of_a_killed_process_can_be_read) {
     prof::name_request(3, "the \"third\"");
     const prof::RequestScope request(3);
     for (int i = 0; i < 8000; ++i) {
-      const prof::Span a(prof::intern("of the dead", prof::Category::cpu_op, prof::ValueKind::bytes), 4096);
+      const prof::Span a(
+          prof::intern("of the dead", prof::Category::cpu_op, prof::ValueKind::bytes), 4096);
       if (i % 20 == 0) usleep(1000);
       if (i == 7900 && write(ready[1], "x", 1) != 1) _exit(1);
     }
@@ -273,7 +285,8 @@ BOOST_AUTO_TEST_CASE(the_flight_recorder_of_a_killed_process_can_be_read) {
   char byte = 0;
   BOOST_REQUIRE(read(ready[0], &byte, 1) == 1);
   auto opts = options(folder.path);
-  BOOST_TEST((prof::salvage_flight_recorder(memory, opts).error().code == limelight::ErrorCode::busy));
+  BOOST_TEST(
+      (prof::salvage_flight_recorder(memory, opts).error().code == limelight::ErrorCode::busy));
   usleep(250'000);  // at least one round of the recorder's thread
   kill(rank, SIGKILL);
   waitpid(rank, nullptr, 0);
@@ -285,13 +298,17 @@ BOOST_AUTO_TEST_CASE(the_flight_recorder_of_a_killed_process_can_be_read) {
   BOOST_TEST(report->file.string().find("_" + std::to_string(rank) + "_") != std::string::npos);
   for (const auto& finding : prof::validate({report->file})) BOOST_TEST(finding == "");
   const auto text = read_gzip(report->file);
-  for (const char* part : {"of the dead", "\"bytes\":4096", "the \\\"third\\\""}) BOOST_TEST(text.find(part) != std::string::npos, part);
-  BOOST_TEST((prof::salvage_flight_recorder(folder.path / "none", opts).error().code == limelight::ErrorCode::not_found));
+  for (const char* part : {"of the dead", "\"bytes\":4096", "the \\\"third\\\""})
+    BOOST_TEST(text.find(part) != std::string::npos, part);
+  BOOST_TEST((prof::salvage_flight_recorder(folder.path / "none", opts).error().code ==
+              limelight::ErrorCode::not_found));
   fs::resize_file(memory, fs::file_size(memory) / 2);
-  BOOST_TEST((prof::salvage_flight_recorder(memory, opts).error().code == limelight::ErrorCode::corrupt));
+  BOOST_TEST(
+      (prof::salvage_flight_recorder(memory, opts).error().code == limelight::ErrorCode::corrupt));
 }
 
-BOOST_AUTO_TEST_CASE(merging_joins_ranks_with_an_arrow_for_each_chunk_and_a_track_for_each_request) {
+BOOST_AUTO_TEST_CASE(
+    merging_joins_ranks_with_an_arrow_for_each_chunk_and_a_track_for_each_request) {
   const Folder folder;
   const auto publish = prof::intern("ipc.publish", prof::Category::cpu_op, prof::ValueKind::chunk);
   const auto take = prof::intern("ipc.take", prof::Category::cpu_op, prof::ValueKind::chunk);
@@ -349,13 +366,17 @@ BOOST_AUTO_TEST_CASE(merging_joins_ranks_with_an_arrow_for_each_chunk_and_a_trac
   const auto path = prof::describe_request(files, "req-1");
   BOOST_REQUIRE(path.ok());
   BOOST_TEST(path->find("ipc.publish") != std::string::npos);
-  BOOST_TEST(prof::describe_request(files, "other").error().message.find("there are: req-1") != std::string::npos);
-  BOOST_TEST(prof::merge({files[0], files[0]}, out).error().message.find("one trace a rank") != std::string::npos);
+  BOOST_TEST(prof::describe_request(files, "other").error().message.find("there are: req-1") !=
+             std::string::npos);
+  BOOST_TEST(prof::merge({files[0], files[0]}, out).error().message.find("one trace a rank") !=
+             std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(the_flight_recorder_writes_the_last_moments_also_while_a_session_runs) {
   const Folder folder;
-  BOOST_TEST((prof::dump_flight_recorder(options(folder.path), std::chrono::seconds(1)).error().code == limelight::ErrorCode::unavailable));
+  BOOST_TEST(
+      (prof::dump_flight_recorder(options(folder.path), std::chrono::seconds(1)).error().code ==
+       limelight::ErrorCode::unavailable));
   prof::enable_flight_recorder({std::chrono::milliseconds(10'000), 1000});
   const auto work = [](int count) {
     for (int i = 0; i < count; ++i) {

@@ -1,4 +1,5 @@
-// Stages without processes: what the CPU computes, how tokens are chosen, and that a split or chunked computation gives the same.
+// Stages without processes: what the CPU computes, how tokens are chosen, and that a split or
+// chunked computation gives the same.
 #define BOOST_TEST_MODULE stages
 #include <boost/test/unit_test.hpp>
 
@@ -26,7 +27,9 @@ std::vector<float> decode(const StageConfig& config, const std::vector<int>& pie
   for (const int n : pieces) {
     std::vector<float> rows;
     for (int i = 0; i < n; ++i)
-      for (const float v : tests::random_values(static_cast<std::size_t>(config.shape.hidden), static_cast<unsigned>(100 + at + i))) rows.push_back(v);
+      for (const float v : tests::random_values(static_cast<std::size_t>(config.shape.hidden),
+                                                static_cast<unsigned>(100 + at + i)))
+        rows.push_back(v);
     at += n;
     BOOST_REQUIRE(decoder.forward(rows, n, cache).ok());
     out.insert(out.end(), rows.begin(), rows.end());
@@ -35,7 +38,10 @@ std::vector<float> decode(const StageConfig& config, const std::vector<int>& pie
 }
 struct Collected final : Output {
   std::vector<float> samples;
-  Result<void> emit(Port, const ipc::TensorSpec& tensor, bool, const std::function<void(std::span<std::byte>)>& write) override {
+  Result<void> emit(Port,
+                    const ipc::TensorSpec& tensor,
+                    bool,
+                    const std::function<void(std::span<std::byte>)>& write) override {
     const std::size_t old = samples.size();
     samples.resize(old + tensor.elements());
     write(std::as_writable_bytes(std::span(samples).subspan(old)));
@@ -44,10 +50,13 @@ struct Collected final : Output {
 };
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(the_cpu_computes_what_the_formulas_say) { tests::check_device(*make_cpu_device()); }
+BOOST_AUTO_TEST_CASE(the_cpu_computes_what_the_formulas_say) {
+  tests::check_device(*make_cpu_device());
+}
 
 BOOST_AUTO_TEST_CASE(a_prompt_in_pieces_gives_the_rows_of_the_whole) {
-  const std::vector<float> whole = decode(small_config(), {6}), pieces = decode(small_config(), {4, 1, 1});
+  const std::vector<float> whole = decode(small_config(), {6}),
+                           pieces = decode(small_config(), {4, 1, 1});
   BOOST_TEST(tests::largest_difference(pieces, {whole.begin(), whole.end()}) < 1e-4);
 }
 
@@ -88,9 +97,13 @@ BOOST_AUTO_TEST_CASE(how_codes_are_chunked_does_not_change_the_sound) {
     for (std::size_t c = 0; c < chunks.size(); ++c) {
       std::vector<std::int32_t> codes;
       for (int i = 0; i < chunks[c]; ++i, ++frame)
-        for (int book = 0; book < config.shape.codebooks; ++book) codes.push_back((frame * 7 + book * 3) % config.shape.codebook_size);
-      const auto spec = ipc::TensorSpec::of(ipc::DType::int32, {static_cast<std::uint64_t>(chunks[c]), static_cast<std::uint64_t>(config.shape.codebooks)});
-      BOOST_REQUIRE(stage->consume(1, spec, std::as_bytes(std::span(codes)), c + 1 == chunks.size()).ok());
+        for (int book = 0; book < config.shape.codebooks; ++book)
+          codes.push_back((frame * 7 + book * 3) % config.shape.codebook_size);
+      const auto spec = ipc::TensorSpec::of(ipc::DType::int32,
+                                            {static_cast<std::uint64_t>(chunks[c]),
+                                             static_cast<std::uint64_t>(config.shape.codebooks)});
+      BOOST_REQUIRE(
+          stage->consume(1, spec, std::as_bytes(std::span(codes)), c + 1 == chunks.size()).ok());
       BOOST_REQUIRE(stage->step(1, out).ok());
     }
     return out.samples;
@@ -112,14 +125,17 @@ BOOST_AUTO_TEST_CASE(sampling_keeps_to_its_parameters) {
     return tokens;
   };
   SamplingParams params;
-  BOOST_TEST(draw(params, 3) == (std::vector<int>{1, 1, 1}), boost::test_tools::per_element());  // temperature 0: the largest
+  BOOST_TEST(draw(params, 3) == (std::vector<int>{1, 1, 1}),
+             boost::test_tools::per_element());  // temperature 0: the largest
   params.repetition_penalty = 2;
   BOOST_TEST(draw(params, 2) == (std::vector<int>{1, 2}), boost::test_tools::per_element());
   params.repetition_penalty = 1;
   params.temperature = 1;
   params.top_k = 2;
   const auto tokens = draw(params, 200);
-  BOOST_TEST(std::count(tokens.begin(), tokens.end(), 1) + std::count(tokens.begin(), tokens.end(), 2) == 200);
+  BOOST_TEST(std::count(tokens.begin(), tokens.end(), 1) +
+                 std::count(tokens.begin(), tokens.end(), 2) ==
+             200);
   BOOST_TEST(std::count(tokens.begin(), tokens.end(), 2) > 50);
   BOOST_TEST((draw(params, 200) == tokens));  // the same seed
   params.seed = 1;
@@ -129,8 +145,10 @@ BOOST_AUTO_TEST_CASE(sampling_keeps_to_its_parameters) {
 }
 
 BOOST_AUTO_TEST_CASE(devices_are_chosen_by_their_names) {
-  for (const char* good : {"cpu", "auto", "0", "0,1", "cuda:0", "cuda:0,cuda:1"}) BOOST_TEST(is_device_wish(good), good);
-  for (const char* bad : {"", "gpu", "cuda:", "cuda:x", "0,", "-1"}) BOOST_TEST(!is_device_wish(bad), bad);
+  for (const char* good : {"cpu", "auto", "0", "0,1", "cuda:0", "cuda:0,cuda:1"})
+    BOOST_TEST(is_device_wish(good), good);
+  for (const char* bad : {"", "gpu", "cuda:", "cuda:x", "0,", "-1"})
+    BOOST_TEST(!is_device_wish(bad), bad);
   std::string notice;
   BOOST_TEST((*make_device("cpu", 0, notice))->name() == "cpu");
   if (const auto gpu = make_cuda_device(0); !gpu) {

@@ -1,4 +1,5 @@
-// What a span costs with LTTng-UST: the clock's reading at its begin, and a tracepoint, which reads the clock itself, at its end. C, for the macros' sake.
+// What a span costs with LTTng-UST: the clock's reading at its begin, and a tracepoint, which reads
+// the clock itself, at its end. C, for the macros' sake.
 #define LTTNG_UST_TRACEPOINT_CREATE_PROBES
 #define LTTNG_UST_TRACEPOINT_DEFINE
 #include "bench/lttng/span_tracepoint.h"
@@ -15,7 +16,9 @@ static double now_ns(void) {
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
-static int by_size(const void* a, const void* b) { return *(const double*)a < *(const double*)b ? -1 : 1; }
+static int by_size(const void* a, const void* b) {
+  return *(const double*)a < *(const double*)b ? -1 : 1;
+}
 
 int main(void) {
   if (!lttng_ust_tracepoint_enabled(limelight_bench, span)) return 1;

@@ -1,4 +1,5 @@
-// Any bytes as a GGUF file: refused, or a model whose tokenizer can be made and whose tensors can be read to the last byte.
+// Any bytes as a GGUF file: refused, or a model whose tokenizer can be made and whose tensors can
+// be read to the last byte.
 #include "fuzz_model.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

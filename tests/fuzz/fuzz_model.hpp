@@ -20,21 +20,27 @@ struct TemporaryFolder {
 };
 
 inline void write(const std::filesystem::path& path, const std::uint8_t* data, std::size_t size) {
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
 }
 
 // What a stage does with a model that was accepted.
-inline void use(const limelight::Result<std::shared_ptr<const limelight::stages::ModelFile>>& opened) {
+inline void use(
+    const limelight::Result<std::shared_ptr<const limelight::stages::ModelFile>>& opened) {
   using namespace limelight::stages;
   if (!opened) return;
   const ModelFile& model = **opened;
-  for (const char* name : {"embed_tokens", "norm", "layers.0.q_proj", "layers.0.down_proj", "lm_head"})
+  for (const char* name :
+       {"embed_tokens", "norm", "layers.0.q_proj", "layers.0.down_proj", "lm_head"})
     if (const FileTensor* t = model.find(name)) {
       std::string row(static_cast<std::size_t>(t->cols) * sizeof(float), '\0');
-      for (const std::uint64_t r : {std::uint64_t{0}, t->rows - 1}) unpack_blocks(t->type, t->data + r * t->row_bytes(), {reinterpret_cast<float*>(row.data()), static_cast<std::size_t>(t->cols)});
+      for (const std::uint64_t r : {std::uint64_t{0}, t->rows - 1})
+        unpack_blocks(t->type, t->data + r * t->row_bytes(),
+                      {reinterpret_cast<float*>(row.data()), static_cast<std::size_t>(t->cols)});
     }
   if (auto tokenizer = make_bpe_tokenizer(model.tokenizer()))
-    for (const int token : (*tokenizer)->encode_prompt("Hello, world 12 \xe6\x97\xa5")) (void)(*tokenizer)->bytes(token);
+    for (const int token : (*tokenizer)->encode_prompt("Hello, world 12 \xe6\x97\xa5"))
+      (void)(*tokenizer)->bytes(token);
 }
 
 }  // namespace fuzz

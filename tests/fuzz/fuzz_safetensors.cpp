@@ -1,4 +1,5 @@
-// Any bytes as a folder of config.json, tokenizer.json and model.safetensors: two lengths of two bytes, then the three files.
+// Any bytes as a folder of config.json, tokenizer.json and model.safetensors: two lengths of two
+// bytes, then the three files.
 #include <algorithm>
 
 #include "fuzz_model.hpp"
@@ -6,11 +7,13 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 4) return 0;
   static const fuzz::TemporaryFolder folder;
-  const std::size_t config = std::min<std::size_t>(data[0] | data[1] << 8, size - 4), tokenizer = std::min<std::size_t>(data[2] | data[3] << 8, size - 4 - config);
+  const std::size_t config = std::min<std::size_t>(data[0] | data[1] << 8, size - 4),
+                    tokenizer = std::min<std::size_t>(data[2] | data[3] << 8, size - 4 - config);
   data += 4;
   fuzz::write(folder.path / "config.json", data, config);
   fuzz::write(folder.path / "tokenizer.json", data + config, tokenizer);
-  fuzz::write(folder.path / "model.safetensors", data + config + tokenizer, size - 4 - config - tokenizer);
+  fuzz::write(folder.path / "model.safetensors", data + config + tokenizer,
+              size - 4 - config - tokenizer);
   fuzz::use(limelight::stages::ModelFile::open(folder.path));
   return 0;
 }

@@ -1,4 +1,5 @@
-// Any bytes as a prompt, for the tokenizers of three families: it comes back as it was, in whole characters.
+// Any bytes as a prompt, for the tokenizers of three families: it comes back as it was, in whole
+// characters.
 #include <cstdlib>
 #include <vector>
 

@@ -9,7 +9,9 @@
 
 using namespace limelight;
 
-BOOST_AUTO_TEST_CASE(a_gpu_computes_what_the_formulas_say) { tests::check_device(**stages::make_cuda_device(0)); }
+BOOST_AUTO_TEST_CASE(a_gpu_computes_what_the_formulas_say) {
+  tests::check_device(**stages::make_cuda_device(0));
+}
 
 BOOST_AUTO_TEST_CASE(a_decoder_gives_the_same_rows_on_both_devices) {
   stages::StageConfig config;
@@ -20,7 +22,8 @@ BOOST_AUTO_TEST_CASE(a_decoder_gives_the_same_rows_on_both_devices) {
     stages::DummyWeights weights(1);
     const stages::Decoder decoder(config, weights, *device, nullptr);
     auto cache = decoder.make_cache();
-    std::vector<float> rows = tests::random_values(static_cast<std::size_t>(5 * config.shape.hidden), 9);
+    std::vector<float> rows =
+        tests::random_values(static_cast<std::size_t>(5 * config.shape.hidden), 9);
     BOOST_REQUIRE(decoder.forward(rows, 5, cache).ok());
     results.push_back(rows);
   }

@@ -1,5 +1,7 @@
-// What this project makes of a model, for a comparison with others: reads {"text", "greedy"} a line, writes {"tokens", "logits", "answer"} a line. `greedy`: how many
-// tokens to go on for; 0: tokens alone. With `float32` behind the model its weights are not multiplied with 8-bit activations.
+// What this project makes of a model, for a comparison with others: reads {"text", "greedy"} a
+// line, writes {"tokens", "logits", "answer"} a line. `greedy`: how many tokens to go on for; 0:
+// tokens alone. With `float32` behind the model its weights are not multiplied with 8-bit
+// activations.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
@@ -16,15 +18,21 @@ using nlohmann::json;
 
 int main(int argc, char** argv) {
   const bool exact = argc == 3 && std::string_view(argv[2]) == "float32";
-  auto file = argc == 2 || exact ? ModelFile::open(find_model(argv[1], ".")) : limelight::Error{limelight::ErrorCode::invalid_argument, "usage: model_probe MODEL [float32] <lines >lines"};
+  auto file = argc == 2 || exact
+                  ? ModelFile::open(find_model(argv[1], "."))
+                  : limelight::Error{limelight::ErrorCode::invalid_argument,
+                                     "usage: model_probe MODEL [float32] <lines >lines"};
   if (!file) return std::fprintf(stderr, "%s\n", file.error().message.c_str()), 1;
   const auto tokenizer = std::move(*make_bpe_tokenizer((*file)->tokenizer()));
   StageConfig config;
   take_model(*file, config);
   FileWeights weights(*file);
-  const auto device = make_cpu_device({.activations = exact ? Activations::float32 : Activations::int8});
+  const auto device =
+      make_cpu_device({.activations = exact ? Activations::float32 : Activations::int8});
   const Decoder decoder(config, weights, *device, nullptr);
-  const auto head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens", MatrixPart::whole(config.shape.vocab, config.shape.hidden), limelight::ipc::DType::float32);
+  const auto head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens",
+                                   MatrixPart::whole(config.shape.vocab, config.shape.hidden),
+                                   limelight::ipc::DType::float32);
   const auto embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
   const auto h = static_cast<std::size_t>(config.shape.hidden);
   for (std::string line; std::getline(std::cin, line);) {
@@ -33,12 +41,16 @@ int main(int argc, char** argv) {
     json answer{{"tokens", tokens}};
     auto cache = decoder.make_cache();
     for (int i = 0; i < asked["greedy"].get<int>() && !tokens.empty(); ++i) {
-      std::vector<float> rows(tokens.size() * h), logits(static_cast<std::size_t>(config.shape.vocab));
-      for (std::size_t t = 0; t < tokens.size(); ++t) embed(tokens[t], std::span(rows).subspan(t * h, h));
-      if (auto done = decoder.forward(rows, static_cast<int>(tokens.size()), cache); !done) return std::fprintf(stderr, "%s\n", done.error().message.c_str()), 1;
+      std::vector<float> rows(tokens.size() * h),
+          logits(static_cast<std::size_t>(config.shape.vocab));
+      for (std::size_t t = 0; t < tokens.size(); ++t)
+        embed(tokens[t], std::span(rows).subspan(t * h, h));
+      if (auto done = decoder.forward(rows, static_cast<int>(tokens.size()), cache); !done)
+        return std::fprintf(stderr, "%s\n", done.error().message.c_str()), 1;
       device->linear(std::span(rows).last(h), *head, logits, 1);
       if (i == 0) answer["logits"] = logits;
-      tokens.assign(1, static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+      tokens.assign(
+          1, static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
       answer["answer"].push_back(tokens[0]);
     }
     std::cout << answer.dump() << "\n";

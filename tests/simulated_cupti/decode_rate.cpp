@@ -1,4 +1,5 @@
-// How many CUPTI records a second of CPU time the session's thread decodes, formats, compresses and writes; against a simulated libcupti.
+// How many CUPTI records a second of CPU time the session's thread decodes, formats, compresses and
+// writes; against a simulated libcupti.
 #include <dlfcn.h>
 
 #include <cstdio>
@@ -14,11 +15,13 @@ namespace prof = limelight::profiling;
 
 int main() {
   void* library = dlopen(SIMULATED_CUPTI, RTLD_NOW);
-  const auto launch = reinterpret_cast<simulated_cupti::Launch>(dlsym(library, "simulated_cupti_launch"));
+  const auto launch =
+      reinterpret_cast<simulated_cupti::Launch>(dlsym(library, "simulated_cupti_launch"));
   auto source = prof::make_cupti_source({SIMULATED_CUPTI, {}, std::size_t{1} << 20, 64});
   const auto folder = std::filesystem::temp_directory_path() / "decode-rate";
   if (!source) return 1;
-  auto session = prof::Session::start({folder, "1", 0, 1, 0, "rate", prof::default_base_ns(), source->get(), {}});
+  auto session = prof::Session::start(
+      {folder, "1", 0, 1, 0, "rate", prof::default_base_ns(), source->get(), {}});
   if (!session) return 1;
   for (int i = 0; i < 400; ++i) {
     launch(2500);  // two records each
@@ -26,10 +29,14 @@ int main() {
   }
   const auto report = (*session)->stop();
   if (!report) return 1;
-  std::printf("{\"results\": [{\"name\": \"cupti_rate\", \"params\": {\"records\": %lu, \"drops\": %lu}, \"value\": %.3f, \"unit\": \"M/s\", \"peer\": null, "
-              "\"peer_value\": null, \"ratio\": null}, {\"name\": \"cupti_bytes_per_event\", \"params\": {}, \"value\": %.2f, \"unit\": \"B\", \"peer\": null, "
-              "\"peer_value\": null, \"ratio\": null}]}\n",
-              report->events, report->drops, static_cast<double>(report->events) / static_cast<double>(report->profiler_cpu_ns) * 1000,
-              static_cast<double>(report->bytes) / static_cast<double>(report->events));
+  std::printf(
+      "{\"results\": [{\"name\": \"cupti_rate\", \"params\": {\"records\": %lu, \"drops\": %lu}, "
+      "\"value\": %.3f, \"unit\": \"M/s\", \"peer\": null, "
+      "\"peer_value\": null, \"ratio\": null}, {\"name\": \"cupti_bytes_per_event\", \"params\": "
+      "{}, \"value\": %.2f, \"unit\": \"B\", \"peer\": null, "
+      "\"peer_value\": null, \"ratio\": null}]}\n",
+      report->events, report->drops,
+      static_cast<double>(report->events) / static_cast<double>(report->profiler_cpu_ns) * 1000,
+      static_cast<double>(report->bytes) / static_cast<double>(report->events));
   std::filesystem::remove_all(folder);
 }

@@ -1,4 +1,5 @@
-// Writes the traces of two ranks on simulated GPUs, for readers that analyse kernels: make_traces <folder>
+// Writes the traces of two ranks on simulated GPUs, for readers that analyse kernels: make_traces
+// <folder>
 #include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,16 +17,26 @@ namespace prof = limelight::profiling;
 namespace {
 int write_rank(const std::filesystem::path& folder, int rank) {
   void* library = dlopen(SIMULATED_CUPTI, RTLD_NOW);
-  const auto launch = reinterpret_cast<simulated_cupti::Launch>(dlsym(library, "simulated_cupti_launch"));
+  const auto launch =
+      reinterpret_cast<simulated_cupti::Launch>(dlsym(library, "simulated_cupti_launch"));
   auto source = prof::make_cupti_source({SIMULATED_CUPTI, {}, std::size_t{1} << 20, 24});
   if (!source) return std::fprintf(stderr, "%s\n", source.error().message.c_str()), 1;
   prof::DeviceProperties gpu;
   gpu.name = "Simulated GPU";
   gpu.max_threads_per_sm = 2048;
   gpu.sm_count = 132;
-  auto session = prof::Session::start({folder, "1700000000000", rank, 2, 0, "thinker", prof::default_base_ns(), source->get(), {gpu}});
+  auto session = prof::Session::start({folder,
+                                       "1700000000000",
+                                       rank,
+                                       2,
+                                       0,
+                                       "thinker",
+                                       prof::default_base_ns(),
+                                       source->get(),
+                                       {gpu}});
   if (!session) return std::fprintf(stderr, "%s\n", session.error().message.c_str()), 1;
-  const auto step = prof::intern("thinker step", prof::Category::user_annotation, prof::ValueKind::step);
+  const auto step =
+      prof::intern("thinker step", prof::Category::user_annotation, prof::ValueKind::step);
   const auto op = prof::intern("linear", prof::Category::cpu_op, prof::ValueKind::matmul, true);
   for (std::uint64_t n = 0; n < 20; ++n) {
     const prof::Span whole(step, n);

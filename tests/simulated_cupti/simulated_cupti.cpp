@@ -15,8 +15,9 @@ using simulated_cupti::Plan;
 
 namespace {
 
-const char* const kernels[] = {"_Z9gemm_bf16PKfS0_Pfiii", "_Z8rms_normPKfPfi", "_Z4ropePfiiii", "_Z9attentionPKfS0_S0_Pfiiii", "_Z8silu_mulPfPKfl",
-                               "ncclDevKernel_AllReduce_Sum_f32_RING_LL"};
+const char* const kernels[] = {
+    "_Z9gemm_bf16PKfS0_Pfiii",     "_Z8rms_normPKfPfi", "_Z4ropePfiiii",
+    "_Z9attentionPKfS0_S0_Pfiiii", "_Z8silu_mulPfPKfl", "ncclDevKernel_AllReduce_Sum_f32_RING_LL"};
 
 struct State {
   std::mutex mutex;
@@ -141,7 +142,9 @@ void launch_one(std::uint64_t i) {
   call.threadId = static_cast<std::uint32_t>(syscall(SYS_gettid));
   call.correlationId = id;
   const bool copy = i % 10 == 9, set = i % 50 == 24;
-  call.cbid = copy ? CUPTI_RUNTIME_TRACE_CBID_cudaMemcpyAsync_v3020 : set ? CUPTI_RUNTIME_TRACE_CBID_cudaMemsetAsync_v3020 : CUPTI_RUNTIME_TRACE_CBID_cudaLaunchKernel_v7000;
+  call.cbid = copy  ? CUPTI_RUNTIME_TRACE_CBID_cudaMemcpyAsync_v3020
+              : set ? CUPTI_RUNTIME_TRACE_CBID_cudaMemsetAsync_v3020
+                    : CUPTI_RUNTIME_TRACE_CBID_cudaLaunchKernel_v7000;
 
   const auto host = [&] {
     if (!externals.empty()) {
@@ -230,7 +233,8 @@ void simulated_cupti_launch(std::uint64_t count) {
   if (state.launches == 0) {
     timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    state.begin_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec) + 1'000'000;
+    state.begin_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+                     static_cast<std::uint64_t>(now.tv_nsec) + 1'000'000;
   }
   for (std::uint64_t i = 0; i < count; ++i) launch_one(state.launches++);
 }
@@ -239,7 +243,8 @@ int simulated_cupti_enabled() {
   return static_cast<int>(state.enabled.size());
 }
 
-CUptiResult cuptiActivityRegisterCallbacks(CUpti_BuffersCallbackRequestFunc request, CUpti_BuffersCallbackCompleteFunc complete) {
+CUptiResult cuptiActivityRegisterCallbacks(CUpti_BuffersCallbackRequestFunc request,
+                                           CUpti_BuffersCallbackCompleteFunc complete) {
   const std::lock_guard lock(state.mutex);
   if (state.plan.register_error != 0) return static_cast<CUptiResult>(state.plan.register_error);
   state.request = request;
@@ -262,9 +267,12 @@ CUptiResult cuptiActivityFlushAll(std::uint32_t flag) {
   if (state.used > 0 && (flag != 0 || state.used > state.size / 4)) hand_over();
   return CUPTI_SUCCESS;
 }
-CUptiResult cuptiActivityGetNextRecord(std::uint8_t* buffer, std::size_t valid, CUpti_Activity** record) {
+CUptiResult cuptiActivityGetNextRecord(std::uint8_t* buffer,
+                                       std::size_t valid,
+                                       CUpti_Activity** record) {
   std::uint8_t* next = buffer;
-  if (*record != nullptr) next = reinterpret_cast<std::uint8_t*>(*record) + size_of((*record)->kind);
+  if (*record != nullptr)
+    next = reinterpret_cast<std::uint8_t*>(*record) + size_of((*record)->kind);
   if (next >= buffer + valid) return CUPTI_ERROR_MAX_LIMIT_REACHED;
   *record = reinterpret_cast<CUpti_Activity*>(next);
   return CUPTI_SUCCESS;
@@ -274,11 +282,13 @@ CUptiResult cuptiActivityGetNumDroppedRecords(CUcontext, std::uint32_t, std::siz
   *dropped = std::exchange(state.dropped, 0);
   return CUPTI_SUCCESS;
 }
-CUptiResult cuptiActivityPushExternalCorrelationId(CUpti_ExternalCorrelationKind, std::uint64_t id) {
+CUptiResult cuptiActivityPushExternalCorrelationId(CUpti_ExternalCorrelationKind,
+                                                   std::uint64_t id) {
   externals.push_back(id);
   return CUPTI_SUCCESS;
 }
-CUptiResult cuptiActivityPopExternalCorrelationId(CUpti_ExternalCorrelationKind, std::uint64_t* last) {
+CUptiResult cuptiActivityPopExternalCorrelationId(CUpti_ExternalCorrelationKind,
+                                                  std::uint64_t* last) {
   if (externals.empty()) return CUPTI_ERROR_QUEUE_EMPTY;
   *last = externals.back();
   externals.pop_back();
@@ -292,9 +302,15 @@ CUptiResult cuptiGetCallbackName(CUpti_CallbackDomain domain, std::uint32_t id, 
     return CUPTI_SUCCESS;
   }
   switch (id) {
-    case CUPTI_RUNTIME_TRACE_CBID_cudaLaunchKernel_v7000: *name = "cudaLaunchKernel_v7000"; return CUPTI_SUCCESS;
-    case CUPTI_RUNTIME_TRACE_CBID_cudaMemcpyAsync_v3020: *name = "cudaMemcpyAsync_v3020"; return CUPTI_SUCCESS;
-    case CUPTI_RUNTIME_TRACE_CBID_cudaMemsetAsync_v3020: *name = "cudaMemsetAsync_v3020"; return CUPTI_SUCCESS;
+    case CUPTI_RUNTIME_TRACE_CBID_cudaLaunchKernel_v7000:
+      *name = "cudaLaunchKernel_v7000";
+      return CUPTI_SUCCESS;
+    case CUPTI_RUNTIME_TRACE_CBID_cudaMemcpyAsync_v3020:
+      *name = "cudaMemcpyAsync_v3020";
+      return CUPTI_SUCCESS;
+    case CUPTI_RUNTIME_TRACE_CBID_cudaMemsetAsync_v3020:
+      *name = "cudaMemsetAsync_v3020";
+      return CUPTI_SUCCESS;
     default: return CUPTI_ERROR_INVALID_PARAMETER;
   }
 }
