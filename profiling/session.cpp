@@ -22,6 +22,7 @@
 #include "profiling/own_cost.hpp"
 #include "profiling/registry.hpp"
 #include "profiling/span.hpp"
+#include "profiling/trace_information.hpp"
 #include "profiling/trace_text.hpp"
 
 namespace limelight::profiling {
@@ -389,8 +390,7 @@ std::uint64_t recorded_backlog() {
 std::string trace_file_name(const SessionOptions& options) {
   char host[256] = "host";
   gethostname(host, sizeof host - 1);
-  return (options.prefix.empty() ? "" : options.prefix + "-") + options.timestamp + "-rank-" +
-         std::to_string(options.rank) + "." + host + "_" +
+  return session_name(options) + "-rank-" + std::to_string(options.rank) + "." + host + "_" +
          std::to_string(options.pid != 0 ? options.pid : getpid()) + "_" +
          (options.stage_id < 0 ? "" : "stage" + std::to_string(options.stage_id) + "-") +
          options.stage_name + ".pt.trace." + options.format;

@@ -128,7 +128,7 @@ Result<std::optional<EventLine>> TraceLines::next() {
   if (text.starts_with(']')) {
     s.ended = true;
     for (std::string_view tail; s.next_line(tail);) (s.own += tail) += '\n';
-    const std::size_t from = s.own.find("{"), to = s.own.find("},");
+    const std::size_t from = s.own.find("{"), to = s.own.rfind("},\n\"traceName\"");
     s.own = from != std::string::npos && to != std::string::npos ? s.own.substr(from, to + 1 - from)
                                                                  : "";
     return std::optional<EventLine>();

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "profiling/slices.hpp"
+#include "profiling/trace_information.hpp"
 #include "profiling/trace_reader.hpp"
 
 namespace limelight::profiling {
@@ -92,13 +93,7 @@ class FileCheck {
     if (base_key.is_number_integer()) base = base_key.get<std::int64_t>();
     const json own = head.keys.value("limelight", json());
     if (!own.is_object()) say(1, "key 'limelight': missing, so that losses are hidden");
-    else
-      for (const char* key : {"events", "drops", "ring_drops", "device_drops", "zero_time_records",
-                              "unknown_records", "unmatched_correlations", "clock_error_ns",
-                              "session_ns", "profiler_cpu_ns", "overhead_percent", "gpu"})
-        if (!own.contains(key))
-          say(1, std::string("key 'limelight.") + key +
-                     "': missing: a trace must not hide what it lost or cost");
+    else own_keys(own);
     if (own.is_object() && own.contains("events") && own["events"] != slices_)
       say(1, "key 'limelight.events': found " + own["events"].dump() + ", the file has " +
                  std::to_string(slices_) + " slices");
@@ -119,6 +114,18 @@ class FileCheck {
   std::optional<std::int64_t> rank, base;
 
  private:
+  // A trace must have exactly the keys of trace_keys().
+  void own_keys(const json& own) {
+    for (const TraceKey& entry : trace_keys())
+      if (entry.presence == TraceKey::Presence::always && !own.contains(entry.key))
+        say(1, "key 'limelight." + std::string(entry.key) +
+                   "': missing: a trace must not hide what it lost or cost");
+    const auto known = trace_keys();
+    for (const auto& [key, value] : own.items())
+      if (std::none_of(known.begin(), known.end(),
+                       [&key](const TraceKey& entry) { return entry.key == key; }))
+        say(1, "key 'limelight." + key + "': no trace has such a key");
+  }
   void say(std::size_t line, const std::string& what) {
     if (++said_ <= 20)
       findings_.push_back(file_.string() + ":" + std::to_string(line) + ": " + what);
