@@ -5,6 +5,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "profiling/event_names.hpp"
 #include "profiling/json_writer.hpp"
 #include "profiling/member_file.hpp"
 #include "profiling/request_path.hpp"
@@ -134,8 +135,8 @@ class Merger {
     if (event.phase != 'X') return;
     ++merged_.events;
     paths_.add(event, input.lines.rank());
-    const bool publish = event.name == "ipc.publish";
-    if (!publish && event.name != "ipc.take") return;
+    const bool publish = event.name == event_names::ipc_publish;
+    if (!publish && event.name != event_names::ipc_take) return;
     const auto channel = event.number_arg("channel"), chunk = event.number_arg("chunk");
     if (!channel || !chunk) return;
     queue_depth(*channel, event, publish);

@@ -104,12 +104,9 @@ const Session::State::Kind& Session::State::kind_of(NameId name) {
   Kind& kind = kinds[name];
   if (kind.known) return kind;
   const NameInfo& info = name_info(name);
-  const Activity activity = info.name.starts_with("ipc.")          ? Activity::ipc
-                            : info.name.starts_with("actor.")      ? Activity::actors
-                            : info.name.starts_with("collective.") ? Activity::collectives
-                                                                   : Activity::cpu;
   const bool step = info.value_kind == ValueKind::step;  // always there: readers look for them
-  kind = {true, step, step || (options.limits.activities & static_cast<unsigned>(activity)) != 0};
+  kind = {true, step,
+          step || (options.limits.activities & static_cast<unsigned>(info.activity)) != 0};
   return kind;
 }
 

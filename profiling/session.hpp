@@ -17,18 +17,12 @@
 #include <vector>
 
 #include "profiling/device_activity.hpp"
+#include "profiling/record.hpp"
 #include "profiling/result.hpp"
 
 namespace limelight::profiling {
 
-// What kinds of work are recorded; a set of them, written as words such as "cpu,ipc".
-enum class Activity : unsigned {
-  cpu = 1,     // operations of stages, steps and everything that is none of the others
-  ipc = 2,     // loan, publish, take
-  actors = 4,  // messages
-  collectives = 8,
-  gpu = 16,  // the device's source
-};
+// All of Activity; what is recorded is a set of them, written as words such as "cpu,ipc".
 constexpr unsigned all_activities = 31;
 // Empty: all. Errors: invalid_argument, with the words that there are.
 Result<unsigned> parse_activities(std::string_view words);

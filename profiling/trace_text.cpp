@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "profiling/event_names.hpp"
 #include "profiling/json_writer.hpp"
 #include "profiling/registry.hpp"
 #include "profiling/trace_information.hpp"
@@ -123,7 +124,7 @@ void TraceText::head(const Record& record, int thread_id) {
     info = words_.name(record.name);
     head = std::string(",\n{\"ph\":\"X\",\"cat\":\"") + to_string(info.category) +
            "\",\"pid\":" + pid_ + ",\"name\":";
-    head += info.value_kind == ValueKind::step ? "\"ProfilerStep#"
+    head += info.value_kind == ValueKind::step ? "\"" + std::string(event_names::step_prefix)
                                                : json_string(info.name) + ",\"tid\":";
   }
   text_ += head;
