@@ -94,6 +94,9 @@ class FileCheck {
     const json own = head.keys.value("limelight", json());
     if (!own.is_object()) say(1, "key 'limelight': missing, so that losses are hidden");
     else own_keys(own);
+    const json named = own.is_object() ? own.value("session", json()) : json();
+    session = named.is_string() ? named.get<std::string>() : session_name_of(name);
+    merged = own.is_object() && own.value("merged", json()) == true;
     if (own.is_object() && own.contains("events") && own["events"] != slices_)
       say(1, "key 'limelight.events': found " + own["events"].dump() + ", the file has " +
                  std::to_string(slices_) + " slices");
@@ -112,6 +115,8 @@ class FileCheck {
   }
 
   std::optional<std::int64_t> rank, base;
+  std::string session;  // empty: an old file that was renamed
+  bool merged = false;  // of all ranks, so its rank says nothing
 
  private:
   // A trace must have exactly the keys of trace_keys().
@@ -141,7 +146,7 @@ class FileCheck {
 
 std::vector<std::string> validate(const std::vector<std::filesystem::path>& files) {
   std::vector<std::string> findings;
-  std::map<std::int64_t, std::filesystem::path> ranks;
+  std::map<std::pair<std::string, std::int64_t>, std::filesystem::path> ranks;  // by session
   std::set<std::int64_t> bases;
   for (const auto& file : files) {
     FileCheck check(file, findings);
@@ -153,11 +158,13 @@ std::vector<std::string> validate(const std::vector<std::filesystem::path>& file
     }
     check.finish(*head);
     if (check.base) bases.insert(*check.base);
-    if (!check.rank) continue;
-    const auto [at, fresh] = ranks.emplace(*check.rank, file);
+    if (!check.rank || check.merged) continue;
+    const auto [at, fresh] = ranks.emplace(std::pair(check.session, *check.rank), file);
     if (!fresh)
-      findings.push_back(file.string() + ": has rank " + std::to_string(*check.rank) + " as " +
-                         at->second.string() + " has: ranks of files read together must differ");
+      findings.push_back(
+          file.string() + ": has rank " + std::to_string(*check.rank) + " of " +
+          (check.session.empty() ? "an unknown session" : "session '" + check.session + "'") +
+          ", as " + at->second.string() + " has: expected one file a rank in a session");
   }
   if (bases.size() > 1)
     findings.push_back("the files have different baseTimeNanoseconds: their times do not compare");

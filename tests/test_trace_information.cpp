@@ -132,6 +132,44 @@ BOOST_AUTO_TEST_CASE(recovered_and_merged_traces_state_what_can_be_known) {
   BOOST_TEST(!total.drops);
 }
 
+BOOST_AUTO_TEST_CASE(one_rank_may_have_files_of_several_sessions_but_one_file_in_each) {
+  const Folder folder;
+  const auto by_name = [&](const fs::path& file, const char* name) {
+    fs::copy_file(file, folder.path / name);
+    return folder.path / name;
+  };
+  auto crash = options(folder.path, 0);
+  crash.prefix = "flight";
+  const fs::path profile = written(options(folder.path, 0)), flight = written(crash),
+                 next = written(options(folder.path, 1)), merged = folder.path / "all.json.gz";
+  BOOST_REQUIRE(prof::merge({profile, next}, merged).ok());
+  for (const auto& finding : prof::validate({profile, flight, next, merged}))
+    BOOST_TEST(finding == "");
+
+  // Whatever the files are called.
+  const fs::path again = by_name(profile, "1800000000000-rank-0.h_1_x.pt.trace.json.gz");
+  const auto twice = prof::validate({profile, flight, again});
+  BOOST_REQUIRE(twice.size() == 1u);
+  for (const std::string& part : {profile.string(), again.string(), std::string("rank 0"),
+                                  std::string("'some-run-1700000000000'")})
+    BOOST_TEST(twice[0].find(part) != std::string::npos, twice[0]);
+
+  // Without the key, by the name.
+  std::string text = read_gzip(profile);
+  const auto at = text.find("\"session\": ");
+  text.erase(at, text.find("\"events\"", at) - at);
+  const auto old = [&](const char* name) {
+    std::ofstream(folder.path / name) << text;
+    return folder.path / name;
+  };
+  const fs::path first = old("1-rank-0.h_1_x.pt.trace.json"),
+                 second = old("2-rank-0.h_1_x.pt.trace.json"),
+                 same = old("1-rank-0.h_2_x.pt.trace.json"), a = old("a.json"), b = old("b.json");
+  BOOST_TEST(prof::validate({first, second, a}).empty());
+  BOOST_TEST(prof::validate({first, second, same}).size() == 1u);
+  BOOST_TEST(prof::validate({a, b}).size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(the_session_is_found_in_a_file_name_whatever_prefix_and_host_are_called) {
   for (const auto& [name, session] : std::initializer_list<std::pair<const char*, const char*>>{
            {"1700-rank-3.host_1_stage0-a.pt.trace.json.gz", "1700"},
