@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "profiling/event_names.hpp"
@@ -97,17 +98,27 @@ class Merger {
     put(line);
   }
 
+  // Each group that an input is in, once, and "nccl" where any of them says so.
   void begin() {
+    std::string backend = "shm";
+    auto groups = nlohmann::ordered_json::array();
+    for (const Input& input : inputs_) {
+      if (input.lines.backend() != "shm") backend = input.lines.backend();
+      const auto own = nlohmann::ordered_json::parse(input.lines.groups_json(), nullptr, false);
+      if (!own.is_array()) continue;
+      for (const auto& group : own)
+        if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
+    }
     std::string head;
     JsonWriter json(head);
     json.begin_object();
     json.line().member("schemaVersion", 1);
     json.line().key("deviceProperties").begin_array().end_array();
     json.line().member("host_name", "merged");
-    json.line().key("distributedInfo").begin_object().member("backend", "shm");
+    json.line().key("distributedInfo").begin_object().member("backend", backend);
     json.line().member("rank", 0);
-    json.line().member("world_size", inputs_.size()).member("pg_count", 0);
-    json.key("pg_config").begin_array().end_array().end_object();
+    json.line().member("world_size", inputs_.size()).member("pg_count", groups.size());
+    json.line().key("pg_config").raw(groups.dump()).end_object();
     json.line().member("record_shapes", 1);
     json.line().member("displayTimeUnit", "ms");
     json.line().member("baseTimeNanoseconds", inputs_.front().lines.base_ns());

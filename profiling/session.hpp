@@ -38,6 +38,14 @@ struct SessionLimits {
   unsigned activities = all_activities;
 };
 
+// Ranks that do collectives together, as the trace's head states them.
+struct ProcessGroup {
+  std::string name;         // as the kernels of its collectives have it
+  std::string description;  // such as "ranks of stage 1"
+  std::string backend;      // such as "nccl"
+  std::vector<int> ranks;   // numbers in the pipeline
+};
+
 struct SessionOptions {
   std::filesystem::path directory;
   std::string timestamp;  // first part of the file name, shared by all ranks of a run; only digits
@@ -53,6 +61,8 @@ struct SessionOptions {
   SessionLimits limits{};
   std::string format = "json.gz";  // or "json.zst"
   int pid = 0;                     // whose trace it is; 0: of this process
+  std::string backend = "shm";     // by what this rank does its collectives: "nccl" between GPUs
+  std::vector<ProcessGroup> groups{};  // that this rank is in
 };
 
 // One row of the table that users know from PyTorch: times in nanoseconds.

@@ -15,6 +15,14 @@
 namespace limelight::profiling {
 
 namespace {
+void write_group(JsonWriter& json, const ProcessGroup& group) {
+  json.begin_object().member("pg_name", group.name).member("pg_desc", group.description);
+  json.member("backend_config", group.backend).member("pg_size", group.ranks.size());
+  json.key("ranks").begin_array();
+  for (const int rank : group.ranks) json.value(rank);
+  json.end_array().end_object();
+}
+
 void write_device(JsonWriter& json, const DeviceProperties& d) {
   json.line().begin_object();
   json.member("id", d.id).member("name", d.name);
@@ -25,7 +33,7 @@ void write_device(JsonWriter& json, const DeviceProperties& d) {
   json.member("regsPerBlock", d.registers_per_block).member("warpSize", d.warp_size);
   json.member("sharedMemPerBlock", d.shared_per_block).member("numSms", d.sm_count);
   json.member("regsPerMultiprocessor", d.registers_per_sm);
-  json.member("sharedMemPerBlockOptin", d.shared_per_sm);
+  json.member("sharedMemPerBlockOptin", d.shared_per_block_optin);
   json.member("sharedMemPerMultiprocessor", d.shared_per_sm);
   json.end_object();
 }
@@ -94,10 +102,12 @@ void TraceText::begin(const char* clock_source) {
   for (const DeviceProperties& d : options_.devices) write_device(json, d);
   json.end_array();
   json.line().member("host_name", host);
-  json.line().key("distributedInfo").begin_object().member("backend", "shm");
+  json.line().key("distributedInfo").begin_object().member("backend", options_.backend);
   json.line().member("rank", options_.rank);  // a line of its own: see the header
-  json.line().member("world_size", options_.world_size).member("pg_count", 0);
-  json.key("pg_config").begin_array().end_array().end_object();
+  json.line().member("world_size", options_.world_size).member("pg_count", options_.groups.size());
+  json.line().key("pg_config").begin_array();  // likewise: TraceLines reads it by its line
+  for (const ProcessGroup& group : options_.groups) write_group(json, group);
+  json.end_array().end_object();
   json.line().member("record_shapes", 1);
   json.line().member("limelight_clock", clock_source);
   json.line().member("displayTimeUnit", "ms");

@@ -170,6 +170,43 @@ BOOST_AUTO_TEST_CASE(one_rank_may_have_files_of_several_sessions_but_one_file_in
   BOOST_TEST(prof::validate({a, b}).size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(the_head_states_devices_and_groups_as_they_are) {
+  const Folder folder;
+  auto how = options(folder.path, 0);
+  how.devices = {{.id = 1, .name = "a \"GPU\""}};
+  how.devices[0].shared_per_block = 49152;
+  how.devices[0].shared_per_block_optin = 232448;
+  how.devices[0].shared_per_sm = 233472;
+  how.backend = "nccl";
+  how.groups = {{.name = "stage", .description = "of [two]", .backend = "nccl", .ranks = {0, 1}}};
+  const fs::path first = written(how);
+  how.rank = 1;
+  const fs::path second = written(how);
+  const fs::path plain = written(options(folder.path, 2)), merged = folder.path / "all.json.gz";
+
+  const json head = json::parse(read_gzip(first));
+  const json& device = head["deviceProperties"][0];
+  BOOST_TEST(device["name"] == "a \"GPU\"");
+  BOOST_TEST(device["sharedMemPerBlock"] == 49152);
+  BOOST_TEST(device["sharedMemPerBlockOptin"] == 232448);
+  BOOST_TEST(device["sharedMemPerMultiprocessor"] == 233472);
+  const json expected = json::parse(R"({"backend": "nccl", "rank": 0, "world_size": 2,
+      "pg_count": 1, "pg_config": [{"pg_name": "stage", "pg_desc": "of [two]",
+      "backend_config": "nccl", "pg_size": 2, "ranks": [0, 1]}]})");
+  BOOST_TEST(head["distributedInfo"] == expected);
+  const json alone = json::parse(read_gzip(plain))["distributedInfo"];
+  BOOST_TEST(alone["backend"] == "shm");
+  BOOST_TEST(alone["pg_config"] == json::array());
+
+  BOOST_REQUIRE(prof::merge({plain, first, second}, merged).ok());  // the group is there once
+  const json all = json::parse(read_gzip(merged))["distributedInfo"];
+  BOOST_TEST(all["backend"] == "nccl");
+  BOOST_TEST(all["pg_count"] == 1);
+  BOOST_TEST(all["pg_config"] == expected["pg_config"]);
+  for (const auto& finding : prof::validate({first, second, plain, merged}))
+    BOOST_TEST(finding == "");
+}
+
 BOOST_AUTO_TEST_CASE(the_session_is_found_in_a_file_name_whatever_prefix_and_host_are_called) {
   for (const auto& [name, session] : std::initializer_list<std::pair<const char*, const char*>>{
            {"1700-rank-3.host_1_stage0-a.pt.trace.json.gz", "1700"},
