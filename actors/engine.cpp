@@ -25,6 +25,7 @@
 #include "ipc/broker.hpp"
 #include "ipc/channel.hpp"
 #include "profiling/clock.hpp"
+#include "profiling/event_names.hpp"
 #include "profiling/flight_recorder.hpp"
 #include "profiling/span.hpp"
 
@@ -39,14 +40,20 @@ namespace {
 
 // What this process does for a request, in its own trace.
 struct Names {
-  prof::NameId submit = prof::intern("orchestrator.submit", prof::Category::user_annotation);
-  prof::NameId admit = prof::intern("orchestrator.admit",
+  prof::NameId submit =
+      prof::intern(prof::event_names::orchestrator_submit, prof::Category::user_annotation);
+  prof::NameId admit = prof::intern(prof::event_names::orchestrator_admit,
                                     prof::Category::user_annotation,
                                     prof::ValueKind::number);  // us that it waited for its turn
-  prof::NameId deliver =
-      prof::intern("orchestrator.deliver", prof::Category::user_annotation, prof::ValueKind::bytes);
-  prof::NameId report = prof::intern("actor.stage_report", prof::Category::user_annotation);
-  prof::NameId finish = prof::intern("orchestrator.finish",
+  prof::NameId deliver = prof::intern(prof::event_names::orchestrator_deliver,
+                                      prof::Category::user_annotation,
+                                      prof::ValueKind::bytes);
+  prof::NameId report = prof::intern(prof::event_names::actor_stage_report,
+                                     prof::Category::user_annotation,
+                                     prof::ValueKind::none,
+                                     false,
+                                     prof::Activity::actors);
+  prof::NameId finish = prof::intern(prof::event_names::orchestrator_finish,
                                      prof::Category::user_annotation,
                                      prof::ValueKind::number);  // us from its submission
 };

@@ -10,6 +10,7 @@
 #include "actors/protocol.hpp"
 #include "actors/rank_traces.hpp"
 #include "actors/rank_worker.hpp"
+#include "profiling/event_names.hpp"
 #include "profiling/flight_recorder.hpp"
 #include "profiling/span.hpp"
 
@@ -58,8 +59,9 @@ TracerActor::behavior_type tracer_actor(TracerActor::pointer, RankState* state) 
           [=](const SetFlight& m) { return done(state->traces.set_flight(m)); }};
 }
 
-prof::NameId message_name(const char* what) {
-  return prof::intern(std::string("actor.") + what, prof::Category::user_annotation);
+prof::NameId message_name(std::string_view what) {
+  return prof::intern(what, prof::Category::user_annotation, prof::ValueKind::none, false,
+                      prof::Activity::actors);
 }
 
 // A broker only by its kind: it runs on the thread that reads from the network, which saves a rank
@@ -72,7 +74,7 @@ RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* 
   };
   return {
       [=](Submit& m) {
-        static const prof::NameId name = message_name("submit");
+        static const prof::NameId name = message_name(prof::event_names::actor_submit);
         const prof::RequestScope scope(static_cast<std::uint32_t>(m.number));
         prof::name_request(static_cast<std::uint32_t>(m.number), m.id);
         const prof::Span span(name);

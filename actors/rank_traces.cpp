@@ -28,6 +28,17 @@ TraceAnswer RankTraces::blank() const {
   return answer;
 }
 
+std::vector<prof::ProcessGroup> RankTraces::groups() const {
+  if (worker_.group_size() == 1) return {};
+  prof::ProcessGroup group{.name = "stage",  // as ipc's collectives on GPUs call it
+                           .description = "ranks of stage " + std::to_string(worker_.stage_id()),
+                           .backend = worker_.backend(),
+                           .ranks = {}};
+  const int first = rank_ - worker_.group_rank();
+  for (int i = 0; i < worker_.group_size(); ++i) group.ranks.push_back(first + i);
+  return {std::move(group)};
+}
+
 TraceAnswer RankTraces::failed(const Error& error) const {
   TraceAnswer answer = blank();
   answer.error_code = static_cast<std::int32_t>(error.code);
@@ -58,19 +69,25 @@ TraceAnswer RankTraces::start(const StartTrace& m) {
     answer.file = session_->file();
     return answer;
   }
-  auto session = prof::Session::start({m.directory,
-                                       m.timestamp,
-                                       rank_,
-                                       world_size_,
-                                       worker_.stage_id(),
-                                       worker_.stage_name(),
-                                       m.base_ns,
-                                       source_.get(),
-                                       worker_.device().properties(),
-                                       m.prefix,
-                                       {m.limits.start_at_ns, m.limits.steps, m.limits.milliseconds,
-                                        m.limits.bytes, m.limits.request, m.limits.activities},
-                                       m.format});
+  auto session = prof::Session::start({.directory = m.directory,
+                                       .timestamp = m.timestamp,
+                                       .rank = rank_,
+                                       .world_size = world_size_,
+                                       .stage_id = worker_.stage_id(),
+                                       .stage_name = worker_.stage_name(),
+                                       .base_ns = m.base_ns,
+                                       .source = source_.get(),
+                                       .devices = worker_.device().properties(),
+                                       .prefix = m.prefix,
+                                       .limits = {.start_at_ns = m.limits.start_at_ns,
+                                                  .steps = m.limits.steps,
+                                                  .milliseconds = m.limits.milliseconds,
+                                                  .bytes = m.limits.bytes,
+                                                  .request = m.limits.request,
+                                                  .activities = m.limits.activities},
+                                       .format = m.format,
+                                       .backend = worker_.backend(),
+                                       .groups = groups()});
   if (!session) return failed(session.error());
   session_ = std::move(session).value();
   answer.note = no_source_;  // the host's operations are worth a trace all the same
@@ -90,17 +107,16 @@ TraceAnswer RankTraces::stop() {
 }
 
 TraceAnswer RankTraces::dump(const DumpTrace& m) {
-  const auto report = prof::dump_flight_recorder({m.directory,
-                                                  m.timestamp,
-                                                  rank_,
-                                                  world_size_,
-                                                  worker_.stage_id(),
-                                                  worker_.stage_name(),
-                                                  m.base_ns,
-                                                  nullptr,
-                                                  {},
-                                                  "flight",
-                                                  {}},
+  const auto report = prof::dump_flight_recorder({.directory = m.directory,
+                                                  .timestamp = m.timestamp,
+                                                  .rank = rank_,
+                                                  .world_size = world_size_,
+                                                  .stage_id = worker_.stage_id(),
+                                                  .stage_name = worker_.stage_name(),
+                                                  .base_ns = m.base_ns,
+                                                  .prefix = "flight",
+                                                  .backend = worker_.backend(),
+                                                  .groups = groups()},
                                                  std::chrono::milliseconds(m.last_ms));
   return report ? done(*report) : failed(report.error());
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "actors/protocol.hpp"
 #include "profiling/cupti_source.hpp"
@@ -28,6 +29,8 @@ class RankTraces {
 
  private:
   TraceAnswer blank() const;
+  // That this rank is in, for the trace's head: none if it has its stage alone.
+  std::vector<profiling::ProcessGroup> groups() const;
   TraceAnswer failed(const Error& error) const;
   TraceAnswer done(const profiling::SessionReport& report) const;
   RankWorker& worker_;

@@ -53,6 +53,11 @@ class RankWorker {
   int stage_id() const noexcept { return config_.stage_id; }
   const std::string& stage_name() const noexcept { return config_.model_stage; }
   stages::Device& device() noexcept { return *device_; }
+  // Fixed by create(), so any thread may ask. By what the ranks of this stage do their collectives:
+  // "nccl" between GPUs, else "shm"; how many they are, and the place of this one among them.
+  const char* backend() const noexcept { return gpu_group_ ? "nccl" : "shm"; }
+  int group_size() const noexcept { return group_ ? group_->size() : 1; }
+  int group_rank() const noexcept { return group_ ? group_->rank() : 0; }
 
  private:
   class ChunkOutput;

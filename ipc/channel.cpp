@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "ipc/robust_mutex.hpp"
+#include "profiling/event_names.hpp"
 #include "profiling/span.hpp"
 
 namespace limelight::ipc {
@@ -132,8 +133,8 @@ Publisher::Publisher(Publisher&&) noexcept = default;
 bool Publisher::has_subscribers() const { return state_->port.hasSubscribers(); }
 
 Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::milliseconds timeout) {
-  static const prof::NameId name =
-      prof::intern("ipc.loan", prof::Category::cpu_op, prof::ValueKind::bytes);
+  static const prof::NameId name = prof::intern(prof::event_names::ipc_loan, prof::Category::cpu_op,
+                                                prof::ValueKind::bytes, false, prof::Activity::ipc);
   const auto bytes = header.tensor.bytes();
   if (!bytes || *bytes > state_->max_bytes)
     return Error{ErrorCode::too_large, "loan of " + header.tensor.text() +
@@ -167,7 +168,8 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
 
 Result<void> Publisher::publish(Loan loan, std::chrono::milliseconds timeout) {
   static const prof::NameId name =
-      prof::intern("ipc.publish", prof::Category::cpu_op, prof::ValueKind::chunk);
+      prof::intern(prof::event_names::ipc_publish, prof::Category::cpu_op, prof::ValueKind::chunk,
+                   false, prof::Activity::ipc);
   State& s = *state_;
   const prof::Span span(name, prof::pack_chunk(s.tag, s.count, loan.data.size()));
   if (!s.has_room()) {
@@ -233,8 +235,8 @@ bool Subscriber::connected() const {
 void Subscriber::wake() { state_->trigger.trigger(); }
 
 Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout) {
-  static const prof::NameId name =
-      prof::intern("ipc.take", prof::Category::cpu_op, prof::ValueKind::chunk);
+  static const prof::NameId name = prof::intern(prof::event_names::ipc_take, prof::Category::cpu_op,
+                                                prof::ValueKind::chunk, false, prof::Activity::ipc);
   prof::Span span(name);
   State& s = *state_;
   Clock::time_point start{}, deadline{};

@@ -6,6 +6,7 @@
 #include <nccl.h>
 
 #include "profiling/correlated_span.hpp"
+#include "profiling/event_names.hpp"
 
 namespace limelight::ipc {
 
@@ -59,8 +60,9 @@ class NcclGroup final : public Collective {
   // On the legacy default stream, which waits for all streams of the device and makes them wait.
   Result<void> all_reduce_sum(std::span<float> values) override {
     constexpr bool correlated = true;
-    static const prof::NameId name = prof::intern("collective.all_reduce", prof::Category::cpu_op,
-                                                  prof::ValueKind::bytes, correlated);
+    static const prof::NameId name =
+        prof::intern(prof::event_names::all_reduce, prof::Category::cpu_op, prof::ValueKind::bytes,
+                     correlated, prof::Activity::collectives);
     prof::CorrelatedSpan span(name, values.size_bytes());
     if (prof::recording())
       span.set_collective(

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <thread>
 
+#include "profiling/event_names.hpp"
 #include "profiling/span.hpp"
 
 namespace limelight::ipc {
@@ -153,7 +154,8 @@ int SharedGroup::size() const noexcept { return state_->size; }
 
 Result<void> SharedGroup::all_reduce_sum(std::span<float> values) {
   static const prof::NameId name =
-      prof::intern("collective.all_reduce", prof::Category::cpu_op, prof::ValueKind::bytes);
+      prof::intern(prof::event_names::all_reduce, prof::Category::cpu_op, prof::ValueKind::bytes,
+                   false, prof::Activity::collectives);
   const prof::Span span(name, values.size_bytes());
   const auto deadline = Clock::now() + collective_timeout;
   const std::size_t piece = state_->capacity / sizeof(float);
@@ -175,7 +177,8 @@ Result<void> SharedGroup::all_reduce_sum(std::span<float> values) {
 
 Result<void> SharedGroup::broadcast(std::span<std::byte> data, std::chrono::milliseconds timeout) {
   static const prof::NameId name =
-      prof::intern("collective.broadcast", prof::Category::cpu_op, prof::ValueKind::bytes);
+      prof::intern(prof::event_names::broadcast, prof::Category::cpu_op, prof::ValueKind::bytes,
+                   false, prof::Activity::collectives);
   const prof::Span span(name, data.size());
   if (data.size() > state_->capacity)
     return Error{ErrorCode::too_large, "broadcast of " + std::to_string(data.size()) + " bytes"};

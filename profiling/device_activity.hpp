@@ -21,6 +21,7 @@ struct DeviceProperties {
   int compute_major = 0, compute_minor = 0, max_threads_per_block = 0, max_threads_per_sm = 0,
       registers_per_block = 0, registers_per_sm = 0, warp_size = 32, shared_per_block = 0,
       shared_per_sm = 0, sm_count = 0;
+  int shared_per_block_optin = 0;  // that a block may have if its kernel asks for it
 };
 
 // A collective that the host asked for: the kernels of its launch carry this.

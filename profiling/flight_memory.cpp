@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 
@@ -16,7 +17,7 @@
 namespace limelight::profiling {
 
 namespace {
-constexpr std::uint64_t expected_magic = 0x4c494d45464c5402;  // "LIMEFLT", version 2
+constexpr std::uint64_t expected_magic = 0x4c494d45464c5403;  // "LIMEFLT", version 3
 constexpr std::size_t most_requests = 4096, most_threads = 64, names_bytes = std::size_t{256} << 10,
                       most_text = 56;
 
@@ -34,7 +35,7 @@ struct Word {
   std::string get() const { return {text, strnlen(text, most_text)}; }
 };
 struct NameHead {
-  std::uint8_t category, value_kind, correlated, unused;
+  std::uint8_t category, value_kind, correlated, activity;
   std::uint32_t length;
 };
 }  // namespace
@@ -109,11 +110,14 @@ Result<std::unique_ptr<FlightMemory>> FlightMemory::open(const std::filesystem::
     NameHead head;
     std::memcpy(&head, l.names + at, sizeof head);
     at += sizeof head;
-    if (head.length > used - at || head.value_kind > static_cast<std::uint8_t>(ValueKind::step))
+    if (head.length > used - at || head.value_kind > static_cast<std::uint8_t>(ValueKind::step) ||
+        !std::has_single_bit(head.activity) ||
+        head.activity > static_cast<std::uint8_t>(Activity::gpu))
       return corrupt("its names are damaged");
     opened->names_.push_back({std::string(l.names + at, head.length),
                               head.category == 0 ? Category::cpu_op : Category::user_annotation,
-                              static_cast<ValueKind>(head.value_kind), head.correlated != 0});
+                              static_cast<ValueKind>(head.value_kind), head.correlated != 0,
+                              static_cast<Activity>(head.activity)});
     at += head.length;
   }
   return opened;
@@ -153,7 +157,8 @@ void FlightMemory::keep_words(std::uint64_t drops) {
   for (const NameId known = name_count(); names_kept_ < known; ++names_kept_) {
     const NameInfo& info = name_info(names_kept_);
     const NameHead head{static_cast<std::uint8_t>(info.category),
-                        static_cast<std::uint8_t>(info.value_kind), info.correlated, 0,
+                        static_cast<std::uint8_t>(info.value_kind), info.correlated,
+                        static_cast<std::uint8_t>(info.activity),
                         static_cast<std::uint32_t>(info.name.size())};
     const std::uint32_t used = at_->names_used.load(std::memory_order_relaxed);
     if (used + sizeof head + info.name.size() > names_bytes) return;
@@ -186,8 +191,7 @@ std::uint64_t FlightMemory::drops() const noexcept {
   return at_->drops.load(std::memory_order_relaxed);
 }
 NameInfo FlightMemory::name(NameId id) const {
-  return id < names_.size() ? names_[id]
-                            : NameInfo{"(unnamed)", Category::cpu_op, ValueKind::none, false};
+  return id < names_.size() ? names_[id] : NameInfo{.name = "(unnamed)"};
 }
 std::string FlightMemory::request_name(std::uint32_t request) const {
   const Word& word = at_->requests[request % most_requests];

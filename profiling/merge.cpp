@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "profiling/event_names.hpp"
+#include "profiling/json_writer.hpp"
 #include "profiling/member_file.hpp"
 #include "profiling/request_path.hpp"
+#include "profiling/trace_information.hpp"
 #include "profiling/trace_lines.hpp"
-#include "profiling/trace_text.hpp"
 
 namespace limelight::profiling {
 
@@ -31,13 +34,6 @@ struct Input {
     return {};
   }
 };
-
-std::string microseconds(std::int64_t ns) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%lld.%03lld", static_cast<long long>(ns / 1000),
-                static_cast<long long>(ns % 1000));
-  return text;
-}
 
 // Replaces the number behind `key` in a line.
 void set_number(std::string& line, std::string_view key, std::int64_t value) {
@@ -87,21 +83,47 @@ class Merger {
   };
   using Ends = std::unordered_map<std::uint64_t, End>;
 
-  void put(const std::string& line) {
-    if (status_) status_ = file_.write(first_ ? line : ",\n" + line);
+  void put(std::string_view line) {
+    if (status_) status_ = file_.write(first_ ? std::string(line) : ",\n" + std::string(line));
     first_ = false;
   }
+  // One event, out of what `fill` writes into its object.
+  template <class F>
+  void put_event(F fill) {
+    std::string line;
+    JsonWriter json(line, JsonWriter::Style::compact);
+    json.begin_object();
+    fill(json);
+    json.end_object();
+    put(line);
+  }
 
+  // Each group that an input is in, once, and "nccl" where any of them says so.
   void begin() {
-    std::string head =
-        "{\n\"schemaVersion\": 1,\n\"deviceProperties\": [],\n\"host_name\": "
-        "\"merged\",\n\"distributedInfo\": {\"backend\": \"shm\",\n\"rank\": 0,\n\"world_size\": " +
-        std::to_string(inputs_.size()) +
-        ", \"pg_count\": 0, \"pg_config\": []},\n\"record_shapes\": 1,\n\"displayTimeUnit\": "
-        "\"ms\",\n" +
-        "\"baseTimeNanoseconds\": " + std::to_string(inputs_.front().lines.base_ns()) +
-        ",\n\"traceEvents\": [\n";
-    status_ = file_.write(head);
+    std::string backend = "shm";
+    auto groups = nlohmann::ordered_json::array();
+    for (const Input& input : inputs_) {
+      if (input.lines.backend() != "shm") backend = input.lines.backend();
+      const auto own = nlohmann::ordered_json::parse(input.lines.groups_json(), nullptr, false);
+      if (!own.is_array()) continue;
+      for (const auto& group : own)
+        if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
+    }
+    std::string head;
+    JsonWriter json(head);
+    json.begin_object();
+    json.line().member("schemaVersion", 1);
+    json.line().key("deviceProperties").begin_array().end_array();
+    json.line().member("host_name", "merged");
+    json.line().key("distributedInfo").begin_object().member("backend", backend);
+    json.line().member("rank", 0);
+    json.line().member("world_size", inputs_.size()).member("pg_count", groups.size());
+    json.line().key("pg_config").raw(groups.dump()).end_object();
+    json.line().member("record_shapes", 1);
+    json.line().member("displayTimeUnit", "ms");
+    json.line().member("baseTimeNanoseconds", inputs_.front().lines.base_ns());
+    json.line().key("traceEvents").begin_array();
+    status_ = file_.write(head += '\n');
   }
 
   void take(Input& input) {
@@ -124,8 +146,8 @@ class Merger {
     if (event.phase != 'X') return;
     ++merged_.events;
     paths_.add(event, input.lines.rank());
-    const bool publish = event.name == "ipc.publish";
-    if (!publish && event.name != "ipc.take") return;
+    const bool publish = event.name == event_names::ipc_publish;
+    if (!publish && event.name != event_names::ipc_take) return;
     const auto channel = event.number_arg("channel"), chunk = event.number_arg("chunk");
     if (!channel || !chunk) return;
     queue_depth(*channel, event, publish);
@@ -140,10 +162,12 @@ class Merger {
       return;  // its other end is in none of the files
     queue.chunks += publish ? 1 : -1;
     queue.last_ns = std::max(queue.last_ns, event.end_ns());
-    put("{\"ph\":\"C\",\"cat\":\"ipc\",\"name\":\"queue of channel " + std::to_string(channel) +
-        "\",\"pid\":" + std::to_string(queue.pid) +
-        ",\"tid\":0,\"ts\":" + microseconds(queue.last_ns) +
-        ",\"args\":{\"chunks\":" + std::to_string(queue.chunks) + "}}");
+    put_event([&](JsonWriter& json) {
+      json.member("ph", "C").member("cat", "ipc");
+      json.member("name", "queue of channel " + std::to_string(channel));
+      json.member("pid", queue.pid).member("tid", 0).key("ts").microseconds(queue.last_ns);
+      json.key("args").begin_object().member("chunks", queue.chunks).end_object();
+    });
   }
 
   void chunk_end(std::uint64_t key, const EventLine& event, bool publish) {
@@ -164,73 +188,90 @@ class Merger {
   }
 
   void arrow(const End& from, const End& to, const EventLine& event) {
-    const std::string id = std::to_string(++merged_.arrows);
+    ++merged_.arrows;
     const std::int64_t arrival = std::max(
         to.begin_ns, to.end_ns - 1);  // inside the take, at its end: it may have waited long before
-    put("{\"ph\":\"s\",\"cat\":\"ipc\",\"name\":\"chunk\",\"id\":" + id +
-        ",\"pid\":" + std::to_string(from.pid) + ",\"tid\":" + std::to_string(from.tid) +
-        ",\"ts\":" + microseconds(from.begin_ns) +
-        ",\"args\":{\"bytes\":" + std::string(event.arg("bytes").value_or("0")) +
-        ",\"dwell_us\":" + microseconds(std::max<std::int64_t>(to.end_ns - from.end_ns, 0)) + "}}");
-    put("{\"ph\":\"f\",\"bp\":\"e\",\"cat\":\"ipc\",\"name\":\"chunk\",\"id\":" + id +
-        ",\"pid\":" + std::to_string(to.pid) + ",\"tid\":" + std::to_string(to.tid) +
-        ",\"ts\":" + microseconds(std::max(arrival, from.begin_ns)) + "}");
+    put_event([&](JsonWriter& json) {
+      json.member("ph", "s").member("cat", "ipc").member("name", "chunk");
+      json.member("id", merged_.arrows).member("pid", from.pid).member("tid", from.tid);
+      json.key("ts").microseconds(from.begin_ns).key("args").begin_object();
+      json.member("bytes", event.number_arg("bytes").value_or(0));
+      json.key("dwell_us").microseconds(std::max<std::int64_t>(to.end_ns - from.end_ns, 0));
+      json.end_object();
+    });
+    put_event([&](JsonWriter& json) {
+      json.member("ph", "f").member("bp", "e").member("cat", "ipc").member("name", "chunk");
+      json.member("id", merged_.arrows).member("pid", to.pid).member("tid", to.tid);
+      json.key("ts").microseconds(std::max(arrival, from.begin_ns));
+    });
+  }
+
+  // value: of the only key of the event's args; JSON.
+  void metadata(const char* what, std::int64_t tid, const char* key, const std::string& value) {
+    put_event([&](JsonWriter& json) {
+      json.member("ph", "M").member("name", what).key("ts").microseconds(0);
+      json.member("pid", requests_pid).member("tid", tid);
+      json.key("args").begin_object().key(key).raw(value).end_object();
+    });
+  }
+
+  template <class F>
+  void slice(const char* name, std::int64_t tid, std::int64_t begin, std::int64_t end, F args) {
+    ++merged_.events;
+    put_event([&](JsonWriter& json) {
+      json.member("ph", "X").member("cat", "user_annotation").member("name", name);
+      json.member("pid", requests_pid).member("tid", tid).key("ts").microseconds(begin);
+      json.key("dur").microseconds(std::max<std::int64_t>(end - begin, 0));
+      json.key("args").begin_object();
+      args(json);
+      json.end_object();
+    });
   }
 
   void requests() {
-    const auto meta = [&](const char* what, std::int64_t tid, const std::string& args) {
-      put(std::string("{\"ph\":\"M\",\"name\":\"") + what +
-          "\",\"ts\":0.000,\"pid\":" + std::to_string(requests_pid) +
-          ",\"tid\":" + std::to_string(tid) + ",\"args\":{" + args + "}}");
-    };
-    meta("process_name", 0, "\"name\":\"requests\"");
-    meta("process_sort_index", 0, "\"sort_index\":-1");
+    metadata("process_name", 0, "name", json_string("requests"));
+    metadata("process_sort_index", 0, "sort_index", "-1");
     std::int64_t tid = 0;
+    const auto no_args = [](JsonWriter&) {};
     for (const RequestPath& path : paths_.finish()) {
       ++merged_.requests;
       for (const StagePath& stage : path.stages) {
-        meta("thread_name", ++tid,
-             "\"name\":\"request " + path.request + ", " +
-                 (stage.orchestrator ? "orchestrator" : "rank " + std::to_string(stage.rank)) +
-                 "\"");
-        const auto slice = [&](const std::string& name, std::int64_t begin, std::int64_t end,
-                               const std::string& args) {
-          ++merged_.events;
-          put("{\"ph\":\"X\",\"cat\":\"user_annotation\",\"name\":\"" + name +
-              "\",\"pid\":" + std::to_string(requests_pid) + ",\"tid\":" + std::to_string(tid) +
-              ",\"ts\":" + microseconds(begin) + ",\"dur\":" +
-              microseconds(std::max<std::int64_t>(end - begin, 0)) + ",\"args\":{" + args + "}}");
-        };
+        // The request's name comes from a trace, where it is escaped already.
+        metadata("thread_name", ++tid, "name",
+                 "\"request " + path.request + ", " +
+                     (stage.orchestrator ? "orchestrator" : "rank " + std::to_string(stage.rank)) +
+                     "\"");
         if (stage.first_step_ns > stage.submitted_ns && stage.submitted_ns > 0)
-          slice("queue", stage.submitted_ns, stage.first_step_ns, "");
+          slice("queue", tid, stage.submitted_ns, stage.first_step_ns, no_args);
         if (stage.orchestrator)
-          slice("in the pipeline", stage.first_step_ns, stage.last_step_ns, "");
+          slice("in the pipeline", tid, stage.first_step_ns, stage.last_step_ns, no_args);
         else if (stage.steps > 0)
-          slice("work", stage.first_step_ns, stage.last_step_ns,
-                "\"steps\":" + std::to_string(stage.steps) +
-                    ",\"compute_us\":" + microseconds(stage.compute_ns) +
-                    ",\"transfer_us\":" + microseconds(stage.transfer_ns) +
-                    ",\"collective_us\":" + microseconds(stage.collective_ns));
+          slice("work", tid, stage.first_step_ns, stage.last_step_ns, [&](JsonWriter& json) {
+            json.member("steps", stage.steps);
+            json.key("compute_us").microseconds(stage.compute_ns);
+            json.key("transfer_us").microseconds(stage.transfer_ns);
+            json.key("collective_us").microseconds(stage.collective_ns);
+          });
       }
     }
   }
 
   void end() {
-    std::string own;
-    for (const Input& input : inputs_)
-      own += (own.empty() ? "" : ",\n") + ("\"" + std::to_string(input.lines.rank()) + "\": ") +
-             (input.lines.own_json().empty() ? "null" : input.lines.own_json());
-    std::string text = "\n],\n\"limelight\": {\"events\": " + std::to_string(merged_.events) +
-                       ", \"merged\": true";
-    for (const char* key : {"drops", "ring_drops", "device_drops", "zero_time_records",
-                            "unknown_records", "unmatched_correlations", "clock_error_ns",
-                            "session_ns", "profiler_cpu_ns", "overhead_percent", "gpu"})
-      text += std::string(", \"") + key + "\": null";
-    text += ", \"unmatched_chunks\": " +
-            std::to_string(publishes_.size() + takes_.size() + merged_.unmatched_chunks) +
-            ", \"ranks\": {\n" + own +
-            "}},\n\"traceName\": " + json_string(file_.path().filename().string()) + "\n}\n";
-    if (status_) status_ = file_.write(text);
+    TraceInformation information;
+    std::string ranks;
+    JsonWriter json(ranks);
+    json.begin_object();
+    for (const Input& input : inputs_) {
+      const std::string& own = input.lines.own_json();
+      add_for_merge(information, own, &input == &inputs_.front());
+      json.line().key(std::to_string(input.lines.rank())).raw(own.empty() ? "null" : own);
+    }
+    json.end_object();
+    information.merged = true;
+    information.events = merged_.events;
+    information.unmatched_chunks = publishes_.size() + takes_.size() + merged_.unmatched_chunks;
+    information.ranks_json = std::move(ranks);
+    if (status_) status_ = file_.write(trace_end(information, file_.path().filename().string()));
   }
 
   std::vector<Input> inputs_;

@@ -10,9 +10,8 @@ namespace limelight::profiling {
 namespace {
 struct Names {
   std::mutex mutex;
-  std::deque<NameInfo> infos{NameInfo{"(unnamed)", Category::cpu_op, ValueKind::none,
-                                      false}};  // references stay valid as it grows
-  std::map<std::tuple<std::string, Category, ValueKind, bool>, NameId> ids;
+  std::deque<NameInfo> infos{NameInfo{.name = "(unnamed)"}};  // references stay valid as it grows
+  std::map<std::tuple<std::string, Category, ValueKind, bool, Activity>, NameId> ids;
 };
 Names& names() {
   static Names* instance =
@@ -26,14 +25,18 @@ const char* to_string(Category category) noexcept {
   return category == Category::cpu_op ? "cpu_op" : "user_annotation";
 }
 
-NameId intern(std::string_view name, Category category, ValueKind value_kind, bool correlated) {
+NameId intern(std::string_view name,
+              Category category,
+              ValueKind value_kind,
+              bool correlated,
+              Activity activity) {
   Names& table = names();
   const std::lock_guard lock(table.mutex);
   if (table.infos.size() >= most_names) return 0;
   const auto [at, added] =
-      table.ids.try_emplace({std::string(name), category, value_kind, correlated},
+      table.ids.try_emplace({std::string(name), category, value_kind, correlated, activity},
                             static_cast<NameId>(table.infos.size()));
-  if (added) table.infos.push_back({std::string(name), category, value_kind, correlated});
+  if (added) table.infos.push_back({std::string(name), category, value_kind, correlated, activity});
   return at->second;
 }
 

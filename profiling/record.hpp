@@ -30,6 +30,15 @@ enum class ValueKind : std::uint8_t {
          // expect; args "step of": the name
 };
 
+// The kind of work that an event is of, by which a session can choose (see all_activities).
+enum class Activity : std::uint8_t {
+  cpu = 1,     // operations of stages, steps and everything that is none of the others
+  ipc = 2,     // loan, publish, take
+  actors = 4,  // messages
+  collectives = 8,
+  gpu = 16,  // the device's source
+};
+
 using NameId = std::uint32_t;  // fits 24 bits
 
 struct NameInfo {
@@ -38,6 +47,7 @@ struct NameInfo {
   ValueKind value_kind = ValueKind::none;
   bool correlated = false;  // it gives work to a device: its events carry an External id (see
                             // correlated_span.hpp)
+  Activity activity = Activity::cpu;
 };
 
 // Thread-safe and slow (a lock and a lookup): call it once per call site. The same words give the
@@ -45,7 +55,8 @@ struct NameInfo {
 NameId intern(std::string_view name,
               Category category = Category::cpu_op,
               ValueKind value_kind = ValueKind::none,
-              bool correlated = false);
+              bool correlated = false,
+              Activity activity = Activity::cpu);
 const NameInfo& name_info(NameId id) noexcept;
 NameId name_count() noexcept;  // ids are 0 to this, less one
 

@@ -10,7 +10,7 @@
 
 #include "profiling/member_file.hpp"
 #include "profiling/text_input.hpp"
-#include "profiling/trace_text.hpp"
+#include "profiling/trace_information.hpp"
 
 namespace limelight::profiling {
 
@@ -106,7 +106,12 @@ Result<Recovered> recover(const fs::path& part) {
       ::lseek(file.fd, 0, SEEK_END) < 0)
     return io_error("cannot cut off the torn member");
   const auto compressor = make_compressor(whole);
-  compressor->add(TraceText::recovered_end(members.slices, whole.filename().string()));
+  TraceInformation information;  // but for this, it was the rank that knew
+  if (std::string session = session_name_of(whole.filename().string()); !session.empty())
+    information.session = std::move(session);
+  information.recovered = true;
+  information.events = members.slices;
+  compressor->add(trace_end(information, whole.filename().string()));
   const std::string_view end = compressor->finish();
   if (::write(file.fd, end.data(), end.size()) != static_cast<ssize_t>(end.size()) ||
       ::fsync(file.fd) != 0)

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "profiling/event_names.hpp"
 #include "profiling/histogram.hpp"
 #include "profiling/request_path.hpp"
 #include "profiling/self_time.hpp"
@@ -152,7 +153,7 @@ class Report {
     Rank& rank = ranks_[number];
     paths_.add(e, number);
     const bool host = e.category == "cpu_op" || e.category == "user_annotation",
-               is_step = e.name.starts_with("ProfilerStep#");
+               is_step = e.name.starts_with(event_names::step_prefix);
     const std::string_view name = is_step ? e.arg("step of").value_or(e.name) : e.name;
     auto at = rank.operations.find(name);
     if (at == rank.operations.end()) at = rank.operations.emplace(std::string(name), Row()).first;
@@ -163,15 +164,15 @@ class Report {
     if (is_step) {
       rank.steps.add(e.duration_ns);
       fill(rank.busy[step], e);
-    } else if (e.name.starts_with("collective.")) {
+    } else if (e.name.starts_with(event_names::collective_prefix)) {
       rank.collective_ns += e.duration_ns;
       fill(rank.busy[collective], e);
     } else if (e.category == "kernel" || e.category == "gpu_memcpy" || e.category == "gpu_memset") {
       fill(rank.busy[gpu], e);
-    } else if (e.name == "ipc.loan") {
+    } else if (e.name == event_names::ipc_loan) {
       fill(rank.busy[transfer], e);
-    } else if (e.name == "ipc.publish" || e.name == "ipc.take") {
-      const bool publish = e.name == "ipc.publish";
+    } else if (e.name == event_names::ipc_publish || e.name == event_names::ipc_take) {
+      const bool publish = e.name == event_names::ipc_publish;
       fill(rank.busy[publish ? transfer : wait], e);
       chunk(e, number, publish);
     }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "profiling/event_names.hpp"
+
 namespace limelight::profiling {
 
 void RequestPaths::add(const EventLine& event, int rank) {
@@ -15,18 +17,19 @@ void RequestPaths::add(const EventLine& event, int rank) {
   Collected& collected = at->second[rank];
   StagePath& path = collected.path;
   path.rank = rank;
-  if (event.name == "actor.submit" || event.name == "orchestrator.submit") {
+  if (event.name == event_names::actor_submit || event.name == event_names::orchestrator_submit) {
     path.submitted_ns = event.begin_ns;
     return;
   }
-  if (event.name == "orchestrator.admit" || event.name == "orchestrator.finish") {
+  if (event.name == event_names::orchestrator_admit ||
+      event.name == event_names::orchestrator_finish) {
     path.orchestrator = true;
     path.steps = 1;
-    if (event.name.ends_with("admit")) path.first_step_ns = event.begin_ns;
+    if (event.name == event_names::orchestrator_admit) path.first_step_ns = event.begin_ns;
     path.last_step_ns = std::max(path.last_step_ns, event.end_ns());
     return;
   }
-  if (event.name.starts_with("ProfilerStep#")) {
+  if (event.name.starts_with(event_names::step_prefix)) {
     if (path.steps++ == 0 || event.begin_ns < path.first_step_ns)
       path.first_step_ns = event.begin_ns;
     path.last_step_ns = std::max(path.last_step_ns, event.end_ns());
@@ -34,8 +37,9 @@ void RequestPaths::add(const EventLine& event, int rank) {
     return;
   }
   if (event.category != "cpu_op") return;
-  const bool transfer = event.name == "ipc.publish" || event.name == "ipc.loan",
-             collective = event.name.starts_with("collective.all_reduce");
+  const bool transfer =
+                 event.name == event_names::ipc_publish || event.name == event_names::ipc_loan,
+             collective = event.name.starts_with(event_names::all_reduce);
   if (transfer) path.transfer_ns += event.duration_ns;
   if (collective) path.collective_ns += event.duration_ns;
   if (transfer || collective) path.compute_ns -= event.duration_ns;

@@ -22,6 +22,7 @@
 #include "profiling/own_cost.hpp"
 #include "profiling/registry.hpp"
 #include "profiling/span.hpp"
+#include "profiling/trace_information.hpp"
 #include "profiling/trace_text.hpp"
 
 namespace limelight::profiling {
@@ -103,12 +104,9 @@ const Session::State::Kind& Session::State::kind_of(NameId name) {
   Kind& kind = kinds[name];
   if (kind.known) return kind;
   const NameInfo& info = name_info(name);
-  const Activity activity = info.name.starts_with("ipc.")          ? Activity::ipc
-                            : info.name.starts_with("actor.")      ? Activity::actors
-                            : info.name.starts_with("collective.") ? Activity::collectives
-                                                                   : Activity::cpu;
   const bool step = info.value_kind == ValueKind::step;  // always there: readers look for them
-  kind = {true, step, step || (options.limits.activities & static_cast<unsigned>(activity)) != 0};
+  kind = {true, step,
+          step || (options.limits.activities & static_cast<unsigned>(info.activity)) != 0};
   return kind;
 }
 
@@ -389,8 +387,7 @@ std::uint64_t recorded_backlog() {
 std::string trace_file_name(const SessionOptions& options) {
   char host[256] = "host";
   gethostname(host, sizeof host - 1);
-  return (options.prefix.empty() ? "" : options.prefix + "-") + options.timestamp + "-rank-" +
-         std::to_string(options.rank) + "." + host + "_" +
+  return session_name(options) + "-rank-" + std::to_string(options.rank) + "." + host + "_" +
          std::to_string(options.pid != 0 ? options.pid : getpid()) + "_" +
          (options.stage_id < 0 ? "" : "stage" + std::to_string(options.stage_id) + "-") +
          options.stage_name + ".pt.trace." + options.format;

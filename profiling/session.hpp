@@ -17,18 +17,12 @@
 #include <vector>
 
 #include "profiling/device_activity.hpp"
+#include "profiling/record.hpp"
 #include "profiling/result.hpp"
 
 namespace limelight::profiling {
 
-// What kinds of work are recorded; a set of them, written as words such as "cpu,ipc".
-enum class Activity : unsigned {
-  cpu = 1,     // operations of stages, steps and everything that is none of the others
-  ipc = 2,     // loan, publish, take
-  actors = 4,  // messages
-  collectives = 8,
-  gpu = 16,  // the device's source
-};
+// All of Activity; what is recorded is a set of them, written as words such as "cpu,ipc".
 constexpr unsigned all_activities = 31;
 // Empty: all. Errors: invalid_argument, with the words that there are.
 Result<unsigned> parse_activities(std::string_view words);
@@ -42,6 +36,14 @@ struct SessionLimits {
   std::uint64_t bytes = 0;         // of the file, about: what is under way is still written
   std::string request;             // only work for the request of this name; empty: all
   unsigned activities = all_activities;
+};
+
+// Ranks that do collectives together, as the trace's head states them.
+struct ProcessGroup {
+  std::string name;         // as the kernels of its collectives have it
+  std::string description;  // such as "ranks of stage 1"
+  std::string backend;      // such as "nccl"
+  std::vector<int> ranks;   // numbers in the pipeline
 };
 
 struct SessionOptions {
@@ -59,6 +61,8 @@ struct SessionOptions {
   SessionLimits limits{};
   std::string format = "json.gz";  // or "json.zst"
   int pid = 0;                     // whose trace it is; 0: of this process
+  std::string backend = "shm";     // by what this rank does its collectives: "nccl" between GPUs
+  std::vector<ProcessGroup> groups{};  // that this rank is in
 };
 
 // One row of the table that users know from PyTorch: times in nanoseconds.

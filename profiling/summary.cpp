@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "profiling/event_names.hpp"
 #include "profiling/op_table.hpp"
 #include "profiling/self_time.hpp"
 #include "profiling/slices.hpp"
@@ -36,8 +37,9 @@ Result<void> add_own(TraceLines& lines, Rows& rows, std::string& heads) {
     if (!*next) break;
     const EventLine& e = **next;
     if (e.phase != 'X') continue;
-    const std::string_view name =
-        e.name.starts_with("ProfilerStep#") ? e.arg("step of").value_or("ProfilerStep") : e.name;
+    const std::string_view name = e.name.starts_with(event_names::step_prefix)
+                                      ? e.arg("step of").value_or("ProfilerStep")
+                                      : e.name;
     auto at = rows.find(name);
     if (at == rows.end()) at = rows.emplace(std::string(name), Row()).first;
     ++at->second.calls;
@@ -60,7 +62,7 @@ Result<void> add_file(const std::filesystem::path& file, Rows& rows, std::string
     if (e.value("ph", "") != "X" || !e.contains("ts") || !e.contains("dur")) return;
     const std::int64_t begin = nanoseconds(e["ts"]);
     std::string name = e.value("name", "");
-    if (name.starts_with("ProfilerStep#"))
+    if (name.starts_with(event_names::step_prefix))
       name = e.contains("args") ? e["args"].value("step of", "ProfilerStep") : "ProfilerStep";
     tracks[{e.value("pid", std::int64_t{0}), e.value("tid", std::int64_t{0})}].push_back(
         {begin, begin + nanoseconds(e["dur"]), line, std::move(name)});

@@ -57,7 +57,7 @@ std::optional<std::uint64_t> EventLine::number_arg(std::string_view key) const {
 struct TraceLines::State {
   std::filesystem::path path;
   TextInput input;
-  std::string buffer, own;
+  std::string buffer, own, backend = "shm", groups = "[]";
   std::size_t at = 0, line = 0;
   int rank = 0;
   std::int64_t base_ns = 0;
@@ -96,6 +96,8 @@ TraceLines::~TraceLines() = default;
 int TraceLines::rank() const noexcept { return state_->rank; }
 std::int64_t TraceLines::base_ns() const noexcept { return state_->base_ns; }
 const std::filesystem::path& TraceLines::path() const noexcept { return state_->path; }
+const std::string& TraceLines::backend() const noexcept { return state_->backend; }
+const std::string& TraceLines::groups_json() const noexcept { return state_->groups; }
 const std::string& TraceLines::own_json() const noexcept { return state_->own; }
 
 Result<TraceLines> TraceLines::open(const std::filesystem::path& path) {
@@ -104,6 +106,10 @@ Result<TraceLines> TraceLines::open(const std::filesystem::path& path) {
   auto state = std::make_unique<State>(path, std::move(input).value());
   bool has_rank = false, has_base = false;
   for (std::string_view text; state->next_line(text);) {
+    if (text.starts_with("\"distributedInfo\":"))
+      state->backend = value_of(text, "\"backend\"").value_or("shm");
+    if (text.starts_with("\"pg_config\":"))
+      state->groups = text.substr(text.find('['), text.rfind(']') + 1 - text.find('['));
     if (text.starts_with("\"rank\":"))
       has_rank = to_number(value_of(text, "\"rank\""), state->rank);
     if (text.starts_with("\"baseTimeNanoseconds\":"))
@@ -128,7 +134,7 @@ Result<std::optional<EventLine>> TraceLines::next() {
   if (text.starts_with(']')) {
     s.ended = true;
     for (std::string_view tail; s.next_line(tail);) (s.own += tail) += '\n';
-    const std::size_t from = s.own.find("{"), to = s.own.find("},");
+    const std::size_t from = s.own.find("{"), to = s.own.rfind("},\n\"traceName\"");
     s.own = from != std::string::npos && to != std::string::npos ? s.own.substr(from, to + 1 - from)
                                                                  : "";
     return std::optional<EventLine>();

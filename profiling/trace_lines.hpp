@@ -44,6 +44,9 @@ class TraceLines {
   int rank() const noexcept;
   std::int64_t base_ns() const noexcept;
   const std::filesystem::path& path() const noexcept;
+  // The keys "backend" and "pg_config" of its distributedInfo, as they stand.
+  const std::string& backend() const noexcept;
+  const std::string& groups_json() const noexcept;
   // The key "limelight" of the trace, as it stands; known after the last event.
   const std::string& own_json() const noexcept;
 

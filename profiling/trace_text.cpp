@@ -4,84 +4,44 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <cstring>
 #include <iterator>
 
+#include "profiling/event_names.hpp"
+#include "profiling/json_writer.hpp"
 #include "profiling/registry.hpp"
+#include "profiling/trace_information.hpp"
 
 namespace limelight::profiling {
 
 namespace {
-// Length of the valid UTF-8 sequence at the front, 0 if there is none (RFC 3629: no overlong forms,
-// no surrogates).
-std::size_t utf8_length(std::string_view s) {
-  const auto byte = [&](std::size_t i) {
-    return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u;
-  };
-  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
-    return byte(i) >= low && byte(i) <= high;
-  };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return follows(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF)
-    return follows(1, lead == 0xE0 ? 0xA0 : 0x80, lead == 0xED ? 0x9F : 0xBF) && follows(2) ? 3 : 0;
-  if (lead >= 0xF0 && lead <= 0xF4)
-    return follows(1, lead == 0xF0 ? 0x90 : 0x80, lead == 0xF4 ? 0x8F : 0xBF) && follows(2) &&
-                   follows(3)
-               ? 4
-               : 0;
-  return 0;
+void write_group(JsonWriter& json, const ProcessGroup& group) {
+  json.begin_object().member("pg_name", group.name).member("pg_desc", group.description);
+  json.member("backend_config", group.backend).member("pg_size", group.ranks.size());
+  json.key("ranks").begin_array();
+  for (const int rank : group.ranks) json.value(rank);
+  json.end_array().end_object();
 }
 
-std::string device_properties(const std::vector<DeviceProperties>& devices) {
-  std::string text;
-  for (const DeviceProperties& d : devices) {
-    const auto field = [&](const char* key, std::uint64_t value) {
-      text += std::string(", \"") + key + "\": " + std::to_string(value);
-    };
-    const auto count = [](int value) { return static_cast<std::uint64_t>(value); };
-    text += (text.empty() ? "\n{\"id\": " : ",\n{\"id\": ") + std::to_string(d.id) +
-            ", \"name\": " + json_string(d.name);
-    field("totalGlobalMem", d.total_memory);
-    field("computeMajor", count(d.compute_major));
-    field("computeMinor", count(d.compute_minor));
-    field("maxThreadsPerBlock", count(d.max_threads_per_block));
-    field("maxThreadsPerMultiprocessor", count(d.max_threads_per_sm));
-    field("regsPerBlock", count(d.registers_per_block));
-    field("warpSize", count(d.warp_size));
-    field("sharedMemPerBlock", count(d.shared_per_block));
-    field("numSms", count(d.sm_count));
-    field("regsPerMultiprocessor", count(d.registers_per_sm));
-    field("sharedMemPerBlockOptin", count(d.shared_per_sm));
-    field("sharedMemPerMultiprocessor", count(d.shared_per_sm));
-    text += "}";
-  }
-  return text;
+void write_device(JsonWriter& json, const DeviceProperties& d) {
+  json.line().begin_object();
+  json.member("id", d.id).member("name", d.name);
+  json.member("totalGlobalMem", d.total_memory);
+  json.member("computeMajor", d.compute_major).member("computeMinor", d.compute_minor);
+  json.member("maxThreadsPerBlock", d.max_threads_per_block);
+  json.member("maxThreadsPerMultiprocessor", d.max_threads_per_sm);
+  json.member("regsPerBlock", d.registers_per_block).member("warpSize", d.warp_size);
+  json.member("sharedMemPerBlock", d.shared_per_block).member("numSms", d.sm_count);
+  json.member("regsPerMultiprocessor", d.registers_per_sm);
+  json.member("sharedMemPerBlockOptin", d.shared_per_block_optin);
+  json.member("sharedMemPerMultiprocessor", d.shared_per_sm);
+  json.end_object();
 }
 }  // namespace
 
 Words own_words() {
   return {[](NameId id) { return name_info(id); },
           [](std::uint32_t request) { return detail::request_name(request); }};
-}
-
-std::string json_string(std::string_view raw) {
-  std::string out = "\"";
-  while (!raw.empty()) {
-    const char c = raw.front();
-    const std::size_t length = utf8_length(raw);
-    if (length == 0) out += "\xEF\xBF\xBD";
-    else if (c == '"' || c == '\\') (out += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20) {
-      constexpr char hex[] = "0123456789abcdef";
-      (out += "\\u00") += hex[c >> 4];
-      out += hex[c & 15];
-    } else out += raw.substr(0, length);
-    raw.remove_prefix(length == 0 ? 1 : length);
-  }
-  return out += '"';
 }
 
 void TraceText::number(std::uint64_t value) {
@@ -135,15 +95,26 @@ void TraceText::begin(const char* clock_source) {
   pid_ = std::to_string(host_pid_);
   char host[256] = "host";
   gethostname(host, sizeof host - 1);
+  JsonWriter json(text_);
+  json.begin_object();
+  json.line().member("schemaVersion", 1);
+  json.line().key("deviceProperties").begin_array();
+  for (const DeviceProperties& d : options_.devices) write_device(json, d);
+  json.end_array();
+  json.line().member("host_name", host);
+  json.line().key("distributedInfo").begin_object().member("backend", options_.backend);
+  json.line().member("rank", options_.rank);  // a line of its own: see the header
+  json.line().member("world_size", options_.world_size).member("pg_count", options_.groups.size());
+  json.line().key("pg_config").begin_array();  // likewise: TraceLines reads it by its line
+  for (const ProcessGroup& group : options_.groups) write_group(json, group);
+  json.end_array().end_object();
+  json.line().member("record_shapes", 1);
+  json.line().member("limelight_clock", clock_source);
+  json.line().member("displayTimeUnit", "ms");
+  json.line().member("baseTimeNanoseconds", options_.base_ns);
+  json.line().key("traceEvents").begin_array();
+  text_ += '\n';
   const std::string rank = std::to_string(options_.rank);
-  text_ +=
-      "{\n\"schemaVersion\": 1,\n\"deviceProperties\": [" + device_properties(options_.devices) +
-      "],\n\"host_name\": " + json_string(host) +
-      ",\n\"distributedInfo\": {\"backend\": \"shm\",\n\"rank\": " + rank +
-      ",\n\"world_size\": " + std::to_string(options_.world_size) +
-      ", \"pg_count\": 0, \"pg_config\": []},\n\"record_shapes\": 1,\n\"limelight_clock\": \"" +
-      clock_source + "\",\n\"displayTimeUnit\": \"ms\",\n\"baseTimeNanoseconds\": " +
-      std::to_string(options_.base_ns) + ",\n\"traceEvents\": [\n";
   const std::string name = options_.stage_id < 0
                                ? options_.stage_name
                                : "rank " + rank + ": stage " + std::to_string(options_.stage_id) +
@@ -163,7 +134,7 @@ void TraceText::head(const Record& record, int thread_id) {
     info = words_.name(record.name);
     head = std::string(",\n{\"ph\":\"X\",\"cat\":\"") + to_string(info.category) +
            "\",\"pid\":" + pid_ + ",\"name\":";
-    head += info.value_kind == ValueKind::step ? "\"ProfilerStep#"
+    head += info.value_kind == ValueKind::step ? "\"" + std::string(event_names::step_prefix)
                                                : json_string(info.name) + ",\"tid\":";
   }
   text_ += head;
@@ -304,37 +275,7 @@ void TraceText::end(const SessionReport& report,
     text_ += ",\n";
     metadata("thread_name", host_pid_, tid, "\"name\":" + json_string(name));
   }
-  const auto ratio = [](double percent) {
-    char digits[32];
-    std::snprintf(digits, sizeof digits, "%.3f", percent);
-    return std::string(digits);
-  };
-  text_ += "\n],\n\"limelight\": {\"events\": " + std::to_string(report.events) +
-           ", \"drops\": " + std::to_string(report.drops) +
-           ", \"ring_drops\": " + std::to_string(report.ring_drops) +
-           ", \"device_drops\": " + std::to_string(report.losses.dropped) +
-           ", \"zero_time_records\": " + std::to_string(report.losses.zero_time) +
-           ", \"unknown_records\": " + std::to_string(report.losses.unknown) +
-           ", \"unmatched_correlations\": " + std::to_string(report.unmatched) +
-           ",\n\"clock_error_ns\": " + std::to_string(report.clock_error_ns) +
-           ", \"begin_skew_ns\": " + std::to_string(report.begin_skew_ns) +
-           ", \"session_ns\": " + std::to_string(report.session_ns) +
-           ", \"profiler_cpu_ns\": " + std::to_string(report.profiler_cpu_ns) +
-           ", \"span_ns\": " + ratio(report.span_ns) +
-           ", \"overhead_percent\": " + ratio(report.overhead_percent()) +
-           ", \"gpu\": " + json_string(report.gpu) +
-           (report.note.empty() ? "" : ", \"note\": " + json_string(report.note)) +
-           "},\n\"traceName\": " + json_string(trace_name) + "\n}\n";
-}
-
-std::string TraceText::recovered_end(std::uint64_t events, std::string_view trace_name) {
-  std::string text =
-      "\n],\n\"limelight\": {\"events\": " + std::to_string(events) + ", \"recovered\": true";
-  for (const char* unknown : {"drops", "ring_drops", "device_drops", "zero_time_records",
-                              "unknown_records", "unmatched_correlations", "clock_error_ns",
-                              "session_ns", "profiler_cpu_ns", "overhead_percent", "gpu"})
-    text += std::string(", \"") + unknown + "\": null";
-  return text + "},\n\"traceName\": " + json_string(trace_name) + "\n}\n";
+  text_ += trace_end(information_of(report, session_name(options_)), trace_name);
 }
 
 }  // namespace limelight::profiling

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "profiling/device_activity.hpp"
+#include "profiling/json_writer.hpp"
 #include "profiling/record.hpp"
 #include "profiling/session.hpp"
 
@@ -51,9 +52,6 @@ class TraceText {
   void end(const SessionReport& report,
            const std::vector<std::pair<int, std::string>>& thread_names,
            std::string_view trace_name);
-
-  // The end of a trace whose writer was killed.
-  static std::string recovered_end(std::uint64_t events, std::string_view trace_name);
 
   std::string_view view() const noexcept { return text_; }
   std::size_t size() const noexcept { return text_.size(); }
@@ -114,8 +112,5 @@ class TraceText {
   std::deque<std::uint32_t> launch_order_, work_order_;
   std::uint64_t unmatched_ = 0;
 };
-
-// A JSON string, quotes included. Bytes that are no valid UTF-8 become U+FFFD.
-std::string json_string(std::string_view raw);
 
 }  // namespace limelight::profiling

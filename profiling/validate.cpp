@@ -8,6 +8,7 @@
 #include <set>
 
 #include "profiling/slices.hpp"
+#include "profiling/trace_information.hpp"
 #include "profiling/trace_reader.hpp"
 
 namespace limelight::profiling {
@@ -92,13 +93,10 @@ class FileCheck {
     if (base_key.is_number_integer()) base = base_key.get<std::int64_t>();
     const json own = head.keys.value("limelight", json());
     if (!own.is_object()) say(1, "key 'limelight': missing, so that losses are hidden");
-    else
-      for (const char* key : {"events", "drops", "ring_drops", "device_drops", "zero_time_records",
-                              "unknown_records", "unmatched_correlations", "clock_error_ns",
-                              "session_ns", "profiler_cpu_ns", "overhead_percent", "gpu"})
-        if (!own.contains(key))
-          say(1, std::string("key 'limelight.") + key +
-                     "': missing: a trace must not hide what it lost or cost");
+    else own_keys(own);
+    const json named = own.is_object() ? own.value("session", json()) : json();
+    session = named.is_string() ? named.get<std::string>() : session_name_of(name);
+    merged = own.is_object() && own.value("merged", json()) == true;
     if (own.is_object() && own.contains("events") && own["events"] != slices_)
       say(1, "key 'limelight.events': found " + own["events"].dump() + ", the file has " +
                  std::to_string(slices_) + " slices");
@@ -117,8 +115,22 @@ class FileCheck {
   }
 
   std::optional<std::int64_t> rank, base;
+  std::string session;  // empty: an old file that was renamed
+  bool merged = false;  // of all ranks, so its rank says nothing
 
  private:
+  // A trace must have exactly the keys of trace_keys().
+  void own_keys(const json& own) {
+    for (const TraceKey& entry : trace_keys())
+      if (entry.presence == TraceKey::Presence::always && !own.contains(entry.key))
+        say(1, "key 'limelight." + std::string(entry.key) +
+                   "': missing: a trace must not hide what it lost or cost");
+    const auto known = trace_keys();
+    for (const auto& [key, value] : own.items())
+      if (std::none_of(known.begin(), known.end(),
+                       [&key](const TraceKey& entry) { return entry.key == key; }))
+        say(1, "key 'limelight." + key + "': no trace has such a key");
+  }
   void say(std::size_t line, const std::string& what) {
     if (++said_ <= 20)
       findings_.push_back(file_.string() + ":" + std::to_string(line) + ": " + what);
@@ -134,7 +146,7 @@ class FileCheck {
 
 std::vector<std::string> validate(const std::vector<std::filesystem::path>& files) {
   std::vector<std::string> findings;
-  std::map<std::int64_t, std::filesystem::path> ranks;
+  std::map<std::pair<std::string, std::int64_t>, std::filesystem::path> ranks;  // by session
   std::set<std::int64_t> bases;
   for (const auto& file : files) {
     FileCheck check(file, findings);
@@ -146,11 +158,13 @@ std::vector<std::string> validate(const std::vector<std::filesystem::path>& file
     }
     check.finish(*head);
     if (check.base) bases.insert(*check.base);
-    if (!check.rank) continue;
-    const auto [at, fresh] = ranks.emplace(*check.rank, file);
+    if (!check.rank || check.merged) continue;
+    const auto [at, fresh] = ranks.emplace(std::pair(check.session, *check.rank), file);
     if (!fresh)
-      findings.push_back(file.string() + ": has rank " + std::to_string(*check.rank) + " as " +
-                         at->second.string() + " has: ranks of files read together must differ");
+      findings.push_back(
+          file.string() + ": has rank " + std::to_string(*check.rank) + " of " +
+          (check.session.empty() ? "an unknown session" : "session '" + check.session + "'") +
+          ", as " + at->second.string() + " has: expected one file a rank in a session");
   }
   if (bases.size() > 1)
     findings.push_back("the files have different baseTimeNanoseconds: their times do not compare");

@@ -73,6 +73,7 @@ class CudaDevice final : public Device {
     d.registers_per_sm = p.regsPerMultiprocessor;
     d.warp_size = p.warpSize;
     d.shared_per_block = static_cast<int>(p.sharedMemPerBlock);
+    d.shared_per_block_optin = static_cast<int>(p.sharedMemPerBlockOptin);
     d.shared_per_sm = static_cast<int>(p.sharedMemPerMultiprocessor);
     d.sm_count = p.multiProcessorCount;
     return {d};

@@ -48,6 +48,7 @@ prof::SessionOptions options(const fs::path& folder, prof::ActivitySource& sourc
   gpu.max_threads_per_sm = 2048;
   gpu.registers_per_sm = 65536;
   gpu.shared_per_sm = 233472;
+  gpu.shared_per_block_optin = 232448;
   gpu.sm_count = 132;
   return {folder, "1700000000000", 0, 1, 0, "thinker", prof::default_base_ns(), &source, {gpu}};
 }

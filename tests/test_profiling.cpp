@@ -242,7 +242,8 @@ BOOST_AUTO_TEST_CASE(a_trace_that_cannot_be_written_is_an_error_of_the_stop) {
 
 BOOST_AUTO_TEST_CASE(a_session_keeps_to_its_activities_and_its_format) {
   const Folder folder;
-  const auto ipc = prof::intern("ipc.test");
+  const auto ipc = prof::intern("ipc.test", prof::Category::cpu_op, prof::ValueKind::none, false,
+                                prof::Activity::ipc);
   auto opts = options(folder.path);
   opts.format = "json.zst";
   opts.limits.activities = *prof::parse_activities("ipc");
@@ -251,6 +252,7 @@ BOOST_AUTO_TEST_CASE(a_session_keeps_to_its_activities_and_its_format) {
   {
     const prof::Span a(outer);
     const prof::Span b(ipc);
+    const prof::Span c(prof::intern("ipc.by its name alone"));
   }
   const auto report = (*session)->stop();
   BOOST_TEST(report->events == 1u);
@@ -261,6 +263,25 @@ BOOST_AUTO_TEST_CASE(a_session_keeps_to_its_activities_and_its_format) {
              std::string::npos);
   opts.format = "json";
   BOOST_TEST((prof::Session::start(opts).error().code == limelight::ErrorCode::invalid_argument));
+}
+
+BOOST_AUTO_TEST_CASE(the_flight_memory_keeps_all_that_a_name_was_interned_with) {
+  const Folder folder;
+  const auto id = prof::intern("kept", prof::Category::user_annotation, prof::ValueKind::chunk,
+                               true, prof::Activity::collectives);
+  BOOST_TEST(id != prof::intern("kept", prof::Category::user_annotation, prof::ValueKind::chunk,
+                                true, prof::Activity::ipc));
+  const auto memory = prof::FlightMemory::create(folder.path / "memory", 10);
+  memory->keep_words(0);
+  const auto read = prof::FlightMemory::open(folder.path / "memory", prof::Owner::silent);
+  if (!read) BOOST_FAIL(read.error().message);
+  const prof::NameInfo kept = (*read)->name(id);
+  BOOST_TEST(kept.name == "kept");
+  BOOST_TEST((kept.category == prof::Category::user_annotation));
+  BOOST_TEST((kept.value_kind == prof::ValueKind::chunk));
+  BOOST_TEST(kept.correlated);
+  BOOST_TEST((kept.activity == prof::Activity::collectives));
+  BOOST_TEST(((*read)->name(id + 1).activity == prof::Activity::ipc));
 }
 
 // The orchestrator reads what a killed rank kept in shared memory.

@@ -24,6 +24,8 @@ int write_rank(const std::filesystem::path& folder, int rank) {
   prof::DeviceProperties gpu;
   gpu.name = "Simulated GPU";
   gpu.max_threads_per_sm = 2048;
+  gpu.shared_per_sm = 233472;
+  gpu.shared_per_block_optin = 232448;
   gpu.sm_count = 132;
   auto session = prof::Session::start({folder,
                                        "1700000000000",

@@ -1,0 +1,35 @@
+// The names of events that tools look for in a trace: each is said here, for those that record it
+// and those that read it.
+//
+// They are part of the trace's format: files of older versions have them too. Names of other
+// events, such as those of operations, are said where they are recorded.
+#pragma once
+
+#include <string_view>
+
+namespace limelight::profiling::event_names {
+
+// Chunks from one process to another (Activity::ipc). A publish and a take carry ValueKind::chunk.
+inline constexpr std::string_view ipc_loan = "ipc.loan";
+inline constexpr std::string_view ipc_publish = "ipc.publish";
+inline constexpr std::string_view ipc_take = "ipc.take";
+
+// Of the ranks of one stage (Activity::collectives); the prefix begins all of them.
+inline constexpr std::string_view collective_prefix = "collective.";
+inline constexpr std::string_view all_reduce = "collective.all_reduce";
+inline constexpr std::string_view broadcast = "collective.broadcast";
+
+// Messages (Activity::actors): a rank is told a request; the orchestrator hears of a stage's end.
+inline constexpr std::string_view actor_submit = "actor.submit";
+inline constexpr std::string_view actor_stage_report = "actor.stage_report";
+
+// What the orchestrator does for a request.
+inline constexpr std::string_view orchestrator_submit = "orchestrator.submit";
+inline constexpr std::string_view orchestrator_admit = "orchestrator.admit";
+inline constexpr std::string_view orchestrator_deliver = "orchestrator.deliver";
+inline constexpr std::string_view orchestrator_finish = "orchestrator.finish";
+
+// What the name of a step (ValueKind::step) becomes, with its number behind it.
+inline constexpr std::string_view step_prefix = "ProfilerStep#";
+
+}  // namespace limelight::profiling::event_names
