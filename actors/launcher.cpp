@@ -169,24 +169,22 @@ void Launcher::watch() {
 void Launcher::shutdown(std::chrono::milliseconds grace) {
   expected_ = true;
   if (!watcher_.joinable()) return;
-  std::thread impatience([&, deadline = std::chrono::steady_clock::now() + grace] {
-    for (const Process& process : ranks_) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-                            deadline - std::chrono::steady_clock::now())
-                            .count();
-      siginfo_t info;
-      for (long waited = 0; waited < std::max<long>(left, 1); waited += 5) {
-        info.si_pid = 0;
-        if (::waitid(P_PID, static_cast<id_t>(process.pid), &info, WEXITED | WNOHANG | WNOWAIT) !=
-                0 ||
-            info.si_pid != 0)
-          break;
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      }
+  const auto deadline = std::chrono::steady_clock::now() + grace;
+  for (const Process& process : ranks_) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          deadline - std::chrono::steady_clock::now())
+                          .count();
+    siginfo_t info;
+    for (long waited = 0; waited < std::max<long>(left, 1); waited += 5) {
+      info.si_pid = 0;
+      if (::waitid(P_PID, static_cast<id_t>(process.pid), &info, WEXITED | WNOHANG | WNOWAIT) !=
+              0 ||
+          info.si_pid != 0)
+        break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    (void)!::write(stop_pipe_[1], "x", 1);
-  });
-  impatience.join();
+  }
+  (void)!::write(stop_pipe_[1], "x", 1);
   watcher_.join();
 }
 

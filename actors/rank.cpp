@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <caf/io/all.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <mutex>
 #include <thread>
 
 #include "actors/protocol.hpp"
@@ -30,6 +32,8 @@ std::filesystem::path flight_file(const std::string& run, int rank) {
 }
 
 namespace {
+
+constexpr auto finish_grace = std::chrono::seconds(4);
 
 // What both actors of a rank work on.
 struct RankState {
@@ -102,11 +106,34 @@ int fail(const RankOptions& options, const std::string& what) {
   return 1;
 }
 
-// The kernel closes our end when the orchestrator is gone, also after kill -9: no rank outlives it.
+// The traces that are finished when the orchestrator is gone. The lifeline's thread holds the lock
+// while it finishes them, so whoever takes them away waits until this process has ended.
+struct TracesToFinish {
+  std::mutex mutex;
+  RankTraces* traces = nullptr;
+};
+TracesToFinish& traces_to_finish() {
+  static TracesToFinish* instance = new TracesToFinish;  // its threads are never joined
+  return *instance;
+}
+void finish_when_orphaned(RankTraces* traces) {
+  const std::lock_guard lock(traces_to_finish().mutex);
+  traces_to_finish().traces = traces;
+}
+
+// The kernel closes the other end when the orchestrator is gone, also after kill -9: no rank
+// outlives it by more than it takes to finish a trace, nor by more than finish_grace, whatever is
+// stuck (a disk, a device).
 void die_with_orchestrator(int fd) {
   std::thread([fd] {
     char byte;
-    while (::read(fd, &byte, 1) > 0) {}
+    for (ssize_t n = 1; n > 0 || (n < 0 && errno == EINTR);) n = ::read(fd, &byte, 1);
+    std::thread([] {
+      std::this_thread::sleep_for(finish_grace);
+      _exit(1);
+    }).detach();
+    const std::lock_guard lock(traces_to_finish().mutex);
+    if (traces_to_finish().traces != nullptr) traces_to_finish().traces->close();
     _exit(0);
   }).detach();
 }
@@ -155,11 +182,13 @@ int run_rank(const RankOptions& options) {
   if (!worker) return fail(options, worker.error().message);
   {
     RankState state(**worker, options.rank, config->world_size(), flight);
+    finish_when_orphaned(&state.traces);
     const auto actor = system.middleman().spawn_broker(stage_actor, &state);
     caf::anon_send(*orchestrator, Join{options.rank, (*worker)->stage_id(), getpid(), actor});
     (*worker)->run();
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
     system.await_all_actors_done();  // they point into the state
+    finish_when_orphaned(nullptr);
   }
   return 0;
 }

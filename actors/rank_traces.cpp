@@ -1,5 +1,7 @@
 #include "actors/rank_traces.hpp"
 
+#include <cstdio>
+
 #include "actors/rank_worker.hpp"
 #include "profiling/flight_recorder.hpp"
 
@@ -62,7 +64,27 @@ TraceAnswer RankTraces::done(const prof::SessionReport& report) const {
   return answer;
 }
 
+TraceAnswer RankTraces::refused() const {
+  return failed({ErrorCode::cancelled, "the orchestrator is gone, and this rank ends"});
+}
+
+void RankTraces::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  if (!session_) return;
+  const auto report = session_->stop();
+  session_.reset();
+  if (report)
+    std::fprintf(stderr, "rank %d: the orchestrator is gone; the trace is finished: %s\n", rank_,
+                 report->file.c_str());
+  else
+    std::fprintf(stderr, "rank %d: the orchestrator is gone, and the trace is lost: %s\n", rank_,
+                 report.error().message.c_str());
+}
+
 TraceAnswer RankTraces::start(const StartTrace& m) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return refused();
   TraceAnswer answer = blank();
   if (session_) {
     answer.note = "was already running";
@@ -96,6 +118,8 @@ TraceAnswer RankTraces::start(const StartTrace& m) {
 }
 
 TraceAnswer RankTraces::stop() {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return refused();
   if (!session_) {
     TraceAnswer answer = finished_;
     answer.note = "was not running";
@@ -107,6 +131,8 @@ TraceAnswer RankTraces::stop() {
 }
 
 TraceAnswer RankTraces::dump(const DumpTrace& m) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return refused();
   const auto report = prof::dump_flight_recorder({.directory = m.directory,
                                                   .timestamp = m.timestamp,
                                                   .rank = rank_,
@@ -122,6 +148,8 @@ TraceAnswer RankTraces::dump(const DumpTrace& m) {
 }
 
 TraceAnswer RankTraces::set_flight(const SetFlight& m) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return refused();
   prof::disable_flight_recorder();
   if (m.keep_ms > 0)
     prof::enable_flight_recorder({.keep = std::chrono::milliseconds(m.keep_ms), .file = flight_});

@@ -1,10 +1,12 @@
 // The traces of a rank: its session, and what its flight recorder keeps.
 //
-// Not thread-safe: the rank's actors take care that one of them works at a time.
+// The rank's actors take care that one of them works at a time, so that none of them waits for the
+// other. The lock inside is for close(), which comes from the thread of the lifeline at any time.
 #pragma once
 
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -26,14 +28,20 @@ class RankTraces {
   TraceAnswer stop();  // returns once the file is whole and synced
   TraceAnswer dump(const DumpTrace& request);
   TraceAnswer set_flight(const SetFlight& request);
+  // Nobody is left to stop the session: finishes, syncs and renames its file, if one runs. Every
+  // later request is refused as cancelled.
+  void close();
 
  private:
+  TraceAnswer refused() const;
   TraceAnswer blank() const;
   // That this rank is in, for the trace's head: none if it has its stage alone.
   std::vector<profiling::ProcessGroup> groups() const;
   TraceAnswer failed(const Error& error) const;
   TraceAnswer done(const profiling::SessionReport& report) const;
   RankWorker& worker_;
+  std::mutex mutex_;  // guards everything below
+  bool closed_ = false;
   int rank_, world_size_;
   std::filesystem::path flight_;
   std::unique_ptr<profiling::ActivitySource> source_;  // of a GPU; attached for good

@@ -17,6 +17,10 @@ Error io_error(const std::filesystem::path& path, const char* what) {
   return {ErrorCode::io, path.string() + ": " + what + ": " + std::strerror(errno)};
 }
 
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : ".";
+}
+
 class Gzip final : public MemberCompressor {
  public:
   void add(std::string_view text) override { deflate_.add(text); }
@@ -77,23 +81,27 @@ std::filesystem::path whole_of(const std::filesystem::path& part) {
 
 Result<MemberFile> MemberFile::create(std::filesystem::path path) {
   std::filesystem::path part = part_of(path);
-  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int fd = ::open(folder_of(path).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+  const bool named = fd < 0;
+  if (named) fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return io_error(part, "cannot create");
   ::flock(fd,
           LOCK_EX | LOCK_NB);  // as long as this process writes; tells `trace recover` that it does
-  return MemberFile(std::move(path), std::move(part), fd);
+  return MemberFile(std::move(path), std::move(part), fd, named);
 }
 
-MemberFile::MemberFile(std::filesystem::path path, std::filesystem::path part, int fd)
+MemberFile::MemberFile(std::filesystem::path path, std::filesystem::path part, int fd, bool named)
     : path_(std::move(path)),
       part_(std::move(part)),
       fd_(fd),
+      named_(named),
       compressor_(make_compressor(path_)) {}
 
 MemberFile::MemberFile(MemberFile&& other) noexcept
     : path_(std::move(other.path_)),
       part_(std::move(other.part_)),
       fd_(std::exchange(other.fd_, -1)),
+      named_(other.named_),
       compressor_(std::move(other.compressor_)),
       text_bytes_(other.text_bytes_),
       written_(other.written_) {}
@@ -101,7 +109,19 @@ MemberFile::MemberFile(MemberFile&& other) noexcept
 MemberFile::~MemberFile() {
   if (fd_ < 0) return;
   ::close(fd_);
-  ::unlink(part_.c_str());
+  if (named_) ::unlink(part_.c_str());
+}
+
+Result<void> MemberFile::give_name() {
+  const std::string own = "/proc/self/fd/" + std::to_string(fd_);
+  const auto link = [&] {
+    return ::linkat(AT_FDCWD, own.c_str(), AT_FDCWD, part_.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  };
+  // What stands there was left by an earlier process of the same name and number.
+  if (!link() && (errno != EEXIST || ::unlink(part_.c_str()) != 0 || !link()))
+    return io_error(part_, "cannot create");
+  named_ = true;
+  return {};
 }
 
 Result<void> MemberFile::write(std::string_view text) {
@@ -119,17 +139,18 @@ Result<void> MemberFile::end_member() {
     left.remove_prefix(static_cast<std::size_t>(n));
     written_ += static_cast<std::uint64_t>(n);
   }
-  return {};
+  return named_ ? Result<void>() : give_name();
 }
 
 Result<std::uint64_t> MemberFile::finish() {
   if (auto ended = end_member(); !ended) return ended.error();
+  if (!named_)
+    if (auto named = give_name(); !named) return named.error();
   if (::fsync(fd_) != 0) return io_error(part_, "cannot sync");
   if (::rename(part_.c_str(), path_.c_str()) != 0)
     return io_error(path_, "cannot rename the finished trace");
   ::close(std::exchange(fd_, -1));
-  const int folder = ::open(path_.has_parent_path() ? path_.parent_path().c_str() : ".",
-                            O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int folder = ::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder >= 0) {
     ::fsync(folder);
     ::close(folder);

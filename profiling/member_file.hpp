@@ -1,6 +1,10 @@
 // A compressed file that has its name only when it is whole: written under `.<name>.part`, synced,
 // then renamed.
 //
+// The unfinished name appears together with the first member, where the file system knows files
+// without a name (O_TMPFILE); so whatever a kill leaves under that name can be read, and an empty
+// file is never left. Elsewhere (NFS) the name is there a moment earlier than the first bytes.
+//
 // It grows in members, each a gzip stream (RFC 1952, 2.2) or a zstd frame (RFC 8878, 3.1) of its
 // own, which readers take as one; so after a kill all members but the one under way can be read.
 // The name's ending says which: .zst, or gzip for any other.
@@ -31,6 +35,7 @@ class MemberFile {
   static constexpr std::size_t member_bytes = std::size_t{1}
                                               << 20;  // of text; smaller members compress worse
 
+  // Errors: io.
   static Result<MemberFile> create(std::filesystem::path path);
   MemberFile(MemberFile&& other) noexcept;
   MemberFile& operator=(MemberFile&&) = delete;
@@ -47,10 +52,12 @@ class MemberFile {
   const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
-  MemberFile(std::filesystem::path path, std::filesystem::path part, int fd);
+  MemberFile(std::filesystem::path path, std::filesystem::path part, int fd, bool named);
+  Result<void> give_name();
 
   std::filesystem::path path_, part_;
   int fd_ = -1;
+  bool named_ = false;  // the file stands in its folder, under the unfinished name
   std::unique_ptr<MemberCompressor> compressor_;
   std::size_t text_bytes_ = 0;  // of the member under way
   std::uint64_t written_ = 0;

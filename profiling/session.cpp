@@ -200,10 +200,17 @@ void Session::State::keep_up() {
   }
 }
 
+// With the head of the trace as a member of its own: from here on a kill leaves what can be
+// recovered.
 void Session::State::begin_file() {
   auto made = MemberFile::create(path);
-  if (made) file.emplace(std::move(made).value());
-  else status = made.error();
+  if (!made) {
+    status = made.error();
+    return;
+  }
+  file.emplace(std::move(made).value());
+  flush();
+  if (status) status = file->end_member();
 }
 
 void Session::State::launch(std::chrono::milliseconds first) {

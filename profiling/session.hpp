@@ -2,7 +2,8 @@
 // file.
 //
 // One background thread drains all rings, more often the more is recorded, formats, compresses and
-// writes; nothing grows with the session's length. That thread makes the file, some milliseconds
+// writes; nothing grows with the session's length. That thread makes the file, with the head of the
+// trace as its first member, so that there is never one that cannot be recovered, some milliseconds
 // after start() has answered; so what goes wrong with it is told by stop(). The file carries a
 // hidden, unfinished name until stop() has written its end and synced it; only then it gets its own
 // name. One session at a time in a process. start and stop may be called from any thread, one at a

@@ -172,6 +172,45 @@ BOOST_AUTO_TEST_CASE(no_process_survives_the_orchestrator_and_the_next_start_is_
   BOOST_TEST(left_behind().empty());
 }
 
+// The ranks live on for as long as it takes to finish their traces.
+BOOST_AUTO_TEST_CASE(an_orchestrator_killed_during_a_profile_leaves_whole_traces) {
+  constexpr unsigned tries = 12;
+  std::size_t whole = 0;
+  for (unsigned round = 0; round < tries; ++round) {
+    const Folder folder;
+    const fs::path traces = folder.path / "traces";
+    const pid_t orchestrator = fork();
+    if (orchestrator == 0) {
+      const int null = open("/dev/null", O_RDWR);
+      dup2(null, 1);
+      dup2(null, 2);
+      execl(LIMELIGHT_COMMAND, "limelight", "run", "--prompts", PROMPTS_FILE, "--profile", "all",
+            "--profile-dir", traces.c_str(), nullptr);
+      _exit(127);
+    }
+    // The first rank that starts its trace makes the folder.
+    while (!fs::exists(traces)) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(round * 250 / tries));
+    kill(orchestrator, SIGKILL);
+    waitpid(orchestrator, nullptr, 0);
+    const auto running = [] { return std::system("pgrep -x limelight-rank >/dev/null") == 0; };
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (running() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    BOOST_REQUIRE(!running());
+    std::string all;
+    for (const auto& entry : fs::directory_iterator(traces)) {
+      BOOST_TEST(entry.path().extension() != ".part", entry.path());
+      if (entry.path().extension() == ".gz") all += " " + entry.path().string(), ++whole;
+    }
+    if (all.empty()) continue;
+    const Ran valid = limelight_command("trace validate" + all);
+    BOOST_TEST(valid.code == 0, valid.output);
+  }
+  BOOST_TEST(whole > 2 * tries);  // at most the first kills come before all three have begun
+  BOOST_TEST(limelight_command("run --prompt next").code == 0);
+  BOOST_TEST(left_behind().empty());
+}
+
 // Runs `limelight run` and calls `watch` with its pid and all that it said so far, for each piece
 // that it says.
 Ran watched_run(std::vector<std::string> arguments,

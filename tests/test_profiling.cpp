@@ -186,6 +186,44 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_leaves_a_trace_that_can_be_recovered) {
               limelight::ErrorCode::corrupt));
 }
 
+// Within its first moments too: there is no file, or one that can be recovered, and the head of the
+// trace is in it long before the first events are.
+BOOST_AUTO_TEST_CASE(a_rank_killed_within_the_first_moments_leaves_no_empty_file) {
+  for (const char* format : {"json.gz", "json.zst"}) {
+    const Folder folder;
+    std::size_t heads = 0;
+    for (unsigned round = 0; round < 30; ++round) {
+      int started[2];
+      BOOST_REQUIRE(pipe(started) == 0);
+      const pid_t rank = fork();
+      if (rank == 0) {
+        prof::SessionOptions mine = options(folder.path);
+        mine.format = format;
+        auto session = prof::Session::start(mine);
+        (void)!write(started[1], "x", 1);
+        for (;;) pause();
+      }
+      char byte;
+      BOOST_REQUIRE(read(started[0], &byte, 1) == 1);
+      close(started[0]);
+      close(started[1]);
+      usleep(round * 700);
+      kill(rank, SIGKILL);
+      waitpid(rank, nullptr, 0);
+      for (const auto& left : prof::unfinished_traces(folder.path)) {
+        ++heads;
+        BOOST_TEST(fs::file_size(left) > 0u);
+        const auto recovered = prof::recover(left);
+        if (!recovered) BOOST_FAIL(recovered.error().message);
+        for (const auto& finding : prof::validate({recovered->file})) BOOST_TEST(finding == "");
+        fs::remove(recovered->file);
+      }
+    }
+    BOOST_TEST(heads > 0u);
+    BOOST_TEST(fs::is_empty(folder.path));
+  }
+}
+
 // Whatever the text is, zlib reads back what was put in.
 BOOST_AUTO_TEST_CASE(the_compressor_is_gzip_for_any_text) {
   std::vector<std::string> texts{"", "a", std::string(100'000, 'x'), std::string(300, '7')};
