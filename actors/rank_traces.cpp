@@ -78,7 +78,7 @@ TraceAnswer RankTraces::start(const StartTrace& m) {
   return answer;
 }
 
-TraceAnswer RankTraces::stop() {
+TraceAnswer RankTraces::stop(const StopTrace& m) {
   if (!session_) {
     TraceAnswer answer = finished_;
     answer.note = "was not running";
@@ -86,6 +86,11 @@ TraceAnswer RankTraces::stop() {
   }
   const auto report = session_->stop();
   session_.reset();
+  if (m.discard) {
+    std::error_code ignored;
+    if (report) std::filesystem::remove(report->file, ignored);
+    return report ? blank() : failed(report.error());
+  }
   return finished_ = report ? done(*report) : failed(report.error());
 }
 
