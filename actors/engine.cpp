@@ -66,7 +66,8 @@ std::uint64_t us_since(Clock::time_point start) {
 
 constexpr auto start_timeout = 60s;
 constexpr std::chrono::milliseconds end_grace = 2s, failed_grace = 500ms, dump_grace = 1s;
-constexpr auto profile_timeout = 60s;
+// A stop may wait for a start that is taken back: three times the supervisor's patience.
+constexpr auto profile_timeout = 90s;
 
 // CAF leaves its logger with every thread that spawns an actor or makes a system, and the system's
 // destructor waits until each of those threads has let go of it. Threads of our users may live on,
@@ -107,12 +108,26 @@ OrchestratorActor::behavior_type orchestrator_actor(
           [held_back](const HeldBack& m) { held_back(m); }};
 }
 
+// An error only if no rank has a file: what some have is worth having, and those that failed say so
+// in their own entry.
 Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
-  if (answer.error_code != 0) return Error{static_cast<ErrorCode>(answer.error_code), answer.error};
+  const bool some = std::any_of(answer.ranks.begin(), answer.ranks.end(), [](const TraceAnswer& r) {
+    return r.error.empty() && !r.file.empty();
+  });
+  if (answer.error_code != 0 && !some)
+    return Error{static_cast<ErrorCode>(answer.error_code), answer.error};
   std::vector<RankTrace> traces;
   for (const TraceAnswer& r : answer.ranks)
-    traces.push_back({r.rank, r.stage, r.error.empty() ? r.note : r.error, r.file, r.events,
-                      r.drops, r.bytes, r.begin_skew_ns, r.overhead_percent});
+    traces.push_back({.rank = r.rank,
+                      .stage_id = r.stage,
+                      .note = r.error.empty() ? r.note : r.error,
+                      .file = r.file,
+                      .events = r.events,
+                      .drops = r.drops,
+                      .bytes = r.bytes,
+                      .begin_skew_ns = r.begin_skew_ns,
+                      .overhead_percent = r.overhead_percent,
+                      .error = {.code = static_cast<ErrorCode>(r.error_code), .message = r.error}});
   return traces;
 }
 
@@ -584,12 +599,16 @@ void Engine::start_profile(const StageIds& stages, const ProfileOptions& options
       });
 }
 void Engine::stop_profile(OnTraces done) {
-  state_->ask_supervisor(StopProfile{},
-                         [state = state_.get(), done](Result<std::vector<RankTrace>> traces) {
-                           if (auto own = state->own_trace.stop(); own && traces)
-                             traces->push_back(std::move(*own));
-                           done(std::move(traces));
-                         });
+  state_->ask_supervisor(
+      StopProfile{}, [state = state_.get(), done](Result<std::vector<RankTrace>> traces) {
+        auto own = state->own_trace.stop();
+        if (own && traces) traces->push_back(std::move(*own));
+        else if (own && own->error.code == ErrorCode::none)
+          traces = Error{.code = traces.error().code,
+                         .message = traces.error().message +
+                                    "the orchestrator's trace: " + own->file.string()};
+        done(std::move(traces));
+      });
 }
 void Engine::dump_profile(std::chrono::milliseconds last, OnTraces done) {
   state_->ask_supervisor(

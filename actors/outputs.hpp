@@ -84,14 +84,15 @@ struct RequestOutput {
 };
 
 // The trace of one rank: of start_profile its file to be, of stop_profile the file and what is in
-// it.
+// it. Where some ranks failed, the others' traces are there all the same, and `error` tells which.
 struct RankTrace {
   int rank = 0, stage_id = 0;
-  std::string note;  // such as "was already running"
-  std::filesystem::path file;
+  std::string note = {};  // such as "was already running"; of a rank that failed, its error's text
+  std::filesystem::path file = {};
   std::uint64_t events = 0, drops = 0, bytes = 0;
   std::int64_t begin_skew_ns = 0;  // how far from the asked time it began
   double overhead_percent = 0;     // of one core, as the profiler measured it
+  Error error{ErrorCode::none, {}};
 };
 
 }  // namespace limelight

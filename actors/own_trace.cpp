@@ -7,7 +7,7 @@ namespace limelight::actors {
 RankTrace OwnTrace::start(const StartProfile& request, int world_size) {
   const std::lock_guard lock(mutex_);
   rank_ = world_size;
-  RankTrace own{rank_, -1, "was already running", {}, 0, 0, 0, 0, 0};
+  RankTrace own{.rank = rank_, .stage_id = -1, .note = "was already running"};
   if (!session_) {
     const TraceLimits& l = request.limits;
     std::error_code failed;
@@ -26,6 +26,7 @@ RankTrace OwnTrace::start(const StartProfile& request, int world_size) {
                                    request.format});
     if (session) session_ = std::move(session).value();
     own.note = session ? "" : session.error().message;
+    if (!session) own.error = session.error();
   }
   if (session_) own.file = session_->file();
   return own;
@@ -36,16 +37,17 @@ std::optional<RankTrace> OwnTrace::stop() {
   if (!session_) return std::nullopt;
   const auto report = session_->stop();
   session_.reset();
-  if (!report) return RankTrace{rank_, -1, report.error().message, {}, 0, 0, 0, 0, 0};
-  return RankTrace{rank_,
-                   -1,
-                   "",
-                   report->file,
-                   report->events,
-                   report->drops,
-                   report->bytes,
-                   report->begin_skew_ns,
-                   report->overhead_percent()};
+  if (!report)
+    return RankTrace{
+        .rank = rank_, .stage_id = -1, .note = report.error().message, .error = report.error()};
+  return RankTrace{.rank = rank_,
+                   .stage_id = -1,
+                   .file = report->file,
+                   .events = report->events,
+                   .drops = report->drops,
+                   .bytes = report->bytes,
+                   .begin_skew_ns = report->begin_skew_ns,
+                   .overhead_percent = report->overhead_percent()};
 }
 
 }  // namespace limelight::actors

@@ -66,7 +66,9 @@ struct StartTrace {
   std::int64_t base_ns = 0;
   TraceLimits limits;
 };
-struct StopTrace {};
+struct StopTrace {
+  bool discard = false;  // the start was in vain: no file is left of it
+};
 // What the flight recorders keep, as traces.
 struct DumpProfile {
   std::string directory;
@@ -103,6 +105,8 @@ struct TraceAnswer {
   std::uint64_t profiler_cpu_ns = 0;
   std::vector<OpRow> ops;
 };
+// The answer of all ranks together. Its error names each rank that failed; the other ranks' answers
+// count all the same, except those to a start that failed: no rank has a file then.
 struct ProfileAnswer {
   std::int32_t error_code = 0;  // ErrorCode; 0: done
   std::string error;
@@ -161,8 +165,8 @@ auto inspect(I& f, StartTrace& x) {
            x.base_ns, x.limits);
 }
 template <class I>
-auto inspect(I& f, StopTrace&) {
-  return f(caf::meta::type_name("StopTrace"));
+auto inspect(I& f, StopTrace& x) {
+  return f(caf::meta::type_name("StopTrace"), x.discard);
 }
 template <class I>
 auto inspect(I& f, DumpProfile& x) {

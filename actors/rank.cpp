@@ -58,7 +58,7 @@ TracerActor::behavior_type tracer_actor(TracerActor::pointer, RankState* state) 
     return answer;
   };
   return {[=](const StartTrace& m) { return done(state->traces.start(m)); },
-          [=](const StopTrace&) { return done(state->traces.stop()); },
+          [=](const StopTrace& m) { return done(state->traces.stop(m)); },
           [=](const DumpTrace& m) { return done(state->traces.dump(m)); },
           [=](const SetFlight& m) { return done(state->traces.set_flight(m)); }};
 }

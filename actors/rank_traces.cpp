@@ -117,7 +117,7 @@ TraceAnswer RankTraces::start(const StartTrace& m) {
   return answer;
 }
 
-TraceAnswer RankTraces::stop() {
+TraceAnswer RankTraces::stop(const StopTrace& m) {
   const std::lock_guard lock(mutex_);
   if (closed_) return refused();
   if (!session_) {
@@ -127,6 +127,11 @@ TraceAnswer RankTraces::stop() {
   }
   const auto report = session_->stop();
   session_.reset();
+  if (m.discard) {
+    std::error_code ignored;
+    if (report) std::filesystem::remove(report->file, ignored);
+    return report ? blank() : failed(report.error());
+  }
   return finished_ = report ? done(*report) : failed(report.error());
 }
 

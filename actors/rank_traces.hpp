@@ -25,7 +25,8 @@ class RankTraces {
   RankTraces(RankWorker& worker, int rank, int world_size, std::filesystem::path flight);
   // Answers within some tens of microseconds: the file is made by the session's own thread.
   TraceAnswer start(const StartTrace& request);
-  TraceAnswer stop();  // returns once the file is whole and synced
+  // Returns once the file is whole and synced, or gone where it is to be discarded.
+  TraceAnswer stop(const StopTrace& request);
   TraceAnswer dump(const DumpTrace& request);
   TraceAnswer set_flight(const SetFlight& request);
   // Nobody is left to stop the session: finishes, syncs and renames its file, if one runs. Every

@@ -102,6 +102,23 @@ json to_json(const RequestOutput& out) {
   return result;
 }
 
+std::string whose(const RankTrace& t) {
+  return t.stage_id < 0
+             ? "the orchestrator"
+             : "rank " + std::to_string(t.rank) + " (stage " + std::to_string(t.stage_id) + ")";
+}
+// A line of what is wrong.
+std::string failed_trace(const RankTrace& t) {
+  return "no trace of " + whose(t) + ": " + t.error.message;
+}
+json to_json(const RankTrace& t) {
+  json result{{"rank", t.rank},     {"stage_id", t.stage_id}, {"file", t.file.string()},
+              {"events", t.events}, {"drops", t.drops},       {"bytes", t.bytes}};
+  if (t.error.code != ErrorCode::none)
+    result["error"] = {{"code", to_string(t.error.code)}, {"message", t.error.message}};
+  return result;
+}
+
 std::string write_outputs(const std::filesystem::path& folder,
                           const std::vector<RequestOutput>& outputs) {
   std::error_code failed;
@@ -143,8 +160,11 @@ int run(const RunOptions& options) {
       if (!dumped) std::cerr << "flight recorder: " << dumped.error().message << "\n";
       else
         for (const RankTrace& t : *dumped)
-          std::cerr << "flight recorder of rank " << t.rank << ": " << t.file.string() << ", "
-                    << t.events << " events\n";
+          if (t.error.code != ErrorCode::none)
+            std::cerr << "flight recorder of rank " << t.rank << ": " << t.error.message << "\n";
+          else
+            std::cerr << "flight recorder of rank " << t.rank << ": " << t.file.string() << ", "
+                      << t.events << " events\n";
       return;
     }
     (*omni)->cancel(std::string("ended by ") + (signal == SIGINT ? "Ctrl-C" : "SIGTERM"));
@@ -189,8 +209,13 @@ int run(const RunOptions& options) {
   std::vector<RankTrace> files;
   if (profiled && code != 2 && problem.empty()) {
     auto stopped = (*omni)->stop_profile();
-    if (stopped) files = *stopped;
-    else problem = stopped.error().message, code = 1;
+    if (!stopped) problem = stopped.error().message, code = 1;
+    else
+      for (RankTrace& t : *stopped) {
+        if (t.error.code != ErrorCode::none)
+          problem += (problem.empty() ? "" : "\n") + failed_trace(t), code = 1;
+        files.push_back(std::move(t));
+      }
   }
   signals.stop();
   omni->reset();
@@ -199,13 +224,7 @@ int run(const RunOptions& options) {
     if (const std::string wrong = write_outputs(options.output_dir, outputs); !wrong.empty())
       problem = wrong, code = 1;
   if (options.json) {
-    for (const RankTrace& t : files)
-      traces.push_back({{"rank", t.rank},
-                        {"stage_id", t.stage_id},
-                        {"file", t.file.string()},
-                        {"events", t.events},
-                        {"drops", t.drops},
-                        {"bytes", t.bytes}});
+    for (const RankTrace& t : files) traces.push_back(to_json(t));
     json requests = json::array();
     for (const RequestOutput& out : outputs) requests.push_back(to_json(out));
     std::cout << json{{"requests", requests}, {"traces", traces}, {"wall_ms", wall}}.dump(
@@ -214,12 +233,9 @@ int run(const RunOptions& options) {
   } else if (!outputs.empty()) {
     std::cout << statistics_table(outputs, wall);
     for (const RankTrace& t : files)
-      std::cout << "trace of "
-                << (t.stage_id < 0 ? "the orchestrator"
-                                   : "rank " + std::to_string(t.rank) + " (stage " +
-                                         std::to_string(t.stage_id) + ")")
-                << ": " << t.file.string() << ", " << t.events << " events, " << t.drops
-                << " drops\n";
+      if (t.error.code == ErrorCode::none)
+        std::cout << "trace of " << whose(t) << ": " << t.file.string() << ", " << t.events
+                  << " events, " << t.drops << " drops\n";
     if (!files.empty())
       std::cout
           << "open a trace at https://ui.perfetto.dev (Open trace file) or in chrome://tracing\n";
