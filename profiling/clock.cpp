@@ -75,9 +75,9 @@ void ClockMap::follow() {
   const auto ticks = static_cast<double>(now.ticks - last.from.ticks);
   const std::int64_t mapped = to_realtime_ns(now.ticks);
   const auto error = static_cast<double>(now.realtime_ns - mapped);
-  // What the rate was since the last piece, and what makes the error vanish over the next half
-  // second; a step of the system's clock is not followed faster than 1 in 1000, which keeps the map
-  // monotonic.
+  // The new rate is the measured rate plus the correction that removes the present error within the
+  // next half second. The correction is limited to 1 in 1000, which keeps the map monotonic even if
+  // somebody sets the system's clock.
   const double rate = static_cast<double>(now.realtime_ns - pieces_.front().from.realtime_ns) /
                       static_cast<double>(now.ticks - pieces_.front().from.ticks);
   const double base =

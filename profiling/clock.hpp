@@ -1,9 +1,10 @@
 // The clock of all records.
 //
 // ticks() is what a span reads: the TSC where it is invariant, CLOCK_MONOTONIC_RAW elsewhere. All
-// processes of a machine read the same counter, so ticks of different ranks compare. A ClockMap
-// turns ticks into nanoseconds of CLOCK_REALTIME; it is monotonic, so that spans which nest in
-// ticks nest in nanoseconds as well.
+// processes of a machine read the same counter, so ticks of different ranks can be compared. A
+// ClockMap turns ticks into nanoseconds of CLOCK_REALTIME; it is monotonic, so that spans which
+// nest in ticks nest in nanoseconds as well. The functions may be called from any thread; a
+// ClockMap belongs to one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -38,27 +39,26 @@ const char* clock_source() noexcept;
 // Nanoseconds of CLOCK_REALTIME.
 std::int64_t realtime_ns() noexcept;
 
-// One pair of readings taken as close together as the machine allows (the tightest of several
-// tries).
+// One reading of each clock, taken at nearly the same time: the closest pair of several tries.
 struct ClockPair {
   std::uint64_t ticks = 0;
   std::int64_t realtime_ns = 0;
 };
 ClockPair read_clock_pair() noexcept;
 
-// How long `elapsed` ticks are. The first call calibrates, and may take the 10 ms of
-// ClockMap::calibrate().
+// The length of `elapsed` ticks in nanoseconds. The first call calibrates the clock and may
+// therefore block for up to 10 ms, as ClockMap::calibrate() does.
 double ticks_to_ns(std::int64_t elapsed) noexcept;
 
-// Piecewise linear: what was mapped once is mapped the same for ever, so that spans which nest in
-// ticks nest in nanoseconds as well.
+// A piecewise linear and monotonic map from ticks to CLOCK_REALTIME. follow() only appends a piece:
+// a tick that was mapped once is mapped to the same time for ever.
 class ClockMap {
  public:
-  // The rate comes from the pair taken at process start and one taken now, which are at least 10 ms
-  // apart: a younger process waits.
+  // Computes the rate from the pair of readings taken at process start and one taken now. The two
+  // must be at least 10 ms apart, so a process younger than that waits here.
   static ClockMap calibrate();
-  // Bends the map for ticks from now on, without a jump, so that it meets CLOCK_REALTIME again
-  // about half a second later.
+  // Corrects drift: changes the rate for ticks from now on, without a jump, so that the map agrees
+  // with CLOCK_REALTIME again about half a second later. Call it every half second.
   void follow();
 
   std::int64_t to_realtime_ns(std::uint64_t tick) const noexcept {
@@ -70,7 +70,7 @@ class ClockMap {
         piece->ns_per_tick;
     return piece->from.realtime_ns + static_cast<std::int64_t>(elapsed);
   }
-  // The way back, for times near now.
+  // The inverse. It uses the newest piece only, so it is exact for times near now.
   std::uint64_t to_ticks(std::int64_t realtime_ns) const noexcept {
     const Piece& piece = pieces_.back();
     return piece.from.ticks +
@@ -89,8 +89,8 @@ class ClockMap {
   std::vector<Piece> pieces_;
 };
 
-// The base that all traces of a session share: now, rounded down to a multiple of 7 889 238 s, as
-// other writers of this format do.
+// The base (baseTimeNanoseconds) that all traces of a session share: the current time, rounded down
+// to a multiple of 7 889 238 s (a quarter of a year), as other writers of this format do.
 std::int64_t default_base_ns() noexcept;
 
 }  // namespace limelight::profiling

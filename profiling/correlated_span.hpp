@@ -1,7 +1,8 @@
-// A span around code that gives work to a device: what the device does for it carries the span's
-// External id.
+// A span around code that launches work on a device: the kernels and copies that the code launches
+// carry the span's External id in the trace.
 //
-// Costs what a Span costs while no source is attached. With one, two calls into it are added.
+// While no ActivitySource records, it costs as much as a Span. While one does, each span adds two
+// calls into it (push and pop).
 #pragma once
 
 #include <atomic>
@@ -12,7 +13,7 @@
 namespace limelight::profiling {
 
 namespace detail {
-// Set by a source while it records. `id`: ticks() at the span's begin.
+// A source sets these hooks while it records. `id` is ticks() at the beginning of the span.
 struct CorrelationHooks {
   void (*push)(std::uint64_t id);
   void (*pop)();
@@ -23,7 +24,7 @@ inline std::atomic<const CorrelationHooks*> correlation_hooks{nullptr};
 
 class CorrelatedSpan {
  public:
-  // name: interned with ValueKind as for Span and `correlated` set.
+  // name: interned with `correlated` set to true, otherwise as for Span.
   explicit CorrelatedSpan(NameId name, std::uint64_t value = 0) noexcept : span_(name, value) {
     if (span_.begin_ticks() == 0) [[likely]]
       return;
@@ -34,7 +35,7 @@ class CorrelatedSpan {
     if (hooks_ != nullptr) hooks_->pop();
   }
   CorrelatedSpan(const CorrelatedSpan&) = delete;
-  // Tells the kernels of this span that they are this collective.
+  // Marks the kernels that are launched inside this span as parts of this collective.
   void set_collective(const CollectiveInfo& info) {
     if (hooks_ != nullptr) hooks_->collective(span_.begin_ticks(), info);
   }

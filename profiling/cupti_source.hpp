@@ -1,11 +1,11 @@
-// GPU activity by CUPTI: kernels, copies, runtime and driver calls, synchronisation, overhead, tied
-// to the host's operations.
+// GPU activity by CUPTI: kernels, copies, runtime and driver calls, synchronization and overhead,
+// each linked to the host operation that caused it.
 //
-// CUPTI is found at run time, so a build with CUDA starts on machines without it. CUPTI fills
-// buffers of a fixed pool; poll() decodes those that are complete, on the thread of the session, in
-// two passes: first the external correlations, then the events. No lock is held while CUPTI is
-// called, and none of CUPTI's functions is called from its callbacks. It is attached once and never
-// taken down: that races launching threads.
+// CUPTI is loaded at run time, so a build with CUDA starts on machines without it. CUPTI fills
+// buffers of a fixed pool. poll() decodes the completed buffers on the session's thread, in two
+// passes: first the external correlations, then the events. No lock is held while CUPTI is called,
+// and CUPTI's callbacks call no function of CUPTI. The source attaches to CUPTI once and never
+// detaches, because detaching races with threads that launch work.
 #pragma once
 
 #include <functional>
@@ -17,17 +17,18 @@
 namespace limelight::profiling {
 
 struct CuptiOptions {
-  // Empty: libcupti as the loader finds it, or beside the toolkit that this was built with.
+  // Path of libcupti. If empty: the library that the dynamic loader finds, or else that of the CUDA
+  // toolkit with which Limelight was built.
   std::string library;
-  // Waits until the devices have done what was launched; called by stop(), as records of running
-  // kernels would be lost. Empty: nobody waits.
+  // Blocks until the devices have finished all launched work. stop() calls it first, because the
+  // records of kernels that still run would be lost. If empty, stop() does not wait.
   std::function<void()> synchronise;
   std::size_t buffer_bytes = std::size_t{1} << 20;
   std::size_t buffers = 24;  // when all are full, records are dropped and counted
 };
 
-// One in a process. Errors: unavailable (built without CUDA, or no such library; says what to
-// install).
+// At most one source may exist in a process. Errors: unavailable (built without CUDA, the library
+// cannot be loaded, or a source exists already); the message says what to install.
 Result<std::unique_ptr<ActivitySource>> make_cupti_source(CuptiOptions options = {});
 
 }  // namespace limelight::profiling

@@ -1,5 +1,8 @@
-// What a device did, or what the host asked of it: one record, from whatever source, ready to be
-// written. Knows no vendor's types.
+// One activity of a device (a kernel, a copy), or one call by which the host requested it, in the
+// form in which the trace writer takes it.
+//
+// This header knows no vendor's types. An ActivitySource (today CUPTI's) delivers such records; the
+// session's writer thread polls it.
 #pragma once
 
 #include <array>
@@ -13,7 +16,7 @@
 
 namespace limelight::profiling {
 
-// As the trace's head lists devices; zero: not known.
+// A device as the trace's `deviceProperties` lists it. Memory is in bytes; 0 means not known.
 struct DeviceProperties {
   int id = 0;
   std::string name;
@@ -24,7 +27,7 @@ struct DeviceProperties {
   int shared_per_block_optin = 0;  // that a block may have if its kernel asks for it
 };
 
-// A collective that the host asked for: the kernels of its launch carry this.
+// A collective operation that the host launched: its kernels carry this information in the trace.
 struct CollectiveInfo {
   std::string name;  // such as "all_reduce"
   std::uint64_t in_elements = 0, out_elements = 0;
@@ -44,9 +47,10 @@ struct DeviceActivity {
   std::uint32_t device = 0, context = 0;
   std::int32_t stream = -1;  // -1: none
   std::uint32_t thread = 0,
-                callback_id = 0;  // runtime, driver, overhead: on which thread, which function
+                callback_id = 0;  // runtime, driver, overhead: the calling thread, the function
   std::uint64_t bytes = 0;        // memcpy, memset
-  // Synchronisation by an event: where that was recorded; -1: by none, or its record did not come.
+  // Synchronization by an event: the stream on which the event was recorded. -1: no event was used,
+  // or CUPTI delivered no record of it.
   std::int32_t event_stream = -1;
   std::uint32_t event_correlation = 0;
   // Kernels.
@@ -58,29 +62,31 @@ struct DeviceActivity {
   const CollectiveInfo* collective = nullptr;  // valid during the call that hands the activity over
 };
 
-// What a source knows that it did not deliver. All of it is stated in the trace.
+// Counts of the records that a source did not deliver. The trace states all of them.
 struct ActivityLosses {
   std::uint64_t dropped = 0;    // records that did not fit the buffers
-  std::uint64_t zero_time = 0;  // records without a begin or an end: not written
-  std::uint64_t unknown = 0;    // records of a kind that was not asked for
+  std::uint64_t zero_time = 0;  // records without a begin or an end, which are not written
+  std::uint64_t unknown = 0;    // records of a kind that was not requested
 };
 
-// Activity that this process does not record itself. start, stop and poll are called by one thread
-// at a time; the source outlives its sessions and is attached once (by the first start() at the
-// latest): starting and stopping only switches what it records.
+// A recorder of activity that Limelight's own spans cannot see, such as CUPTI.
+//
+// start(), stop() and poll() are called by one thread at a time. A source outlives its sessions. It
+// is attached once, by the first start() at the latest; after that start() and stop() only switch
+// the recording on and off.
 class ActivitySource {
  public:
   virtual ~ActivitySource() = default;
-  // Early in the process, before CUDA graphs are made. What keeps it from attaching is told by
-  // start().
+  // Call it early in the process, before CUDA graphs are made. If attaching fails, the next start()
+  // tries again and returns the reason.
   virtual void attach() = 0;
   // Errors: unavailable, with what is missing and what to do.
   virtual Result<void> start() = 0;
-  // Everything that happened before is there for the next poll().
+  // After it returns, the next poll() delivers all activity that happened before.
   virtual void stop() = 0;
-  // Hands over what is complete, in the order of the source, which is not that of time.
+  // Delivers the completed activities to `sink`, not sorted by time.
   virtual void poll(const std::function<void(const DeviceActivity&)>& sink) = 0;
-  // Since start().
+  // Losses since start().
   virtual ActivityLosses losses() const = 0;
 };
 

@@ -46,7 +46,7 @@ struct FlightMemory::Layout {
   std::int32_t pid;
   std::atomic<std::uint32_t> names_used;  // bytes
   std::atomic<std::uint64_t> drops;
-  std::atomic<std::uint64_t> cpu_ns, began, until;  // of the recorder's thread; the times in ticks
+  std::atomic<std::uint64_t> cpu_ns, began, until;  // see keep_cost(); began and until in ticks
   Word requests[most_requests];
   Word threads[most_threads];
   char names[names_bytes];
@@ -73,7 +73,7 @@ std::unique_ptr<FlightMemory> FlightMemory::create(const std::filesystem::path& 
   void* memory = ::mmap(nullptr, made->bytes_, PROT_READ | PROT_WRITE,
                         made->fd_ >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, made->fd_, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
-  made->at_ = static_cast<Layout*>(memory);  // all zero, which is a Layout without records
+  made->at_ = static_cast<Layout*>(memory);  // new pages are zero: a valid Layout with no records
   made->at_->most_records = most_records;
   made->at_->pid = getpid();
   made->at_->magic = expected_magic;
@@ -87,7 +87,7 @@ Result<std::unique_ptr<FlightMemory>> FlightMemory::open(const std::filesystem::
   if (opened->fd_ < 0)
     return Error{ErrorCode::not_found, file.string() + ": cannot open: " + std::strerror(errno)};
   if (owner == Owner::gone && ::flock(opened->fd_, LOCK_SH | LOCK_NB) != 0)
-    return Error{ErrorCode::busy, file.string() + ": its process still writes it"};
+    return Error{ErrorCode::busy, file.string() + ": its process still runs and writes it"};
   const auto corrupt = [&](const char* what) {
     return Error{ErrorCode::corrupt, file.string() + ": " + what};
   };
@@ -113,7 +113,7 @@ Result<std::unique_ptr<FlightMemory>> FlightMemory::open(const std::filesystem::
     if (head.length > used - at || head.value_kind > static_cast<std::uint8_t>(ValueKind::step) ||
         !std::has_single_bit(head.activity) ||
         head.activity > static_cast<std::uint8_t>(Activity::gpu))
-      return corrupt("its names are damaged");
+      return corrupt("its table of names is damaged");
     opened->names_.push_back({std::string(l.names + at, head.length),
                               head.category == 0 ? Category::cpu_op : Category::user_annotation,
                               static_cast<ValueKind>(head.value_kind), head.correlated != 0,
@@ -153,7 +153,7 @@ double FlightMemory::cpu_share() const noexcept {
 
 void FlightMemory::keep_words(std::uint64_t drops) {
   at_->drops.store(drops, std::memory_order_relaxed);
-  if (fd_ < 0) return;  // nobody else can read them, and this process has them
+  if (fd_ < 0) return;  // private memory: its only reader is this process, which has the names
   for (const NameId known = name_count(); names_kept_ < known; ++names_kept_) {
     const NameInfo& info = name_info(names_kept_);
     const NameHead head{static_cast<std::uint8_t>(info.category),

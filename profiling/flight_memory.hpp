@@ -1,8 +1,9 @@
-// The memory of a flight recorder: records in a circle, and the words that they refer to, so that
-// another process can read it.
+// The memory of a flight recorder: a circular buffer of records together with the names that the
+// records refer to, so that another process can read it without the writer's help.
 //
-// One process writes, with a lock of its own; whoever reads it as a file does so when that process
-// is gone. Sizes are checked before they are believed.
+// One process writes, and its callers hold the recorder's lock. Another process reads the memory as
+// a file once the writer has ended or has stopped answering, so it may find a record half written.
+// open() checks every size in the file before it uses it.
 #pragma once
 
 #include <atomic>
@@ -19,7 +20,7 @@
 
 namespace limelight::profiling {
 
-// Of a memory that is read: its process is gone, or is there and does not answer.
+// The state of the process whose memory is read: it has ended, or it exists and does not answer.
 enum class Owner { gone, silent };
 
 struct KeptRecord {
@@ -29,28 +30,31 @@ struct KeptRecord {
 
 class FlightMemory {
  public:
-  // file: see FlightOptions. Never fails: without a file it is memory of this process.
+  // file: see FlightOptions. If the file cannot be made, private memory is used instead. Throws
+  // std::bad_alloc if the memory cannot be mapped.
   static std::unique_ptr<FlightMemory> create(const std::filesystem::path& file,
                                               std::size_t most_records);
-  // Read-only. Errors: not_found, busy (its process lives, and was said to be gone), corrupt (not
-  // such a file, of somebody else, or of impossible sizes).
+  // Maps the file read-only. Errors: not_found, io (cannot be mapped), busy (`owner` is gone, but
+  // the process still runs), corrupt (not a flight recorder's file, a file of another user, or
+  // impossible sizes).
   static Result<std::unique_ptr<FlightMemory>> open(const std::filesystem::path& file, Owner owner);
   ~FlightMemory();  // removes the file that create() made
   FlightMemory(const FlightMemory&) = delete;
 
   void keep(const KeptRecord& kept) noexcept;
-  // Names that were interned since the last call, and the threads. drops: records lost so far.
+  // Stores the names that were interned since the last call, the names of the threads, and the
+  // number of records that were lost so far (`drops`).
   void keep_words(std::uint64_t drops);
   void keep_request_name(std::uint32_t request, std::string_view id) noexcept;
-  // What the recorder's thread took between two times, in ticks.
+  // Stores the CPU time that the recorder's thread used between two times, which are in ticks.
   void keep_cost(std::uint64_t cpu_ns, std::uint64_t began, std::uint64_t until) noexcept;
 
-  // Oldest first, of those that ended at `from` ticks or later. overwritten: whether some of that
-  // time is gone.
+  // The records that ended at `from` ticks or later, oldest first. Sets `overwritten` if newer
+  // records have replaced some of them.
   std::vector<KeptRecord> since(std::uint64_t from, bool& overwritten) const;
   int pid() const noexcept;
   std::uint64_t drops() const noexcept;
-  double cpu_share() const noexcept;  // of one core, that the recorder's thread takes
+  double cpu_share() const noexcept;  // the recorder thread's use of one core, from 0 to 1
   NameInfo name(NameId id) const;
   std::string request_name(std::uint32_t request) const;
   std::vector<std::pair<int, std::string>> thread_names() const;
@@ -61,9 +65,9 @@ class FlightMemory {
   Layout* at_ = nullptr;
   std::size_t bytes_ = 0;
   int fd_ = -1;
-  std::filesystem::path file_;  // of create()
+  std::filesystem::path file_;  // the file that create() made; empty after open()
   std::uint32_t names_kept_ = 0;
-  std::vector<NameInfo> names_;  // of open()
+  std::vector<NameInfo> names_;  // read by open(); empty after create()
 };
 
 }  // namespace limelight::profiling

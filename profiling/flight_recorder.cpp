@@ -21,17 +21,17 @@ namespace limelight::profiling {
 namespace {
 
 constexpr auto drain_interval = std::chrono::milliseconds(
-    100);  // a ring of 32 768 records lasts for 300 000 spans a second and thread
+    100);  // so that a ring of 32 768 records has room for 300 000 spans a second on its thread
 constexpr auto soon = std::chrono::milliseconds(4);
 
-std::mutex task_mutex;  // held while the task is done
+std::mutex task_mutex;  // held while the task runs, so that not_later() waits for its end
 std::function<void()> task;
 void do_task() {
   const std::lock_guard lock(task_mutex);
   if (const auto due = std::exchange(task, nullptr)) due();
 }
 
-// Into the recorder; a session that runs does it itself.
+// Drains the rings into the recorder, unless a session runs: the session's thread drains them then.
 void drain() {
   const std::lock_guard lock(detail::registry().drain_mutex);
   if (detail::registry().session_drains) return;
@@ -55,13 +55,14 @@ class Recorder {
     ::close(timer_);
   }
 
-  // A timer wakes the thread, so that nobody who wants it to do something soon has to.
+  // Sets the timer that wakes the recorder's thread. A caller that schedules a task only sets the
+  // timer, which is cheaper than waking the thread itself.
   void next_drain_in(std::chrono::nanoseconds time) noexcept {
     const itimerspec next{{0, std::chrono::nanoseconds(drain_interval).count()}, {0, time.count()}};
     ::timerfd_settime(timer_, 0, &next, nullptr);
   }
 
-  // The memory, with the words that are known by now, for as long as the lock is held.
+  // The memory, with all names known so far stored in it. Valid while `lock` is held.
   FlightMemory* memory(std::unique_lock<std::mutex>& lock) {
     lock = std::unique_lock(memory_mutex_);
     memory_->keep_words(drops());
@@ -80,7 +81,8 @@ class Recorder {
     return memory_->since(from, overwritten);
   }
   const FlightOptions& options() const { return options_; }
-  // Since it was enabled: when they were lost is not known, so a dump states them all.
+  // Records lost since the recorder was enabled. When each was lost is not known, so a dump states
+  // all of them.
   std::uint64_t drops() const { return detail::ring_drops() - drops_before_; }
 
  private:
@@ -105,14 +107,15 @@ class Recorder {
   std::uint64_t drops_before_ = detail::ring_drops();
   int timer_ = ::timerfd_create(
       CLOCK_MONOTONIC,
-      TFD_CLOEXEC);  // when there are no more descriptors, the thread sleeps from drain to drain
+      TFD_CLOEXEC);  // if no descriptor is left (-1), the thread sleeps for drain_interval instead
   std::atomic<bool> ending_{false};
   std::thread thread_;
 };
 
-std::mutex recorder_mutex;  // for making, ending and copying out of it
-std::mutex alive_mutex;  // taken after it, and never for long: whoever uses the recorder outside of
-                         // a drain
+// Order of locking: recorder_mutex, then alive_mutex.
+std::mutex recorder_mutex;  // held to enable, disable and dump the recorder
+std::mutex alive_mutex;  // held for a short time to use the recorder outside of a drain, so that it
+                         // is not destroyed meanwhile
 std::unique_ptr<Recorder> owned_recorder;
 std::atomic<Recorder*> recorder{nullptr};
 
@@ -162,14 +165,14 @@ void disable_flight_recorder() {
   detail::stop_recording();
   {
     const std::lock_guard draining(detail::registry().drain_mutex);
-  }  // whoever still kept records in it is done
+  }  // waits for a drain that still writes to the recorder
   const std::lock_guard alive(alive_mutex);
   owned_recorder.reset();
   do_task();
 }
 
 namespace {
-// What a dump and a salvage have in common.
+// Writes the trace of a dump or of a salvage.
 Result<SessionReport> write_records(const SessionOptions& options,
                                     Words words,
                                     const std::vector<KeptRecord>& records,
@@ -192,7 +195,7 @@ Result<SessionReport> write_records(const SessionOptions& options,
   for (const KeptRecord& kept : records) {
     const std::int64_t begin = clock.to_realtime_ns(kept.record.begin) - options.base_ns,
                        end = clock.to_realtime_ns(kept.record.end) - options.base_ns;
-    if (begin < 0 || end < begin) continue;  // torn by the end of its process
+    if (begin < 0 || end < begin) continue;  // half written when its process ended
     first = std::min(first, kept.record.begin);
     last = std::max(last, kept.record.end);
     text.event(kept.record, begin, static_cast<std::uint64_t>(end - begin), kept.thread_id,
@@ -210,7 +213,7 @@ Result<SessionReport> write_records(const SessionOptions& options,
   report.profiler_cpu_ns =
       static_cast<std::uint64_t>(cpu_share * static_cast<double>(report.session_ns));
   report.clock_error_ns = clock.error_ns();
-  report.gpu = "the flight recorder keeps the host's spans alone";
+  report.gpu = "not recorded: the flight recorder keeps the spans of the host only";
   text.end(report, threads, report.file.filename().string());
   if (auto written = file->write(text.view()); !written) return written.error();
   auto bytes = file->finish();
@@ -232,7 +235,7 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
   {
     const std::lock_guard lock(recorder_mutex);
     if (!owned_recorder)
-      return Error{ErrorCode::unavailable, "the flight recorder of this process is off"};
+      return Error{ErrorCode::unavailable, "the flight recorder of this process is not enabled"};
     drain();
     const auto window = std::min(last, owned_recorder->options().keep);
     from = ticks_before_now(window);
@@ -241,7 +244,7 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
     cpu_share = owned_recorder->cpu_share();
     report.drops = report.ring_drops = owned_recorder->drops();
     report.note = "flight recorder: the last " + std::to_string(window.count()) + " ms" +
-                  (overwritten ? ", less what its memory could not hold" : "");
+                  (overwritten ? ", without the oldest records, which were overwritten" : "");
   }
   return write_records(options, own_words(), records, from, detail::thread_names(), cpu_share,
                        report);
@@ -259,8 +262,8 @@ Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file,
   SessionReport report;
   report.drops = report.ring_drops = left.drops();
   report.note = std::string("flight recorder of a process that ") +
-                (owner == Owner::gone ? "is gone" : "does not answer") +
-                ": its last records, less those of its last moments";
+                (owner == Owner::gone ? "has ended" : "does not answer") +
+                ": the records of its last 0.1 s are missing";
   const std::uint64_t from = records.empty() ? 0 : records.front().record.begin;
   return write_records(options,
                        {[&left](NameId id) { return left.name(id); },

@@ -1,11 +1,11 @@
-// The flight recorder: the last seconds of this process, always there, in fixed memory; written as
-// a normal trace when somebody asks.
+// The flight recorder keeps the spans of this process's last seconds in a fixed amount of memory
+// and writes them as a normal trace on request.
 //
-// While it is enabled every span is recorded. A thread empties the rings into one circular memory a
-// few times a second; while a session runs, that session's thread does it. What is oldest is
-// overwritten. The memory may be a file that other processes can read: then it outlives this
-// process, however it ends, but for the last tenth of a second. All functions may be called from
-// any thread.
+// While it is enabled every span is recorded. The recorder's thread drains the rings into one
+// circular buffer ten times a second; while a session runs, the session's thread drains them. New
+// records overwrite the oldest. The buffer may be a file that other processes can read: then all
+// but the last tenth of a second survives the end of this process, even a kill. All functions may
+// be called from any thread.
 #pragma once
 
 #include <chrono>
@@ -23,35 +23,36 @@ namespace limelight::profiling {
 struct FlightOptions {
   std::chrono::milliseconds keep{10'000};
   std::size_t most_records =
-      std::size_t{1}
-      << 18;  // 10 MiB; what is recorded faster than this lasts is kept for a shorter time
-  // Made here, locked (flock) while it is used and removed at the end; best in shared memory.
-  // Empty, or where it cannot be made: memory of this process alone.
+      std::size_t{1} << 18;  // 10 MiB; if more is recorded within `keep`, a shorter time is kept
+  // The file that holds the memory, best in /dev/shm. It is created when the recorder is enabled,
+  // locked (flock) while the recorder uses it, and removed when the recorder is disabled. If empty,
+  // or if it cannot be created, the memory is private to this process.
   std::filesystem::path file = {};
 };
 
-// Does nothing when it is enabled already.
+// Does nothing if the recorder is already enabled.
 void enable_flight_recorder(const FlightOptions& options);
 void disable_flight_recorder();
 
-// Writes what ended within `last` before now, at most what is kept. options as for a session; its
-// limits do not count. Errors: unavailable (not enabled), io.
+// Writes a trace of the spans that ended within the last `last` milliseconds, as far as they are
+// still kept. options: as for a session, but its limits are ignored. Errors: unavailable (the
+// recorder is not enabled), io.
 Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last);
 
-// What the recorder of a process that is gone, or stands still, keeps in `file`; options.pid is
-// taken from there. Errors: not_found, busy (the process lives, and was said to be gone), corrupt,
-// io.
+// Writes a trace of what the recorder of another process left in `file`: a process that has ended,
+// or one that is stopped (SIGSTOP) or hangs. options.pid is ignored; the file states the pid.
+// Errors: not_found, busy (`owner` is gone, but the process still runs), corrupt, io.
 Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file,
                                               SessionOptions options,
                                               Owner owner = Owner::gone);
 
 namespace detail {
 void keep_request_name_for_flight(std::uint32_t request, std::string_view id);
-// Has records kept, if the recorder is on. For whoever empties the rings, while it holds
-// drain_mutex.
+// Passes records to the flight recorder, if it is enabled. Only the thread that drains the rings
+// may use it, and only while that thread holds drain_mutex.
 class FlightKeeper {
  public:
-  FlightKeeper();  // the words that records refer to are kept first
+  FlightKeeper();  // stores the names first, so that every kept record can be read
   bool on() const noexcept { return memory_ != nullptr; }
   void keep(const Record& record, int thread_id) noexcept {
     if (memory_ != nullptr) memory_->keep({record, thread_id});
@@ -62,11 +63,12 @@ class FlightKeeper {
   FlightMemory* memory_ = nullptr;
 };
 bool flight_enabled() noexcept;
-// Has the recorder's thread do something in some milliseconds, at no cost to the caller; when the
-// recorder is switched off first, that does it. One thing at a time. False: there is no recorder,
-// nothing was done.
+// Schedules `task` on the recorder's thread in about 4 ms. If the recorder is disabled before that,
+// disable_flight_recorder() runs the task. At most one task may be pending. Returns false if no
+// recorder is enabled; then the task is dropped.
 bool later_on_flight_thread(std::function<void()> task);
-// True: it was not done, and will not be. False: it was; then it is finished.
+// Cancels the pending task. Returns true if the task had not started. Returns false if there is
+// none to cancel; a task that had started has finished by then.
 bool not_later();
 }  // namespace detail
 

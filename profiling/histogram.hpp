@@ -1,4 +1,4 @@
-// Quantiles of durations in fixed memory: 16 bins an octave, so a quantile is right to 4.5 %.
+// Quantiles of durations (ns) in fixed memory: 16 bins an octave, so a bin is 4.5 % wide.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ class Histogram {
   }
   std::uint64_t count() const { return count_; }
   std::int64_t most() const { return most_; }
-  // q from 0 to 1; 0 of nothing.
+  // The q-quantile in nanoseconds, q from 0 to 1. Returns 0 if nothing was added.
   double quantile(double q) const {
     std::uint64_t below = 0;
     const auto wanted = static_cast<std::uint64_t>(std::ceil(q * static_cast<double>(count_)));

@@ -44,7 +44,7 @@ class Zstd final : public MemberCompressor {
   }
 
  private:
-  // With good parameters and memory that grows it does not fail.
+  // Cannot fail: the parameters are valid, and out_ grows as needed.
   void push(std::string_view text, ZSTD_EndDirective directive) {
     ZSTD_inBuffer in{text.data(), text.size(), 0};
     for (bool done = false; !done;) {
@@ -61,7 +61,7 @@ class Zstd final : public MemberCompressor {
   };
   std::unique_ptr<ZSTD_CCtx, Free> context_{ZSTD_createCCtx()};
   std::string out_;
-  bool whole_ = false;  // out_ is a finished member
+  bool whole_ = false;  // whether out_ is a complete member
 };
 }  // namespace
 
@@ -86,7 +86,7 @@ Result<MemberFile> MemberFile::create(std::filesystem::path path) {
   if (named) fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return io_error(part, "cannot create");
   ::flock(fd,
-          LOCK_EX | LOCK_NB);  // as long as this process writes; tells `trace recover` that it does
+          LOCK_EX | LOCK_NB);  // held while this process writes, so that `trace recover` waits
   return MemberFile(std::move(path), std::move(part), fd, named);
 }
 

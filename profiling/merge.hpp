@@ -1,9 +1,12 @@
-// `limelight trace merge`: one timeline out of the traces of all ranks.
+// `limelight trace merge`: combines the traces of all ranks in one timeline.
 //
-// Every event stays as it is, but for the pids of GPUs and the ids of arrows, which are numbered
-// per rank. Added are: an arrow for each chunk from its publish to its take, with bytes and dwell,
-// and a track for each request and stage with what it waited for and when it was worked on. Inputs
-// are read side by side, event by event, so memory does not grow with their size.
+// Events are copied unchanged, except for the pids of GPUs and the ids of arrows, which are made
+// unique per rank. The merge adds:
+//   - for each chunk an arrow from its publish to its take, with its bytes and its dwell (the time
+//     between the two);
+//   - for each request and stage a track that shows what the request waited for and when the stage
+//     worked on it.
+// The inputs are read side by side, event by event, so memory does not grow with their size.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +21,12 @@ namespace limelight::profiling {
 struct Merged {
   std::uint64_t events = 0, arrows = 0;
   std::uint64_t unmatched_chunks =
-      0;  // whose other end is in none of the files: that rank was not profiled then
+      0;  // chunks with one end in the files only: the other rank was not profiled at that time
   std::uint64_t requests = 0;
 };
 
-// out: gzip, complete when it has its name. Errors: as TraceLines; invalid_argument (two files of
-// one rank, or with different bases); io.
+// Writes `out` with gzip; it appears under its name when it is complete. Errors: those of
+// TraceLines; invalid_argument (two files of one rank, or files with different bases); io.
 Result<Merged> merge(const std::vector<std::filesystem::path>& files,
                      const std::filesystem::path& out);
 

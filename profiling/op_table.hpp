@@ -1,5 +1,5 @@
-// The table of operations that PyTorch's users know, for the per-stage text file and for `limelight
-// trace summary` alike.
+// The table of operations in the layout that users of PyTorch know. It is used by the text file of
+// a stage's profile and by `limelight trace summary`.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace limelight::profiling {
 
-// Rows of the same name are added up; largest self time first.
+// Adds up rows of the same name and sorts by self time, largest first.
 std::string op_table(const std::vector<OpTotal>& ops);
 
 }  // namespace limelight::profiling

@@ -10,7 +10,7 @@
 namespace limelight::profiling {
 
 namespace {
-// The least of several tries of a few, into a ring that nobody reads.
+// The smallest of several measurements, each of a few spans that go to a ring without a reader.
 double measure_span_ns() {
   constexpr int spans = 64;
   Ring ring(spans, 0);

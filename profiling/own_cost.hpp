@@ -1,4 +1,4 @@
-// What the profiler itself costs, as its traces state it.
+// The costs of the profiler itself, which its traces state.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@ namespace limelight::profiling {
 
 // CPU time of the calling thread.
 std::uint64_t thread_cpu_ns() noexcept;
-// What a span costs the thread that records it. Measured once a process, by whoever asks first;
-// from any thread.
+// Nanoseconds that one span costs the thread that records it. The first call measures it, later
+// calls return the same number. Any thread may call it.
 double span_cost_ns();
 
 }  // namespace limelight::profiling

@@ -10,12 +10,13 @@ namespace limelight::profiling {
 namespace {
 struct Names {
   std::mutex mutex;
-  std::deque<NameInfo> infos{NameInfo{.name = "(unnamed)"}};  // references stay valid as it grows
+  std::deque<NameInfo> infos{
+      NameInfo{.name = "(unnamed)"}};  // a deque, so that references stay valid
   std::map<std::tuple<std::string, Category, ValueKind, bool, Activity>, NameId> ids;
 };
 Names& names() {
   static Names* instance =
-      new Names;  // outlives every thread that still records while the process ends
+      new Names;  // never freed: threads may still record while the process ends
   return *instance;
 }
 constexpr std::size_t most_names = (1u << 24) - 1;

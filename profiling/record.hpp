@@ -1,9 +1,10 @@
-// What a rank records: one fixed-size record for each finished span, and the names that records
+// What a rank records: one record of fixed size for each finished span, and the names that records
 // refer to.
 //
-// A record is 32 bytes, so that two share a cache line and none straddles one. Names are interned
-// once (a static at the call site) and stay for the life of the process; what changes from call to
-// call (shape, bytes) is packed into `value`, so that recording never allocates.
+// A record has 32 bytes, so that two share a cache line and none straddles one. A name is interned
+// once (a static variable at the call site) and stays for the life of the process. What differs
+// from call to call (a shape, a number of bytes) is packed into `value`, so recording never
+// allocates.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ namespace limelight::profiling {
 enum class Category : std::uint8_t { cpu_op, user_annotation };
 const char* to_string(Category category) noexcept;
 
-// What `value` holds.
+// How a record's `value` is to be read, and the args that the trace event gets from it.
 enum class ValueKind : std::uint8_t {
   none,
   dims,    // one shape, up to three extents: args "Input Dims": [[a, b, c]]
@@ -26,8 +27,8 @@ enum class ValueKind : std::uint8_t {
   chunk,   // a chunk handed from one process to another, see pack_chunk(): args "bytes", "channel",
            // "chunk"
   number,  // a plain count: args "value"
-  step,  // the number of a step, which becomes the event's name, ProfilerStep#N, as PyTorch's tools
-         // expect; args "step of": the name
+  step,    // the number N of a step. The event is called ProfilerStep#N, as PyTorch's tools expect;
+           // args "step of" holds the interned name
 };
 
 // The kind of work that an event is of, by which a session can choose (see all_activities).
@@ -45,32 +46,32 @@ struct NameInfo {
   std::string name;
   Category category = Category::cpu_op;
   ValueKind value_kind = ValueKind::none;
-  bool correlated = false;  // it gives work to a device: its events carry an External id (see
-                            // correlated_span.hpp)
+  bool correlated = false;  // the span launches work on a device, so its events carry an External
+                            // id (see correlated_span.hpp)
   Activity activity = Activity::cpu;
 };
 
-// Thread-safe and slow (a lock and a lookup): call it once per call site. The same words give the
-// same id.
+// Any thread may call it. It is slow (a lock and a lookup), so call it once per call site. The same
+// arguments give the same id.
 NameId intern(std::string_view name,
               Category category = Category::cpu_op,
               ValueKind value_kind = ValueKind::none,
               bool correlated = false,
               Activity activity = Activity::cpu);
 const NameInfo& name_info(NameId id) noexcept;
-NameId name_count() noexcept;  // ids are 0 to this, less one
+NameId name_count() noexcept;  // valid ids are 0 to name_count() - 1
 
 struct Record {
   std::uint64_t begin = 0;    // ticks
   std::uint64_t end = 0;      // ticks
   std::uint64_t value = 0;    // see ValueKind
   std::uint32_t name : 24;    // NameId
-  std::uint32_t depth : 8;    // number of spans open around this one on its thread, at most 255
-  std::uint32_t request = 0;  // number of the request that the thread worked for; 0: none
+  std::uint32_t depth : 8;    // number of open spans that enclose it on its thread, at most 255
+  std::uint32_t request = 0;  // number of the request that the thread worked on; 0: none
 };
 static_assert(sizeof(Record) == 32);
 
-// Three extents of up to 2^21 - 1 each; larger ones are shown as the largest.
+// Packs three extents of up to 2^21 - 1 each; a larger extent is stored as 2^21 - 1.
 constexpr std::uint64_t pack_dims(std::uint64_t a,
                                   std::uint64_t b = 0,
                                   std::uint64_t c = 0) noexcept {
@@ -78,8 +79,9 @@ constexpr std::uint64_t pack_dims(std::uint64_t a,
   const auto fit = [](std::uint64_t x) { return x < most ? x : most; };
   return fit(a) << 42 | fit(b) << 21 | fit(c);
 }
-// The same three at both ends of a channel tie a publish to its take. bytes: up to 2^29 - 1, larger
-// ones are shown as that; the number of the chunk in its channel counts modulo 2^24.
+// publish() and take() of a chunk record the same (channel, number, bytes), so the trace tools can
+// pair them. channel: modulo 2^11. number: counts the chunks of the channel, modulo 2^24. bytes: at
+// most 2^29 - 1; a larger size is stored as 2^29 - 1.
 constexpr std::uint64_t pack_chunk(std::uint32_t channel,
                                    std::uint64_t number,
                                    std::uint64_t bytes) noexcept {

@@ -1,5 +1,5 @@
-// Makes a readable trace out of what a killed rank left behind: `.<name>.part`, whole members of
-// gzip and perhaps a torn one.
+// Makes a readable trace of the file that a killed rank left behind. Such a `.<name>.part` consists
+// of complete compressed members and perhaps an incomplete one at its end (see member_file.hpp).
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,17 @@
 namespace limelight::profiling {
 
 struct Recovered {
-  std::filesystem::path file;  // under its final name; the .part is gone
+  std::filesystem::path file;  // the trace under its final name; the .part no longer exists
   std::uint64_t events = 0;
-  std::uint64_t bytes_given_up = 0;  // of the torn member
+  std::uint64_t bytes_given_up = 0;  // size of the incomplete member, which is cut off
 };
 
-// The whole members stay as they are; an end is added that says `"recovered": true` and null for
-// what only the rank knew (drops, costs). Errors: not_found, invalid_argument (no .part file), busy
-// (its rank still writes), corrupt (not one member is whole), io.
+// Keeps the complete members unchanged and appends an end that states `"recovered": true`, and null
+// for what only the rank knew (drops, costs). Errors: not_found, invalid_argument (`part` is no
+// .part file), busy (its rank still writes it), corrupt (it has no complete member), io.
 Result<Recovered> recover(const std::filesystem::path& part);
 
-// The .part files in a folder that nobody writes any more.
+// The .part files in a folder that no process writes any more.
 std::vector<std::filesystem::path> unfinished_traces(const std::filesystem::path& folder);
 
 }  // namespace limelight::profiling
