@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <limelight/config.hpp>
 #include <thread>
 
 #include "bench/peer.hpp"
-#include "stages/config.hpp"
-#include "stages/decoder.hpp"
-#include "stages/model_file.hpp"
-#include "stages/tokenizer.hpp"
+#include "stages/models/decoder.hpp"
+#include "stages/models/model_file.hpp"
+#include "stages/models/tokenizer.hpp"
 
 namespace limelight::bench {
 

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <filesystem>
+#include <limelight/result.hpp>
 
 #include "bench/report.hpp"
-#include "profiling/result.hpp"
 
 namespace limelight::bench {
 

@@ -18,11 +18,11 @@
 #include <map>
 #include <thread>
 
-#include "actors/launcher.hpp"
+#include "base/helper.hpp"
 #include "bench/ipc_transport.hpp"
-#include "ipc/broker.hpp"
-#include "ipc/channel.hpp"
-#include "profiling/clock.hpp"
+#include "ipc/iceoryx/broker.hpp"
+#include "ipc/iceoryx/channel.hpp"
+#include "profiling/record/clock.hpp"
 
 namespace limelight::bench {
 
@@ -233,7 +233,7 @@ Result<std::vector<Measurement>> bench_ipc(const IpcOptions& options) {
     sizes = {64,        256, KiB,     4 * KiB,  16 * KiB, 64 * KiB,
              256 * KiB, MiB, 4 * MiB, 16 * MiB, 64 * MiB, 256 * MiB};
 
-  const auto helper = actors::find_helper("limelight-broker");
+  const auto helper = find_helper("limelight-broker");
   const auto runtime = ipc::runtime_folder();
   if (!helper) return helper.error();
   if (!runtime) return runtime.error();

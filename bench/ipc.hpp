@@ -7,8 +7,9 @@
 // that a noisy moment hits all.
 #pragma once
 
+#include <limelight/result.hpp>
+
 #include "bench/report.hpp"
-#include "profiling/result.hpp"
 
 namespace limelight::bench {
 

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "bench/ipc_shared.hpp"
-#include "profiling/clock.hpp"
+#include "profiling/record/clock.hpp"
 #ifdef LIMELIGHT_HAS_ZEROMQ
 #include <zmq.h>
 #endif

@@ -1,12 +1,13 @@
 // The transports through shared memory: ours, and iceoryx as it comes.
+#include "bench/ipc_shared.hpp"
+
 #include <deque>
 #include <iceoryx_posh/popo/untyped_publisher.hpp>
 #include <iceoryx_posh/popo/untyped_subscriber.hpp>
 #include <iceoryx_posh/popo/wait_set.hpp>
 
-#include "bench/ipc_shared.hpp"
-#include "ipc/channel.hpp"
-#include "profiling/clock.hpp"
+#include "ipc/iceoryx/channel.hpp"
+#include "profiling/record/clock.hpp"
 
 namespace limelight::bench {
 

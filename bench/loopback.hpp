@@ -4,9 +4,8 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <limelight/result.hpp>
 #include <vector>
-
-#include "profiling/result.hpp"
 
 namespace limelight::bench {
 

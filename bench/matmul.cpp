@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "stages/device.hpp"
+#include "stages/devices/device.hpp"
 
 namespace limelight::bench {
 

@@ -7,13 +7,13 @@
 
 #include <cstdlib>
 
+#include "base/helper.hpp"
+
 extern char** environ;
 
 namespace limelight::bench {
 
 namespace {
-
-const std::string folder = LIMELIGHT_PEERS "/";
 
 std::optional<nlohmann::json> run(std::vector<std::string> words) {
   std::vector<char*> argv;
@@ -46,18 +46,19 @@ std::optional<nlohmann::json> run(std::vector<std::string> words) {
 
 std::optional<nlohmann::json> run_peer(const std::string& script,
                                        const std::vector<std::string>& arguments) {
+  const auto path = find_shared("peers/" + script);
+  if (!path) return std::nullopt;
   const char* python = std::getenv("LIMELIGHT_PYTHON");
-  std::vector<std::string> words{python != nullptr ? python : "python3", folder + script};
+  std::vector<std::string> words{python != nullptr ? python : "python3", path->string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   return run(std::move(words));
 }
 
 std::optional<nlohmann::json> run_lttng() {
-#ifdef LIMELIGHT_LTTNG_SPAN
-  return run({"sh", folder + "lttng.sh", LIMELIGHT_LTTNG_SPAN});
-#else
-  return std::nullopt;
-#endif
+  const auto script = find_shared("peers/lttng.sh");
+  const auto program = find_helper("bench_lttng_span");
+  if (!script || !program) return std::nullopt;
+  return run({"sh", script->string(), program->string()});
 }
 
 }  // namespace limelight::bench

@@ -10,15 +10,17 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <limelight/span.hpp>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "bench/peer.hpp"
 #include "bench/profiler_pipeline.hpp"
-#include "profiling/member_file.hpp"
-#include "profiling/session.hpp"
-#include "profiling/span.hpp"
+#include "profiling/capture/session.hpp"
+#include "profiling/record/clock.hpp"
+#include "profiling/record/record.hpp"
+#include "profiling/trace/member_file.hpp"
 
 namespace limelight::bench {
 

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <limelight/omni.hpp>
 #include <random>
 
-#include "actors/omni.hpp"
 #include "bench/loopback.hpp"
 #include "bench/peer.hpp"
 

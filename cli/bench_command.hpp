@@ -1,21 +1,11 @@
-// `limelight bench ...`: runs a benchmark and prints its table, or its JSON.
+// `limelight bench ...`: hands everything to limelight-bench, a program of its own, so that the
+// peers which benchmarks measure are not linked into this one.
 #pragma once
-
-#include <filesystem>
-#include <string>
 
 namespace limelight::cli {
 
-struct BenchOptions {
-  bool quick = false, json = false;
-  std::filesystem::path config;  // for benches that run the pipeline
-  std::string model = "smollm2";
-};
-
-// Returns the exit code.
-int bench_ipc(const BenchOptions& options);
-int bench_matmul(const BenchOptions& options);
-int bench_profiler(const BenchOptions& options);
-int bench_decode(const BenchOptions& options);
+// argv: that of main(), from "bench" on. Replaces this process; returns the exit code where
+// limelight-bench is missing.
+int bench(char** argv);
 
 }  // namespace limelight::cli

@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "profiling/clock.hpp"
+#include "profiling/record/clock.hpp"
 
 namespace limelight::cli {
 

@@ -11,12 +11,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <limelight/result.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "profiling/result.hpp"
-#include "stages/model_file.hpp"
+#include "stages/models/model_file.hpp"
 
 namespace limelight::cli {
 

@@ -1,29 +1,23 @@
 // The `limelight` command: reads flags, calls the libraries.
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <cstring>
+#include <limelight/version.hpp>
 
+#include "base/helper.hpp"
+#include "base/log.hpp"
 #include "cli/bench_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/fetch_command.hpp"
 #include "cli/run_command.hpp"
 #include "cli/trace_commands.hpp"
 
-namespace {
-// Installed with the command, or in the source tree that it was built from.
-std::filesystem::path default_config() {
-  std::error_code failed;
-  const auto installed =
-      std::filesystem::read_symlink("/proc/self/exe", failed).parent_path().parent_path() /
-      "share/limelight/configs/omni_tiny.yaml";
-  return std::filesystem::exists(installed, failed)
-             ? installed
-             : std::filesystem::path(LIMELIGHT_SOURCE_DIR) / "stages/configs/omni_tiny.yaml";
-}
-}  // namespace
-
 int main(int argc, char** argv) {
+  limelight::log_to_stderr();
+  if (argc > 1 && std::strcmp(argv[1], "bench") == 0) return limelight::cli::bench(argv + 1);
   CLI::App app{"Limelight: multi-stage inference with a built-in profiler", "limelight"};
   app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("limelight ") + limelight::version);
   app.footer(
       "Examples:\n"
       "  limelight run --prompt \"Tell me a story\" --output-dir out\n"
@@ -35,7 +29,7 @@ int main(int argc, char** argv) {
       "  limelight bench ipc --quick --json");
 
   limelight::cli::RunOptions run;
-  run.config = default_config();
+  if (const auto config = limelight::find_shared("configs/omni_tiny.yaml")) run.config = *config;
   const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR");
   run.profile_dir = folder != nullptr && *folder != '\0' ? folder : "traces";
   CLI::App* command = app.add_subcommand("run", "Send prompts through the pipeline");
@@ -100,29 +94,8 @@ int main(int argc, char** argv) {
 
   limelight::cli::TraceCommands trace(app);
 
-  CLI::App* bench = app.add_subcommand("bench", "Measure, beside a peer in the same run");
-  bench->require_subcommand(1);
-  limelight::cli::BenchOptions bench_options;
-  CLI::App* ipc = bench->add_subcommand("ipc",
-                                        "Hand-off of 64 B to 256 MiB between two processes, beside "
-                                        "raw iceoryx, ZeroMQ and a UNIX socket");
-  CLI::App* matmul = bench->add_subcommand(
-      "matmul", "Matrix products of the CPU device beside OpenBLAS, where that is installed");
-  CLI::App* profiler = bench->add_subcommand(
-      "profiler", "What recording, writing and stopping cost, and what the pipeline feels of it");
-  bench_options.config = run.config;
-  profiler->add_option("--config", bench_options.config, "stage config of the pipeline")
-      ->capture_default_str();
-  CLI::App* decode = bench->add_subcommand(
-      "decode", "A published model on the CPU, beside llama.cpp where python3 has its package");
-  decode
-      ->add_option("--model", bench_options.model,
-                   "a file, a folder, or the name of a model that was fetched")
-      ->capture_default_str();
-  for (CLI::App* one : {ipc, matmul, profiler, decode}) {
-    one->add_flag("--quick", bench_options.quick, "a short run: fewer sizes or rounds");
-    one->add_flag("--json", bench_options.json, "{\"results\": [...]} on standard output");
-  }
+  app.add_subcommand("bench",
+                     "Measure, beside a peer in the same run (see limelight bench --help)");
 
   std::string model;
   CLI::App* fetch = app.add_subcommand(
@@ -140,10 +113,6 @@ int main(int argc, char** argv) {
   run.full_queue = std::chrono::milliseconds(full_queue_ms);
   if (command->parsed()) return limelight::cli::run(run);
   if (fetch->parsed()) return limelight::cli::fetch(model);
-  if (ipc->parsed()) return limelight::cli::bench_ipc(bench_options);
-  if (matmul->parsed()) return limelight::cli::bench_matmul(bench_options);
-  if (decode->parsed()) return limelight::cli::bench_decode(bench_options);
-  if (profiler->parsed()) return limelight::cli::bench_profiler(bench_options);
   if (doctor->parsed()) return limelight::cli::doctor();
   return trace.run();
 }

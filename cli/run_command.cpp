@@ -7,12 +7,14 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <limelight/omni.hpp>
+#include <limelight/trace.hpp>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "actors/omni.hpp"
 #include "cli/end_signals.hpp"
-#include "profiling/recover.hpp"
+#include "cli/statistics.hpp"
+#include "cli/wav.hpp"
 
 namespace limelight::cli {
 

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <limelight/profile.hpp>
 #include <string>
 #include <vector>
-
-#include "actors/outputs.hpp"
 
 namespace limelight::cli {
 

@@ -2,8 +2,7 @@
 #pragma once
 
 #include <filesystem>
-
-#include "profiling/result.hpp"
+#include <limelight/result.hpp>
 
 namespace limelight::cli {
 

@@ -2,14 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <limelight/trace.hpp>
 
 #include "cli/serve_file.hpp"
-#include "profiling/merge.hpp"
-#include "profiling/recover.hpp"
-#include "profiling/report.hpp"
-#include "profiling/request_path.hpp"
-#include "profiling/summary.hpp"
-#include "profiling/validate.hpp"
 
 namespace limelight::cli {
 

@@ -1,15 +1,29 @@
-# What `cmake --install` puts where. The helpers of a run are no commands of their own, so they go to libexec.
-include(GNUInstallDirs)
+# What `cmake --install` puts where. The helpers of a run are no commands of their own, so they go
+# to libexec.
 include(CMakePackageConfigHelpers)
-install(TARGETS limelight_profiling limelight_ipc limelight_stages limelight_actors EXPORT limelight)
+get_property(libraries GLOBAL PROPERTY LIMELIGHT_LIBRARIES)
+install(TARGETS ${libraries} EXPORT limelight)
 install(TARGETS limelight)
-install(TARGETS limelight-rank limelight-broker DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/limelight)
-foreach(room profiling ipc stages actors)
-  install(DIRECTORY ${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/limelight FILES_MATCHING PATTERN "*.hpp" PATTERN configs EXCLUDE)
-endforeach()
+set(helpers limelight-rank limelight-broker)
+if(LIMELIGHT_BENCH)
+  list(APPEND helpers limelight-bench)
+  install(DIRECTORY bench/peers DESTINATION ${CMAKE_INSTALL_DATADIR}/limelight)
+endif()
+install(TARGETS ${helpers} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/limelight)
+install(DIRECTORY include/limelight DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY stages/configs DESTINATION ${CMAKE_INSTALL_DATADIR}/limelight)
+
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/limelight)
-install(EXPORT limelight NAMESPACE limelight:: FILE limelight-targets.cmake DESTINATION ${package})
+install(EXPORT limelight
+  NAMESPACE limelight::
+  FILE limelight-targets.cmake
+  DESTINATION ${package})
 write_basic_package_version_file(limelight-config-version.cmake COMPATIBILITY SameMinorVersion)
 configure_file(cmake/limelight-config.cmake.in limelight-config.cmake @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/limelight-config.cmake cmake/FindCAF.cmake cmake/FindDNNL.cmake ${PROJECT_BINARY_DIR}/limelight-config-version.cmake DESTINATION ${package})
+install(
+  FILES
+    ${PROJECT_BINARY_DIR}/limelight-config.cmake
+    ${PROJECT_BINARY_DIR}/limelight-config-version.cmake
+    cmake/FindCAF.cmake
+    cmake/FindDNNL.cmake
+  DESTINATION ${package})

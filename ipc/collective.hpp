@@ -4,9 +4,8 @@
 // Every member calls the same collectives in the same order, from one thread.
 #pragma once
 
+#include <limelight/result.hpp>
 #include <span>
-
-#include "profiling/result.hpp"
 
 namespace limelight::ipc {
 

@@ -5,8 +5,8 @@
 #include <dlfcn.h>
 #include <nccl.h>
 
-#include "profiling/correlated_span.hpp"
-#include "profiling/event_names.hpp"
+#include "profiling/record/correlated_span.hpp"
+#include "profiling/record/event_names.hpp"
 
 namespace limelight::ipc {
 

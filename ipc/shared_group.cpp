@@ -13,10 +13,10 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <limelight/span.hpp>
 #include <thread>
 
-#include "profiling/event_names.hpp"
-#include "profiling/span.hpp"
+#include "profiling/record/event_names.hpp"
 
 namespace limelight::ipc {
 

@@ -1,6 +1,5 @@
-#include "ipc/tensor.hpp"
-
 #include <algorithm>
+#include <limelight/tensor.hpp>
 
 namespace limelight::ipc {
 

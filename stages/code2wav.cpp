@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-
-#include "profiling/span.hpp"
+#include <limelight/span.hpp>
 
 namespace limelight::stages {
 

@@ -7,11 +7,11 @@
 #pragma once
 
 #include <deque>
+#include <limelight/stage.hpp>
 #include <map>
 #include <vector>
 
-#include "stages/decoder.hpp"
-#include "stages/stage.hpp"
+#include "stages/models/decoder.hpp"
 
 namespace limelight::stages {
 

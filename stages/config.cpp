@@ -1,13 +1,12 @@
-#include "stages/config.hpp"
-
 #include <yaml-cpp/yaml.h>
 
 #include <cmath>
 #include <functional>
+#include <limelight/config.hpp>
 #include <set>
 
-#include "stages/device.hpp"
-#include "stages/model_file.hpp"
+#include "stages/devices/device.hpp"
+#include "stages/models/model_file.hpp"
 
 namespace limelight::stages {
 

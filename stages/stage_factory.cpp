@@ -1,8 +1,9 @@
+#include "stages/stage_factory.hpp"
+
 #include <algorithm>
 
 #include "stages/code2wav.hpp"
-#include "stages/model_file.hpp"
-#include "stages/stage.hpp"
+#include "stages/models/model_file.hpp"
 #include "stages/talker.hpp"
 #include "stages/thinker.hpp"
 

@@ -6,12 +6,12 @@
 // greedily from a linear head over the hidden state and the codes before it.
 #pragma once
 
+#include <limelight/stage.hpp>
 #include <map>
 #include <vector>
 
-#include "stages/decoder.hpp"
-#include "stages/sampler.hpp"
-#include "stages/stage.hpp"
+#include "stages/models/decoder.hpp"
+#include "stages/models/sampler.hpp"
 
 namespace limelight::stages {
 

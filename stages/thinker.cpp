@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "profiling/span.hpp"
+#include <limelight/span.hpp>
 
 namespace limelight::stages {
 

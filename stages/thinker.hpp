@@ -3,14 +3,14 @@
 #pragma once
 
 #include <functional>
+#include <limelight/stage.hpp>
 #include <map>
 #include <memory>
 #include <vector>
 
-#include "stages/decoder.hpp"
-#include "stages/sampler.hpp"
-#include "stages/stage.hpp"
-#include "stages/tokenizer.hpp"
+#include "stages/models/decoder.hpp"
+#include "stages/models/sampler.hpp"
+#include "stages/models/tokenizer.hpp"
 
 namespace limelight::stages {
 

@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "stages/device.hpp"
+#include "stages/devices/device.hpp"
 
 namespace limelight::tests {
 

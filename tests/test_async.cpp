@@ -6,10 +6,9 @@
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
+#include <limelight/async_omni.hpp>
+#include <limelight/task.hpp>
 #include <thread>
-
-#include "actors/async_omni.hpp"
-#include "actors/task.hpp"
 
 using limelight::AsyncOmni;
 using limelight::ErrorCode;

@@ -5,14 +5,15 @@
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <limelight/trace.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "profiling/correlated_span.hpp"
-#include "profiling/cupti_source.hpp"
-#include "profiling/session.hpp"
-#include "profiling/validate.hpp"
+#include "profiling/capture/session.hpp"
+#include "profiling/cupti/cupti_source.hpp"
+#include "profiling/record/clock.hpp"
+#include "profiling/record/correlated_span.hpp"
 #include "simulated_cupti/simulated_cupti.hpp"
 #include "trace_file.hpp"
 

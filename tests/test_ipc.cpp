@@ -12,8 +12,8 @@
 #include <numeric>
 #include <vector>
 
-#include "ipc/broker.hpp"
-#include "ipc/channel.hpp"
+#include "ipc/iceoryx/broker.hpp"
+#include "ipc/iceoryx/channel.hpp"
 #include "ipc/shared_group.hpp"
 
 using namespace limelight::ipc;

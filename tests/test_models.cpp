@@ -9,15 +9,15 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limelight/config.hpp>
 #include <nlohmann/json.hpp>
 #include <random>
 
 #include "ipc/shared_group.hpp"
-#include "stages/config.hpp"
-#include "stages/cpu_kernels.hpp"
-#include "stages/decoder.hpp"
-#include "stages/model_file.hpp"
-#include "stages/tokenizer.hpp"
+#include "stages/devices/cpu/cpu_kernels.hpp"
+#include "stages/models/decoder.hpp"
+#include "stages/models/model_file.hpp"
+#include "stages/models/tokenizer.hpp"
 
 using namespace limelight::stages;
 using limelight::ErrorCode;

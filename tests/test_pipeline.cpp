@@ -13,12 +13,12 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <limelight/omni.hpp>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
 #include <thread>
 
-#include "actors/omni.hpp"
 #include "trace_file.hpp"
 
 using limelight::ErrorCode;

@@ -7,20 +7,20 @@
 
 #include <boost/test/unit_test.hpp>
 #include <fstream>
+#include <limelight/span.hpp>
+#include <limelight/trace.hpp>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <thread>
 
-#include "profiling/flight_recorder.hpp"
-#include "profiling/merge.hpp"
-#include "profiling/recover.hpp"
-#include "profiling/request_path.hpp"
-#include "profiling/session.hpp"
-#include "profiling/span.hpp"
-#include "profiling/summary.hpp"
-#include "profiling/trace_deflate.hpp"
-#include "profiling/trace_text.hpp"
-#include "profiling/validate.hpp"
+#include "profiling/analysis/request_path.hpp"
+#include "profiling/capture/flight_recorder.hpp"
+#include "profiling/capture/session.hpp"
+#include "profiling/record/clock.hpp"
+#include "profiling/record/record.hpp"
+#include "profiling/record/ring.hpp"
+#include "profiling/trace/trace_deflate.hpp"
+#include "profiling/trace/trace_text.hpp"
 #include "trace_file.hpp"
 
 namespace prof = limelight::profiling;
@@ -460,7 +460,7 @@ BOOST_AUTO_TEST_CASE(the_flight_recorder_writes_the_last_moments_also_while_a_se
   opts.timestamp = "1700000000002";
   const auto more = prof::dump_flight_recorder(opts, std::chrono::seconds(5));
   BOOST_TEST(more->events == 1000u);  // as much as it holds
-  BOOST_TEST(more->note.find("could not hold") != std::string::npos);
+  BOOST_TEST(more->note.find("were overwritten") != std::string::npos);
   std::this_thread::sleep_for(std::chrono::milliseconds(30));
   work(5);
   opts.timestamp = "1700000000003";

@@ -5,8 +5,9 @@
 
 #include "device_checks.hpp"
 #include "stages/code2wav.hpp"
-#include "stages/decoder.hpp"
-#include "stages/sampler.hpp"
+#include "stages/models/decoder.hpp"
+#include "stages/models/sampler.hpp"
+#include "stages/stage_factory.hpp"
 
 using namespace limelight;
 using namespace limelight::stages;

@@ -10,10 +10,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <limelight/span.hpp>
 #include <nlohmann/json.hpp>
 
-#include "profiling/session.hpp"
-#include "profiling/span.hpp"
+#include "profiling/capture/session.hpp"
+#include "profiling/record/clock.hpp"
 #include "trace_file.hpp"
 
 namespace prof = limelight::profiling;

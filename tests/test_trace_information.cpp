@@ -7,16 +7,15 @@
 
 #include <boost/test/unit_test.hpp>
 #include <fstream>
+#include <limelight/span.hpp>
+#include <limelight/trace.hpp>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "profiling/json_writer.hpp"
-#include "profiling/merge.hpp"
-#include "profiling/recover.hpp"
-#include "profiling/session.hpp"
-#include "profiling/span.hpp"
-#include "profiling/trace_information.hpp"
-#include "profiling/validate.hpp"
+#include "profiling/capture/session.hpp"
+#include "profiling/record/clock.hpp"
+#include "profiling/trace/json_writer.hpp"
+#include "profiling/trace/trace_information.hpp"
 #include "trace_file.hpp"
 
 namespace prof = limelight::profiling;

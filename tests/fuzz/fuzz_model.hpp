@@ -8,8 +8,8 @@
 #include <fstream>
 #include <string>
 
-#include "stages/model_file.hpp"
-#include "stages/tokenizer.hpp"
+#include "stages/models/model_file.hpp"
+#include "stages/models/tokenizer.hpp"
 
 namespace fuzz {
 

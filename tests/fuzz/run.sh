@@ -1,28 +1,42 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of model files and the tokenizer with libFuzzer, under AddressSanitizer and UndefinedBehaviorSanitizer. Exit 77: no clang with libFuzzer.
-#   run.sh <folder for builds> [<seconds for each>] [<folder for new inputs; none: they are forgotten>]
+# Fuzzes the readers of model files and the tokenizer with libFuzzer, under AddressSanitizer and
+# UndefinedBehaviorSanitizer. Exit 77: no clang with libFuzzer.
+#   run.sh <folder for builds> [<seconds for each>] [<folder for new inputs>]
+# Without a folder for them, new inputs are forgotten.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd) build=$1 seconds=${2:-5} keep=${3:-}
 root=$here/../..
 mkdir -p "$build"
 command -v clang++ >/dev/null || { echo "skipped: no clang++"; exit 77; }
-flags=(-std=c++20 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -I"$root" -DFIXTURES="\"$root/tests/fixtures\"")
-echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' | clang++ -x c++ - -fsanitize=fuzzer,address -o "$build/probe" 2>/dev/null || { echo "skipped: this clang++ has no libFuzzer"; exit 77; }
+flags=(
+  -std=c++20 -O1 -g -fno-omit-frame-pointer
+  -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+  -I"$root" -I"$root/include" -DFIXTURES="\"$root/tests/fixtures\"")
+probe='extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }'
+echo "$probe" | clang++ -x c++ - -fsanitize=fuzzer,address -o "$build/probe" 2>/dev/null ||
+  { echo "skipped: this clang++ has no libFuzzer"; exit 77; }
+models=stages/models
+sources=("$models"/{bpe_tokenizer,gguf,model_file,safetensors,tokenizer})
+sources+=(stages/devices/blocks base/{mapped_file,result})
 objects=()
-for source in stages/{blocks,bpe_tokenizer,gguf,mapped_file,model_file,safetensors,tokenizer} profiling/result; do
+for source in "${sources[@]}"; do
   object=$build/$(basename "$source").o
-  [[ $object -nt $root/$source.cpp && $object -nt $root/stages/model_file.hpp ]] || clang++ "${flags[@]}" -c "$root/$source.cpp" -o "$object" &
+  [[ $object -nt $root/$source.cpp && $object -nt $root/$models/model_file.hpp ]] ||
+    clang++ "${flags[@]}" -c "$root/$source.cpp" -o "$object" &
   objects+=("$object")
   (($(jobs -r | wc -l) < 2)) || wait -n
 done
 wait
 for target in gguf safetensors tokenizer; do
-  clang++ "${flags[@]}" -fsanitize=fuzzer "$here/fuzz_$target.cpp" "${objects[@]}" -lpcre2-8 -o "$build/fuzz_$target"
+  clang++ "${flags[@]}" -fsanitize=fuzzer "$here/fuzz_$target.cpp" "${objects[@]}" -lpcre2-8 \
+    -o "$build/fuzz_$target"
   new=${keep:+$keep/$target}
   [[ -n $new ]] || new=$(mktemp -d "$build/new.XXXX")
   mkdir -p "$new"
   # More than 512 MiB for a file of some kilobytes is a finding as well.
-  "$build/fuzz_$target" -max_total_time="$seconds" -rss_limit_mb=1024 -malloc_limit_mb=512 -timeout=10 -max_len=65536 -print_final_stats=1 -artifact_prefix="$build/" "$new" "$here/corpus/$target" 2>&1 |
+  limits=(-rss_limit_mb=1024 -malloc_limit_mb=512 -timeout=10 -max_len=65536)
+  "$build/fuzz_$target" -max_total_time="$seconds" "${limits[@]}" -print_final_stats=1 \
+    -artifact_prefix="$build/" "$new" "$here/corpus/$target" 2>&1 |
     grep -E 'stat::number_of_executed_units|stat::peak_rss|ERROR|SUMMARY|cov:' | tail -5
   [[ -n $keep ]] || rm -rf "$new"
 done

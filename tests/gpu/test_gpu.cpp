@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "../device_checks.hpp"
-#include "stages/decoder.hpp"
+#include "stages/models/decoder.hpp"
 
 using namespace limelight;
 

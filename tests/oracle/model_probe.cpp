@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <limelight/config.hpp>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "stages/config.hpp"
-#include "stages/decoder.hpp"
-#include "stages/model_file.hpp"
-#include "stages/tokenizer.hpp"
+#include "stages/models/decoder.hpp"
+#include "stages/models/model_file.hpp"
+#include "stages/models/tokenizer.hpp"
 
 using namespace limelight::stages;
 using nlohmann::json;

@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <thread>
 
-#include "profiling/clock.hpp"
-#include "profiling/cupti_source.hpp"
-#include "profiling/session.hpp"
+#include "profiling/capture/session.hpp"
+#include "profiling/cupti/cupti_source.hpp"
+#include "profiling/record/clock.hpp"
 #include "simulated_cupti.hpp"
 
 namespace prof = limelight::profiling;

@@ -7,9 +7,10 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "profiling/correlated_span.hpp"
-#include "profiling/cupti_source.hpp"
-#include "profiling/session.hpp"
+#include "profiling/capture/session.hpp"
+#include "profiling/cupti/cupti_source.hpp"
+#include "profiling/record/clock.hpp"
+#include "profiling/record/correlated_span.hpp"
 #include "simulated_cupti.hpp"
 
 namespace prof = limelight::profiling;

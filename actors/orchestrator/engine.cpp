@@ -1,0 +1,631 @@
+#include "actors/orchestrator/engine.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <caf/io/all.hpp>
+#include <condition_variable>
+#include <cstdio>
+#include <deque>
+#include <limelight/span.hpp>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "actors/orchestrator/broker_use.hpp"
+#include "actors/orchestrator/heartbeat.hpp"
+#include "actors/orchestrator/launcher.hpp"
+#include "actors/orchestrator/own_trace.hpp"
+#include "actors/orchestrator/profiler_out.hpp"
+#include "actors/orchestrator/supervisor.hpp"
+#include "actors/pipeline/pools.hpp"
+#include "actors/pipeline/protocol.hpp"
+#include "actors/pipeline/topics.hpp"
+#include "base/helper.hpp"
+#include "base/log.hpp"
+#include "ipc/iceoryx/broker.hpp"
+#include "ipc/iceoryx/channel.hpp"
+#include "profiling/capture/flight_recorder.hpp"
+#include "profiling/record/clock.hpp"
+#include "profiling/record/event_names.hpp"
+
+namespace limelight::actors {
+
+namespace prof = limelight::profiling;
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+// What this process does for a request, in its own trace.
+struct Names {
+  prof::NameId submit =
+      prof::intern(prof::event_names::orchestrator_submit, prof::Category::user_annotation);
+  prof::NameId admit = prof::intern(prof::event_names::orchestrator_admit,
+                                    prof::Category::user_annotation,
+                                    prof::ValueKind::number);  // us that it waited for its turn
+  prof::NameId deliver = prof::intern(prof::event_names::orchestrator_deliver,
+                                      prof::Category::user_annotation,
+                                      prof::ValueKind::bytes);
+  prof::NameId report = prof::intern(prof::event_names::actor_stage_report,
+                                     prof::Category::user_annotation,
+                                     prof::ValueKind::none,
+                                     false,
+                                     prof::Activity::actors);
+  prof::NameId finish = prof::intern(prof::event_names::orchestrator_finish,
+                                     prof::Category::user_annotation,
+                                     prof::ValueKind::number);  // us from its submission
+};
+const Names names;
+
+std::uint64_t us_since(Clock::time_point start) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
+}
+
+constexpr auto start_timeout = 60s;
+constexpr std::chrono::milliseconds end_grace = 2s, failed_grace = 500ms, dump_grace = 1s;
+// A stop may wait for a start that is taken back: three times the supervisor's patience.
+constexpr auto profile_timeout = 90s;
+
+// CAF leaves its logger with every thread that spawns an actor or makes a system, and the system's
+// destructor waits until each of those threads has let go of it. Threads of our users may live on,
+// so whoever enters CAF on one of them leaves it behind.
+struct CafVisit {
+  CafVisit() = default;
+  CafVisit(const CafVisit&) = delete;
+  ~CafVisit() { caf::logger::set_current_actor_system(nullptr); }
+};
+
+Result<std::string> random_token() {
+  unsigned char bytes[16];
+  const int fd = ::open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+  const bool whole = fd >= 0 && ::read(fd, bytes, sizeof bytes) == sizeof bytes;
+  if (fd >= 0) ::close(fd);
+  if (!whole) return Error{ErrorCode::io, "cannot read /dev/urandom for the token of this run"};
+  std::string token;
+  for (const unsigned char byte : bytes) {
+    token += "0123456789abcdef"[byte >> 4];
+    token += "0123456789abcdef"[byte & 15];
+  }
+  return token;
+}
+
+// Unique also among the pipelines of one process: the broker may still hold ports of one that was
+// killed a moment ago.
+std::string new_run_name() {
+  static std::atomic<int> count{0};
+  return std::to_string(getpid()) + "-" + std::to_string(++count);
+}
+
+OrchestratorActor::behavior_type orchestrator_actor(
+    OrchestratorActor::pointer,
+    std::function<void(const Join&)> joined,
+    std::function<void(const StageReport&)> reported,
+    std::function<void(const HeldBack&)> held_back) {
+  return {[joined](const Join& m) { joined(m); }, [reported](const StageReport& m) { reported(m); },
+          [held_back](const HeldBack& m) { held_back(m); }};
+}
+
+// An error only if no rank has a file: what some have is worth having, and those that failed say so
+// in their own entry.
+Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
+  const bool some = std::any_of(answer.ranks.begin(), answer.ranks.end(), [](const TraceAnswer& r) {
+    return r.error.empty() && !r.file.empty();
+  });
+  if (answer.error_code != 0 && !some)
+    return Error{static_cast<ErrorCode>(answer.error_code), answer.error};
+  std::vector<RankTrace> traces;
+  for (const TraceAnswer& r : answer.ranks)
+    traces.push_back({.rank = r.rank,
+                      .stage_id = r.stage,
+                      .note = r.error.empty() ? r.note : r.error,
+                      .file = r.file,
+                      .events = r.events,
+                      .drops = r.drops,
+                      .bytes = r.bytes,
+                      .begin_skew_ns = r.begin_skew_ns,
+                      .overhead_percent = r.overhead_percent,
+                      .error = {.code = static_cast<ErrorCode>(r.error_code), .message = r.error}});
+  return traces;
+}
+
+}  // namespace
+
+struct Engine::State {
+  struct Open {
+    RequestOutput output;  // its text and audio stay empty: they leave with each update
+    std::optional<stages::SamplingParams> sampling;
+    OnUpdate on_update;
+    Clock::time_point start = Clock::now();
+    std::size_t stages_left = 0, ports_left = 0;
+    bool admitted = false;
+  };
+  struct UserPort {
+    int stage;
+    std::string type;
+    std::unique_ptr<ipc::Subscriber> subscriber;
+    std::thread thread;
+  };
+
+  EngineArgs args;
+  stages::PipelineConfig config;
+  const std::string run = new_run_name();
+  caf::actor_system_config settings;
+  std::unique_ptr<caf::actor_system> system;
+  OrchestratorActor orchestrator;
+  SupervisorActor supervisor;
+  caf::actor pulse;
+  std::unique_ptr<Launcher> launcher;
+  std::vector<UserPort> ports;
+
+  std::mutex mutex;
+  std::condition_variable joined;
+  std::map<int, Join> ranks;
+  std::map<std::uint64_t, Open> open;
+  std::size_t admitted = 0, most_admitted = 1;
+  std::uint64_t next_number = 1;
+  std::optional<Clock::time_point> last_dump;  // that was not asked for
+  int dumps_under_way = 0;
+  Error failure{ErrorCode::none, {}};  // of the whole pipeline: nothing runs any more
+  bool ending = false;
+  OwnTrace own_trace;
+
+  Result<void> start();
+  void fail(Error error);
+  // The following are called with the lock held.
+  void finish(std::map<std::uint64_t, Open>::iterator at, Error error);
+  void settle(std::map<std::uint64_t, Open>::iterator at);
+  void admit();
+  void tell_cancel(std::uint64_t number, int but_stage);
+  void dump_if_due(const std::string& why);
+  // Without it.
+  void salvage(int rank, prof::Owner owner);
+
+  std::string name_rank(int rank, int pid) const;
+  void on_death(const RankDeath& death);
+  void on_silence(const Join& rank, std::chrono::milliseconds silent);
+  void on_report(const StageReport& report);
+  void receive(UserPort& port);
+  template <class Message>
+  void ask_supervisor(const Message& message, OnTraces done);
+};
+
+void Engine::State::finish(std::map<std::uint64_t, Open>::iterator at, Error error) {
+  const prof::RequestScope scope(static_cast<std::uint32_t>(at->first));
+  Open request = std::move(at->second);
+  const prof::Span span(names.finish, us_since(request.start));
+  open.erase(at);
+  if (request.admitted) --admitted;
+  request.output.finished = true;
+  request.output.error = std::move(error);
+  request.output.e2e_time_ms =
+      std::chrono::duration<double, std::milli>(Clock::now() - request.start).count();
+  const double slow_ms = static_cast<double>(args.slow_request.count());
+  if (slow_ms > 0 && request.output.error.code == ErrorCode::none &&
+      request.output.e2e_time_ms > slow_ms)
+    dump_if_due("request " + request.output.request_id + " took " +
+                std::to_string(static_cast<long>(request.output.e2e_time_ms)) + " ms");
+  request.on_update(std::move(request.output));
+}
+
+// Something happened that the last seconds may explain. Not waited for, but by the end of the
+// engine.
+void Engine::State::dump_if_due(const std::string& why) {
+  if (args.flight_recorder.count() == 0 || ending || !supervisor) return;
+  if (last_dump && Clock::now() - *last_dump < args.dump_interval) return;
+  last_dump = Clock::now();
+  ++dumps_under_way;
+  ask_supervisor(
+      DumpProfile{args.profile_dir.string(),
+                  static_cast<std::uint64_t>(args.flight_recorder.count())},
+      [this, why](const Result<std::vector<RankTrace>>& traces) {
+        if (traces)
+          for (const RankTrace& trace : *traces)
+            log(LogLevel::warning, why + ": flight recorder of rank " + std::to_string(trace.rank) +
+                                       ": " +
+                                       (trace.file.empty() ? trace.note : trace.file.string()));
+        else
+          log(LogLevel::error,
+              why + ", but the flight recorders could not be written: " + traces.error().message);
+        const std::lock_guard lock(mutex);
+        --dumps_under_way;
+        joined.notify_all();
+      });
+}
+
+// What a rank kept is in shared memory.
+void Engine::State::salvage(int rank, prof::Owner owner) {
+  if (args.flight_recorder.count() == 0) return;
+  const stages::StageConfig& stage = *config.stage_of(rank);
+  std::error_code ignored;
+  const auto report =
+      prof::salvage_flight_recorder(flight_file(run, rank),
+                                    {std::filesystem::absolute(args.profile_dir, ignored),
+                                     std::to_string(prof::realtime_ns() / 1'000'000),
+                                     rank,
+                                     config.world_size(),
+                                     stage.stage_id,
+                                     stage.model_stage,
+                                     prof::default_base_ns(),
+                                     nullptr,
+                                     {},
+                                     "flight"},
+                                    owner);
+  if (report)
+    log(LogLevel::warning, "the last of rank " + std::to_string(rank) + ", which " +
+                               (owner == prof::Owner::gone ? "is gone" : "does not answer") + ": " +
+                               report->file.string());
+  else
+    log(LogLevel::error, "the last of rank " + std::to_string(rank) +
+                             " could not be written: " + report.error().message);
+}
+
+void Engine::State::settle(std::map<std::uint64_t, Open>::iterator at) {
+  if (at->second.stages_left > 0 || at->second.ports_left > 0) return;
+  finish(at, {ErrorCode::none, {}});
+  admit();
+}
+
+void Engine::State::admit() {
+  for (auto& [number, request] : open) {
+    if (admitted >= most_admitted) return;
+    if (request.admitted) continue;
+    request.admitted = true;
+    ++admitted;
+    const prof::RequestScope scope(static_cast<std::uint32_t>(number));
+    const prof::Span span(names.admit, us_since(request.start));
+    for (const stages::StageConfig& s : config.stages) {
+      const stages::SamplingParams& p =
+          request.sampling && s.stage_id == config.stages.front().stage_id ? *request.sampling
+                                                                           : s.sampling;
+      const Submit message{number,
+                           request.output.request_id,
+                           request.output.prompt,
+                           p.temperature,
+                           p.top_p,
+                           p.repetition_penalty,
+                           p.top_k,
+                           p.max_tokens,
+                           p.seed,
+                           p.stop_token_ids};
+      for (const auto& [rank, there] : ranks)
+        if (there.stage == s.stage_id) caf::anon_send(there.actor, message);
+    }
+  }
+}
+
+void Engine::State::tell_cancel(std::uint64_t number, int but_stage) {
+  for (const auto& [rank, there] : ranks)
+    if (there.stage != but_stage) caf::anon_send(there.actor, Cancel{number});
+}
+
+void Engine::State::fail(Error error) {
+  const std::lock_guard lock(mutex);
+  if (failure.code != ErrorCode::none) return;
+  failure = std::move(error);
+  if (failure.code == ErrorCode::rank_failed) dump_if_due("a rank failed");
+  while (!open.empty()) finish(open.begin(), failure);
+  joined.notify_all();
+}
+
+std::string Engine::State::name_rank(int rank, int pid) const {
+  const stages::StageConfig* stage = config.stage_of(rank);
+  return "stage " +
+         (stage == nullptr ? "?"
+                           : std::to_string(stage->stage_id) + " (" + stage->model_stage + ")") +
+         ", rank " + std::to_string(rank) + ", pid " + std::to_string(pid);
+}
+
+void Engine::State::on_death(const RankDeath& death) {
+  fail(
+      {ErrorCode::rank_failed,
+       name_rank(death.rank, death.pid) + ": " + death.cause +
+           (death.log_tail.empty() ? "; its log is empty" : "; its log ends:\n" + death.log_tail)});
+  salvage(death.rank, prof::Owner::gone);
+}
+
+void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silent) {
+  const std::string tail = launcher->log_tail(rank.rank);
+  fail({ErrorCode::rank_failed,
+        name_rank(rank.rank, rank.pid) + ": did not answer for " + std::to_string(silent.count()) +
+            " ms, though its process is there" +
+            (tail.empty() ? "; its log is empty" : "; its log ends:\n" + tail)});
+  salvage(rank.rank, prof::Owner::silent);
+}
+
+void Engine::State::on_report(const StageReport& report) {
+  const prof::RequestScope scope(static_cast<std::uint32_t>(report.number));
+  const prof::Span span(names.report);
+  const std::lock_guard lock(mutex);
+  const auto at = open.find(report.number);
+  if (at == open.end()) return;
+  if (report.error_code != 0) {
+    finish(at, {static_cast<ErrorCode>(report.error_code),
+                "stage " + std::to_string(report.stage) + ": " + report.error});
+    tell_cancel(report.number, report.stage);
+    return admit();
+  }
+  RequestOutput& output = at->second.output;
+  output.stages.push_back({report.stage, report.tokens_out, report.gen_ms});
+  if (report.from_stage >= 0)
+    output.transfers.push_back({report.from_stage, report.stage, report.rx_chunks, report.rx_bytes,
+                                report.rx_tx_ms, report.rx_in_flight_ms, report.rx_decode_ms});
+  --at->second.stages_left;
+  settle(at);
+}
+
+void Engine::State::receive(UserPort& port) {
+  prof::name_thread("outputs of stage " + std::to_string(port.stage));
+  for (;;) {
+    auto chunk = port.subscriber->take(1000ms);
+    const std::lock_guard lock(mutex);
+    if (ending) return;
+    if (!chunk || !*chunk) continue;
+    const auto at = open.find((*chunk)->header().request);
+    if (at == open.end()) continue;
+    const prof::RequestScope scope(static_cast<std::uint32_t>(at->first));
+    const prof::Span span(names.deliver, (*chunk)->data().size());
+    RequestOutput update;
+    update.request_id = at->second.output.request_id;
+    if (port.type == "text") {
+      const auto text = (*chunk)->as<char>();
+      update.text.assign(text.begin(), text.end());
+    } else {
+      const auto samples = (*chunk)->as<float>();
+      update.audio.assign(samples.begin(), samples.end());
+    }
+    if (!update.text.empty() || !update.audio.empty()) at->second.on_update(std::move(update));
+    if ((*chunk)->header().last == 0) continue;
+    --at->second.ports_left;
+    settle(at);
+  }
+}
+
+Result<void> Engine::State::start() {
+  const CafVisit visit;
+  most_admitted = static_cast<std::size_t>(config.max_inflight);
+  for (const stages::StageConfig& s : config.stages)
+    most_admitted = std::min(most_admitted, static_cast<std::size_t>(s.max_batch_size));
+  if (auto used = use_broker(pools_for(config)); !used) return used;
+  for (const stages::StageConfig& s : config.stages)
+    if (s.final_output) {
+      auto port = make_subscriber(topic_to_user(run, s.stage_id), user_window);
+      if (!port) return port.error();
+      ports.push_back({s.stage_id, s.final_output_type, std::move(port).value(), {}});
+    }
+
+  const auto token = random_token();
+  if (!token) return token.error();
+  settings.add_message_types<caf::id_block::limelight>();
+  settings.load<caf::io::middleman>();
+  settings.set("middleman.app-identifiers", std::vector<std::string>{*token});
+  settings.set("middleman.workers", std::size_t{0});  // who reads a message also decodes it
+  settings.set("scheduler.max-threads", 2);
+  settings.set("scheduler.policy",
+               caf::atom("sharing"));  // idle threads sleep until there is work; those that steal
+                                       // look for it again and again
+  system = std::make_unique<caf::actor_system>(settings);
+  supervisor = system->middleman().spawn_broker(profiling_supervisor);
+  orchestrator = system->spawn(
+      orchestrator_actor,
+      [this](const Join& m) {
+        caf::anon_send(supervisor, m);
+        const std::lock_guard lock(mutex);
+        ranks[m.rank] = m;
+        joined.notify_all();
+      },
+      [this](const StageReport& m) { on_report(m); },
+      [this](const HeldBack& m) {
+        const std::lock_guard lock(mutex);
+        if (args.full_queue.count() == 0 ||
+            m.milliseconds < static_cast<std::uint64_t>(args.full_queue.count()))
+          return;
+        dump_if_due("a full queue held stage " + std::to_string(m.stage) + " back for " +
+                    std::to_string(m.milliseconds) + " ms");
+      });
+  const auto port = system->middleman().publish(orchestrator, 0, "127.0.0.1");
+  if (!port)
+    return Error{ErrorCode::unavailable,
+                 "cannot open a port on loopback: " + system->render(port.error())};
+
+  const auto helper = find_helper("limelight-rank");
+  const auto folder = ipc::runtime_folder();
+  if (!helper) return helper.error();
+  if (!folder) return folder.error();
+  remove_dead_runs(*folder);
+  launcher = std::make_unique<Launcher>(*folder / ("run-" + run),
+                                        [this](const RankDeath& death) { on_death(death); });
+  std::error_code ignored;
+  if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored), run,
+                                     config.world_size(), *port, *token, args.flight_recorder);
+      !started)
+    return started;
+  for (UserPort& user : ports) user.thread = std::thread([this, &user] { receive(user); });
+
+  std::unique_lock lock(mutex);
+  const auto up = [this] {
+    return failure.code != ErrorCode::none ||
+           ranks.size() == static_cast<std::size_t>(config.world_size());
+  };
+  if (!joined.wait_for(lock, start_timeout, up)) {
+    std::string missing;
+    for (int rank = 0; rank < config.world_size(); ++rank)
+      if (!ranks.contains(rank))
+        missing += "\n" + name_rank(rank, launcher->pid(rank)) +
+                   "; its log ends: " + launcher->log_tail(rank);
+    return Error{ErrorCode::timeout,
+                 "not all ranks joined within a minute; missing are:" + missing};
+  }
+  if (failure.code != ErrorCode::none) return failure;
+  std::vector<Join> all;
+  for (const auto& [rank, there] : ranks) all.push_back(there);
+  pulse = system->spawn(
+      heartbeat, all, args.rank_timeout,
+      [this](const Join& rank, std::chrono::milliseconds silent) { on_silence(rank, silent); });
+  return {};
+}
+
+template <class Message>
+void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
+  const CafVisit visit;
+  system->spawn([message, done, to = supervisor](caf::event_based_actor* self) {
+    // A supervisor that ends leaves its questions unanswered.
+    self->monitor(to);
+    self->set_down_handler([done, self](const caf::down_msg&) {
+      done(Error{ErrorCode::cancelled, "the pipeline was ended"});
+      self->quit();
+    });
+    self->request(to, profile_timeout, message)
+        .then(
+            [done, self](const ProfileAnswer& answer) {
+              if constexpr (std::is_same_v<Message, StopProfile>) write_profiler_out(answer.ranks);
+              done(traces_of(answer));
+              self->quit();
+            },
+            [done, self](const caf::error& failed) {
+              done(Error{ErrorCode::timeout,
+                         "the profiling supervisor: " + self->system().render(failed)});
+              self->quit();
+            });
+  });
+}
+
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
+  auto config = stages::parse(args.config);
+  if (!config) return config.error();
+  if (args.rank_timeout < 100ms)
+    return Error{ErrorCode::invalid_argument, "rank_timeout: found " +
+                                                  std::to_string(args.rank_timeout.count()) +
+                                                  " ms, expected 100 ms or more"};
+  auto state = std::make_unique<State>();
+  state->args = args;
+  state->config = std::move(config).value();
+  std::unique_ptr<Engine> engine(new Engine(std::move(state)));
+  if (auto started = engine->state_->start(); !started) return started.error();
+  return engine;
+}
+
+Engine::~Engine() {
+  const CafVisit visit;
+  State& s = *state_;
+  s.fail({ErrorCode::cancelled, "the pipeline was ended"});
+  {
+    std::unique_lock lock(s.mutex);
+    s.joined.wait_for(lock, dump_grace, [&] { return s.dumps_under_way == 0; });
+    s.ending = true;
+    for (const auto& [rank, there] : s.ranks) caf::anon_send(there.actor, EndRank{});
+  }
+  if (s.pulse) caf::anon_send_exit(s.pulse, caf::exit_reason::user_shutdown);
+  // Also after a failure those that still can end in order: whoever is killed may hold a lock of
+  // the broker's.
+  if (s.launcher)
+    s.launcher->shutdown(s.failure.code == ErrorCode::rank_failed ? failed_grace : end_grace);
+  for (State::UserPort& port : s.ports) {
+    port.subscriber->wake();
+    if (port.thread.joinable()) port.thread.join();
+  }
+  s.ports.clear();
+  ipc::clean_stale();  // what ranks leave that were killed
+  {
+    const std::lock_guard lock(s.mutex);
+    s.ranks.clear();
+  }
+  if (s.system) {
+    caf::anon_send_exit(s.orchestrator, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(s.supervisor, caf::exit_reason::user_shutdown);
+    s.orchestrator = nullptr;
+    s.supervisor = nullptr;
+    s.pulse = nullptr;
+    s.system.reset();
+  }
+}
+
+std::uint64_t Engine::submit(std::string id,
+                             std::string prompt,
+                             const std::optional<stages::SamplingParams>& sampling_params,
+                             OnUpdate on_update) {
+  const CafVisit visit;
+  State& s = *state_;
+  const std::lock_guard lock(s.mutex);
+  const std::uint64_t number = s.next_number++;
+  const prof::RequestScope scope(static_cast<std::uint32_t>(number));
+  const prof::Span span(names.submit);
+  State::Open request;
+  request.output.request_id = id.empty() ? std::to_string(number - 1) : std::move(id);
+  prof::name_request(static_cast<std::uint32_t>(number), request.output.request_id);
+  request.output.prompt = std::move(prompt);
+  request.sampling = sampling_params;
+  request.on_update = std::move(on_update);
+  request.stages_left = s.config.stages.size();
+  request.ports_left = s.ports.size();
+  const auto at = s.open.emplace(number, std::move(request)).first;
+  if (s.failure.code != ErrorCode::none) s.finish(at, s.failure);
+  else s.admit();
+  return number;
+}
+
+void Engine::abort(std::uint64_t number, const std::string& why) {
+  const CafVisit visit;
+  State& s = *state_;
+  const std::lock_guard lock(s.mutex);
+  const auto at = s.open.find(number);
+  if (at == s.open.end()) return;
+  if (at->second.admitted) s.tell_cancel(number, -1);
+  s.finish(at, {ErrorCode::cancelled, why});
+  s.admit();
+}
+
+void Engine::fail(Error error) { state_->fail(std::move(error)); }
+void Engine::start_profile(const StageIds& stages, const ProfileOptions& options, OnTraces done) {
+  const auto activities = prof::parse_activities(options.activities);
+  if (!activities) return done(activities.error());
+  const StartProfile message{options.run_id,
+                             {stages.ids.begin(), stages.ids.end()},
+                             {options.ranks.begin(), options.ranks.end()},
+                             state_->args.profile_dir.string(),
+                             std::to_string(prof::realtime_ns() / 1'000'000),
+                             options.prefix,
+                             options.format,
+                             prof::default_base_ns(),
+                             {options.start_at_ns, options.steps, options.milliseconds,
+                              options.bytes, options.request_id, *activities}};
+  if (!options.orchestrator) return state_->ask_supervisor(message, std::move(done));
+  state_->ask_supervisor(
+      message, [state = state_.get(), message, done](Result<std::vector<RankTrace>> traces) {
+        if (traces) traces->push_back(state->own_trace.start(message, state->config.world_size()));
+        done(std::move(traces));
+      });
+}
+void Engine::stop_profile(OnTraces done) {
+  state_->ask_supervisor(
+      StopProfile{}, [state = state_.get(), done](Result<std::vector<RankTrace>> traces) {
+        auto own = state->own_trace.stop();
+        if (own && traces) traces->push_back(std::move(*own));
+        else if (own && own->error.code == ErrorCode::none)
+          traces = Error{.code = traces.error().code,
+                         .message = traces.error().message +
+                                    "the orchestrator's trace: " + own->file.string()};
+        done(std::move(traces));
+      });
+}
+void Engine::dump_profile(std::chrono::milliseconds last, OnTraces done) {
+  state_->ask_supervisor(
+      DumpProfile{state_->args.profile_dir.string(),
+                  static_cast<std::uint64_t>(std::max<std::int64_t>(last.count(), 0))},
+      std::move(done));
+}
+void Engine::set_flight_recorder(std::chrono::milliseconds keep, OnTraces done) {
+  state_->ask_supervisor(
+      SetFlight{static_cast<std::uint64_t>(std::max<std::int64_t>(keep.count(), 0))},
+      std::move(done));
+}
+const stages::PipelineConfig& Engine::config() const { return state_->config; }
+int Engine::rank_pid(int rank) const { return state_->launcher->pid(rank); }
+
+}  // namespace limelight::actors

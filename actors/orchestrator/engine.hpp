@@ -1,0 +1,60 @@
+// The engine: one running pipeline. Owns broker use, ranks, actors and open requests; Omni and
+// AsyncOmni are thin skins over it.
+//
+// All functions may be called from any thread. Requests beyond what the config admits at once
+// (max_inflight, and the smallest max_batch_size of a stage) wait in order. Updates of one request
+// come in order, the last one has `finished` set, and every submitted request gets that one,
+// whatever happens.
+#pragma once
+
+#include <functional>
+#include <limelight/config.hpp>
+#include <limelight/profile.hpp>
+#include <limelight/request.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace limelight::actors {
+
+class Engine {
+ public:
+  // Called with the engine's lock held: put the update away, call nothing of the engine.
+  using OnUpdate = std::function<void(RequestOutput update)>;
+  using OnTraces = std::function<void(Result<std::vector<RankTrace>>)>;
+
+  // Starts broker and ranks, and returns when all have joined. Errors: those of the config,
+  // rank_failed, unavailable, timeout.
+  static Result<std::unique_ptr<Engine>> start(const EngineArgs& args);
+  // Ends what is open as cancelled, then all processes.
+  ~Engine();
+
+  // id: empty for the request's number. sampling_params replaces the first stage's defaults.
+  std::uint64_t submit(std::string id,
+                       std::string prompt,
+                       const std::optional<stages::SamplingParams>& sampling_params,
+                       OnUpdate on_update);
+  // Ends one request as cancelled, unless it is over.
+  void abort(std::uint64_t number, const std::string& why);
+  // Ends everything, now and later, with this error. The first one counts.
+  void fail(Error error);
+
+  // Errors: invalid_argument (a stage that is not there: lists those that are), rank_failed,
+  // timeout. The callback runs on an actor's thread.
+  void start_profile(const StageIds& stages, const ProfileOptions& options, OnTraces done);
+  void stop_profile(OnTraces done);
+  // Errors: unavailable (the flight recorders are off), as above.
+  void dump_profile(std::chrono::milliseconds last, OnTraces done);
+  void set_flight_recorder(std::chrono::milliseconds keep, OnTraces done);
+
+  const stages::PipelineConfig& config() const;
+  int rank_pid(int rank) const;
+
+ private:
+  struct State;
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace limelight::actors

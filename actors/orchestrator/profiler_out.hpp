@@ -1,0 +1,14 @@
+// profiler_out_<stage_id>.txt: what each operation of a stage took, over all its ranks, with the
+// columns that PyTorch's users know.
+#pragma once
+
+#include <vector>
+
+#include "actors/pipeline/protocol.hpp"
+
+namespace limelight::actors {
+
+// One file beside the traces for each stage that has one, in the place of what was there.
+void write_profiler_out(const std::vector<TraceAnswer>& ranks);
+
+}  // namespace limelight::actors

@@ -1,0 +1,255 @@
+#include "actors/orchestrator/supervisor.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <limelight/result.hpp>
+#include <string>
+#include <utility>
+
+#include "profiling/record/clock.hpp"
+
+namespace limelight::actors {
+
+namespace {
+
+using Kind = ProfileDecision::Kind;
+using Promise = caf::typed_response_promise<ProfileAnswer>;
+using Answers = std::vector<TraceAnswer>;
+
+constexpr std::chrono::seconds answer_timeout{30}, take_back_timeout{20};
+
+TraceAnswer failed_answer(const SupervisorState& state, int rank, std::string why) {
+  TraceAnswer answer;
+  answer.rank = rank;
+  answer.stage = state.profile.stage_of(rank);
+  answer.error_code = static_cast<std::int32_t>(ErrorCode::rank_failed);
+  answer.error = std::move(why);
+  return answer;
+}
+
+TraceAnswer no_answer(const SupervisorState& state, int rank) {
+  return failed_answer(state, rank, "did not answer the profiling supervisor");
+}
+
+void sort_by_rank(Answers& answers) {
+  std::sort(answers.begin(), answers.end(),
+            [](const TraceAnswer& a, const TraceAnswer& b) { return a.rank < b.rank; });
+}
+
+// One answer of many: the last error and note stand for all, and each error is named.
+ProfileAnswer summary(Answers answers) {
+  ProfileAnswer all;
+  for (const TraceAnswer& rank : answers) {
+    if (rank.error_code != 0) {
+      all.error_code = rank.error_code;
+      all.error += "rank " + std::to_string(rank.rank) + ": " + rank.error + "\n";
+    }
+    if (!rank.note.empty()) all.note = rank.note;
+  }
+  all.ranks = std::move(answers);
+  return all;
+}
+
+ProfileAnswer refused(const Error& error) {
+  ProfileAnswer answer;
+  answer.error_code = static_cast<std::int32_t>(error.code);
+  answer.error = error.message;
+  return answer;
+}
+
+std::string absolute(const std::string& directory) {
+  std::error_code failed;
+  return std::filesystem::absolute(directory, failed).string();
+}
+
+void deliver(SupervisorState::Promises& waiting, const ProfileAnswer& answer) {
+  for (Promise& promise : std::exchange(waiting, {})) promise.deliver(answer);
+}
+
+// Counts one rank's answer to a question, unless it came too late to count.
+void count(SupervisorState& state, std::uint64_t number, int rank, TraceAnswer answer) {
+  const auto at = state.questions.find(number);
+  if (at == state.questions.end() || at->second.left.erase(rank) == 0) return;
+  at->second.answers.push_back(std::move(answer));
+  if (!at->second.left.empty()) return;
+  SupervisorState::Question question = std::move(at->second);
+  state.questions.erase(at);
+  sort_by_rank(question.answers);
+  question.done(std::move(question.answers));
+}
+
+// Asks each rank; calls done once all have answered, or failed to. That may be before this returns.
+template <class Self, class Message>
+void ask(Self self,
+         const std::vector<int>& ranks,
+         const Message& message,
+         std::chrono::seconds timeout,
+         std::function<void(Answers)> done) {
+  if (ranks.empty()) return done({});
+  SupervisorState& state = self->state;
+  const std::uint64_t number = state.next_question++;
+  state.questions[number] = {
+      .left = {ranks.begin(), ranks.end()}, .answers = {}, .done = std::move(done)};
+  for (const int rank : ranks) {
+    if (state.profile.is_gone(rank)) {
+      count(state, number, rank, no_answer(state, rank));
+      continue;
+    }
+    self->request(state.ranks.at(rank).actor, timeout, message)
+        .then([&state, number,
+               rank](TraceAnswer& answer) { count(state, number, rank, std::move(answer)); },
+              [&state, number, rank](const caf::error&) {
+                count(state, number, rank, no_answer(state, rank));
+              });
+  }
+}
+
+// The process of a rank ended: whoever waits for it learns so now.
+void lose(SupervisorState& state, int rank) {
+  if (!state.profile.lose_rank(rank)) return;
+  std::vector<std::uint64_t> waiting;
+  for (const auto& [number, question] : state.questions)
+    if (question.left.contains(rank)) waiting.push_back(number);
+  for (const std::uint64_t number : waiting) count(state, number, rank, no_answer(state, rank));
+}
+
+template <class Self>
+void join(Self self, Join& joined) {
+  SupervisorState& state = self->state;
+  lose(state, joined.rank);  // one that was there before
+  self->monitor(joined.actor);
+  state.profile.add_rank(joined.rank, joined.stage);
+  state.ranks[joined.rank] = std::move(joined);
+}
+
+void stop_answered(SupervisorState& state, Answers answers) {
+  for (const int rank : state.profile.stopped())
+    if (std::none_of(answers.begin(), answers.end(),
+                     [rank](const TraceAnswer& answer) { return answer.rank == rank; }))
+      answers.push_back(failed_answer(state, rank, "its process ended while it was profiled"));
+  sort_by_rank(answers);
+  deliver(state.stops, summary(std::move(answers)));
+}
+
+// Answers the promise, now or once there is an answer.
+template <class Self>
+void stop(Self self, Promise promise) {
+  SupervisorState& state = self->state;
+  const ProfileDecision decision = state.profile.stop();
+  if (decision.kind == Kind::nothing) {
+    ProfileAnswer nothing;
+    nothing.note = "was not running";
+    promise.deliver(std::move(nothing));
+    return;
+  }
+  if (decision.kind == Kind::defer)
+    return state.stops_after_the_start.push_back(std::move(promise));
+  state.stops.push_back(std::move(promise));
+  if (decision.kind == Kind::ask)
+    ask(self, decision.ranks, StopTrace{}, answer_timeout,
+        [&state](Answers answers) { stop_answered(state, std::move(answers)); });
+}
+
+// The start is settled: answers it, then comes what waited for it.
+template <class Self>
+void end_start(Self self, const ProfileAnswer& answer) {
+  deliver(self->state.starts, answer);
+  for (Promise& promise : std::exchange(self->state.stops_after_the_start, {}))
+    stop(self, std::move(promise));
+}
+
+template <class Self>
+void take_back(Self self, ProfileAnswer answer) {
+  for (TraceAnswer& rank : answer.ranks) rank.file.clear();
+  ask(self, self->state.profile.start_failed(), StopTrace{.discard = true}, take_back_timeout,
+      [self, answer = std::move(answer)](const Answers& stopped) mutable {
+        for (const TraceAnswer& rank : stopped)
+          if (rank.error_code != 0)
+            answer.error += "rank " + std::to_string(rank.rank) +
+                            ": its recording could not be taken back: " + rank.error + "\n";
+        self->state.profile.taken_back();
+        end_start(self, answer);
+      });
+}
+
+template <class Self>
+void start_answered(Self self, Answers answers) {
+  SupervisorState& state = self->state;
+  for (TraceAnswer& answer : answers)
+    if (answer.error_code == 0 && state.profile.is_gone(answer.rank))
+      answer = failed_answer(state, answer.rank, "its process ended after it had started");
+  ProfileAnswer all = summary(std::move(answers));
+  if (all.error_code != 0) return take_back(self, std::move(all));
+  state.profile.started();
+  end_start(self, all);
+}
+
+template <class Self>
+caf::result<ProfileAnswer> start(Self self, const StartProfile& request) {
+  SupervisorState& state = self->state;
+  const ProfileDecision decision = state.profile.start(
+      {.run_id = request.run_id, .stages = request.stages, .ranks = request.ranks});
+  if (decision.kind == Kind::refuse) return refused(decision.refusal);
+  auto promise = self->template make_response_promise<ProfileAnswer>();
+  state.starts.push_back(promise);
+  if (decision.kind == Kind::ask) {
+    const StartTrace message{.directory = absolute(request.directory),
+                             .timestamp = request.timestamp,
+                             .prefix = request.prefix,
+                             .format = request.format,
+                             .base_ns = request.base_ns,
+                             .limits = request.limits};
+    ask(self, decision.ranks, message, answer_timeout,
+        [self](Answers answers) { start_answered(self, std::move(answers)); });
+  }
+  return promise;
+}
+
+// What has nothing to do with the profile that may run.
+template <class Self, class Message>
+caf::result<ProfileAnswer> ask_all(Self self, const Message& message) {
+  auto promise = self->template make_response_promise<ProfileAnswer>();
+  ask(self, self->state.profile.ranks(), message, answer_timeout,
+      [promise](Answers answers) mutable { promise.deliver(summary(std::move(answers))); });
+  return promise;
+}
+
+template <class Self>
+SupervisorActor::behavior_type supervise(Self self) {
+  self->set_down_handler([self](const caf::down_msg& down) {
+    for (const auto& [rank, joined] : self->state.ranks)
+      if (joined.actor.address() == down.source) return lose(self->state, rank);
+  });
+  return {
+      [self](Join& joined) { join(self, joined); },
+      [self](const StartProfile& request) { return start(self, request); },
+      [self](const StopProfile&) -> caf::result<ProfileAnswer> {
+        auto promise = self->template make_response_promise<ProfileAnswer>();
+        stop(self, promise);
+        return promise;
+      },
+      [self](const DumpProfile& request) {
+        return ask_all(self,
+                       DumpTrace{.directory = absolute(request.directory),
+                                 .timestamp = std::to_string(profiling::realtime_ns() / 1'000'000),
+                                 .base_ns = profiling::default_base_ns(),
+                                 .last_ms = request.last_ms});
+      },
+      [self](const SetFlight& request) { return ask_all(self, request); },
+  };
+}
+
+}  // namespace
+
+SupervisorActor::behavior_type profiling_supervisor(
+    SupervisorActor::stateful_broker_pointer<SupervisorState> self) {
+  return supervise(self);
+}
+
+SupervisorActor::behavior_type scheduled_profiling_supervisor(
+    SupervisorActor::stateful_pointer<SupervisorState> self) {
+  return supervise(self);
+}
+
+}  // namespace limelight::actors

@@ -1,0 +1,19 @@
+// The names in shared memory that the orchestrator and its ranks agree on.
+//
+// run: the name of the run, which no other pipeline of this machine has.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+namespace limelight::actors {
+
+// Chunks from one stage to another, and from a stage to the user.
+std::string topic_between(const std::string& run, int from_stage, int to_stage);
+std::string topic_to_user(const std::string& run, int stage);
+// Of a rank's flight recorder: there for the orchestrator also when the rank is gone.
+std::filesystem::path flight_file(const std::string& run, int rank);
+constexpr std::size_t user_window = 64;  // chunks to the user that may wait unread
+
+}  // namespace limelight::actors

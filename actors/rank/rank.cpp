@@ -1,0 +1,187 @@
+#include "actors/rank/rank.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <caf/io/all.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <limelight/span.hpp>
+#include <mutex>
+#include <thread>
+
+#include "actors/pipeline/protocol.hpp"
+#include "actors/pipeline/topics.hpp"
+#include "actors/rank/rank_traces.hpp"
+#include "actors/rank/rank_worker.hpp"
+#include "base/log.hpp"
+#include "profiling/capture/flight_recorder.hpp"
+#include "profiling/record/event_names.hpp"
+
+namespace limelight::actors {
+
+namespace prof = limelight::profiling;
+
+namespace {
+
+constexpr auto finish_grace = std::chrono::seconds(4);
+
+// What both actors of a rank work on.
+struct RankState {
+  RankState(RankWorker& w, int rank, int world_size, const std::filesystem::path& flight)
+      : worker(w), traces(w, rank, world_size, flight) {}
+  RankWorker& worker;
+  RankTraces traces;
+  // Requests about traces that the tracer has and has not finished. At 0 the stage actor may use
+  // `traces` itself.
+  std::atomic<int> with_tracer{0};
+};
+
+using TracerActor = caf::typed_actor<caf::replies_to<StartTrace>::with<TraceAnswer>,
+                                     caf::replies_to<StopTrace>::with<TraceAnswer>,
+                                     caf::replies_to<DumpTrace>::with<TraceAnswer>,
+                                     caf::replies_to<SetFlight>::with<TraceAnswer>>;
+
+// Does what takes long: compresses, writes, syncs.
+TracerActor::behavior_type tracer_actor(TracerActor::pointer, RankState* state) {
+  const auto done = [state](TraceAnswer answer) {
+    state->with_tracer.fetch_sub(1, std::memory_order_release);
+    return answer;
+  };
+  return {[=](const StartTrace& m) { return done(state->traces.start(m)); },
+          [=](const StopTrace& m) { return done(state->traces.stop(m)); },
+          [=](const DumpTrace& m) { return done(state->traces.dump(m)); },
+          [=](const SetFlight& m) { return done(state->traces.set_flight(m)); }};
+}
+
+prof::NameId message_name(std::string_view what) {
+  return prof::intern(what, prof::Category::user_annotation, prof::ValueKind::none, false,
+                      prof::Activity::actors);
+}
+
+// A broker only by its kind: it runs on the thread that reads from the network, which saves a rank
+// the wake-up of a second thread before it answers.
+RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* state) {
+  const auto tracer = self->spawn<caf::linked>(tracer_actor, state);
+  const auto pass_on = [=](auto& message) {
+    state->with_tracer.fetch_add(1, std::memory_order_relaxed);
+    return self->delegate(tracer, std::move(message));
+  };
+  return {
+      [=](Submit& m) {
+        static const prof::NameId name = message_name(prof::event_names::actor_submit);
+        const prof::RequestScope scope(static_cast<std::uint32_t>(m.number));
+        prof::name_request(static_cast<std::uint32_t>(m.number), m.id);
+        const prof::Span span(name);
+        stages::SamplingParams p{m.temperature,   m.top_p, m.top_k,
+                                 m.max_tokens,    m.seed,  m.repetition_penalty,
+                                 m.stop_token_ids};
+        state->worker.submit({m.number, std::move(m.id), std::move(m.prompt), std::move(p)});
+      },
+      [=](const Cancel& m) { state->worker.cancel(m.number); },
+      [=](const EndRank&) { state->worker.end(); },
+      [](const Ping&) { return Pong{}; },
+      [=](StartTrace& m) -> caf::result<TraceAnswer> {
+        if (state->with_tracer.load(std::memory_order_acquire) > 0)
+          return pass_on(m);  // in the order that they came
+        return state->traces.start(m);
+      },
+      [=](StopTrace& m) { return pass_on(m); },
+      [=](DumpTrace& m) { return pass_on(m); },
+      [=](SetFlight& m) { return pass_on(m); },
+  };
+}
+
+int fail(const RankOptions& options, const std::string& what) {
+  log(LogLevel::error, "rank " + std::to_string(options.rank) + ": " + what);
+  return 1;
+}
+
+// The traces that are finished when the orchestrator is gone. The lifeline's thread holds the lock
+// while it finishes them, so whoever takes them away waits until this process has ended.
+struct TracesToFinish {
+  std::mutex mutex;
+  RankTraces* traces = nullptr;
+};
+TracesToFinish& traces_to_finish() {
+  static TracesToFinish* instance = new TracesToFinish;  // its threads are never joined
+  return *instance;
+}
+void finish_when_orphaned(RankTraces* traces) {
+  const std::lock_guard lock(traces_to_finish().mutex);
+  traces_to_finish().traces = traces;
+}
+
+// The kernel closes the other end when the orchestrator is gone, also after kill -9: no rank
+// outlives it by more than it takes to finish a trace, nor by more than finish_grace, whatever is
+// stuck (a disk, a device).
+void die_with_orchestrator(int fd) {
+  std::thread([fd] {
+    char byte;
+    for (ssize_t n = 1; n > 0 || (n < 0 && errno == EINTR);) n = ::read(fd, &byte, 1);
+    std::thread([] {
+      std::this_thread::sleep_for(finish_grace);
+      _exit(1);
+    }).detach();
+    const std::lock_guard lock(traces_to_finish().mutex);
+    if (traces_to_finish().traces != nullptr) traces_to_finish().traces->close();
+    _exit(0);
+  }).detach();
+}
+
+}  // namespace
+
+int run_rank(const RankOptions& options) {
+  die_with_orchestrator(options.lifeline_fd);
+  const auto flight = flight_file(options.run, options.rank);
+  if (options.flight.count() > 0)
+    prof::enable_flight_recorder({.keep = options.flight, .file = flight});
+  const struct GiveBack {
+    ~GiveBack() { prof::disable_flight_recorder(); }
+  } give_back;
+  auto config = stages::parse(options.config);
+  if (!config) return fail(options, config.error().message);
+
+  caf::actor_system_config settings;
+  settings.add_message_types<caf::id_block::limelight>();
+  settings.load<caf::io::middleman>();
+  settings.set("middleman.app-identifiers", std::vector<std::string>{options.token});
+  settings.set("middleman.workers", std::size_t{0});  // who reads a message also decodes it
+  settings.set("scheduler.max-threads", 2);
+  settings.set("scheduler.policy",
+               caf::atom("sharing"));  // idle threads sleep until there is work; those that steal
+                                       // look for it again and again
+  caf::actor_system system(settings);
+  auto orchestrator = system.middleman().remote_actor<OrchestratorActor>("127.0.0.1", options.port);
+  if (!orchestrator)
+    return fail(options, "cannot reach the orchestrator: " + system.render(orchestrator.error()));
+
+  auto worker = RankWorker::create(
+      *config, options.rank, options.run,
+      [&](const WorkerReport& r) {
+        caf::anon_send(
+            *orchestrator,
+            StageReport{r.number, r.stage, static_cast<std::int32_t>(r.error.code), r.error.message,
+                        r.tokens_out, r.gen_ms, r.from_stage, r.rx_chunks, r.rx_bytes, r.rx_tx_ms,
+                        r.rx_in_flight_ms, r.rx_decode_ms});
+      },
+      [&](std::uint64_t number, std::chrono::milliseconds held) {
+        caf::anon_send(*orchestrator,
+                       HeldBack{options.rank, config->stage_of(options.rank)->stage_id, number,
+                                static_cast<std::uint64_t>(held.count())});
+      });
+  if (!worker) return fail(options, worker.error().message);
+  {
+    RankState state(**worker, options.rank, config->world_size(), flight);
+    finish_when_orphaned(&state.traces);
+    const auto actor = system.middleman().spawn_broker(stage_actor, &state);
+    caf::anon_send(*orchestrator, Join{options.rank, (*worker)->stage_id(), getpid(), actor});
+    (*worker)->run();
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    system.await_all_actors_done();  // they point into the state
+    finish_when_orphaned(nullptr);
+  }
+  return 0;
+}
+
+}  // namespace limelight::actors

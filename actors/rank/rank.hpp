@@ -1,0 +1,24 @@
+// A rank: one process, one stage actor, one worker thread that owns the stage and its channels.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace limelight::actors {
+
+struct RankOptions {
+  std::filesystem::path config;
+  int rank = 0;
+  std::uint16_t port = 0;               // of the orchestrator, on loopback
+  std::string run;                      // name of this run, part of all names in shared memory
+  int lifeline_fd = -1;                 // closes when the orchestrator is gone, however it went
+  std::chrono::milliseconds flight{0};  // what the flight recorder keeps; 0: it is off
+  std::string token;                    // proves to the orchestrator that this peer is ours
+};
+
+// Serves until told to end. Returns the exit status; says on standard error what failed.
+int run_rank(const RankOptions& options);
+
+}  // namespace limelight::actors

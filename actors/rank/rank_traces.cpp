@@ -1,0 +1,167 @@
+#include "actors/rank/rank_traces.hpp"
+
+#include <cstdio>
+
+#include "actors/rank/rank_worker.hpp"
+#include "base/log.hpp"
+#include "profiling/capture/flight_recorder.hpp"
+
+namespace limelight::actors {
+
+namespace prof = limelight::profiling;
+
+RankTraces::RankTraces(RankWorker& worker, int rank, int world_size, std::filesystem::path flight)
+    : worker_(worker),
+      rank_(rank),
+      world_size_(world_size),
+      flight_(std::move(flight)),
+      finished_(blank()) {
+  stages::Device& device = worker_.device();
+  if (device.is_host()) return;
+  auto source = prof::make_cupti_source({{}, [&device] { device.synchronise(); }});
+  if (source) source_ = std::move(source).value();
+  else no_source_ = source.error().message;
+  if (source_) source_->attach();
+}
+
+TraceAnswer RankTraces::blank() const {
+  TraceAnswer answer;
+  answer.rank = rank_;
+  answer.stage = worker_.stage_id();
+  return answer;
+}
+
+std::vector<prof::ProcessGroup> RankTraces::groups() const {
+  if (worker_.group_size() == 1) return {};
+  prof::ProcessGroup group{.name = "stage",  // as ipc's collectives on GPUs call it
+                           .description = "ranks of stage " + std::to_string(worker_.stage_id()),
+                           .backend = worker_.backend(),
+                           .ranks = {}};
+  const int first = rank_ - worker_.group_rank();
+  for (int i = 0; i < worker_.group_size(); ++i) group.ranks.push_back(first + i);
+  return {std::move(group)};
+}
+
+TraceAnswer RankTraces::failed(const Error& error) const {
+  TraceAnswer answer = blank();
+  answer.error_code = static_cast<std::int32_t>(error.code);
+  answer.error = error.message;
+  return answer;
+}
+
+TraceAnswer RankTraces::done(const prof::SessionReport& report) const {
+  TraceAnswer answer = blank();
+  answer.note = report.note;
+  answer.file = report.file;
+  answer.events = report.events;
+  answer.drops = report.drops;
+  answer.bytes = report.bytes;
+  answer.clock_error_ns = report.clock_error_ns;
+  answer.begin_skew_ns = report.begin_skew_ns;
+  answer.overhead_percent = report.overhead_percent();
+  answer.profiler_cpu_ns = report.profiler_cpu_ns;
+  for (const prof::OpTotal& op : report.ops)
+    answer.ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
+  return answer;
+}
+
+TraceAnswer RankTraces::refused() const {
+  return failed({ErrorCode::cancelled, "the orchestrator is gone, and this rank ends"});
+}
+
+void RankTraces::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  if (!session_) return;
+  const auto report = session_->stop();
+  session_.reset();
+  if (report)
+    log(LogLevel::warning,
+        "rank " + std::to_string(rank_) +
+            ": the orchestrator is gone; the trace is finished: " + report->file.string());
+  else
+    log(LogLevel::error,
+        "rank " + std::to_string(rank_) +
+            ": the orchestrator is gone, and the trace is lost: " + report.error().message);
+}
+
+TraceAnswer RankTraces::start(const StartTrace& m) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return refused();
+  TraceAnswer answer = blank();
+  if (session_) {
+    answer.note = "was already running";
+    answer.file = session_->file();
+    return answer;
+  }
+  auto session = prof::Session::start({.directory = m.directory,
+                                       .timestamp = m.timestamp,
+                                       .rank = rank_,
+                                       .world_size = world_size_,
+                                       .stage_id = worker_.stage_id(),
+                                       .stage_name = worker_.stage_name(),
+                                       .base_ns = m.base_ns,
+                                       .source = source_.get(),
+                                       .devices = worker_.device().properties(),
+                                       .prefix = m.prefix,
+                                       .limits = {.start_at_ns = m.limits.start_at_ns,
+                                                  .steps = m.limits.steps,
+                                                  .milliseconds = m.limits.milliseconds,
+                                                  .bytes = m.limits.bytes,
+                                                  .request = m.limits.request,
+                                                  .activities = m.limits.activities},
+                                       .format = m.format,
+                                       .backend = worker_.backend(),
+                                       .groups = groups()});
+  if (!session) return failed(session.error());
+  session_ = std::move(session).value();
+  answer.note = no_source_;  // the host's operations are worth a trace all the same
+  answer.file = session_->file();
+  return answer;
+}
+
+TraceAnswer RankTraces::stop(const StopTrace& m) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return refused();
+  if (!session_) {
+    TraceAnswer answer = finished_;
+    answer.note = "was not running";
+    return answer;
+  }
+  const auto report = session_->stop();
+  session_.reset();
+  if (m.discard) {
+    std::error_code ignored;
+    if (report) std::filesystem::remove(report->file, ignored);
+    return report ? blank() : failed(report.error());
+  }
+  return finished_ = report ? done(*report) : failed(report.error());
+}
+
+TraceAnswer RankTraces::dump(const DumpTrace& m) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return refused();
+  const auto report = prof::dump_flight_recorder({.directory = m.directory,
+                                                  .timestamp = m.timestamp,
+                                                  .rank = rank_,
+                                                  .world_size = world_size_,
+                                                  .stage_id = worker_.stage_id(),
+                                                  .stage_name = worker_.stage_name(),
+                                                  .base_ns = m.base_ns,
+                                                  .prefix = "flight",
+                                                  .backend = worker_.backend(),
+                                                  .groups = groups()},
+                                                 std::chrono::milliseconds(m.last_ms));
+  return report ? done(*report) : failed(report.error());
+}
+
+TraceAnswer RankTraces::set_flight(const SetFlight& m) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return refused();
+  prof::disable_flight_recorder();
+  if (m.keep_ms > 0)
+    prof::enable_flight_recorder({.keep = std::chrono::milliseconds(m.keep_ms), .file = flight_});
+  return blank();
+}
+
+}  // namespace limelight::actors

@@ -1,0 +1,69 @@
+// `limelight bench ...`, which starts this program: runs a benchmark, prints its table or its JSON.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "base/helper.hpp"
+#include "base/log.hpp"
+#include "bench/decode.hpp"
+#include "bench/ipc.hpp"
+#include "bench/matmul.hpp"
+#include "bench/profiler.hpp"
+
+namespace {
+
+using limelight::Result;
+namespace bench = limelight::bench;
+
+int print(const std::string& name,
+          bool json,
+          const Result<std::vector<bench::Measurement>>& results) {
+  if (!results) {
+    std::cerr << "limelight bench " << name << ": " << results.error().message << "\n";
+    return 1;
+  }
+  std::cout << (json ? bench::to_json(*results) : bench::to_table(*results));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  limelight::log_to_stderr();
+  CLI::App app{"Measure, beside a peer in the same run", "limelight bench"};
+  app.require_subcommand(1);
+  app.footer(
+      "Examples:\n"
+      "  limelight bench ipc --quick --json\n"
+      "  LIMELIGHT_PYTHON=python3 limelight bench decode --model smollm2");
+  bool quick = false, json = false;
+  std::string config, model = "smollm2";
+  if (const auto found = limelight::find_shared("configs/omni_tiny.yaml")) config = found->string();
+
+  CLI::App* ipc = app.add_subcommand("ipc",
+                                     "Hand-off of 64 B to 256 MiB between two processes, beside "
+                                     "raw iceoryx, ZeroMQ and a UNIX socket");
+  CLI::App* matmul = app.add_subcommand(
+      "matmul", "Matrix products of the CPU device beside OpenBLAS, where that is installed");
+  CLI::App* profiler = app.add_subcommand(
+      "profiler", "What recording, writing and stopping cost, and what the pipeline feels of it");
+  profiler->add_option("--config", config, "stage config of the pipeline")->capture_default_str();
+  CLI::App* decode = app.add_subcommand(
+      "decode", "A published model on the CPU, beside llama.cpp where python3 has its package");
+  decode->add_option("--model", model, "a file, a folder, or the name of a model that was fetched")
+      ->capture_default_str();
+  for (CLI::App* one : {ipc, matmul, profiler, decode}) {
+    one->add_flag("--quick", quick, "a short run: fewer sizes or rounds");
+    one->add_flag("--json", json, "{\"results\": [...]} on standard output");
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    return app.exit(wrong) == 0 ? 0 : 2;
+  }
+
+  if (ipc->parsed()) return print("ipc", json, bench::bench_ipc({.quick = quick}));
+  if (matmul->parsed()) return print("matmul", json, bench::bench_matmul(quick));
+  if (decode->parsed())
+    return print("decode", json, bench::bench_decode({.quick = quick, .model = model}));
+  return print("profiler", json, bench::bench_profiler({.quick = quick, .config = config}));
+}

@@ -1,0 +1,15 @@
+// Sound as a file.
+#pragma once
+
+#include <filesystem>
+#include <limelight/result.hpp>
+#include <vector>
+
+namespace limelight::cli {
+
+// 16-bit PCM, mono. Errors: io.
+Result<void> write_wav(const std::filesystem::path& path,
+                       const std::vector<float>& samples,
+                       int sample_rate = 24000);
+
+}  // namespace limelight::cli

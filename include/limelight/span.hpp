@@ -1,0 +1,166 @@
+// How code says what it does: `Span span(name);` records from here to the end of the scope.
+//
+// While nothing is recorded a span is one relaxed load and a branch. While a session runs, it is
+// two clock readings and one 32-byte store into the thread's own ring. A span that was open when
+// recording began is not recorded.
+//
+//   static const NameId matmul = intern("matmul", Category::cpu_op, ValueKind::matmul);
+//   Span span(matmul, pack_dims(m, n, k));
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <ctime>
+#include <string_view>
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+namespace limelight::profiling {
+
+namespace detail {
+// Decided once, before main: CPUID 0x80000007 EDX bit 8.
+bool cpu_has_invariant_tsc() noexcept;
+inline const bool use_tsc = cpu_has_invariant_tsc();
+}  // namespace detail
+
+inline std::uint64_t ticks() noexcept {
+#if defined(__x86_64__)
+  if (detail::use_tsc) [[likely]]
+    return __rdtsc();
+#endif
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// The `cat` of the trace event; see the event table of the Chrome trace format as PyTorch's tools
+// read it.
+enum class Category : std::uint8_t { cpu_op, user_annotation };
+const char* to_string(Category category) noexcept;
+
+// How a record's `value` is to be read, and the args that the trace event gets from it.
+enum class ValueKind : std::uint8_t {
+  none,
+  dims,    // one shape, up to three extents: args "Input Dims": [[a, b, c]]
+  matmul,  // M, N, K of a product [M, K] x [K, N]: args "Input Dims": [[M, K], [K, N]]
+  bytes,   // a size: args "bytes"
+  chunk,   // a chunk handed from one process to another, see pack_chunk(): args "bytes", "channel",
+           // "chunk"
+  number,  // a plain count: args "value"
+  step,    // the number N of a step. The event is called ProfilerStep#N, as PyTorch's tools expect;
+           // args "step of" holds the interned name
+};
+
+// The kind of work that an event is of, by which a session can choose (see all_activities).
+enum class Activity : std::uint8_t {
+  cpu = 1,     // operations of stages, steps and everything that is none of the others
+  ipc = 2,     // loan, publish, take
+  actors = 4,  // messages
+  collectives = 8,
+  gpu = 16,  // the device's source
+};
+
+using NameId = std::uint32_t;  // fits 24 bits
+
+// Any thread may call it. It is slow (a lock and a lookup), so call it once per call site. The same
+// arguments give the same id.
+NameId intern(std::string_view name,
+              Category category = Category::cpu_op,
+              ValueKind value_kind = ValueKind::none,
+              bool correlated = false,
+              Activity activity = Activity::cpu);
+// Packs three extents of up to 2^21 - 1 each; a larger extent is stored as 2^21 - 1.
+constexpr std::uint64_t pack_dims(std::uint64_t a,
+                                  std::uint64_t b = 0,
+                                  std::uint64_t c = 0) noexcept {
+  constexpr std::uint64_t most = (1u << 21) - 1;
+  const auto fit = [](std::uint64_t x) { return x < most ? x : most; };
+  return fit(a) << 42 | fit(b) << 21 | fit(c);
+}
+// publish() and take() of a chunk record the same (channel, number, bytes), so the trace tools can
+// pair them. channel: modulo 2^11. number: counts the chunks of the channel, modulo 2^24. bytes: at
+// most 2^29 - 1; a larger size is stored as 2^29 - 1.
+constexpr std::uint64_t pack_chunk(std::uint32_t channel,
+                                   std::uint64_t number,
+                                   std::uint64_t bytes) noexcept {
+  constexpr std::uint64_t most_bytes = (1u << 29) - 1;
+  return std::uint64_t{channel & 0x7ffu} << 53 | (number & 0xffffffu) << 29 |
+         (bytes < most_bytes ? bytes : most_bytes);
+}
+namespace detail {
+inline std::atomic<bool> recording{false};
+struct ThreadState {
+  std::uint32_t request = 0;
+  std::uint32_t depth = 0;
+};
+inline constinit thread_local ThreadState thread_state;
+// Puts the record of a span that ends now into the calling thread's ring.
+void record_span(std::uint64_t begin,
+                 std::uint64_t value,
+                 NameId name,
+                 std::uint32_t depth) noexcept;
+}  // namespace detail
+
+inline bool recording() noexcept { return detail::recording.load(std::memory_order_relaxed); }
+
+class Span {
+ public:
+  explicit Span(NameId name, std::uint64_t value = 0) noexcept {
+    if (!recording()) [[likely]]
+      return;
+    name_ = name;
+    value_ = value;
+    ++detail::thread_state.depth;
+    begin_ = ticks();
+  }
+  ~Span() {
+    if (begin_ != 0) [[unlikely]]
+      finish();
+  }
+  Span(const Span&) = delete;
+  Span& operator=(const Span&) = delete;
+
+  // For a value that is known only at the end.
+  void set_value(std::uint64_t value) noexcept { value_ = value; }
+  // ticks() at the beginning; 0: nothing is recorded.
+  std::uint64_t begin_ticks() const noexcept { return begin_; }
+  // Drops the span: nothing worth telling happened.
+  void discard() noexcept {
+    if (begin_ == 0) return;
+    begin_ = 0;
+    --detail::thread_state.depth;
+  }
+
+ private:
+  void finish() noexcept {
+    detail::record_span(begin_, value_, name_, --detail::thread_state.depth);
+  }
+
+  std::uint64_t begin_ = 0;
+  std::uint64_t value_ = 0;
+  NameId name_ = 0;
+};
+
+// Marks what the calling thread does until the end of the scope as work for one request.
+class RequestScope {
+ public:
+  explicit RequestScope(std::uint32_t request) noexcept : previous_(detail::thread_state.request) {
+    detail::thread_state.request = request;
+  }
+  ~RequestScope() { detail::thread_state.request = previous_; }
+  RequestScope(const RequestScope&) = delete;
+  RequestScope& operator=(const RequestScope&) = delete;
+
+ private:
+  std::uint32_t previous_;
+};
+
+// Tells the trace what a request number is called. The last 4096 are kept.
+void name_request(std::uint32_t request, std::string_view id);
+
+// The name of the calling thread in the trace. Call it once, early.
+void name_thread(std::string_view name);
+
+}  // namespace limelight::profiling

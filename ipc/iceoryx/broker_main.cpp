@@ -1,0 +1,100 @@
+// The broker's process (see broker.hpp): argv[1...] are the pools, <bytes>x<chunks>.
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iceoryx_hoofs/log/logmanager.hpp>
+#include <iceoryx_posh/roudi/iceoryx_roudi_components.hpp>
+#include <string_view>
+#include <thread>
+
+#include "ipc/iceoryx/broker.hpp"
+#include "ipc/iceoryx/broker_files.hpp"
+#include "ipc/iceoryx/channel.hpp"
+#include "ipc/iceoryx/robust_mutex.hpp"
+#include "ipc/iceoryx/watched_roudi.hpp"
+
+namespace limelight::ipc {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr auto end_timeout = std::chrono::seconds(3);
+constexpr std::uint64_t most_pool_bytes = std::uint64_t{16} << 30;
+
+// Returns the exit status, as serve() does.
+int ping() {
+  const bool attached = attach("limelight-ping-" + std::to_string(getpid()), ping_timeout).ok();
+  return attached ? 0 : 1;
+}
+
+int serve(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == ping_word) return ping();
+  use_robust_mutexes();
+  ::umask(0077);
+  ::signal(SIGINT, SIG_IGN);
+  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff,
+                                                           iox::log::LogLevelOutput::kHideLogLevel);
+  std::vector<Pool> pools;
+  std::uint64_t total = 0;
+  for (int i = 1; i < argc; ++i) {
+    Pool pool;
+    if (std::sscanf(argv[i], "%lux%u", &pool.chunk_bytes, &pool.chunks) != 2 ||
+        pool.chunk_bytes > UINT32_MAX || pool.chunks == 0 || pool.chunk_bytes % 64 != 0) {
+      std::fprintf(
+          stderr,
+          "limelight-broker: '%s': expected <bytes>x<chunks>, bytes a multiple of 64 below 4 GiB\n",
+          argv[i]);
+      return 2;
+    }
+    total += pool.chunk_bytes * pool.chunks;
+    pools.push_back(pool);
+  }
+  if (pools.empty() || total > most_pool_bytes) {
+    std::fprintf(stderr,
+                 "limelight-broker: expected pools of 1 byte to %lu bytes together, found %lu\n",
+                 most_pool_bytes, total);
+    return 2;
+  }
+  const auto folder = runtime_folder();
+  if (!folder) {
+    std::fprintf(stderr, "limelight-broker: %s\n", folder.error().message.c_str());
+    return 1;
+  }
+  const int users = open_lock(*folder / users_file);
+
+  iox::mepoo::MePooConfig memory;
+  for (const Pool& pool : pools)
+    memory.addMemPool({static_cast<std::uint32_t>(pool.chunk_bytes), pool.chunks});
+  const auto group = iox::posix::PosixGroup::getGroupOfCurrentProcess().getName();
+  iox::RouDiConfig_t config;
+  config.m_sharedMemorySegments.push_back(
+      iox::mepoo::SegmentConfig::SegmentEntry(group, group, memory));
+  {
+    iox::roudi::IceOryxRouDiComponents components(config);
+    WatchedRouDi roudi(components.rouDiMemoryManager, components.portManager);
+    const fs::path state = *folder / state_file_name, part = *folder / "broker.state.part";
+    std::ofstream(part) << "ready " << getpid() << words_of(pools) << "\n";
+    fs::rename(part, state);
+    while (::flock(users, LOCK_EX | LOCK_NB) != 0) ::poll(nullptr, 0, 20);
+    std::error_code ignored;
+    fs::remove(state, ignored);
+    // RouDi that is stuck cannot be joined either; the next start clears away what it leaves.
+    std::thread([] {
+      std::this_thread::sleep_for(end_timeout);
+      _exit(3);
+    }).detach();
+  }
+  return 0;
+}
+
+}  // namespace
+
+}  // namespace limelight::ipc
+
+int main(int argc, char** argv) { return limelight::ipc::serve(argc, argv); }

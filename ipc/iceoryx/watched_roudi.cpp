@@ -1,0 +1,89 @@
+#include "ipc/iceoryx/watched_roudi.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+
+namespace limelight::ipc {
+
+namespace {
+
+constexpr bool kill_clients = false;  // the orchestrator ends its ranks, in order
+
+int open_pidfd(int pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+
+int pid_of(const iox::runtime::IpcMessage& registration) {
+  const std::string text = registration.getElementAtIndex(2);
+  int pid = 0;
+  std::from_chars(text.data(), text.data() + text.size(), pid);
+  return pid;
+}
+
+}  // namespace
+
+bool ClientWatch::Client::dead() const {
+  if (pidfd < 0) return ::kill(pid, 0) != 0 && errno == ESRCH;
+  pollfd exit{pidfd, POLLIN, 0};
+  return ::poll(&exit, 1, 0) > 0;
+}
+
+ClientWatch::~ClientWatch() {
+  for (const auto& [name, client] : clients_)
+    if (client.pidfd >= 0) ::close(client.pidfd);
+}
+
+void ClientWatch::add(const std::string& name, int pid) {
+  remove(name);
+  const std::lock_guard lock(mutex_);
+  clients_[name] = {pid, open_pidfd(pid)};
+}
+
+void ClientWatch::remove(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const auto client = clients_.find(name);
+  if (client == clients_.end()) return;
+  if (client->second.pidfd >= 0) ::close(client->second.pidfd);
+  clients_.erase(client);
+}
+
+std::vector<std::string> ClientWatch::take_dead() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> dead;
+  std::erase_if(clients_, [&dead](const auto& entry) {
+    const auto& [name, client] = entry;
+    if (!client.dead()) return false;
+    if (client.pidfd >= 0) ::close(client.pidfd);
+    dead.push_back(name);
+    return true;
+  });
+  return dead;
+}
+
+WatchedRouDi::WatchedRouDi(iox::roudi::RouDiMemoryInterface& memory, iox::roudi::PortManager& ports)
+    : RouDi(memory,
+            ports,
+            {iox::roudi::MonitoringMode::OFF, kill_clients,
+             RuntimeMessagesThreadStart::DEFER_START}) {
+  startProcessRuntimeMessagesThread();  // not before processMessage() is ours
+}
+
+WatchedRouDi::~WatchedRouDi() { shutdown(); }
+
+void WatchedRouDi::processMessage(const iox::runtime::IpcMessage& message,
+                                  const iox::runtime::IpcMessageType& command,
+                                  const iox::RuntimeName_t& name) noexcept {
+  if (command == iox::runtime::IpcMessageType::REG) add(name.c_str(), pid_of(message));
+  RouDi::processMessage(message, command, name);
+  if (command == iox::runtime::IpcMessageType::TERMINATION) remove(name.c_str());
+}
+
+void WatchedRouDi::cyclicUpdateHook() noexcept {
+  for (const std::string& name : take_dead())
+    (void)m_prcMgr->unregisterProcess(iox::RuntimeName_t(iox::cxx::TruncateToCapacity, name));
+}
+
+}  // namespace limelight::ipc

@@ -1,0 +1,312 @@
+#include <algorithm>
+#include <deque>
+#include <limelight/trace.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "profiling/analysis/request_path.hpp"
+#include "profiling/analysis/trace_lines.hpp"
+#include "profiling/record/event_names.hpp"
+#include "profiling/trace/json_writer.hpp"
+#include "profiling/trace/member_file.hpp"
+#include "profiling/trace/trace_information.hpp"
+
+namespace limelight::profiling {
+
+namespace {
+
+constexpr std::int64_t gpu_pids_per_rank = 1000, first_gpu_pid = 100'000'000,
+                       requests_pid = 99'999'999;
+constexpr std::size_t most_waiting = 1 << 18;  // chunks whose other end did not come yet
+
+// Reads one file and knows its next event.
+struct Input {
+  TraceLines lines;
+  std::optional<EventLine> event;
+  std::int64_t host_pid = 0;
+
+  Result<void> advance() {
+    auto next = lines.next();
+    if (!next) return next.error();
+    event = *next;
+    return {};
+  }
+};
+
+// Replaces the number behind `key` in a line.
+void set_number(std::string& line, std::string_view key, std::int64_t value) {
+  const std::size_t at = line.find(key);
+  if (at == std::string::npos) return;
+  const std::size_t from = at + key.size(), to = line.find_first_of(",}", from);
+  line.replace(from, to - from, std::to_string(value));
+}
+
+// A publish or a take; the other end makes an arrow of it.
+struct End {
+  std::int64_t pid, tid, begin_ns, end_ns;
+};
+
+class Merger {
+ public:
+  Merger(std::vector<Input> inputs, MemberFile file)
+      : inputs_(std::move(inputs)), file_(std::move(file)) {}
+
+  Result<Merged> run() {
+    begin();
+    for (Input& input : inputs_)
+      if (auto read = input.advance(); !read) return read.error();
+    // The file whose next event ended first goes first: about the order of time, so both ends of a
+    // chunk are near each other.
+    for (;;) {
+      Input* next = nullptr;
+      for (Input& input : inputs_)
+        if (input.event && (next == nullptr || input.event->end_ns() < next->event->end_ns()))
+          next = &input;
+      if (next == nullptr) break;
+      take(*next);
+      if (auto read = next->advance(); !read) return read.error();
+      if (!status_) return status_.error();
+    }
+    requests();
+    end();
+    merged_.unmatched_chunks += publishes_.size() + takes_.size();
+    if (!status_) return status_.error();
+    if (auto bytes = file_.finish(); !bytes) return bytes.error();
+    return merged_;
+  }
+
+ private:
+  struct Queue {
+    std::int64_t pid = 0, chunks = 0, last_ns = 0;
+  };
+  using Ends = std::unordered_map<std::uint64_t, End>;
+
+  void put(std::string_view line) {
+    if (status_) status_ = file_.write(first_ ? std::string(line) : ",\n" + std::string(line));
+    first_ = false;
+  }
+  // One event, out of what `fill` writes into its object.
+  template <class F>
+  void put_event(F fill) {
+    std::string line;
+    JsonWriter json(line, JsonWriter::Style::compact);
+    json.begin_object();
+    fill(json);
+    json.end_object();
+    put(line);
+  }
+
+  // Each group that an input is in, once, and "nccl" where any of them says so.
+  void begin() {
+    std::string backend = "shm";
+    auto groups = nlohmann::ordered_json::array();
+    for (const Input& input : inputs_) {
+      if (input.lines.backend() != "shm") backend = input.lines.backend();
+      const auto own = nlohmann::ordered_json::parse(input.lines.groups_json(), nullptr, false);
+      if (!own.is_array()) continue;
+      for (const auto& group : own)
+        if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
+    }
+    std::string head;
+    JsonWriter json(head);
+    json.begin_object();
+    json.line().member("schemaVersion", 1);
+    json.line().key("deviceProperties").begin_array().end_array();
+    json.line().member("host_name", "merged");
+    json.line().key("distributedInfo").begin_object().member("backend", backend);
+    json.line().member("rank", 0);
+    json.line().member("world_size", inputs_.size()).member("pg_count", groups.size());
+    json.line().key("pg_config").raw(groups.dump()).end_object();
+    json.line().member("record_shapes", 1);
+    json.line().member("displayTimeUnit", "ms");
+    json.line().member("baseTimeNanoseconds", inputs_.front().lines.base_ns());
+    json.line().key("traceEvents").begin_array();
+    status_ = file_.write(head += '\n');
+  }
+
+  void take(Input& input) {
+    const EventLine& event = *input.event;
+    std::string line(event.text);
+    const std::int64_t rank = input.lines.rank();
+    if (event.phase == 'M' && event.name == "process_name" && input.host_pid == 0)
+      input.host_pid = event.pid;
+    // GPU 0 of every rank would be one process otherwise.
+    if (event.pid != input.host_pid)
+      set_number(line, "\"pid\":", first_gpu_pid + rank * gpu_pids_per_rank + event.pid);
+    if (event.phase == 's' || event.phase == 'f') {
+      const auto id = line.find("\"id\":");
+      if (id != std::string::npos)
+        set_number(line, "\"id\":",
+                   std::strtoll(line.c_str() + id + 5, nullptr, 10) +
+                       (rank + 1) * (std::int64_t{1} << 40));
+    }
+    put(line);
+    if (event.phase != 'X') return;
+    ++merged_.events;
+    paths_.add(event, input.lines.rank());
+    const bool publish = event.name == event_names::ipc_publish;
+    if (!publish && event.name != event_names::ipc_take) return;
+    const auto channel = event.number_arg("channel"), chunk = event.number_arg("chunk");
+    if (!channel || !chunk) return;
+    queue_depth(*channel, event, publish);
+    chunk_end(*channel << 24 | *chunk, event, publish);
+  }
+
+  // Chunks that wait in a channel: a counter track of the process that publishes.
+  void queue_depth(std::uint64_t channel, const EventLine& event, bool publish) {
+    Queue& queue = queues_[channel];
+    if (publish) queue.pid = event.pid;
+    if (queue.pid == 0 || (!publish && queue.chunks == 0))
+      return;  // its other end is in none of the files
+    queue.chunks += publish ? 1 : -1;
+    queue.last_ns = std::max(queue.last_ns, event.end_ns());
+    put_event([&](JsonWriter& json) {
+      json.member("ph", "C").member("cat", "ipc");
+      json.member("name", "queue of channel " + std::to_string(channel));
+      json.member("pid", queue.pid).member("tid", 0).key("ts").microseconds(queue.last_ns);
+      json.key("args").begin_object().member("chunks", queue.chunks).end_object();
+    });
+  }
+
+  void chunk_end(std::uint64_t key, const EventLine& event, bool publish) {
+    const End here{event.pid, event.tid, event.begin_ns, event.end_ns()};
+    Ends& others = publish ? takes_ : publishes_;
+    if (const auto at = others.find(key); at != others.end()) {
+      publish ? arrow(here, at->second, event) : arrow(at->second, here, event);
+      others.erase(at);
+      return;
+    }
+    (publish ? publishes_ : takes_)[key] = here;
+    auto& order = publish ? publish_order_ : take_order_;
+    order.push_back(key);
+    if (order.size() > most_waiting) {
+      merged_.unmatched_chunks += (publish ? publishes_ : takes_).erase(order.front());
+      order.pop_front();
+    }
+  }
+
+  void arrow(const End& from, const End& to, const EventLine& event) {
+    ++merged_.arrows;
+    const std::int64_t arrival = std::max(
+        to.begin_ns, to.end_ns - 1);  // inside the take, at its end: it may have waited long before
+    put_event([&](JsonWriter& json) {
+      json.member("ph", "s").member("cat", "ipc").member("name", "chunk");
+      json.member("id", merged_.arrows).member("pid", from.pid).member("tid", from.tid);
+      json.key("ts").microseconds(from.begin_ns).key("args").begin_object();
+      json.member("bytes", event.number_arg("bytes").value_or(0));
+      json.key("dwell_us").microseconds(std::max<std::int64_t>(to.end_ns - from.end_ns, 0));
+      json.end_object();
+    });
+    put_event([&](JsonWriter& json) {
+      json.member("ph", "f").member("bp", "e").member("cat", "ipc").member("name", "chunk");
+      json.member("id", merged_.arrows).member("pid", to.pid).member("tid", to.tid);
+      json.key("ts").microseconds(std::max(arrival, from.begin_ns));
+    });
+  }
+
+  // value: of the only key of the event's args; JSON.
+  void metadata(const char* what, std::int64_t tid, const char* key, const std::string& value) {
+    put_event([&](JsonWriter& json) {
+      json.member("ph", "M").member("name", what).key("ts").microseconds(0);
+      json.member("pid", requests_pid).member("tid", tid);
+      json.key("args").begin_object().key(key).raw(value).end_object();
+    });
+  }
+
+  template <class F>
+  void slice(const char* name, std::int64_t tid, std::int64_t begin, std::int64_t end, F args) {
+    ++merged_.events;
+    put_event([&](JsonWriter& json) {
+      json.member("ph", "X").member("cat", "user_annotation").member("name", name);
+      json.member("pid", requests_pid).member("tid", tid).key("ts").microseconds(begin);
+      json.key("dur").microseconds(std::max<std::int64_t>(end - begin, 0));
+      json.key("args").begin_object();
+      args(json);
+      json.end_object();
+    });
+  }
+
+  void requests() {
+    metadata("process_name", 0, "name", json_string("requests"));
+    metadata("process_sort_index", 0, "sort_index", "-1");
+    std::int64_t tid = 0;
+    const auto no_args = [](JsonWriter&) {};
+    for (const RequestPath& path : paths_.finish()) {
+      ++merged_.requests;
+      for (const StagePath& stage : path.stages) {
+        // The request's name comes from a trace, where it is escaped already.
+        metadata("thread_name", ++tid, "name",
+                 "\"request " + path.request + ", " +
+                     (stage.orchestrator ? "orchestrator" : "rank " + std::to_string(stage.rank)) +
+                     "\"");
+        if (stage.first_step_ns > stage.submitted_ns && stage.submitted_ns > 0)
+          slice("queue", tid, stage.submitted_ns, stage.first_step_ns, no_args);
+        if (stage.orchestrator)
+          slice("in the pipeline", tid, stage.first_step_ns, stage.last_step_ns, no_args);
+        else if (stage.steps > 0)
+          slice("work", tid, stage.first_step_ns, stage.last_step_ns, [&](JsonWriter& json) {
+            json.member("steps", stage.steps);
+            json.key("compute_us").microseconds(stage.compute_ns);
+            json.key("transfer_us").microseconds(stage.transfer_ns);
+            json.key("collective_us").microseconds(stage.collective_ns);
+          });
+      }
+    }
+  }
+
+  void end() {
+    TraceInformation information;
+    std::string ranks;
+    JsonWriter json(ranks);
+    json.begin_object();
+    for (const Input& input : inputs_) {
+      const std::string& own = input.lines.own_json();
+      add_for_merge(information, own, &input == &inputs_.front());
+      json.line().key(std::to_string(input.lines.rank())).raw(own.empty() ? "null" : own);
+    }
+    json.end_object();
+    information.merged = true;
+    information.events = merged_.events;
+    information.unmatched_chunks = publishes_.size() + takes_.size() + merged_.unmatched_chunks;
+    information.ranks_json = std::move(ranks);
+    if (status_) status_ = file_.write(trace_end(information, file_.path().filename().string()));
+  }
+
+  std::vector<Input> inputs_;
+  MemberFile file_;
+  Result<void> status_;
+  Merged merged_;
+  bool first_ = true;
+  Ends publishes_, takes_;
+  std::deque<std::uint64_t> publish_order_, take_order_;
+  std::map<std::uint64_t, Queue> queues_;
+  RequestPaths paths_;
+};
+
+}  // namespace
+
+Result<Merged> merge(const std::vector<std::filesystem::path>& files,
+                     const std::filesystem::path& out) {
+  std::vector<Input> inputs;
+  std::map<int, std::filesystem::path> ranks;
+  for (const auto& path : files) {
+    auto lines = TraceLines::open(path);
+    if (!lines) return lines.error();
+    if (const auto [at, fresh] = ranks.emplace(lines->rank(), path); !fresh)
+      return Error{ErrorCode::invalid_argument,
+                   path.string() + ": is of rank " + std::to_string(lines->rank()) + " as " +
+                       at->second.string() + " is; expected one trace a rank"};
+    if (!inputs.empty() && inputs.front().lines.base_ns() != lines->base_ns())
+      return Error{ErrorCode::invalid_argument,
+                   path.string() + ": found another baseTimeNanoseconds than in " +
+                       inputs.front().lines.path().string() + ": their times do not compare"};
+    inputs.push_back({std::move(lines).value(), std::nullopt, 0});
+  }
+  if (inputs.empty()) return Error{ErrorCode::invalid_argument, "found no trace to merge"};
+  auto file = MemberFile::create(out);
+  if (!file) return file.error();
+  return Merger(std::move(inputs), std::move(file).value()).run();
+}
+
+}  // namespace limelight::profiling

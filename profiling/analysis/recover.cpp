@@ -1,0 +1,134 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limelight/trace.hpp>
+
+#include "profiling/analysis/text_input.hpp"
+#include "profiling/trace/member_file.hpp"
+#include "profiling/trace/trace_information.hpp"
+
+namespace limelight::profiling {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t piece_bytes = 1 << 18;
+
+struct File {
+  int fd = -1;
+  explicit File(const fs::path& path) : fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)) {}
+  ~File() {
+    if (fd >= 0) ::close(fd);
+  }
+  File(const File&) = delete;
+  bool is_free() const { return fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0; }
+};
+
+// Counts the slices of text that comes in pieces; each event is a line.
+class SliceCount {
+ public:
+  void add(std::string_view text) {
+    for (const char c : text) {
+      if (c == '\n') at_ = 0;
+      else if (at_ < mark.size()) at_ = mark[at_] == c ? at_ + 1 : mark.size() + 1;
+      if (at_ == mark.size()) {
+        ++slices;
+        ++at_;
+      }
+    }
+  }
+  std::uint64_t slices = 0;
+
+ private:
+  static constexpr std::string_view mark = "{\"ph\":\"X\"";
+  std::size_t at_ = 0;
+};
+
+struct Members {
+  std::uint64_t whole_bytes = 0, slices = 0;
+};
+Result<Members> read_members(const fs::path& part) {
+  auto input = TextInput::open(part);
+  if (!input) return input.error();
+  // Whether a member is whole shows at its end, and one read gives text of one member alone.
+  Members members;
+  SliceCount count;
+  std::string text(piece_bytes, '\0'), pending;
+  std::uint64_t seen = 0;
+  const auto count_if_whole = [&] {
+    if (input->whole_text() != seen) return;
+    count.add(pending);
+    pending.clear();
+  };
+  for (std::size_t n; (n = input->read(text.data(), text.size())) > 0;) {
+    count_if_whole();
+    pending.append(text, 0, n);
+    seen += n;
+    count_if_whole();
+  }
+  count_if_whole();
+  members.whole_bytes = input->whole_bytes();
+  members.slices = count.slices;
+  return members;
+}
+
+}  // namespace
+
+Result<Recovered> recover(const fs::path& part) {
+  const fs::path whole = whole_of(part);
+  if (whole.empty())
+    return Error{
+        ErrorCode::invalid_argument,
+        part.string() + ": found no name such as '.<trace>.part', which a killed rank leaves"};
+  const File file(part);
+  if (file.fd < 0)
+    return Error{ErrorCode::not_found, part.string() + ": cannot open: " + std::strerror(errno)};
+  if (!file.is_free())
+    return Error{ErrorCode::busy, part.string() + ": its rank is still writing it"};
+  const auto size = static_cast<std::uint64_t>(::lseek(file.fd, 0, SEEK_END));
+  const auto read = read_members(part);
+  if (!read) return read.error();
+  const Members members = *read;
+  if (members.whole_bytes == 0)
+    return Error{ErrorCode::corrupt,
+                 part.string() + ": not one member of it is whole: nothing can be recovered"};
+
+  const auto io_error = [&](const char* what) {
+    return Error{ErrorCode::io, part.string() + ": " + what + ": " + std::strerror(errno)};
+  };
+  if (::ftruncate(file.fd, static_cast<off_t>(members.whole_bytes)) != 0 ||
+      ::lseek(file.fd, 0, SEEK_END) < 0)
+    return io_error("cannot cut off the torn member");
+  const auto compressor = make_compressor(whole);
+  TraceInformation information;  // but for this, it was the rank that knew
+  if (std::string session = session_name_of(whole.filename().string()); !session.empty())
+    information.session = std::move(session);
+  information.recovered = true;
+  information.events = members.slices;
+  compressor->add(trace_end(information, whole.filename().string()));
+  const std::string_view end = compressor->finish();
+  if (::write(file.fd, end.data(), end.size()) != static_cast<ssize_t>(end.size()) ||
+      ::fsync(file.fd) != 0)
+    return io_error("cannot write the end");
+  if (::rename(part.c_str(), whole.c_str()) != 0) return io_error("cannot rename");
+  return Recovered{whole, members.slices, size - members.whole_bytes};
+}
+
+std::vector<fs::path> unfinished_traces(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder, failed))
+    if (const std::string name = whole_of(entry.path());
+        (name.ends_with(".pt.trace.json.gz") || name.ends_with(".pt.trace.json.zst")) &&
+        File(entry.path()).is_free())
+      found.push_back(entry.path());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace limelight::profiling

@@ -1,0 +1,46 @@
+// Where a request's time went, rank by rank: queue, transfer, compute, wait for collectives, and
+// its slowest operations.
+//
+// Fed with the events of any number of ranks, in any order. Grows with requests, not with events.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "profiling/analysis/trace_lines.hpp"
+
+namespace limelight::profiling {
+
+struct StagePath {
+  int rank = 0;
+  bool orchestrator = false;                         // then: submitted, admitted, finished
+  std::int64_t submitted_ns = 0;                     // when the rank was told; 0: not in the trace
+  std::int64_t first_step_ns = 0, last_step_ns = 0;  // begin of the first, end of the last
+  std::uint64_t steps = 0;
+  std::int64_t compute_ns = 0;     // in its steps, less transfers and collectives
+  std::int64_t transfer_ns = 0;    // in loans and publishes
+  std::int64_t collective_ns = 0;  // in collectives, waiting included
+  std::vector<std::pair<std::string, std::int64_t>> operations;  // time by operation, longest first
+};
+struct RequestPath {
+  std::string request;
+  std::vector<StagePath> stages;  // by rank
+};
+
+class RequestPaths {
+ public:
+  void add(const EventLine& event, int rank);
+  std::vector<RequestPath> finish() const;
+
+ private:
+  struct Collected {
+    StagePath path;
+    std::map<std::string, std::int64_t, std::less<>> operations;
+  };
+  std::map<std::string, std::map<int, Collected>, std::less<>> requests_;
+};
+
+}  // namespace limelight::profiling

@@ -1,0 +1,373 @@
+#include "profiling/capture/session.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <limelight/span.hpp>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "profiling/capture/flight_recorder.hpp"
+#include "profiling/capture/own_cost.hpp"
+#include "profiling/record/clock.hpp"
+#include "profiling/record/registry.hpp"
+#include "profiling/trace/member_file.hpp"
+#include "profiling/trace/trace_information.hpp"
+#include "profiling/trace/trace_text.hpp"
+
+namespace limelight::profiling {
+
+namespace {
+std::atomic<bool> session_runs{false};
+// Each wake-up costs the work a little, so the writer sleeps long while little is recorded, and
+// short once rings fill up.
+constexpr auto calm_interval = std::chrono::milliseconds(60),
+               busy_interval = std::chrono::milliseconds(1);
+// The writer begins after who started it has its answer, and the other ranks of the machine have
+// theirs.
+constexpr auto first_interval = std::chrono::milliseconds(
+    4);  // without a flight recorder, which waits as long before it starts the writer
+constexpr std::size_t busy_records = 4096;
+constexpr std::size_t flush_at = 16 * 1024;  // small enough to stay in a cache
+constexpr auto member_interval =
+    std::chrono::milliseconds(120);  // how much a kill may cost at most, and a drain
+constexpr auto follow_interval = std::chrono::milliseconds(500);
+constexpr auto poll_interval = std::chrono::milliseconds(50);
+}  // namespace
+
+struct Session::State {
+  explicit State(SessionOptions opts)
+      : options(std::move(opts)),
+        path(options.directory / trace_file_name(options)),
+        text(options) {}
+
+  SessionOptions options;
+  std::filesystem::path path;
+  std::optional<MemberFile> file;  // made by the writer
+  TraceText text;
+  ClockMap clock = ClockMap::calibrate();
+  std::uint64_t begin_ticks = ticks();
+  std::uint64_t end_ticks = ~std::uint64_t{0};  // what begins later is left out
+  std::uint64_t steps = 0;
+  struct Kind {
+    bool known = false, step = false, chosen = false;
+  };
+  std::vector<Kind> kinds;  // by NameId
+  std::uint32_t wanted_request = 0,
+                other_request = 0;  // the last numbers whose names were looked up
+  std::uint64_t drops_before = 0;
+  std::chrono::steady_clock::time_point member_begun = std::chrono::steady_clock::now(),
+                                        followed = member_begun, polled = member_begun;
+  SessionReport report;
+  Result<void> status;  // the first failure of the writing thread; it keeps draining so that nobody
+                        // else notices
+
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool stopping = false;
+  bool stopped = false;
+  std::thread thread;
+
+  // Time spent inside finished spans, by depth, not yet taken off their parent: parents end after
+  // their children.
+  struct ThreadTotals {
+    std::array<std::uint64_t, 257> inside{};
+  };
+  std::map<int, ThreadTotals> threads;
+  std::vector<OpTotal> totals;  // by NameId
+
+  void launch(std::chrono::milliseconds first);
+  void run(std::chrono::milliseconds first);
+  std::size_t drain();
+  void take(const Record& record, ThreadTotals& thread_totals, int thread_id);
+  bool wanted(const Record& record);
+  const Kind& kind_of(NameId name);
+  bool limit_reached();
+  void poll_device();
+  void keep_up();
+  void begin_file();
+  void flush();
+};
+
+const Session::State::Kind& Session::State::kind_of(NameId name) {
+  if (name >= kinds.size()) kinds.resize(name + 1);
+  Kind& kind = kinds[name];
+  if (kind.known) return kind;
+  const NameInfo& info = name_info(name);
+  const bool step = info.value_kind == ValueKind::step;  // always there: readers look for them
+  kind = {true, step,
+          step || (options.limits.activities & static_cast<unsigned>(info.activity)) != 0};
+  return kind;
+}
+
+// Between begin and end, and of the kind and for the request that were asked for.
+bool Session::State::wanted(const Record& record) {
+  if (record.begin < begin_ticks || record.begin >= end_ticks || !kind_of(record.name).chosen)
+    return false;
+  if (options.limits.request.empty()) return true;
+  if (record.request == 0 || record.request == other_request) return false;
+  if (record.request == wanted_request) return true;
+  const bool is_it = detail::request_name(record.request) == options.limits.request;
+  (is_it ? wanted_request : other_request) = record.request;
+  return is_it;
+}
+
+bool Session::State::limit_reached() {
+  const SessionLimits& limits = options.limits;
+  if (limits.bytes != 0 && file && file->written() >= limits.bytes)
+    end_ticks = std::min(end_ticks, ticks());
+  return ticks() >= end_ticks;
+}
+
+void Session::State::take(const Record& record, ThreadTotals& thread_totals, int thread_id) {
+  if (!wanted(record)) return;
+  // A step ends after what is in it, so the last one is whole.
+  if (options.limits.steps != 0 && kind_of(record.name).step && ++steps == options.limits.steps)
+    end_ticks = std::min(end_ticks, record.end);
+  const std::int64_t begin = clock.to_realtime_ns(record.begin) - options.base_ns;
+  const std::int64_t end = clock.to_realtime_ns(record.end) - options.base_ns;
+  const auto duration = static_cast<std::uint64_t>(end - begin);
+  const std::uint64_t children = std::exchange(thread_totals.inside[record.depth + 1], 0);
+  thread_totals.inside[record.depth] += duration;
+
+  if (record.name >= totals.size()) totals.resize(record.name + 1);
+  OpTotal& total = totals[record.name];
+  ++total.calls;
+  total.total_ns += duration;
+  total.self_ns += duration - std::min(children, duration);
+  ++report.events;
+  text.event(record, begin, duration, thread_id, record.begin - begin_ticks);
+  if (text.size() >= flush_at) flush();
+}
+
+void Session::State::flush() {
+  if (status) status = file->write(text.view());
+  text.clear();
+}
+
+std::size_t Session::State::drain() {
+  const std::lock_guard lock(detail::registry().drain_mutex);
+  detail::FlightKeeper keeper;
+  int last_id = 0;
+  ThreadTotals* last = nullptr;
+  return detail::drain_rings([&](const Record& record, int thread_id) {
+    keeper.keep(record, thread_id);
+    if (last == nullptr || thread_id != last_id) last = &threads[last_id = thread_id];
+    take(record, *last, thread_id);
+  });
+}
+
+void Session::State::poll_device() {
+  if (options.source == nullptr || report.gpu != "recorded") return;
+  const std::int64_t began = clock.to_realtime_ns(begin_ticks);
+  options.source->poll([&](const DeviceActivity& activity) {
+    if (activity.end_ns < began) return;  // left over from before this session
+    DeviceActivity mine = activity;
+    mine.begin_ns = std::max<std::int64_t>(activity.begin_ns - options.base_ns, 0);
+    mine.end_ns = std::max(activity.end_ns - options.base_ns, mine.begin_ns);
+    if (mine.external != 0) mine.external -= begin_ticks;
+    ++report.events;
+    text.device(mine);
+    if (text.size() >= flush_at) flush();
+  });
+}
+
+// What is due now and then: members that survive a kill, the clock, the device.
+void Session::State::keep_up() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - followed > follow_interval) {
+    clock.follow();
+    followed = now;
+  }
+  if (now - polled > poll_interval) {
+    poll_device();
+    polled = now;
+  }
+  if (now - member_begun > member_interval) {
+    flush();
+    if (status) status = file->end_member();
+    member_begun = now;
+  }
+}
+
+// With the head of the trace as a member of its own: from here on a kill leaves what can be
+// recovered.
+void Session::State::begin_file() {
+  auto made = MemberFile::create(path);
+  if (!made) {
+    status = made.error();
+    return;
+  }
+  file.emplace(std::move(made).value());
+  flush();
+  if (status) status = file->end_member();
+}
+
+void Session::State::launch(std::chrono::milliseconds first) {
+  thread = std::thread([this, first] {
+    // A writer that wakes up does not push a working thread off its core.
+    const sched_param no_priority{};
+    pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
+    pthread_setname_np(pthread_self(), "trace-writer");
+    run(first);
+  });
+}
+
+void Session::State::run(std::chrono::milliseconds interval) {
+  const std::uint64_t cpu_before = thread_cpu_ns();
+  for (bool last = false; !last;) {
+    {
+      std::unique_lock lock(mutex);
+      wake.wait_for(lock, interval, [&] { return stopping; });
+      last = stopping;
+    }
+    if (!file && status) begin_file();
+    const std::size_t records = drain();
+    interval = records > busy_records ? busy_interval : std::min(interval * 2, calm_interval);
+    if (!last) keep_up();
+    if (!last && limit_reached()) {
+      detail::stop_recording();
+      drain();
+      last = true;
+    }
+  }
+  if (options.source != nullptr && report.gpu == "recorded") {
+    options.source->stop();
+    poll_device();
+    report.losses = options.source->losses();
+  }
+  report.unmatched = text.unmatched();
+  report.ring_drops = detail::ring_drops() - drops_before;
+  report.drops = report.ring_drops + report.losses.dropped;
+  report.session_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(
+      clock.to_realtime_ns(std::min(ticks(), end_ticks)) - clock.to_realtime_ns(begin_ticks), 0));
+  report.clock_error_ns = clock.error_ns();
+  report.profiler_cpu_ns = thread_cpu_ns() - cpu_before;
+  {
+    const std::lock_guard lock(detail::registry().drain_mutex);
+    detail::registry().session_drains = false;
+  }
+  text.end(report, detail::thread_names(), path.filename().string());
+  flush();
+  if (!status) return;
+  auto bytes = file->finish();
+  if (bytes) report.bytes = *bytes;
+  else status = bytes.error();
+}
+
+Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
+  const bool plain = std::all_of(options.prefix.begin(), options.prefix.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '-';
+  });
+  if (!plain)
+    return Error{ErrorCode::invalid_argument,
+                 "prefix: found '" + options.prefix + "', expected letters, digits, _ and - only"};
+  if (options.format != "json.gz" && options.format != "json.zst")
+    return Error{ErrorCode::invalid_argument,
+                 "format: found '" + options.format + "', expected json.gz or json.zst"};
+  if (const std::int64_t late =
+          options.limits.start_at_ns == 0 ? 0 : realtime_ns() - options.limits.start_at_ns;
+      late > 0)
+    return Error{ErrorCode::late,
+                 "the start time passed " + std::to_string(late / 1000) + " us ago"};
+  if (session_runs.exchange(true))
+    return Error{ErrorCode::busy, "a trace session is already running in this process"};
+  std::error_code failed;
+  std::filesystem::create_directories(options.directory, failed);
+  if (failed) {
+    session_runs = false;
+    return Error{ErrorCode::io, options.directory.string() +
+                                    ": cannot make the trace directory: " + failed.message()};
+  }
+  if (::access(options.directory.c_str(), W_OK | X_OK) != 0) {
+    const std::string why = std::strerror(errno);
+    session_runs = false;
+    return Error{ErrorCode::io, options.directory.string() + ": cannot write traces there: " + why};
+  }
+  auto state = std::make_unique<State>(std::move(options));
+  state->report.file = state->path;
+  state->drops_before = detail::ring_drops();
+  state->report.span_ns = span_cost_ns();
+  if ((state->options.limits.activities & static_cast<unsigned>(Activity::gpu)) == 0 &&
+      state->options.source != nullptr)
+    state->report.gpu = "not chosen";
+  else if (ActivitySource* source = state->options.source; source != nullptr) {
+    const auto begun = source->start();
+    state->report.gpu = begun ? "recorded" : begun.error().message;
+  }
+  const SessionLimits& limits = state->options.limits;
+  if (limits.start_at_ns != 0)
+    state->begin_ticks = std::max(state->begin_ticks, state->clock.to_ticks(limits.start_at_ns));
+  state->report.begin_skew_ns = limits.start_at_ns != 0
+                                    ? state->clock.to_realtime_ns(state->begin_ticks) -
+                                          limits.start_at_ns + state->clock.error_ns()
+                                    : state->clock.error_ns();
+  if (limits.milliseconds != 0)
+    state->end_ticks =
+        state->clock.to_ticks(state->clock.to_realtime_ns(state->begin_ticks) +
+                              static_cast<std::int64_t>(limits.milliseconds) * 1'000'000);
+  state->text.begin(clock_source());
+  State* raw = state.get();
+  {
+    const std::lock_guard lock(detail::registry().drain_mutex);
+    detail::registry().session_drains = true;
+  }
+  detail::recording.store(true, std::memory_order_relaxed);
+  // To start a thread takes longer than all of the above.
+  if (!detail::later_on_flight_thread([raw] { raw->launch(busy_interval); }))
+    raw->launch(first_interval);
+  return std::unique_ptr<Session>(new Session(std::move(state)));
+}
+
+Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Result<SessionReport> Session::stop() {
+  State& s = *state_;
+  if (s.stopped) return Error{ErrorCode::invalid_argument, "the trace session was stopped before"};
+  s.stopped = true;
+  detail::stop_recording();
+  {
+    const std::lock_guard lock(s.mutex);
+    s.stopping = true;
+  }
+  s.wake.notify_one();
+  if (detail::not_later()) s.run(busy_interval);  // it was so short that nobody wrote yet
+  else s.thread.join();
+  session_runs = false;
+  if (!s.status) return s.status.error();
+  for (std::size_t name = 0; name < s.totals.size(); ++name) {
+    if (s.totals[name].calls == 0) continue;
+    s.totals[name].name = name_info(static_cast<NameId>(name)).name;
+    s.report.ops.push_back(s.totals[name]);
+  }
+  std::sort(s.report.ops.begin(), s.report.ops.end(),
+            [](const OpTotal& a, const OpTotal& b) { return a.self_ns > b.self_ns; });
+  return s.report;
+}
+
+const std::filesystem::path& Session::file() const noexcept { return state_->report.file; }
+
+Session::~Session() {
+  if (!state_->stopped) (void)stop();
+}
+
+std::uint64_t recorded_backlog() {
+  detail::Registry& all = detail::registry();
+  const std::lock_guard lock(all.mutex);
+  std::uint64_t sum = 0;
+  for (const auto& ring : all.rings) sum += ring->size();
+  return sum;
+}
+
+}  // namespace limelight::profiling

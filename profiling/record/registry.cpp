@@ -1,0 +1,104 @@
+#include "profiling/record/registry.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <limelight/span.hpp>
+#include <string_view>
+
+namespace limelight::profiling {
+
+namespace detail {
+
+Registry& registry() {
+  static Registry* instance = new Registry;  // outlives every recording thread
+  return *instance;
+}
+
+namespace {
+constexpr std::size_t ring_capacity = 1u << 15;  // 1 MiB a thread
+
+constinit thread_local Ring* thread_ring = nullptr;
+
+struct AbandonAtExit {
+  ~AbandonAtExit() {
+    if (thread_ring == nullptr) return;
+    thread_ring->abandoned.store(true, std::memory_order_release);
+    thread_ring = nullptr;
+  }
+};
+
+struct RequestNames {
+  std::mutex mutex;
+  std::array<std::pair<std::uint32_t, std::string>, 4096> slots;
+};
+RequestNames& request_names() {
+  static RequestNames* instance = new RequestNames;
+  return *instance;
+}
+// Allocates and registers the calling thread's ring.
+void attach_thread() {
+  thread_local AbandonAtExit at_exit;
+  auto ring = std::make_unique<Ring>(ring_capacity, static_cast<int>(syscall(SYS_gettid)));
+  thread_ring = ring.get();
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  all.rings.push_back(std::move(ring));
+}
+}  // namespace
+
+void record_span(std::uint64_t begin,
+                 std::uint64_t value,
+                 NameId name,
+                 std::uint32_t depth) noexcept {
+  const std::uint64_t end = ticks();
+  if (thread_ring == nullptr) [[unlikely]]
+    attach_thread();
+  thread_ring->push(
+      Record{begin, end, value, name, depth < 255 ? depth : 255, thread_state.request});
+}
+
+std::vector<std::pair<int, std::string>> thread_names() {
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  return all.thread_names;
+}
+
+std::uint64_t ring_drops() {
+  Registry& all = registry();
+  const std::lock_guard lock(all.mutex);
+  std::uint64_t sum = all.drops_of_freed_rings;
+  for (const auto& ring : all.rings) sum += ring->drops();
+  return sum;
+}
+
+void stop_recording() noexcept {
+  const RecordingObserver* observer = recording_observer.load(std::memory_order_acquire);
+  recording.store(observer != nullptr && observer->keeps_recording(), std::memory_order_relaxed);
+}
+
+std::string request_name(std::uint32_t request) {
+  RequestNames& names = request_names();
+  const std::lock_guard lock(names.mutex);
+  const auto& slot = names.slots[request % names.slots.size()];
+  return slot.first == request ? slot.second : std::to_string(request);
+}
+
+}  // namespace detail
+
+void name_request(std::uint32_t request, std::string_view id) {
+  if (const auto* observer = detail::recording_observer.load(std::memory_order_acquire))
+    observer->request_named(request, id);
+  auto& names = detail::request_names();
+  const std::lock_guard lock(names.mutex);
+  names.slots[request % names.slots.size()] = {request, std::string(id)};
+}
+
+void name_thread(std::string_view name) {
+  detail::Registry& all = detail::registry();
+  const std::lock_guard lock(all.mutex);
+  all.thread_names.emplace_back(static_cast<int>(syscall(SYS_gettid)), std::string(name));
+}
+
+}  // namespace limelight::profiling

@@ -1,0 +1,120 @@
+#include "profiling/trace/trace_information.hpp"
+
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "profiling/trace/json_writer.hpp"
+
+namespace limelight::profiling {
+
+namespace {
+using Info = TraceInformation;
+constexpr auto if_known = TraceKey::Presence::if_known;
+constexpr auto sum = TraceKey::Merging::sum;
+
+const TraceKey keys[] = {
+    // Files of before this key have none.
+    {.key = "session", .member = &Info::session, .presence = if_known},
+    {.key = "recovered", .member = &Info::recovered, .presence = if_known},
+    {.key = "merged", .member = &Info::merged, .presence = if_known},
+    {.key = "events", .member = &Info::events},
+    {.key = "drops", .member = &Info::drops, .merging = sum},
+    {.key = "ring_drops", .member = &Info::ring_drops, .merging = sum},
+    {.key = "device_drops", .member = &Info::device_drops, .merging = sum},
+    {.key = "zero_time_records", .member = &Info::zero_time_records, .merging = sum},
+    {.key = "unknown_records", .member = &Info::unknown_records, .merging = sum},
+    {.key = "unmatched_correlations", .member = &Info::unmatched_correlations, .merging = sum},
+    {.key = "clock_error_ns", .member = &Info::clock_error_ns},
+    {.key = "begin_skew_ns", .member = &Info::begin_skew_ns},
+    {.key = "session_ns", .member = &Info::session_ns},
+    {.key = "profiler_cpu_ns", .member = &Info::profiler_cpu_ns, .merging = sum},
+    {.key = "span_ns", .member = &Info::span_ns},
+    {.key = "overhead_percent", .member = &Info::overhead_percent},
+    {.key = "gpu", .member = &Info::gpu},
+    {.key = "note", .member = &Info::note, .presence = if_known},
+    {.key = "unmatched_chunks", .member = &Info::unmatched_chunks, .presence = if_known},
+    {.key = "ranks", .member = TraceKey::Json{&Info::ranks_json}, .presence = if_known},
+};
+}  // namespace
+
+std::span<const TraceKey> trace_keys() { return keys; }
+
+TraceInformation information_of(const SessionReport& report, std::string session) {
+  TraceInformation info;
+  info.session = std::move(session);
+  info.events = report.events;
+  info.drops = report.drops;
+  info.ring_drops = report.ring_drops;
+  info.device_drops = report.losses.dropped;
+  info.zero_time_records = report.losses.zero_time;
+  info.unknown_records = report.losses.unknown;
+  info.unmatched_correlations = report.unmatched;
+  info.clock_error_ns = report.clock_error_ns;
+  info.begin_skew_ns = report.begin_skew_ns;
+  info.session_ns = report.session_ns;
+  info.profiler_cpu_ns = report.profiler_cpu_ns;
+  info.span_ns = report.span_ns;
+  info.overhead_percent = report.overhead_percent();
+  info.gpu = report.gpu;
+  if (!report.note.empty()) info.note = report.note;
+  return info;
+}
+
+void add_for_merge(TraceInformation& merged, std::string_view own_json, bool first) {
+  const auto own = nlohmann::json::parse(own_json, nullptr, false);
+  for (const TraceKey& entry : keys) {
+    if (entry.merging != TraceKey::Merging::sum) continue;
+    auto& total = merged.*std::get<std::optional<std::uint64_t> TraceInformation::*>(entry.member);
+    const auto at = own.is_object() ? own.find(entry.key) : own.end();
+    if (at == own.end() || !at->is_number_unsigned()) total.reset();
+    else if (first) total = at->template get<std::uint64_t>();
+    else if (total) *total += at->template get<std::uint64_t>();
+  }
+  const auto session = own.is_object() ? own.find("session") : own.end();
+  if (session == own.end() || !session->is_string()) merged.session.reset();
+  else if (first) merged.session = session->template get<std::string>();
+  else if (merged.session != session->template get<std::string>()) merged.session.reset();
+}
+
+std::string trace_end(const TraceInformation& information, std::string_view trace_name) {
+  std::string text;
+  JsonWriter json(text, JsonWriter::Style::spaced, "{[");
+  json.line().end_array();
+  json.line().key("limelight").begin_object();
+  for (const TraceKey& entry : keys)
+    std::visit(
+        [&](const auto& member) {
+          using Member = std::decay_t<decltype(member)>;
+          const auto write = [&](const auto& value) {
+            if (!value && entry.presence == TraceKey::Presence::if_known) return;
+            json.key(entry.key);
+            if constexpr (std::is_same_v<Member, TraceKey::Json>) json.raw(*value);
+            else json.value(value);
+          };
+          if constexpr (std::is_same_v<Member, TraceKey::Json>) write(information.*member.member);
+          else write(information.*member);
+        },
+        entry.member);
+  json.end_object();
+  json.line().member("traceName", trace_name);
+  json.line().end_object();
+  return text += '\n';
+}
+
+std::string session_name(const SessionOptions& options) {
+  return (options.prefix.empty() ? "" : options.prefix + "-") + options.timestamp;
+}
+
+std::string session_name_of(std::string_view file_name) {
+  // A prefix or a host may have "-rank-" in its name too; neither has a point after the number.
+  constexpr std::string_view mark = "-rank-";
+  for (std::size_t at = 0; (at = file_name.find(mark, at)) != std::string_view::npos; ++at) {
+    const std::size_t number = at + mark.size(),
+                      end = file_name.find_first_not_of("0123456789", number);
+    if (end != number && end != std::string_view::npos && file_name[end] == '.')
+      return std::string(file_name.substr(0, at));
+  }
+  return "";
+}
+
+}  // namespace limelight::profiling

@@ -1,3 +1,0 @@
-#define LIMELIGHT_KERNELS avx2_kernels
-#define LIMELIGHT_KERNELS_NAME "avx2"
-#include "stages/cpu_kernels_impl.hpp"

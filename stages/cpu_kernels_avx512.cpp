@@ -1,3 +1,0 @@
-#define LIMELIGHT_KERNELS avx512_kernels
-#define LIMELIGHT_KERNELS_NAME "avx512"
-#include "stages/cpu_kernels_impl.hpp"

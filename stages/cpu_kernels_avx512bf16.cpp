@@ -1,3 +1,0 @@
-#define LIMELIGHT_KERNELS avx512bf16_kernels
-#define LIMELIGHT_KERNELS_NAME "avx512bf16"
-#include "stages/cpu_kernels_impl.hpp"

@@ -1,3 +1,0 @@
-#define LIMELIGHT_KERNELS portable_kernels
-#define LIMELIGHT_KERNELS_NAME "portable"
-#include "stages/cpu_kernels_impl.hpp"

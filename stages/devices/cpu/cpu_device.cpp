@@ -1,0 +1,316 @@
+// The CPU: products with weights in memory by oneDNN, which `limelight bench matmul` compares to
+// OpenBLAS; with weights as files have them, and everything else, by cpu_kernels.hpp.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limelight/span.hpp>
+#include <map>
+#include <new>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <vector>
+
+#include "stages/devices/cpu/cpu_kernels.hpp"
+#include "stages/devices/cpu/work_pool.hpp"
+#include "stages/devices/device.hpp"
+
+namespace limelight::stages {
+
+namespace prof = limelight::profiling;
+
+namespace {
+
+const prof::NameId linear_name =
+    prof::intern("linear", prof::Category::cpu_op, prof::ValueKind::matmul);
+const prof::NameId norm_name =
+    prof::intern("rms_norm", prof::Category::cpu_op, prof::ValueKind::dims);
+const prof::NameId rope_name = prof::intern("rope", prof::Category::cpu_op, prof::ValueKind::dims);
+const prof::NameId attention_name =
+    prof::intern("attention", prof::Category::cpu_op, prof::ValueKind::dims);
+const prof::NameId silu_name =
+    prof::intern("silu_mul", prof::Category::cpu_op, prof::ValueKind::dims);
+const prof::NameId add_name = prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims);
+
+std::uint64_t dims(std::size_t a, std::size_t b = 0, std::size_t c = 0) {
+  return prof::pack_dims(a, b, c);
+}
+std::uint64_t dims(int a, int b, int c = 0) {
+  return dims(static_cast<std::size_t>(a), static_cast<std::size_t>(b),
+              static_cast<std::size_t>(c));
+}
+
+// To nearest, ties to even, as the hardware does; NaN stays NaN.
+std::uint16_t to_bfloat16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
+  return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+using Desc = dnnl::memory::desc;
+using Tag = dnnl::memory::format_tag;
+using Type = dnnl::memory::data_type;
+
+Desc rows_of(int n, int width, Type type) { return {{n, width}, type, Tag::ab}; }
+
+// oneDNN packs weights in blocks that depend on the processor, not on the number of rows, so one
+// packing serves every n; a primitive belongs to one n and is made when that n comes for the first
+// time.
+struct CpuMatrix final : Matrix {
+  struct Product {
+    dnnl::matmul primitive;
+    Desc x, y;
+  };
+  Type type = Type::f32;
+  dnnl::memory weights;
+  mutable std::map<int, Product> products;
+  mutable std::vector<std::uint16_t> rounded;  // x in bfloat16
+};
+
+// Weights as a file has them; products by cpu_kernels.hpp.
+struct BlockMatrix final : Matrix {
+  BlockWeights weights;
+};
+
+class CpuDevice final : public Device {
+ public:
+  explicit CpuDevice(const CpuOptions& options)
+      : activations_(options.activations), pool_(options.threads) {}
+  std::string name() const override { return "cpu"; }
+  bool is_host() const override { return true; }
+  float* allocate(std::size_t floats) override {
+    return static_cast<float*>(::operator new(floats * sizeof(float), std::align_val_t(64)));
+  }
+  void free(float* memory) override { ::operator delete(memory, std::align_val_t(64)); }
+  void upload(std::span<const float> host, std::span<float> to) override {
+    std::copy(host.begin(), host.end(), to.begin());
+  }
+  void download(std::span<const float> from, std::span<float> host) override {
+    std::copy(from.begin(), from.end(), host.begin());
+  }
+  void copy(std::span<const float> from, std::span<float> to) override {
+    std::copy(from.begin(), from.end(), to.begin());
+  }
+
+  std::unique_ptr<Matrix> pack(std::span<const float> weights,
+                               int out,
+                               int in,
+                               ipc::DType dtype) override {
+    auto matrix = std::make_unique<CpuMatrix>();
+    matrix->in = in;
+    matrix->out = out;
+    // The weights as they come, [out, in], are [in, out] with the columns together.
+    std::vector<float> plain(weights.begin(), weights.end());
+    if (dtype == ipc::DType::bfloat16)
+      for (float& w : plain)
+        w = std::bit_cast<float>(static_cast<std::uint32_t>(to_bfloat16(w)) << 16);
+    Desc packed;
+    if (dtype == ipc::DType::bfloat16 && fast_bfloat16(in, out, packed)) matrix->type = Type::bf16;
+    else
+      packed = describe(1, in, out, Type::f32, Desc({in, out}, Type::f32, Tag::any)).weights_desc();
+    dnnl::memory source(Desc({in, out}, Type::f32, Tag::ba), engine_, plain.data());
+    matrix->weights = dnnl::memory(packed, engine_);
+    dnnl::reorder(source, matrix->weights).execute(stream_, source, matrix->weights);
+    stream_.wait();
+    return matrix;
+  }
+
+  std::unique_ptr<Matrix> pack(const BlockWeights& weights, int out, int in) override {
+    auto matrix = std::make_unique<BlockMatrix>();
+    matrix->in = in;
+    matrix->out = out;
+    matrix->weights = weights;
+    return matrix;
+  }
+
+  void linear(std::span<const float> x, const Matrix& w, std::span<float> y, int n) override {
+    const prof::Span span(linear_name, dims(n, w.out, w.in));
+    if (const auto* blocks = dynamic_cast<const BlockMatrix*>(&w))
+      return linear_of_blocks(x, *blocks, y, n);
+    const auto& matrix = static_cast<const CpuMatrix&>(w);
+    auto at = matrix.products.find(n);
+    if (at == matrix.products.end()) {
+      const auto described = describe(n, w.in, w.out, matrix.type, matrix.weights.get_desc());
+      at = matrix.products
+               .emplace(n, CpuMatrix::Product{dnnl::matmul(described), described.src_desc(),
+                                              described.dst_desc()})
+               .first;
+    }
+    void* source = const_cast<float*>(x.data());
+    if (matrix.type == Type::bf16) {
+      matrix.rounded.resize(static_cast<std::size_t>(n) * static_cast<std::size_t>(w.in));
+      for (std::size_t i = 0; i < matrix.rounded.size(); ++i) matrix.rounded[i] = to_bfloat16(x[i]);
+      source = matrix.rounded.data();
+    }
+    const CpuMatrix::Product& product = at->second;
+    product.primitive.execute(stream_,
+                              {{DNNL_ARG_SRC, dnnl::memory(product.x, engine_, source)},
+                               {DNNL_ARG_WEIGHTS, matrix.weights},
+                               {DNNL_ARG_DST, dnnl::memory(product.y, engine_, y.data())}});
+    stream_.wait();
+  }
+
+  void rms_norm(std::span<const float> x,
+                std::span<float> y,
+                int n,
+                int width,
+                std::span<const float> weight,
+                float epsilon) override {
+    const prof::Span span(norm_name, dims(n, width));
+    for (int r = 0; r < n; ++r) {
+      const float* from = x.data() + static_cast<std::ptrdiff_t>(r) * width;
+      float* to = y.data() + static_cast<std::ptrdiff_t>(r) * width;
+      const float sum = kernels_.dot(from, from, static_cast<std::size_t>(width));
+      const float scale = 1.0f / std::sqrt(sum / static_cast<float>(width) + epsilon);
+      if (weight.empty())
+        for (int i = 0; i < width; ++i) to[i] = from[i] * scale;
+      else
+        for (int i = 0; i < width; ++i)
+          to[i] = from[i] * scale * weight[static_cast<std::size_t>(i)];
+    }
+  }
+
+  void rope(
+      std::span<float> x, int n, int heads, int head_dim, int position, const Rope& rope) override {
+    const prof::Span span(rope_name, dims(n, heads, head_dim));
+    const int half = head_dim / 2, apart = rope.interleaved ? 1 : half,
+              step = rope.interleaved ? 2 : 1;
+    for (int r = 0; r < n; ++r)
+      for (int i = 0; i < half; ++i) {
+        const float frequency =
+            rope.frequencies.empty()
+                ? std::pow(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(head_dim))
+                : rope.frequencies[static_cast<std::size_t>(i)];
+        const float angle = static_cast<float>(position + r) * frequency;
+        const float c = std::cos(angle), s = std::sin(angle);
+        for (int h = 0; h < heads; ++h) {
+          float* at = x.data() + (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim + i * step;
+          const float a = at[0], b = at[apart];
+          at[0] = a * c - b * s;
+          at[apart] = b * c + a * s;
+        }
+      }
+  }
+
+  void attention(std::span<const float> q,
+                 std::span<const float> keys,
+                 std::span<const float> values,
+                 std::span<float> out,
+                 int n,
+                 int heads,
+                 int kv_heads,
+                 int head_dim,
+                 int position) override {
+    const prof::Span span(attention_name, dims(n, heads, position + n));
+    const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
+    const int group = heads / kv_heads, stride = kv_heads * head_dim;
+    const auto width = static_cast<std::size_t>(head_dim);
+    // Work is a row and a head; a few positions are not worth a second thread.
+    const std::size_t pieces = static_cast<std::size_t>(n) * static_cast<std::size_t>(heads);
+    pool_.run(
+        pieces, pieces * static_cast<std::size_t>(position + n) < 4096 ? pieces : 1,
+        [&](std::size_t begin, std::size_t end) {
+          std::vector<float> scores(static_cast<std::size_t>(position + n));
+          for (std::size_t piece = begin; piece < end; ++piece) {
+            const int r = static_cast<int>(piece) / heads, h = static_cast<int>(piece) % heads,
+                      seen = position + r + 1;
+            const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(piece) * head_dim,
+                                 head = static_cast<std::ptrdiff_t>(h / group) * head_dim;
+            float top = -INFINITY;
+            for (int t = 0; t < seen; ++t) {
+              const float score =
+                  scale * kernels_.dot(q.data() + at,
+                                       keys.data() + static_cast<std::ptrdiff_t>(t) * stride + head,
+                                       width);
+              scores[static_cast<std::size_t>(t)] = score;
+              top = std::max(top, score);
+            }
+            const float sum = kernels_.exp_sum(scores.data(), top, static_cast<std::size_t>(seen));
+            float* to = out.data() + at;
+            std::fill(to, to + head_dim, 0.0f);
+            for (int t = 0; t < seen; ++t)
+              kernels_.add_scaled(scores[static_cast<std::size_t>(t)] / sum,
+                                  values.data() + static_cast<std::ptrdiff_t>(t) * stride + head,
+                                  to, width);
+          }
+        });
+  }
+
+  void silu_mul(std::span<float> gate, std::span<const float> up) override {
+    const prof::Span span(silu_name, dims(gate.size()));
+    kernels_.silu_mul(gate.data(), up.data(), gate.size());
+  }
+
+  void add(std::span<float> x, std::span<const float> y) override {
+    const prof::Span span(add_name, dims(x.size()));
+    for (std::size_t row = 0; row < x.size(); row += y.size())
+      for (std::size_t i = 0; i < y.size(); ++i) x[row + i] += y[i];
+  }
+
+ private:
+  void linear_of_blocks(std::span<const float> x,
+                        const BlockMatrix& matrix,
+                        std::span<float> y,
+                        int n) {
+    const BlockWeights& w = matrix.weights;
+    const auto in = static_cast<std::size_t>(matrix.in), out = static_cast<std::size_t>(matrix.out),
+               rows = static_cast<std::size_t>(n);
+    const bool as_bf16 = activations_ == Activations::bfloat16 && w.type == WeightType::bf16;
+    const bool as_floats =
+        !as_bf16 && (activations_ == Activations::float32 || block_format(w.type).values == 1);
+    if (as_bf16) {
+      rounded_.resize(rows * in);
+      kernels_.round_bf16(x.data(), rounded_.size(), rounded_.data());
+    } else if (!as_floats) {
+      values_.resize(rows * in);
+      scales_.resize(rows * in / 32);
+      sums_.resize(rows * in / 16);
+      for (std::size_t r = 0; r < rows; ++r)
+        kernels_.quantise(x.data() + r * in, in, values_.data() + r * in,
+                          scales_.data() + r * in / 32, sums_.data() + r * in / 16);
+    }
+    const QuantisedRows quantised{values_.data(), scales_.data(), sums_.data()};
+    pool_.run(out, 16, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t row = begin; row < end; ++row) {
+        const std::byte* weights = w.data + row * w.row_bytes;
+        if (as_bf16) kernels_.dot_bf16(weights, in, rounded_.data(), rows, y.data() + row, out);
+        else if (as_floats)
+          kernels_.dot_floats(w.type, weights, in, x.data(), rows, y.data() + row, out);
+        else kernels_.dot_blocks(w.type, weights, in, quantised, rows, y.data() + row, out);
+      }
+    });
+  }
+
+  dnnl::matmul::primitive_desc describe(
+      int n, int in, int out, Type type, const Desc& weights) const {
+    return {dnnl::matmul::desc(rows_of(n, in, type), weights, rows_of(n, out, Type::f32)), engine_};
+  }
+  // Whether this processor multiplies bfloat16; elsewhere oneDNN has none, or a reference that is
+  // slower than float32.
+  bool fast_bfloat16(int in, int out, Desc& packed) const {
+    try {
+      const auto described =
+          describe(1, in, out, Type::bf16, Desc({in, out}, Type::bf16, Tag::any));
+      packed = described.weights_desc();
+      return std::string_view(described.impl_info_str()).find("ref") == std::string_view::npos;
+    } catch (const dnnl::error&) {
+      return false;
+    }
+  }
+
+  const CpuKernels& kernels_ = cpu_kernels();
+  const Activations activations_;
+  WorkPool pool_;
+  std::vector<std::int8_t> values_;  // the rows of a product in blocks
+  std::vector<float> scales_, sums_;
+  std::vector<std::uint16_t> rounded_;
+  dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream_{engine_};
+};
+
+}  // namespace
+
+std::unique_ptr<Device> make_cpu_device(const CpuOptions& options) {
+  return std::make_unique<CpuDevice>(options);
+}
+
+}  // namespace limelight::stages

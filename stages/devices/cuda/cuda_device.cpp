@@ -1,0 +1,204 @@
+// A GPU behind the interface of Device. The runtime is linked statically and finds the driver when
+// it is first asked, so that the same binary starts on a machine without one.
+#include <cuda_runtime_api.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "profiling/record/correlated_span.hpp"
+#include "stages/devices/cuda/cuda_kernels.hpp"
+#include "stages/devices/device.hpp"
+
+namespace limelight::stages {
+
+namespace prof = limelight::profiling;
+
+namespace {
+
+constexpr bool correlated = true;
+const prof::NameId linear_name =
+    prof::intern("linear", prof::Category::cpu_op, prof::ValueKind::matmul, correlated);
+const prof::NameId norm_name =
+    prof::intern("rms_norm", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+const prof::NameId rope_name =
+    prof::intern("rope", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+const prof::NameId attention_name =
+    prof::intern("attention", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+const prof::NameId silu_name =
+    prof::intern("silu_mul", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+const prof::NameId add_name =
+    prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+std::uint64_t dims(int a, int b = 0, int c = 0) {
+  return prof::pack_dims(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b),
+                         static_cast<std::uint64_t>(c));
+}
+
+// A GPU that fails in the middle of a step has nothing left to give: the rank ends, and the
+// launcher says so with this line.
+void check(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  std::fprintf(stderr, "CUDA: %s: %s\n", what, cudaGetErrorString(status));
+  std::fflush(stderr);
+  std::_Exit(71);
+}
+
+struct CudaMatrix final : Matrix {
+  ~CudaMatrix() override { cudaFree(memory); }
+  void* memory = nullptr;
+  ipc::DType dtype = ipc::DType::float32;
+};
+
+class CudaDevice final : public Device {
+ public:
+  explicit CudaDevice(int index) : index_(index) {
+    check(cudaStreamCreate(&stream_), "make a stream");
+  }
+  ~CudaDevice() override { cudaStreamDestroy(stream_); }
+  std::string name() const override { return "cuda:" + std::to_string(index_); }
+  bool is_host() const override { return false; }
+  void synchronise() override { check(cudaDeviceSynchronize(), "wait for the device"); }
+  std::vector<prof::DeviceProperties> properties() const override {
+    cudaDeviceProp p{};
+    check(cudaGetDeviceProperties(&p, index_), "ask for the device's properties");
+    prof::DeviceProperties d;
+    d.id = index_;
+    d.name = p.name;
+    d.total_memory = p.totalGlobalMem;
+    d.compute_major = p.major;
+    d.compute_minor = p.minor;
+    d.max_threads_per_block = p.maxThreadsPerBlock;
+    d.max_threads_per_sm = p.maxThreadsPerMultiProcessor;
+    d.registers_per_block = p.regsPerBlock;
+    d.registers_per_sm = p.regsPerMultiprocessor;
+    d.warp_size = p.warpSize;
+    d.shared_per_block = static_cast<int>(p.sharedMemPerBlock);
+    d.shared_per_block_optin = static_cast<int>(p.sharedMemPerBlockOptin);
+    d.shared_per_sm = static_cast<int>(p.sharedMemPerMultiprocessor);
+    d.sm_count = p.multiProcessorCount;
+    return {d};
+  }
+
+  // Memory comes from the stream's pool, so that growing a cache does not stop the device.
+  float* allocate(std::size_t floats) override {
+    void* memory = nullptr;
+    if (floats > 0) check(cudaMallocAsync(&memory, floats * sizeof(float), stream_), "allocate");
+    return static_cast<float*>(memory);
+  }
+  void free(float* memory) override { check(cudaFreeAsync(memory, stream_), "free"); }
+  void upload(std::span<const float> host, std::span<float> to) override {
+    move(to.data(), host.data(), host.size(), cudaMemcpyHostToDevice);
+  }
+  void download(std::span<const float> from, std::span<float> host) override {
+    move(host.data(), from.data(), from.size(), cudaMemcpyDeviceToHost);
+    check(cudaStreamSynchronize(stream_), "wait for the device");
+  }
+  void copy(std::span<const float> from, std::span<float> to) override {
+    move(to.data(), from.data(), from.size(), cudaMemcpyDeviceToDevice);
+  }
+
+  using Device::pack;  // weights in blocks are unpacked on the way
+  std::unique_ptr<Matrix> pack(std::span<const float> weights,
+                               int out,
+                               int in,
+                               ipc::DType dtype) override {
+    auto matrix = std::make_unique<CudaMatrix>();
+    matrix->in = in;
+    matrix->out = out;
+    matrix->dtype = dtype;
+    float* plain = allocate(weights.size());
+    upload(weights, {plain, weights.size()});
+    check(cudaMalloc(&matrix->memory, weights.size() * ipc::size_of(dtype)), "allocate weights");
+    if (dtype == ipc::DType::bfloat16)
+      cuda::round_to_bf16(plain, matrix->memory, static_cast<long>(weights.size()), stream_);
+    else copy({plain, weights.size()}, {static_cast<float*>(matrix->memory), weights.size()});
+    free(plain);
+    check(cudaStreamSynchronize(stream_), "load weights");
+    return matrix;
+  }
+  void linear(std::span<const float> x, const Matrix& w, std::span<float> y, int n) override {
+    const prof::CorrelatedSpan span(linear_name, dims(n, w.out, w.in));
+    const auto& matrix = static_cast<const CudaMatrix&>(w);
+    if (matrix.dtype == ipc::DType::bfloat16)
+      cuda::linear_bf16(x.data(), matrix.memory, y.data(), n, w.in, w.out, stream_);
+    else
+      cuda::linear_f32(x.data(), static_cast<const float*>(matrix.memory), y.data(), n, w.in, w.out,
+                       stream_);
+    launched("linear");
+  }
+  void rms_norm(std::span<const float> x,
+                std::span<float> y,
+                int n,
+                int width,
+                std::span<const float> weight,
+                float epsilon) override {
+    const prof::CorrelatedSpan span(norm_name, dims(n, width));
+    cuda::rms_norm(x.data(), y.data(), n, width, weight.empty() ? nullptr : weight.data(), epsilon,
+                   stream_);
+    launched("rms_norm");
+  }
+  void rope(
+      std::span<float> x, int n, int heads, int head_dim, int position, const Rope& rope) override {
+    const prof::CorrelatedSpan span(rope_name, dims(n, heads, head_dim));
+    cuda::rope(x.data(), n, heads, head_dim, position,
+               rope.frequencies.empty() ? nullptr : rope.frequencies.data(), rope.interleaved,
+               stream_);
+    launched("rope");
+  }
+  void attention(std::span<const float> q,
+                 std::span<const float> keys,
+                 std::span<const float> values,
+                 std::span<float> out,
+                 int n,
+                 int heads,
+                 int kv_heads,
+                 int head_dim,
+                 int position) override {
+    const prof::CorrelatedSpan span(attention_name, dims(n, heads, position + n));
+    float* scores = allocate(static_cast<std::size_t>(n) * static_cast<std::size_t>(heads) *
+                             static_cast<std::size_t>(position + n));
+    cuda::attention(q.data(), keys.data(), values.data(), out.data(), scores, n, heads, kv_heads,
+                    head_dim, position, stream_);
+    launched("attention");
+    free(scores);
+  }
+  void silu_mul(std::span<float> gate, std::span<const float> up) override {
+    const prof::CorrelatedSpan span(silu_name, dims(static_cast<int>(gate.size())));
+    cuda::silu_mul(gate.data(), up.data(), static_cast<long>(gate.size()), stream_);
+    launched("silu_mul");
+  }
+  void add(std::span<float> x, std::span<const float> y) override {
+    const prof::CorrelatedSpan span(add_name, dims(static_cast<int>(x.size())));
+    cuda::add(x.data(), y.data(), static_cast<long>(x.size()), static_cast<long>(y.size()),
+              stream_);
+    launched("add");
+  }
+
+ private:
+  void move(float* to, const float* from, std::size_t count, cudaMemcpyKind kind) {
+    if (count > 0) check(cudaMemcpyAsync(to, from, count * sizeof(float), kind, stream_), "copy");
+  }
+  static void launched(const char* what) { check(cudaGetLastError(), what); }
+
+  int index_;
+  cudaStream_t stream_ = nullptr;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Device>> make_cuda_device(int index) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess)
+    return Error{ErrorCode::unavailable,
+                 std::string("no CUDA device can be used: ") + cudaGetErrorString(status)};
+  if (index >= count)
+    return Error{ErrorCode::unavailable, "cuda:" + std::to_string(index) + ": this machine has " +
+                                             std::to_string(count) + " CUDA devices"};
+  if (const cudaError_t set = cudaSetDevice(index); set != cudaSuccess)
+    return Error{ErrorCode::unavailable,
+                 "cuda:" + std::to_string(index) + ": " + cudaGetErrorString(set)};
+  return std::unique_ptr<Device>(std::make_unique<CudaDevice>(index));
+}
+
+}  // namespace limelight::stages

@@ -1,0 +1,107 @@
+#include "stages/devices/device.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace limelight::stages {
+
+Array::Array(Array&& other) noexcept
+    : device_(other.device_),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      capacity_(std::exchange(other.capacity_, 0)) {}
+Array& Array::operator=(Array&& other) noexcept {
+  std::swap(device_, other.device_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  std::swap(capacity_, other.capacity_);
+  return *this;
+}
+Array::~Array() {
+  if (data_ != nullptr) device_->free(data_);
+}
+
+void Array::resize(std::size_t size) {
+  if (size > capacity_) {
+    const std::size_t capacity = std::max(size, capacity_ * 2);
+    float* grown = device_->allocate(capacity);
+    if (size_ > 0) device_->copy({data_, size_}, {grown, size_});
+    if (data_ != nullptr) device_->free(data_);
+    data_ = grown;
+    capacity_ = capacity;
+  }
+  size_ = size;
+}
+
+std::unique_ptr<Matrix> Device::pack(const BlockWeights& weights, int out, int in) {
+  std::vector<float> plain(static_cast<std::size_t>(out) * static_cast<std::size_t>(in));
+  for (int row = 0; row < out; ++row)
+    unpack_blocks(
+        weights.type, weights.data + static_cast<std::size_t>(row) * weights.row_bytes,
+        std::span(plain).subspan(static_cast<std::size_t>(row) * static_cast<std::size_t>(in),
+                                 static_cast<std::size_t>(in)));
+  return pack(plain, out, in, ipc::DType::float32);
+}
+
+void linear_of_host(
+    Device& device, std::span<const float> x, const Matrix& w, std::span<float> y, int n) {
+  if (device.is_host()) return device.linear(x, w, y, n);
+  Array in(device, x.size()), out(device, y.size());
+  device.upload(x, in.span());
+  device.linear(in.span(), w, out.span(), n);
+  device.download(out.span(), y);
+}
+
+namespace {
+// "cpu", "auto", "<n>" or "cuda:<n>".
+struct Wish {
+  bool gpu = false, must = false;
+  int index = 0;
+};
+std::optional<Wish> parse_one(std::string_view word) {
+  if (word == "cpu") return Wish{};
+  if (word == "auto") return Wish{true, false, 0};
+  Wish wish{true, word.starts_with("cuda:"), 0};
+  if (wish.must) word.remove_prefix(5);
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), wish.index);
+  if (word.empty() || error != std::errc{} || end != word.data() + word.size() || wish.index < 0)
+    return std::nullopt;
+  return wish;
+}
+std::vector<std::optional<Wish>> parse_list(std::string_view list) {
+  std::vector<std::optional<Wish>> wishes;
+  for (std::size_t at = 0; at <= list.size();) {
+    const std::size_t end = std::min(list.find(',', at), list.size());
+    wishes.push_back(parse_one(list.substr(at, end - at)));
+    at = end + 1;
+  }
+  return wishes;
+}
+}  // namespace
+
+bool is_device_wish(const std::string& wish) {
+  const auto wishes = parse_list(wish);
+  return std::all_of(wishes.begin(), wishes.end(), [](const auto& w) { return w.has_value(); });
+}
+
+Result<std::unique_ptr<Device>> make_device(const std::string& wish,
+                                            int rank_in_stage,
+                                            std::string& notice,
+                                            const CpuOptions& cpu) {
+  const auto wishes = parse_list(wish);
+  const auto& mine = wishes[static_cast<std::size_t>(rank_in_stage) % wishes.size()];
+  if (!mine)
+    return Error{ErrorCode::invalid_argument,
+                 "devices: found '" + wish +
+                     "', expected cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1"};
+  if (!mine->gpu) return make_cpu_device(cpu);
+  auto gpu = make_cuda_device(mine->index);
+  if (gpu || mine->must) return gpu;
+  notice = "devices '" + wish + "': " + gpu.error().message + "; this rank computes on the CPU";
+  return make_cpu_device(cpu);
+}
+
+}  // namespace limelight::stages

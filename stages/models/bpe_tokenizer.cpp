@@ -1,0 +1,310 @@
+// Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019): a text is split by patterns, the
+// bytes of a piece are letters of an alphabet of 256, and neighbours are merged, the most important
+// merge first.
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <queue>
+#include <unordered_map>
+
+#include "stages/models/model_file.hpp"
+#include "stages/models/tokenizer.hpp"
+
+namespace limelight::stages {
+
+namespace {
+
+// GPT-2's alphabet: printable bytes of Latin-1 stand for themselves, the others for U+0100 and up,
+// in order.
+std::array<std::string, 256> make_alphabet() {
+  std::array<std::string, 256> letters;
+  int next = 0x100;
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool printable =
+        (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+    const int point = printable ? byte : next++;
+    std::string& letter = letters[static_cast<std::size_t>(byte)];
+    if (point < 0x80) letter = static_cast<char>(point);
+    else {
+      letter = static_cast<char>(0xc0 | point >> 6);
+      letter += static_cast<char>(0x80 | (point & 0x3f));
+    }
+  }
+  return letters;
+}
+
+class Pattern {
+ public:
+  Pattern(const std::string& text, std::string& error) {
+    int number = 0;
+    PCRE2_SIZE offset = 0;
+    code_ =
+        pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                      PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF, &number, &offset, nullptr);
+    if (code_ == nullptr) {
+      unsigned char message[200];
+      pcre2_get_error_message(number, message, sizeof message);
+      error = "the pattern of the pre-tokenizer cannot be used: " +
+              std::string(reinterpret_cast<const char*>(message)) + " at its offset " +
+              std::to_string(offset);
+      return;
+    }
+    (void)pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE);
+  }
+  Pattern(Pattern&& other) noexcept : code_(std::exchange(other.code_, nullptr)) {}
+  ~Pattern() { pcre2_code_free(code_); }
+
+  // Matches, and what lies between them, each a piece of its own.
+  void split(std::string_view text, std::vector<std::string_view>& pieces) const {
+    pcre2_match_data* match = pcre2_match_data_create_from_pattern(code_, nullptr);
+    std::size_t at = 0, from = 0;
+    while (from < text.size() &&
+           pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                       PCRE2_NOTEMPTY, match, nullptr) > 0) {
+      const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(match);
+      if (ends[0] > at) pieces.push_back(text.substr(at, ends[0] - at));
+      pieces.push_back(text.substr(ends[0], ends[1] - ends[0]));
+      at = from = ends[1];
+    }
+    if (at < text.size()) pieces.push_back(text.substr(at));
+    pcre2_match_data_free(match);
+  }
+
+ private:
+  pcre2_code* code_ = nullptr;
+};
+
+class BpeTokenizer final : public Tokenizer {
+ public:
+  static Result<std::unique_ptr<Tokenizer>> make(const TokenizerSpec& spec) {
+    auto made = std::make_unique<BpeTokenizer>();
+    made->special_ = spec.special;
+    made->whole_words_first_ = spec.whole_words_first;
+    made->add_bos_ = spec.add_bos;
+    made->bos_ = spec.bos;
+    const std::array<std::string, 256> alphabet = make_alphabet();
+    std::unordered_map<std::string, unsigned char> byte_of;
+    for (std::size_t byte = 0; byte < 256; ++byte)
+      byte_of[alphabet[byte]] = static_cast<unsigned char>(byte);
+    for (std::size_t id = 0; id < spec.tokens.size(); ++id) {
+      made->ids_.emplace(spec.tokens[id], static_cast<int>(id));
+      std::string bytes;
+      const std::string& token = spec.tokens[id];
+      for (std::size_t i = 0; i < token.size();) {
+        const std::size_t length = static_cast<unsigned char>(token[i]) >= 0xc0 ? 2 : 1;
+        const auto letter = byte_of.find(token.substr(i, length));
+        if (letter == byte_of.end()) bytes += token.substr(i, 1), ++i;  // a special token's text
+        else bytes += static_cast<char>(letter->second), i += length;
+      }
+      made->bytes_.push_back(std::move(bytes));
+    }
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+      const auto at = made->ids_.find(alphabet[byte]);
+      made->letters_[byte] = at == made->ids_.end() ? -1 : at->second;
+    }
+    made->alphabet_ = alphabet;
+    int rank = 0;
+    for (const std::string& merge : spec.merges) {
+      const auto space = merge.find(' ', 1);
+      const auto id = [&](const std::string& token) {
+        const auto at = made->ids_.find(token);
+        return at == made->ids_.end() ? -1 : at->second;
+      };
+      const std::string left = merge.substr(0, space),
+                        right = space == std::string::npos ? "" : merge.substr(space + 1);
+      const int a = id(left), b = id(right), both = id(left + right);
+      if (a < 0 || b < 0 || both < 0)
+        return Error{ErrorCode::corrupt,
+                     "merge " + std::to_string(rank) + " of the tokenizer, '" +
+                         merge.substr(0, 60) +
+                         "': found no such tokens, expected three that there are"};
+      made->merges_.emplace(key(a, b), Merge{rank++, both});
+    }
+    for (const std::string& split : spec.splits) {
+      std::string error;
+      made->splits_.emplace_back(split, error);
+      if (!error.empty()) return Error{ErrorCode::unavailable, error};
+    }
+    made->learn_template(spec);
+    return std::unique_ptr<Tokenizer>(std::move(made));
+  }
+
+  std::vector<int> encode_prompt(std::string_view prompt) const override {
+    std::vector<int> tokens;
+    if (add_bos_ && bos_ >= 0) tokens.push_back(bos_);
+    std::string text;
+    // Text between two special tokens is split as one.
+    const auto flush = [&] {
+      encode(text, tokens);
+      text.clear();
+    };
+    for (const Part& part : template_) {
+      if (part.special >= 0) {
+        flush();
+        if (tokens.empty() || tokens.back() != part.special || part.special != bos_)
+          tokens.push_back(part.special);
+      } else if (part.prompt) text += prompt;
+      else text += part.text;
+    }
+    flush();
+    return tokens;
+  }
+
+  std::vector<int> encode(std::string_view text) const override {
+    std::vector<int> tokens;
+    encode(text, tokens);
+    return tokens;
+  }
+
+  std::string bytes(int token) const override {
+    const auto at = static_cast<std::size_t>(token);
+    return token < 0 || at >= bytes_.size() || (at < special_.size() && special_[at]) ? ""
+                                                                                      : bytes_[at];
+  }
+  bool ends(int token) const override {
+    return std::find(ends_.begin(), ends_.end(), token) != ends_.end();
+  }
+
+ private:
+  struct Merge {
+    int rank, id;
+  };
+  // Of the chat template: a special token, the prompt, or a text.
+  struct Part {
+    int special = -1;
+    bool prompt = false;
+    std::string text = {};
+  };
+  static std::uint64_t key(int a, int b) {
+    return std::uint64_t{static_cast<std::uint32_t>(a)} << 32 | static_cast<std::uint32_t>(b);
+  }
+  int id_of(const char* token) const {
+    const auto at = ids_.find(token);
+    return at == ids_.end() ? -1 : at->second;
+  }
+
+  void encode(std::string_view text, std::vector<int>& tokens) const {
+    std::vector<std::string_view> pieces{text}, finer;
+    for (const Pattern& pattern : splits_) {
+      finer.clear();
+      for (const std::string_view piece : pieces) pattern.split(piece, finer);
+      pieces.swap(finer);
+    }
+    for (const std::string_view piece : pieces) encode_piece(piece, tokens);
+  }
+
+  void encode_piece(std::string_view piece, std::vector<int>& tokens) const {
+    if (piece.empty()) return;
+    if (whole_words_first_) {
+      std::string word;
+      for (const char c : piece) word += alphabet_[static_cast<unsigned char>(c)];
+      if (const auto at = ids_.find(word); at != ids_.end()) return tokens.push_back(at->second);
+    }
+    // A list of symbols; the heap has the merges of neighbours, some of them out of date by the
+    // time that they come up.
+    struct Symbol {
+      int id, previous, next;
+    };
+    std::vector<Symbol> symbols;
+    for (const char c : piece) {
+      const int letter = letters_[static_cast<unsigned char>(c)];
+      if (letter < 0) continue;  // a vocabulary without this byte cannot say it
+      const int n = static_cast<int>(symbols.size());
+      symbols.push_back({letter, n - 1, n + 1});
+    }
+    if (symbols.empty()) return;
+    symbols.back().next = -1;
+    struct Candidate {
+      int rank, left, right, left_id, right_id, merged;
+      bool operator<(const Candidate& other) const {
+        return rank != other.rank ? rank > other.rank : left > other.left;
+      }
+    };
+    std::priority_queue<Candidate> heap;
+    const auto consider = [&](int left) {
+      if (left < 0 || symbols[static_cast<std::size_t>(left)].next < 0) return;
+      const Symbol& a = symbols[static_cast<std::size_t>(left)];
+      const Symbol& b = symbols[static_cast<std::size_t>(a.next)];
+      if (const auto merge = merges_.find(key(a.id, b.id)); merge != merges_.end())
+        heap.push({merge->second.rank, left, a.next, a.id, b.id, merge->second.id});
+    };
+    for (int i = 0; i + 1 < static_cast<int>(symbols.size()); ++i) consider(i);
+    while (!heap.empty()) {
+      const Candidate best = heap.top();
+      heap.pop();
+      Symbol &a = symbols[static_cast<std::size_t>(best.left)],
+             &b = symbols[static_cast<std::size_t>(best.right)];
+      if (a.id != best.left_id || b.id != best.right_id || a.next != best.right) continue;
+      a.id = best.merged;
+      b.id = -1;
+      a.next = b.next;
+      if (b.next >= 0) symbols[static_cast<std::size_t>(b.next)].previous = best.left;
+      consider(a.previous);
+      consider(best.left);
+    }
+    for (int at = 0; at >= 0; at = symbols[static_cast<std::size_t>(at)].next)
+      tokens.push_back(symbols[static_cast<std::size_t>(at)].id);
+  }
+
+  // Templates are programs; those of the known families are recognised by their special tokens.
+  void learn_template(const TokenizerSpec& spec) {
+    const int im_start = id_of("<|im_start|>"), im_end = id_of("<|im_end|>"),
+              header = id_of("<|start_header_id|>"), header_end = id_of("<|end_header_id|>"),
+              eot = id_of("<|eot_id|>"), begin = id_of("<|begin_of_text|>");
+    const std::string& chat = spec.chat_template;
+    if (chat.find("<|im_start|>") != std::string::npos && im_start >= 0 && im_end >= 0) {
+      const std::string system = default_system(chat);
+      if (!system.empty())
+        template_ = {{im_start}, {-1, false, "system\n" + system}, {im_end}, {-1, false, "\n"}};
+      for (Part part : {Part{im_start}, Part{-1, false, "user\n"}, Part{-1, true}, Part{im_end},
+                        Part{-1, false, "\n"}, Part{im_start}, Part{-1, false, "assistant\n"}})
+        template_.push_back(std::move(part));
+    } else if (chat.find("<|start_header_id|>") != std::string::npos && header >= 0 &&
+               header_end >= 0 && eot >= 0) {
+      if (begin >= 0) template_.push_back({begin});
+      for (Part part : {Part{header}, Part{-1, false, "user"}, Part{header_end},
+                        Part{-1, false, "\n\n"}, Part{-1, true}, Part{eot}, Part{header},
+                        Part{-1, false, "assistant"}, Part{header_end}, Part{-1, false, "\n\n"}})
+        template_.push_back(std::move(part));
+    } else template_ = {{-1, true}};
+    for (const int id : {spec.eos, im_end, eot, id_of("<|endoftext|>"), id_of("<|end_of_text|>")})
+      if (id >= 0 && !ends(id)) ends_.push_back(id);
+  }
+  // What a ChatML template says first when nobody else does: a literal text in it, with \n as the
+  // template writes it or as a line's end.
+  static std::string default_system(const std::string& chat) {
+    constexpr std::string_view mark = "<|im_start|>system";
+    const auto at = chat.find(mark);
+    if (at == std::string::npos) return "";
+    std::size_t from = at + mark.size();
+    if (chat.compare(from, 2, "\\n") == 0) from += 2;
+    else if (chat.compare(from, 1, "\n") == 0) from += 1;
+    else return "";
+    const auto end = chat.find("<|im_end|>", from);
+    const std::string text = end == std::string::npos ? "" : chat.substr(from, end - from);
+    return text.find_first_of("'\"{}") == std::string::npos ? text : "";
+  }
+
+  std::unordered_map<std::string, int> ids_;
+  std::vector<std::string> bytes_;
+  std::vector<bool> special_;
+  std::array<int, 256> letters_{};
+  std::array<std::string, 256> alphabet_;
+  std::unordered_map<std::uint64_t, Merge> merges_;
+  std::vector<Pattern> splits_;
+  std::vector<Part> template_;
+  std::vector<int> ends_;
+  bool whole_words_first_ = false, add_bos_ = false;
+  int bos_ = -1;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Tokenizer>> make_bpe_tokenizer(const TokenizerSpec& spec) {
+  return BpeTokenizer::make(spec);
+}
+
+}  // namespace limelight::stages

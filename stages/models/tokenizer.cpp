@@ -1,0 +1,58 @@
+#include "stages/models/tokenizer.hpp"
+
+#include <utility>
+
+namespace limelight::stages {
+
+namespace {
+
+class ByteTokenizer final : public Tokenizer {
+ public:
+  std::vector<int> encode_prompt(std::string_view prompt) const override { return encode(prompt); }
+  std::vector<int> encode(std::string_view text) const override {
+    std::vector<int> tokens;
+    for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
+    return tokens;
+  }
+  // Printable ASCII.
+  std::string bytes(int token) const override {
+    constexpr std::string_view heads[] = {"b", "d", "f", "g", "k", "l", "m",  "n",
+                                          "p", "r", "s", "t", "v", "z", "st", "tr"};
+    constexpr std::string_view tails[] = {"a", "e", "i", "o", "u", "an", "el", "in", "or", "us"};
+    if (token < 256)
+      return token >= 32 && token < 127 ? std::string(1, static_cast<char>(token)) : " ";
+    const auto n = static_cast<unsigned>(token - 256);
+    return (n / 160 % 3 == 0 ? " " : "") + std::string(heads[n % 16]) +
+           std::string(tails[n / 16 % 10]);
+  }
+  bool ends(int) const override { return false; }
+};
+
+// How long the character is that a byte begins; 1 also for bytes that begin none.
+std::size_t length_of(unsigned char first) {
+  return first >= 0xf0 && first < 0xf8   ? 4
+         : first >= 0xe0 && first < 0xf0 ? 3
+         : first >= 0xc2 && first < 0xe0 ? 2
+                                         : 1;
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> make_byte_tokenizer() { return std::make_unique<ByteTokenizer>(); }
+
+std::string CharacterStream::push(std::string_view bytes) {
+  waiting_ += bytes;
+  // Only the last character can be unfinished: its first byte is one of the last three.
+  std::size_t whole = waiting_.size();
+  for (std::size_t back = 1; back <= 3 && back <= waiting_.size(); ++back) {
+    const auto byte = static_cast<unsigned char>(waiting_[waiting_.size() - back]);
+    if ((byte & 0xc0) == 0x80) continue;
+    if (length_of(byte) > back) whole -= back;
+    break;
+  }
+  std::string out = waiting_.substr(0, whole);
+  waiting_.erase(0, whole);
+  return out;
+}
+
+}  // namespace limelight::stages
