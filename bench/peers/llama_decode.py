@@ -1,6 +1,7 @@
-"""llama.cpp on a GGUF file: prefill and decode in tokens a second. Arguments: model, threads, tokens of the prompt, tokens of the answer, rounds.
+"""llama.cpp on a GGUF file: prefill and decode in tokens a second.
 
-Prints {"prefill": median, "decode": median}.
+Arguments: model, threads, tokens of the prompt, tokens of the answer, rounds. Prints
+{"prefill": median, "decode": median}.
 """
 import json
 import statistics
@@ -10,7 +11,16 @@ import time
 from llama_cpp import Llama
 
 path, threads, prompt_tokens, answer_tokens, rounds = sys.argv[1], *map(int, sys.argv[2:6])
-llm = Llama(path, n_ctx=prompt_tokens + answer_tokens + 8, n_batch=512, n_ubatch=512, n_threads=threads, n_threads_batch=threads, logits_all=False, verbose=False)
+llm = Llama(
+    path,
+    n_ctx=prompt_tokens + answer_tokens + 8,
+    n_batch=512,
+    n_ubatch=512,
+    n_threads=threads,
+    n_threads_batch=threads,
+    logits_all=False,
+    verbose=False,
+)
 prompt = [100 + i * 37 % 5000 for i in range(prompt_tokens)]
 prefill, decode = [], []
 for i in range(rounds + 1):

@@ -1,4 +1,5 @@
-# Runs $1 with LTTng's tracer recording its tracepoint, in a session and under a home folder that are gone afterwards.
+# Runs $1 with LTTng's tracer recording its tracepoint, in a session and under a home folder that
+# are gone afterwards.
 set -e
 export LTTNG_HOME="$(mktemp -d)"
 end() {

@@ -1,6 +1,8 @@
-"""PyTorch's profiler on a decoder of the shape of omni_tiny's thinker: what it adds to the time of decoding, and how long it takes to stop.
+"""PyTorch's profiler on a decoder of the shape of omni_tiny's thinker: what it adds to the time of
+decoding, and how long it takes to stop.
 
-Prints {"overhead_percent": median over pairs, "stop_ms": median of stop and export}. One thread, as a rank of Limelight has.
+Prints {"overhead_percent": median over pairs, "stop_ms": median of stop and export}. One thread, as
+a rank of Limelight has.
 """
 import json
 import statistics
@@ -23,15 +25,19 @@ class Block(nn.Module):
         super().__init__()
         linear = lambda i, o: nn.Linear(i, o, bias=False)
         self.n1, self.n2 = nn.RMSNorm(HIDDEN), nn.RMSNorm(HIDDEN)
-        self.q, self.k, self.v, self.o = linear(HIDDEN, HEADS * DIM), linear(HIDDEN, KV_HEADS * DIM), linear(HIDDEN, KV_HEADS * DIM), linear(HEADS * DIM, HIDDEN)
-        self.gate, self.up, self.down = linear(HIDDEN, MLP), linear(HIDDEN, MLP), linear(MLP, HIDDEN)
+        self.q, self.o = linear(HIDDEN, HEADS * DIM), linear(HEADS * DIM, HIDDEN)
+        self.k, self.v = linear(HIDDEN, KV_HEADS * DIM), linear(HIDDEN, KV_HEADS * DIM)
+        self.gate, self.up = linear(HIDDEN, MLP), linear(HIDDEN, MLP)
+        self.down = linear(MLP, HIDDEN)
 
     def forward(self, x, keys, values, position):
         y = self.n1(x)
         q = rope(self.q(y).view(1, -1, HEADS, DIM).transpose(1, 2), position)
-        keys[:, :, position] = rope(self.k(y).view(1, -1, KV_HEADS, DIM).transpose(1, 2), position)[:, :, 0]
+        k = rope(self.k(y).view(1, -1, KV_HEADS, DIM).transpose(1, 2), position)
+        keys[:, :, position] = k[:, :, 0]
         values[:, :, position] = self.v(y).view(1, -1, KV_HEADS, DIM).transpose(1, 2)[:, :, 0]
-        a = F.scaled_dot_product_attention(q, keys[:, :, : position + 1], values[:, :, : position + 1], enable_gqa=True)
+        end = position + 1
+        a = F.scaled_dot_product_attention(q, keys[:, :, :end], values[:, :, :end], enable_gqa=True)
         x = x + self.o(a.transpose(1, 2).reshape(1, 1, -1))
         y = self.n2(x)
         return x + self.down(F.silu(self.gate(y)) * self.up(y))
@@ -69,7 +75,9 @@ for pair in range(PAIRS):
         if not profiled:
             times[False] = decode()
             continue
-        profile = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], record_shapes=True)
+        profile = torch.profiler.profile(
+            activities=[torch.profiler.ProfilerActivity.CPU], record_shapes=True
+        )
         profile.start()
         times[True] = decode()
         begin = time.perf_counter()
@@ -78,4 +86,5 @@ for pair in range(PAIRS):
             profile.export_chrome_trace(folder + "/trace.json.gz")
         stops.append((time.perf_counter() - begin) * 1000)
     ratios.append(100 * (times[True] / times[False] - 1))
-print(json.dumps({"overhead_percent": statistics.median(ratios), "stop_ms": statistics.median(stops)}))
+medians = {"overhead_percent": statistics.median(ratios), "stop_ms": statistics.median(stops)}
+print(json.dumps(medians))
