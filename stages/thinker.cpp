@@ -1,7 +1,6 @@
 #include "stages/thinker.hpp"
 
 #include <cstring>
-
 #include <limelight/span.hpp>
 
 namespace limelight::stages {
