@@ -13,6 +13,10 @@ struct StageStats {
   std::uint64_t num_tokens_out = 0;
   double stage_gen_time_ms = 0;  // in this request's steps
 };
+template <class Inspector>
+auto inspect(Inspector& f, StageStats& x) {
+  return f(x.stage_id, x.num_tokens_out, x.stage_gen_time_ms);
+}
 // The chunks of one request over one edge: sizes and times are sums over its chunks.
 struct TransferStats {
   int from_stage = 0, to_stage = 0;
@@ -23,6 +27,11 @@ struct TransferStats {
   double rx_decode_time_ms = 0;  // the consuming stage's reading
   double total_time_ms() const { return tx_time_ms + in_flight_time_ms + rx_decode_time_ms; }
 };
+template <class Inspector>
+auto inspect(Inspector& f, TransferStats& x) {
+  return f(x.from_stage, x.to_stage, x.chunks, x.size_bytes, x.tx_time_ms, x.in_flight_time_ms,
+           x.rx_decode_time_ms);
+}
 
 // One request's output, or a part of it when it comes as a stream: then text and audio are what is
 // new, and the rest counts once finished.

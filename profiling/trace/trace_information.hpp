@@ -58,7 +58,7 @@ struct TraceKey {
 };
 std::span<const TraceKey> trace_keys();
 
-TraceInformation information_of(const SessionReport& report, std::string session);
+TraceInformation information_of(const RankTrace& report, std::string session);
 
 // One input's `limelight` object, as JSON, added to what a merged file says: sums, and the session
 // as long as all have the same. first: nothing was added before.

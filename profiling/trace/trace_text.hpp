@@ -49,7 +49,7 @@ class TraceText {
   // Device work whose launch did not come. (Most calls launch nothing, so the other way round tells
   // nothing.)
   std::uint64_t unmatched() const noexcept { return unmatched_ + works_.size(); }
-  void end(const SessionReport& report,
+  void end(const RankTrace& report,
            const std::vector<std::pair<int, std::string>>& thread_names,
            std::string_view trace_name);
 
