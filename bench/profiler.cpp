@@ -7,14 +7,18 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <limelight/span.hpp>
 #include <memory>
 #include <string>
 #include <thread>
 
+#include "base/try.hpp"
 #include "bench/peer.hpp"
 #include "bench/profiler_pipeline.hpp"
 #include "profiling/capture/session.hpp"
@@ -136,7 +140,7 @@ Result<void> measure_spans(const std::filesystem::path& folder, std::vector<Meas
     on.push_back(span_ns(name, spans));
     std::this_thread::sleep_for(8ms);  // the writer takes them away
   }
-  if (auto stopped = (*session)->stop(); !stopped) return stopped.error();
+  LIMELIGHT_TRY((*session)->stop());
   results.push_back({"span", {}, quantile(on, 0.5), "ns", "floor", quantile(floor, 0.5)});
   if (const auto lttng = run_lttng())
     results.push_back(
@@ -356,37 +360,38 @@ Result<void> measure_growth(const std::filesystem::path& folder,
        quick
            ? std::vector<std::uint64_t>{1'000, 5'000'000}
            : std::vector<std::uint64_t>{1'000, 10'000, 100'000, 1'000'000, 10'000'000, 50'000'000})
-    if (auto done = add(1, events); !done) return done;
+    LIMELIGHT_TRY(add(1, events));
   for (const int ranks : quick ? std::vector<int>{16} : std::vector<int>{2, 4, 8, 16})
-    if (auto done = add(ranks, 100'000); !done) return done;
+    LIMELIGHT_TRY(add(ranks, 100'000));
   return {};
 }
 
 }  // namespace
 
 Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) {
-  // Traces go where users' traces go, to a disk, not to memory.
-  std::error_code failed;
-  const Scratch scratch{std::filesystem::current_path(failed) /
-                        (".limelight-bench-" + std::to_string(getpid()))};
-  if (!std::filesystem::create_directory(scratch.path, failed))
-    return Error{ErrorCode::io, scratch.path.string() + ": " + failed.message()};
+  // Traces go where users' traces go, to a disk, which /tmp often is not.
+  const char* asked = std::getenv("TMPDIR");
+  std::string folder =
+      std::string(asked != nullptr ? asked : "/var/tmp") + "/limelight-bench-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr)
+    return Error{ErrorCode::io, folder + ": cannot make a folder for traces: " +
+                                    std::strerror(errno) + " (TMPDIR names another place)"};
+  const Scratch scratch{folder};
   std::vector<Measurement> results;
   const auto say = [](const char* what) { std::fprintf(stderr, "%s\n", what); };
   say("spans");
-  if (auto done = measure_spans(scratch.path, results); !done) return done.error();
+  LIMELIGHT_TRY(measure_spans(scratch.path, results));
   say("writing");
-  if (auto done = measure_writing(scratch.path, options.quick, results); !done) return done.error();
+  LIMELIGHT_TRY(measure_writing(scratch.path, options.quick, results));
   say("stop");
-  if (auto done = measure_stop(scratch.path, options.quick, results); !done) return done.error();
+  LIMELIGHT_TRY(measure_stop(scratch.path, options.quick, results));
   say("how cost grows");
-  if (auto done = measure_growth(scratch.path, options.quick, results); !done) return done.error();
+  LIMELIGHT_TRY(measure_growth(scratch.path, options.quick, results));
   say("the pipeline: not profiled, with its flight recorders alone, profiled");
-  if (auto done = measure_overhead(options, scratch.path, results); !done) return done.error();
+  LIMELIGHT_TRY(measure_overhead(options, scratch.path, results));
   // After the pipeline: this process stays with the broker, and its pools, that it used first.
   say("the acknowledgement of 8 ranks");
-  if (auto done = measure_acknowledgement(scratch.path, options.quick, results); !done)
-    return done.error();
+  LIMELIGHT_TRY(measure_acknowledgement(scratch.path, options.quick, results));
   return results;
 }
 

@@ -7,6 +7,7 @@
 #include <limelight/omni.hpp>
 #include <random>
 
+#include "base/try.hpp"
 #include "bench/loopback.hpp"
 #include "bench/peer.hpp"
 
@@ -107,7 +108,7 @@ Result<void> measure_acknowledgement(const std::filesystem::path& folder,
     if (started->size() != ranks)
       return Error{ErrorCode::internal,
                    "expected the answers of 8 ranks, found " + std::to_string(started->size())};
-    if (auto stopped = (*omni)->stop_profile(); !stopped) return stopped.error();
+    LIMELIGHT_TRY((*omni)->stop_profile());
   }
   const std::vector<std::pair<std::string, std::string>> params{{"ranks", std::to_string(ranks)},
                                                                 {"times", std::to_string(times)}};
@@ -124,7 +125,7 @@ Result<void> measure_overhead(const ProfilerOptions& options,
   auto omni = Omni::from_engine_args(
       {.config = options.config, .profile_dir = folder, .flight_recorder = 0ms});
   if (!omni) return omni.error();
-  if (auto warm = request_ms(**omni); !warm) return warm.error();
+  LIMELIGHT_TRY(request_ms(**omni));
   // The machine is now faster and now slower, for seconds: so each request is compared with those
   // before and after it, which are not recorded.
   enum Arm { off, flight, profiled, arms };
@@ -135,10 +136,8 @@ Result<void> measure_overhead(const ProfilerOptions& options,
   std::uint64_t events = 0, bytes = 0;
   for (int turn = 0; turn < rounds * std::ssize(turns) + 1; ++turn) {
     const Arm arm = turns[turn % std::ssize(turns)];
-    if (auto set = (*omni)->set_flight_recorder(arm == off ? 0ms : 10'000ms); !set)
-      return set.error();
-    if (arm == profiled)
-      if (auto started = (*omni)->start_profile(); !started) return started.error();
+    LIMELIGHT_TRY((*omni)->set_flight_recorder(arm == off ? 0ms : 10'000ms));
+    if (arm == profiled) LIMELIGHT_TRY((*omni)->start_profile());
     const auto one = request_ms(**omni);
     if (!one) return one.error();
     requests.emplace_back(arm, *one);

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "base/shared_library.hpp"
 #include "profiling/record/clock.hpp"
 
 namespace limelight::cli {
@@ -36,13 +37,11 @@ std::string cpu_features() {
 }
 
 // Loads and unloads it: present is one thing, loadable another.
-std::string library(const char* const* names, const char* without) {
-  for (; *names != nullptr; ++names)
-    if (void* handle = dlopen(*names, RTLD_LAZY | RTLD_LOCAL)) {
-      dlclose(handle);
-      return std::string("found (") + *names + ")";
-    }
-  return std::string("not found: ") + without;
+std::string found(const SharedLibrary& library, const char* without) {
+  const auto loaded = load(library);
+  if (!loaded) return "not found: " + std::string(without);
+  ::dlclose(loaded->handle);
+  return "found (" + loaded->path + ")";
 }
 
 }  // namespace
@@ -59,20 +58,10 @@ int doctor() {
     say("shared memory",
         std::to_string(shm.f_bavail * shm.f_frsize >> 20) + " MiB free in /dev/shm");
   else say("shared memory", "no /dev/shm: hand-off between ranks cannot work");
-  const char* const driver[] = {"libcuda.so.1", nullptr};
-  const char* const runtime[] = {"libcudart.so.13", "libcudart.so.12", "libcudart.so",
-                                 "/usr/local/cuda/lib64/libcudart.so", nullptr};
-  const char* const cupti[] = {"libcupti.so.13",
-                               "libcupti.so.12",
-                               "libcupti.so",
-                               "/usr/local/cuda/lib64/libcupti.so",
-                               "/usr/local/cuda/extras/CUPTI/lib64/libcupti.so",
-                               nullptr};
-  const char* const nccl[] = {"libnccl.so.2", "/usr/local/cuda/lib64/libnccl.so.2", nullptr};
-  say("CUDA driver", library(driver, "no GPU can be used, stages run on the CPU"));
-  say("CUDA runtime", library(runtime, "the toolkit is not installed"));
-  say("CUPTI", library(cupti, "GPU activity cannot be recorded"));
-  say("NCCL", library(nccl, "no collectives between GPUs; ranks on the CPU use shared memory"));
+  say("CUDA driver", found(cuda_driver_library(), "no GPU can be used, stages run on the CPU"));
+  say("CUPTI", found(cupti_library(), "GPU activity cannot be recorded"));
+  say("NCCL",
+      found(nccl_library(), "no collectives between GPUs; ranks on the CPU use shared memory"));
   return 0;
 }
 

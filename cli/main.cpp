@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
   limelight::cli::RunOptions run;
   if (const auto config = limelight::find_shared("configs/omni_tiny.yaml")) run.config = *config;
   const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR");
-  run.profile_dir = folder != nullptr && *folder != '\0' ? folder : "traces";
+  if (folder != nullptr) run.profile_dir = folder;
   CLI::App* command = app.add_subcommand("run", "Send prompts through the pipeline");
   command->add_option("--config", run.config, "stage config (YAML)")->capture_default_str();
   auto* prompts = command->add_option_group("prompts");
@@ -42,10 +42,10 @@ int main(int argc, char** argv) {
                       "where <request>.txt, <request>.wav and outputs.jsonl go");
   command->add_option("--profile", run.profile, "stages to profile: all, or ids such as 0,2")
       ->envname("LIMELIGHT_PROFILE");
-  command
-      ->add_option("--profile-dir", run.profile_dir,
-                   "where traces go (default: $VLLM_TORCH_PROFILER_DIR)")
-      ->capture_default_str();
+  command->add_option(
+      "--profile-dir", run.profile_dir,
+      "where traces go (default: $VLLM_TORCH_PROFILER_DIR, else traces), and the last "
+      "seconds of a rank that fails");
   limelight::ProfileOptions& profile = run.profile_options;
   command->add_option("--profile-ranks", profile.ranks, "only these ranks of the chosen stages")
       ->delimiter(',')

@@ -148,11 +148,15 @@ int run(const RunOptions& options) {
   if (const std::string wrong = read_stages(options.profile, stages); !wrong.empty())
     return refuse(2, wrong);
 
+  const bool profiled = !options.profile.empty();
+  const std::filesystem::path trace_folder =
+      profiled && options.profile_dir.empty() ? "traces" : options.profile_dir;
+
   EndSignals signals;
   const bool terminal = isatty(STDERR_FILENO) != 0;
   std::cerr << "starting the pipeline of " << options.config.string() << "\n";
   auto omni = Omni::from_engine_args({.config = options.config,
-                                      .profile_dir = options.profile_dir,
+                                      .profile_dir = trace_folder,
                                       .slow_request = options.slow_request,
                                       .full_queue = options.full_queue});
   if (!omni) return refuse(exit_code(omni.error()), omni.error().message);
@@ -177,9 +181,8 @@ int run(const RunOptions& options) {
   std::vector<RequestOutput> outputs;
   std::string problem;
   const auto start = std::chrono::steady_clock::now();
-  const bool profiled = !options.profile.empty();
   if (profiled)
-    for (const auto& left : profiling::unfinished_traces(options.profile_dir))
+    for (const auto& left : profiling::unfinished_traces(trace_folder))
       std::cerr << "a rank was killed while it was profiled; `limelight trace recover "
                 << left.string() << "` makes its trace readable\n";
   if (profiled)

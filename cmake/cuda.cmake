@@ -30,8 +30,7 @@ if(LIMELIGHT_CUDA)
         ${NCCL_INCLUDE_DIR}
         ${CUPTI_INCLUDE_DIR})
       target_compile_definitions(limelight_cuda INTERFACE
-        LIMELIGHT_HAS_CUDA
-        LIMELIGHT_CUDA_LIB_DIR="${CUDAToolkit_LIBRARY_DIR}")
+        LIMELIGHT_HAS_CUDA)
     endif()
   endif()
   if(NOT LIMELIGHT_HAS_CUDA AND NOT LIMELIGHT_CUDA STREQUAL AUTO)

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <nccl.h>
 
+#include "base/shared_library.hpp"
 #include "profiling/record/correlated_span.hpp"
 #include "profiling/record/event_names.hpp"
 
@@ -23,13 +24,12 @@ struct Nccl {
   std::string missing;
 
   Nccl() {
-    void* library = dlopen("libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr)
-      library = dlopen(LIMELIGHT_CUDA_LIB_DIR "/libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) {
-      missing = "NCCL cannot be loaded: " + std::string(dlerror());
+    const auto loaded = load(nccl_library());
+    if (!loaded) {
+      missing = loaded.error().message;
       return;
     }
+    void* library = loaded->handle;
     const auto find = [&](auto& function, const char* name) {
       function =
           reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));

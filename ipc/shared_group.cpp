@@ -16,6 +16,7 @@
 #include <limelight/span.hpp>
 #include <thread>
 
+#include "base/try.hpp"
 #include "profiling/record/event_names.hpp"
 
 namespace limelight::ipc {
@@ -162,15 +163,14 @@ Result<void> SharedGroup::all_reduce_sum(std::span<float> values) {
   for (std::size_t at = 0; at < values.size(); at += piece) {
     const auto part = values.subspan(at, std::min(piece, values.size() - at));
     std::memcpy(state_->slot(state_->rank), part.data(), part.size_bytes());
-    if (auto met = state_->barrier(deadline); !met) return met;
+    LIMELIGHT_TRY(state_->barrier(deadline));
     const auto* first = reinterpret_cast<const float*>(state_->slot(0));
     std::copy(first, first + part.size(), part.begin());
     for (int r = 1; r < state_->size; ++r) {
       const auto* other = reinterpret_cast<const float*>(state_->slot(r));
       for (std::size_t i = 0; i < part.size(); ++i) part[i] += other[i];
     }
-    if (auto met = state_->barrier(deadline); !met)
-      return met;  // nobody overwrites a slot that is still read
+    LIMELIGHT_TRY(state_->barrier(deadline));  // nobody overwrites a slot that is still read
   }
   return {};
 }
@@ -184,7 +184,7 @@ Result<void> SharedGroup::broadcast(std::span<std::byte> data, std::chrono::mill
     return Error{ErrorCode::too_large, "broadcast of " + std::to_string(data.size()) + " bytes"};
   const auto deadline = timeout.count() == 0 ? Clock::time_point::max() : Clock::now() + timeout;
   if (state_->rank == 0) std::memcpy(state_->slot(0), data.data(), data.size());
-  if (auto met = state_->barrier(deadline); !met) return met;
+  LIMELIGHT_TRY(state_->barrier(deadline));
   if (state_->rank != 0) std::memcpy(data.data(), state_->slot(0), data.size());
   return state_->barrier(deadline);
 }

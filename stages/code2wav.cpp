@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limelight/span.hpp>
 
+#include "base/try.hpp"
+
 namespace limelight::stages {
 
 namespace prof = limelight::profiling;
@@ -95,7 +97,7 @@ Result<StepState> Code2Wav::step(std::uint64_t request, Output& output) {
       for (std::size_t j = 0; j < h; ++j)
         rows[frame * h + j] += from[j] / static_cast<float>(books);
     }
-    if (auto done = decoder_.forward(rows, frames, open.cache); !done) return done.error();
+    LIMELIGHT_TRY(decoder_.forward(rows, frames, open.cache));
     std::vector<float> x(static_cast<std::size_t>(frames * channels));
     linear_of_host(device_, rows, *input_, x, frames);
     for (std::size_t u = 0; u < upsamplers_.size(); ++u) {

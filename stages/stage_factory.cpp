@@ -1,7 +1,10 @@
 #include "stages/stage_factory.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <new>
 
+#include "base/memory.hpp"
 #include "stages/code2wav.hpp"
 #include "stages/models/model_file.hpp"
 #include "stages/talker.hpp"
@@ -9,25 +12,71 @@
 
 namespace limelight::stages {
 
-Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
-                                          Device& device,
-                                          ipc::Collective* group) {
+namespace {
+
+std::unique_ptr<Stage> construct(const StageConfig& config,
+                                 std::unique_ptr<Tokenizer> tokenizer,
+                                 Device& device,
+                                 ipc::Collective* group) {
   if (config.model) {
-    auto tokenizer = make_bpe_tokenizer(config.model->tokenizer());
-    if (!tokenizer)
-      return Error{tokenizer.error().code,
-                   config.model->path().string() + ": " + tokenizer.error().message};
     FileWeights weights(config.model);
-    return std::unique_ptr<Stage>(
-        std::make_unique<Thinker>(config, weights, std::move(tokenizer).value(), device, group));
+    return std::make_unique<Thinker>(config, weights, std::move(tokenizer), device, group);
   }
   DummyWeights weights(config.weights_seed);
   if (config.model_stage == "thinker")
-    return std::unique_ptr<Stage>(
-        std::make_unique<Thinker>(config, weights, make_byte_tokenizer(), device, group));
+    return std::make_unique<Thinker>(config, weights, make_byte_tokenizer(), device, group);
   if (config.model_stage == "talker")
-    return std::unique_ptr<Stage>(std::make_unique<Talker>(config, weights, device, group));
-  return std::unique_ptr<Stage>(std::make_unique<Code2Wav>(config, weights, device, group));
+    return std::make_unique<Talker>(config, weights, device, group);
+  return std::make_unique<Code2Wav>(config, weights, device, group);
+}
+
+}  // namespace
+
+std::uint64_t dummy_weight_bytes(const StageConfig& config) {
+  const ModelShape& s = config.shape;
+  const auto number = [](int x) { return static_cast<double>(x); };
+  const double attention =
+      number(s.hidden) * number(s.head_dim) * (2 * number(s.heads) + 2 * number(s.kv_heads));
+  const double layer = attention + 3 * number(s.hidden) * number(s.mlp);
+  double floats = number(s.layers) * layer;
+  if (config.model_stage == "thinker") floats += 2 * number(s.vocab) * number(s.hidden);
+  else if (config.model_stage == "talker")
+    floats += number(s.input_hidden) * number(s.hidden) +
+              2 * number(s.codebooks) * number(s.codebook_size) * number(s.hidden);
+  else floats = number(s.codebooks) * number(s.codebook_size) * number(s.channels);
+  // While a matrix is packed for the products, it is there twice.
+  floats += std::max(number(s.vocab), number(s.mlp)) * number(s.hidden);
+  return static_cast<std::uint64_t>(std::min(floats * sizeof(float), 1e18));
+}
+
+Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
+                                          Device& device,
+                                          ipc::Collective* group) {
+  std::unique_ptr<Tokenizer> tokenizer;
+  if (config.model) {
+    auto made = make_bpe_tokenizer(config.model->tokenizer());
+    if (!made)
+      return Error{made.error().code, config.model->path().string() + ": " + made.error().message};
+    tokenizer = std::move(made).value();
+  }
+  const auto too_much = [&](const std::string& what) {
+    return Error{ErrorCode::unavailable, "stage " + std::to_string(config.stage_id) + " (" +
+                                             config.model_stage + ") " + what + ", " +
+                                             gibibytes(available_memory()) + " are there"};
+  };
+  const std::uint64_t ranks = group != nullptr ? static_cast<std::uint64_t>(group->size()) : 1;
+  const std::uint64_t needed = config.model ? 0 : dummy_weight_bytes(config) / ranks;
+  if (device.is_host() && needed > available_memory())
+    return too_much("needs " + gibibytes(needed) + " of memory for its weights");
+  try {
+    return construct(config, std::move(tokenizer), device, group);
+  } catch (const std::bad_alloc&) {
+    return too_much("cannot have the memory that it needs");
+  } catch (const std::exception& failed) {  // of the libraries that pack weights
+    return Error{ErrorCode::unavailable, "stage " + std::to_string(config.stage_id) + " (" +
+                                             config.model_stage +
+                                             "): cannot be made: " + failed.what()};
+  }
 }
 
 std::uint64_t max_output_bytes(const StageConfig& config) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/try.hpp"
+
 namespace limelight::stages {
 
 Talker::Talker(const StageConfig& config,
@@ -79,7 +81,7 @@ Result<StepState> Talker::step(std::uint64_t request, Output& output) {
   };
   add_code(0, open.previous);
   if ((t + 1) * h <= open.conditions.size()) add(std::span(open.conditions).subspan(t * h, h));
-  if (auto done = decoder_.forward(row, 1, open.cache); !done) return done.error();
+  LIMELIGHT_TRY(decoder_.forward(row, 1, open.cache));
 
   std::vector<float> logits(size);
   linear_of_host(device_, row, *heads_[0], logits, 1);

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <limelight/span.hpp>
 
+#include "base/try.hpp"
+
 namespace limelight::stages {
 
 namespace prof = limelight::profiling;
@@ -61,7 +63,7 @@ Result<StepState> Thinker::step(std::uint64_t request, Output& output) {
   for (std::size_t i = 0; i < open.input.size(); ++i)
     embed_(open.input[i],
            std::span(rows).subspan(i * static_cast<std::size_t>(h), static_cast<std::size_t>(h)));
-  if (auto done = decoder_.forward(rows, n, open.cache); !done) return done.error();
+  LIMELIGHT_TRY(decoder_.forward(rows, n, open.cache));
   std::vector<float> logits(static_cast<std::size_t>(config_.shape.vocab));
   linear_of_host(device_, std::span(rows).last(static_cast<std::size_t>(h)), *head_, logits, 1);
   const int token = open.sampler.next(logits);

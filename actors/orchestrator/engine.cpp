@@ -25,6 +25,7 @@
 #include "actors/pipeline/topics.hpp"
 #include "base/helper.hpp"
 #include "base/log.hpp"
+#include "base/try.hpp"
 #include "ipc/iceoryx/broker.hpp"
 #include "ipc/iceoryx/channel.hpp"
 #include "profiling/capture/flight_recorder.hpp"
@@ -168,6 +169,9 @@ struct Engine::State {
   void settle(std::map<std::uint64_t, Open>::iterator at);
   void admit();
   void tell_cancel(std::uint64_t number, int but_stage);
+  std::filesystem::path trace_folder() const {
+    return args.profile_dir.empty() ? "traces" : args.profile_dir;
+  }
   void dump_if_due(const std::string& why);
   // Without it.
   void salvage(int rank, prof::Owner owner);
@@ -207,7 +211,7 @@ void Engine::State::dump_if_due(const std::string& why) {
   last_dump = Clock::now();
   ++dumps_under_way;
   ask_supervisor(
-      DumpProfile{args.profile_dir.string(),
+      DumpProfile{trace_folder().string(),
                   static_cast<std::uint64_t>(args.flight_recorder.count())},
       [this, why](const Result<std::vector<RankTrace>>& traces) {
         if (traces)
@@ -227,11 +231,15 @@ void Engine::State::dump_if_due(const std::string& why) {
 // What a rank kept is in shared memory.
 void Engine::State::salvage(int rank, prof::Owner owner) {
   if (args.flight_recorder.count() == 0) return;
+  if (args.profile_dir.empty())
+    return log(LogLevel::info, "the last seconds of rank " + std::to_string(rank) +
+                                   " are not written, as no folder for traces was named "
+                                   "(--profile-dir, EngineArgs::profile_dir)");
   const stages::StageConfig& stage = *config.stage_of(rank);
   std::error_code ignored;
   const auto report = prof::salvage_flight_recorder(
       flight_file(run, rank),
-      {.directory = std::filesystem::absolute(args.profile_dir, ignored),
+      {.directory = std::filesystem::absolute(trace_folder(), ignored),
        .timestamp = std::to_string(prof::realtime_ns() / 1'000'000),
        .rank = rank,
        .world_size = config.world_size(),
@@ -292,7 +300,8 @@ void Engine::State::fail(Error error) {
   const std::lock_guard lock(mutex);
   if (failure.code != ErrorCode::none) return;
   failure = std::move(error);
-  if (failure.code == ErrorCode::rank_failed) dump_if_due("a rank failed");
+  if (failure.code == ErrorCode::rank_failed && !args.profile_dir.empty())
+    dump_if_due("a rank failed");
   while (!open.empty()) finish(open.begin(), failure);
   joined.notify_all();
 }
@@ -373,7 +382,7 @@ Result<void> Engine::State::start() {
   most_admitted = static_cast<std::size_t>(config.max_inflight);
   for (const stages::StageConfig& s : config.stages)
     most_admitted = std::min(most_admitted, static_cast<std::size_t>(s.max_batch_size));
-  if (auto used = use_broker(pools_for(config)); !used) return used;
+  LIMELIGHT_TRY(use_broker(pools_for(config)));
   for (const stages::StageConfig& s : config.stages)
     if (s.final_output) {
       auto port = make_subscriber(topic_to_user(run, s.stage_id), user_window);
@@ -465,7 +474,9 @@ void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
     self->request(to, profile_timeout, message)
         .then(
             [done, self](const ProfileAnswer& answer) {
-              if constexpr (std::is_same_v<Message, StopProfile>) write_profiler_out(answer.ranks);
+              if constexpr (std::is_same_v<Message, StopProfile>)
+                if (const auto written = write_profiler_out(answer.ranks); !written)
+                  log(LogLevel::error, written.error().message);
               done(traces_of(answer));
               self->quit();
             },
@@ -490,7 +501,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
   state->args = args;
   state->config = std::move(config).value();
   std::unique_ptr<Engine> engine(new Engine(std::move(state)));
-  if (auto started = engine->state_->start(); !started) return started.error();
+  LIMELIGHT_TRY(engine->state_->start());
   return engine;
 }
 
@@ -569,7 +580,7 @@ void Engine::start_profile(const StageIds& stages, const ProfileOptions& options
   if (const auto known = prof::parse_activities(options.activities); !known)
     return done(known.error());
   const StartProfile message{.stages = {stages.ids.begin(), stages.ids.end()},
-                             .directory = state_->args.profile_dir.string(),
+                             .directory = state_->trace_folder().string(),
                              .timestamp = std::to_string(prof::realtime_ns() / 1'000'000),
                              .base_ns = prof::default_base_ns(),
                              .options = options};
@@ -594,7 +605,7 @@ void Engine::stop_profile(OnTraces done) {
 }
 void Engine::dump_profile(std::chrono::milliseconds last, OnTraces done) {
   state_->ask_supervisor(
-      DumpProfile{state_->args.profile_dir.string(),
+      DumpProfile{state_->trace_folder().string(),
                   static_cast<std::uint64_t>(std::max<std::int64_t>(last.count(), 0))},
       std::move(done));
 }

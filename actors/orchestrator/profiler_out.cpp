@@ -1,5 +1,7 @@
 #include "actors/orchestrator/profiler_out.hpp"
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -9,7 +11,7 @@
 
 namespace limelight::actors {
 
-void write_profiler_out(const std::vector<RankTrace>& ranks) {
+Result<void> write_profiler_out(const std::vector<RankTrace>& ranks) {
   struct Stage {
     std::filesystem::path directory;
     std::string head;
@@ -26,10 +28,15 @@ void write_profiler_out(const std::vector<RankTrace>& ranks) {
                   std::to_string(rank.profiler_cpu_ns / 1000) + " us, " + rank.file.string() + "\n";
     stage.ops.insert(stage.ops.end(), rank.ops.begin(), rank.ops.end());
   }
-  for (const auto& [id, stage] : stages)
-    std::ofstream(stage.directory / ("profiler_out_" + std::to_string(id) + ".txt"))
-        << stage.head << "\n"
-        << profiling::op_table(stage.ops);
+  for (const auto& [id, stage] : stages) {
+    const auto path = stage.directory / ("profiler_out_" + std::to_string(id) + ".txt");
+    std::ofstream out(path);
+    out << stage.head << "\n" << profiling::op_table(stage.ops);
+    out.close();
+    if (!out)
+      return Error{ErrorCode::io, path.string() + ": cannot write: " + std::strerror(errno)};
+  }
+  return {};
 }
 
 }  // namespace limelight::actors

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <limelight/span.hpp>
+#include <new>
 #include <thread>
 
 #include "actors/pipeline/topics.hpp"
 #include "base/log.hpp"
+#include "base/memory.hpp"
+#include "base/try.hpp"
 #include "ipc/nccl_group.hpp"
 #include "profiling/record/clock.hpp"
 #include "stages/stage_factory.hpp"
@@ -18,6 +22,19 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 namespace {
+
+// A stage throws nothing itself; memory that is not there, and the libraries that compute, do.
+template <class Call>
+auto guarded(Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::unavailable, "this step needs more memory than there is: " +
+                                             gibibytes(available_memory()) + " are there"};
+  } catch (const std::exception& failed) {
+    return Error{ErrorCode::internal, std::string("the step failed: ") + failed.what()};
+  }
+}
 constexpr auto patience =
     100ms;  // how often a rank that is held back looks whether it should go on
 constexpr auto connect_timeout = 30s;
@@ -36,10 +53,10 @@ class RankWorker::ChunkOutput final : public stages::Output {
                     const std::function<void(std::span<std::byte>)>& write) override {
     if (!worker_.leads()) return {};  // every rank of a group has the same result; one sends it
     if (port == stages::Port::user && worker_.user_)
-      if (auto sent = send(*worker_.user_, port, tensor, last, write); !sent) return sent;
+      LIMELIGHT_TRY(send(*worker_.user_, port, tensor, last, write));
     if (port == stages::Port::next_stage)
       for (ipc::Publisher& next : worker_.next_)
-        if (auto sent = send(next, port, tensor, last, write); !sent) return sent;
+        LIMELIGHT_TRY(send(next, port, tensor, last, write));
     ++open_.sequence[static_cast<int>(port)];
     return {};
   }
@@ -203,7 +220,7 @@ void RankWorker::begin_submitted(bool wait) {
     open.report.stage.stage_id = open.report.received.to_stage = config_.stage_id;
     open.report.received.from_stage = input_stage_;
     newest_begun_ = std::max(newest_begun_, request.number);
-    if (auto begun = stage_->begin(request); !begun) {
+    if (auto begun = guarded([&] { return stage_->begin(request); }); !begun) {
       finish(request.number, begun.error());
       continue;
     }
@@ -252,7 +269,9 @@ void RankWorker::consume(Open& open, const ipc::Chunk& chunk) {
   received.in_flight_time_ms +=
       prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - header.sent_ticks)) / 1e6;
   const auto start = Clock::now();
-  auto done = stage_->consume(header.request, header.tensor, chunk.data(), header.last != 0);
+  auto done = guarded([&] {
+    return stage_->consume(header.request, header.tensor, chunk.data(), header.last != 0);
+  });
   received.rx_decode_time_ms += ms_since(start);
   open.starved = false;
   if (!done) finish(header.request, done.error());
@@ -294,7 +313,7 @@ void RankWorker::step(std::uint64_t number) {
   prof::Span span(name, ++steps_);
   ChunkOutput output(*this, open);
   const auto start = Clock::now();
-  auto state = stage_->step(number, output);
+  auto state = guarded([&] { return stage_->step(number, output); });
   if (!state) {
     // The others of the group may not have noticed: what failed may be this rank's sending.
     if (leads()) (void)tell({Plan::Act::cancel, number});

@@ -104,7 +104,9 @@ namespace limelight {
 // What a pipeline is started with.
 struct EngineArgs {
   std::filesystem::path config;
-  std::filesystem::path profile_dir = "traces";
+  // Where traces go. Empty: those that are asked for go to "traces", and what a rank that failed
+  // had recorded before is not written, since nobody asked for it.
+  std::filesystem::path profile_dir = {};
   // A rank that does not answer for this long has failed, though its process is there (stopped, or
   // starved of memory).
   std::chrono::milliseconds rank_timeout{5000};

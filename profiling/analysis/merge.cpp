@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "base/try.hpp"
 #include "profiling/analysis/request_path.hpp"
 #include "profiling/analysis/trace_lines.hpp"
 #include "profiling/record/event_names.hpp"
@@ -54,8 +55,7 @@ class Merger {
 
   Result<Merged> run() {
     begin();
-    for (Input& input : inputs_)
-      if (auto read = input.advance(); !read) return read.error();
+    for (Input& input : inputs_) LIMELIGHT_TRY(input.advance());
     // The file whose next event ended first goes first: about the order of time, so both ends of a
     // chunk are near each other.
     for (;;) {
@@ -65,14 +65,14 @@ class Merger {
           next = &input;
       if (next == nullptr) break;
       take(*next);
-      if (auto read = next->advance(); !read) return read.error();
+      LIMELIGHT_TRY(next->advance());
       if (!status_) return status_.error();
     }
     requests();
     end();
     merged_.unmatched_chunks += publishes_.size() + takes_.size();
     if (!status_) return status_.error();
-    if (auto bytes = file_.finish(); !bytes) return bytes.error();
+    LIMELIGHT_TRY(file_.finish());
     return merged_;
   }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "base/try.hpp"
 #include "profiling/analysis/histogram.hpp"
 #include "profiling/analysis/request_path.hpp"
 #include "profiling/analysis/self_time.hpp"
@@ -222,7 +223,7 @@ class Report {
 Result<void> write_report(const std::filesystem::path& out,
                           const std::vector<std::filesystem::path>& files) {
   Report report;
-  if (auto read = report.read(files); !read) return read;
+  LIMELIGHT_TRY(report.read(files));
   std::string data = report.json().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   // Whatever a request or an operation is called, it does not end the script.
   for (std::size_t at = 0; (at = data.find('<', at)) != std::string::npos;)

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "base/try.hpp"
 #include "profiling/analysis/op_table.hpp"
 #include "profiling/analysis/self_time.hpp"
 #include "profiling/analysis/slices.hpp"
@@ -90,8 +91,7 @@ Result<void> add_file(const std::filesystem::path& file, Rows& rows, std::string
 Result<std::string> summary_table(const std::vector<std::filesystem::path>& files) {
   Rows rows;
   std::string heads;
-  for (const auto& file : files)
-    if (auto added = add_file(file, rows, heads); !added) return added.error();
+  for (const auto& file : files) LIMELIGHT_TRY(add_file(file, rows, heads));
   std::vector<OpTotal> ops;
   for (const auto& [name, row] : rows)
     ops.push_back({name, row.calls, static_cast<std::uint64_t>(row.total),
@@ -103,10 +103,8 @@ Result<std::string> diff_table(const std::vector<std::filesystem::path>& before,
                                const std::vector<std::filesystem::path>& after) {
   Rows old_rows, new_rows;
   std::string heads;
-  for (const auto& file : before)
-    if (auto added = add_file(file, old_rows, heads); !added) return added.error();
-  for (const auto& file : after)
-    if (auto added = add_file(file, new_rows, heads); !added) return added.error();
+  for (const auto& file : before) LIMELIGHT_TRY(add_file(file, old_rows, heads));
+  for (const auto& file : after) LIMELIGHT_TRY(add_file(file, new_rows, heads));
   std::set<std::string> names;
   for (const Rows* rows : {&old_rows, &new_rows})
     for (const auto& [name, row] : *rows) names.insert(name);

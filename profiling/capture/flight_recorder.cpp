@@ -10,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/try.hpp"
 #include "profiling/capture/flight_memory.hpp"
 #include "profiling/capture/own_cost.hpp"
 #include "profiling/record/clock.hpp"
@@ -210,7 +211,7 @@ Result<RankTrace> write_records(const SessionOptions& options,
                kept.record.begin - from);
     ++report.events;
     if (text.size() < MemberFile::member_bytes) continue;
-    if (auto written = file->write(text.view()); !written) return written.error();
+    LIMELIGHT_TRY(file->write(text.view()));
     text.clear();
   }
   report.session_ns =
@@ -223,7 +224,7 @@ Result<RankTrace> write_records(const SessionOptions& options,
   report.clock_error_ns = clock.error_ns();
   report.gpu = "not recorded: the flight recorder keeps the spans of the host only";
   text.end(report, threads, report.file.filename().string());
-  if (auto written = file->write(text.view()); !written) return written.error();
+  LIMELIGHT_TRY(file->write(text.view()));
   auto bytes = file->finish();
   if (!bytes) return bytes.error();
   report.bytes = *bytes;

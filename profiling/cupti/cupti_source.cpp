@@ -10,6 +10,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "base/shared_library.hpp"
 #include "profiling/record/correlated_span.hpp"
 
 namespace limelight::profiling {
@@ -70,15 +71,10 @@ struct Cupti {
   // Returns what is missing, empty if nothing is.
   std::string load(const std::string& wanted) {
     void* library = nullptr;
-    if (!wanted.empty()) library = dlopen(wanted.c_str(), RTLD_NOW | RTLD_LOCAL);
-    else
-      for (const char* name :
-           {"libcupti.so.13", "libcupti.so", LIMELIGHT_CUDA_LIB_DIR "/libcupti.so.13",
-            LIMELIGHT_CUDA_LIB_DIR "/libcupti.so"})
-        if (library == nullptr) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr)
-      return std::string("CUPTI cannot be loaded (install the CUDA toolkit's cupti package): ") +
-             dlerror();
+    const auto loaded = limelight::load(
+        wanted.empty() ? cupti_library() : SharedLibrary{.what = "CUPTI", .paths = {wanted}});
+    if (!loaded) return loaded.error().message + " (install the CUDA toolkit's cupti package)";
+    library = loaded->handle;
     std::string missing;
     const auto find = [&](auto& function, const char* name) {
       function =

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/try.hpp"
 #include "profiling/trace/trace_deflate.hpp"
 
 namespace limelight::profiling {
@@ -143,9 +144,8 @@ Result<void> MemberFile::end_member() {
 }
 
 Result<std::uint64_t> MemberFile::finish() {
-  if (auto ended = end_member(); !ended) return ended.error();
-  if (!named_)
-    if (auto named = give_name(); !named) return named.error();
+  LIMELIGHT_TRY(end_member());
+  if (!named_) LIMELIGHT_TRY(give_name());
   if (::fsync(fd_) != 0) return io_error(part_, "cannot sync");
   if (::rename(part_.c_str(), path_.c_str()) != 0)
     return io_error(path_, "cannot rename the finished trace");

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/try.hpp"
+
 namespace limelight::stages {
 
 Decoder::Decoder(const StageConfig& config,
@@ -93,8 +95,7 @@ Result<void> Decoder::forward(std::span<float> rows, int n, Cache& cache) const 
     device_.attention(q.span(), keys.span(), values.span(), attended.span(), n, heads_, kv_heads_,
                       d, cache.position);
     device_.linear(attended.span(), *w.o, out.span(), n);
-    if (group_ != nullptr)
-      if (auto met = group_->all_reduce_sum(out.span()); !met) return met;
+    if (group_ != nullptr) LIMELIGHT_TRY(group_->all_reduce_sum(out.span()));
     device_.add(x.span(), out.span());
 
     device_.rms_norm(x.span(), normed.span(), n, h, w.post_norm.span(), shape_.rms_eps);
@@ -102,8 +103,7 @@ Result<void> Decoder::forward(std::span<float> rows, int n, Cache& cache) const 
     device_.linear(normed.span(), *w.up, up.span(), n);
     device_.silu_mul(gate.span(), up.span());
     device_.linear(gate.span(), *w.down, out.span(), n);
-    if (group_ != nullptr)
-      if (auto met = group_->all_reduce_sum(out.span()); !met) return met;
+    if (group_ != nullptr) LIMELIGHT_TRY(group_->all_reduce_sum(out.span()));
     device_.add(x.span(), out.span());
   }
   cache.position += n;

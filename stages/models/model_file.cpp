@@ -5,6 +5,8 @@
 #include <fstream>
 #include <numbers>
 
+#include "base/try.hpp"
+
 namespace limelight::stages {
 
 namespace fs = std::filesystem;
@@ -88,10 +90,9 @@ Result<void> ModelFile::check() const {
     return {};
   };
   const int q = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim;
-  if (auto found = need("embed_tokens", s.vocab, s.hidden); !found) return found;
-  if (auto found = need("norm", 1, s.hidden); !found) return found;
-  if (find("lm_head") != nullptr)
-    if (auto found = need("lm_head", s.vocab, s.hidden); !found) return found;
+  LIMELIGHT_TRY(need("embed_tokens", s.vocab, s.hidden));
+  LIMELIGHT_TRY(need("norm", 1, s.hidden));
+  if (find("lm_head") != nullptr) LIMELIGHT_TRY(need("lm_head", s.vocab, s.hidden));
   for (int l = 0; l < s.layers; ++l) {
     const std::string at = "layers." + std::to_string(l) + ".";
     const std::tuple<const char*, int, int> needed[] = {
@@ -100,12 +101,10 @@ Result<void> ModelFile::check() const {
         {"gate_proj", s.mlp, s.hidden}, {"up_proj", s.mlp, s.hidden},
         {"down_proj", s.hidden, s.mlp}, {"input_norm", 1, s.hidden},
         {"post_norm", 1, s.hidden}};
-    for (const auto& [name, rows, cols] : needed)
-      if (auto found = need(at + name, rows, cols); !found) return found;
+    for (const auto& [name, rows, cols] : needed) LIMELIGHT_TRY(need(at + name, rows, cols));
     for (const auto& [name, width] :
          {std::pair("q_proj.bias", q), std::pair("k_proj.bias", kv), std::pair("v_proj.bias", kv)})
-      if (find(at + name) != nullptr)
-        if (auto found = need(at + name, 1, width); !found) return found;
+      if (find(at + name) != nullptr) LIMELIGHT_TRY(need(at + name, 1, width));
   }
   return {};
 }
