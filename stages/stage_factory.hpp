@@ -1,4 +1,4 @@
-// Makes the stage that a config names.
+// Makes the stage that a config names. RankWorker calls this once, while the rank starts.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,14 @@
 
 namespace limelight::stages {
 
-// device: outlives the stage. group: the ranks that share this stage, summing in the device's
-// memory; null when it is alone. Errors: unavailable, corrupt (the model's tokenizer).
+// device: must outlive the stage. group: the ranks that share the stage; it sums in the device's
+// memory. nullptr if the stage has one rank. Errors: unavailable and corrupt, both for the
+// tokenizer of a model from files.
 Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
                                           Device& device,
                                           ipc::Collective* group);
-// The largest tensor that a stage emits, in bytes: what the channel and the broker's pools are
-// sized for.
+// The size in bytes of the largest tensor that a stage emits. Channels and the broker's pools are
+// sized for it.
 std::uint64_t max_output_bytes(const StageConfig& config);
 
 }  // namespace limelight::stages
