@@ -1,9 +1,9 @@
 // The thinker reads the prompt and generates text, one token in each step.
 //
-// output port  tensor               content of one chunk
-// user         uint8 [bytes]        text: whole UTF-8 characters
-// next_stage   float32 [n, hidden]  hidden states: of the prompt in the first step (n = its
-//                                   tokens), then of one token
+//   output port  tensor               content of one chunk
+//   user         uint8 [bytes]        text: whole UTF-8 characters
+//   next_stage   float32 [n, hidden]  hidden states: of the prompt in the first step (n = its
+//                                     tokens), then of one token
 //
 // It has no input edges. Threads: see Stage.
 #pragma once

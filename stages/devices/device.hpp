@@ -126,11 +126,11 @@ void linear_of_host(
 
 // Makes the device that a config asks for. An entry of `wish` is one of
 //
-// entry     device                        if the GPU is missing
-// cpu       the CPU
-// cuda:<n>  GPU n                         error: unavailable
-// <n>       GPU n (as in vLLM-Omni)       the CPU
-// auto      GPU 0                         the CPU
+//   entry     device                        if the GPU is missing
+//   cpu       the CPU
+//   cuda:<n>  GPU n                         error: unavailable
+//   <n>       GPU n (as in vLLM-Omni)       the CPU
+//   auto      GPU 0                         the CPU
 //
 // In a list such as "0,1" rank i of a stage gets entry i, modulo the length of the list. notice:
 // set to the reason if the CPU replaces a missing GPU. Errors: invalid_argument (not one of these),

@@ -1,10 +1,10 @@
 // A published model in files: its shape, its tokenizer and its weights by name. The files are
 // mapped; weights are not copied.
 //
-// format       files                                                          read by
-// GGUF 2, 3    one .gguf file                                                 gguf.cpp
-// safetensors  one file, or shards with an index; and beside them             safetensors.cpp
-//              config.json and tokenizer.json
+//   format       files                                                          read by
+//   GGUF 2, 3    one .gguf file                                                 gguf.cpp
+//   safetensors  one file, or shards with an index; and beside them             safetensors.cpp
+//                config.json and tokenizer.json
 //
 // Supported are the architectures llama and qwen2. Files are not trusted: every count, length and
 // offset is compared with the size of the file before it is used. An error names the file, the

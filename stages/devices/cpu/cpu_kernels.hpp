@@ -3,14 +3,14 @@
 //
 // One source, cpu_kernels_impl.hpp, is compiled for several kinds of processors:
 //
-// name        instructions                 value of LIMELIGHT_CPU
-// portable    any processor                portable
-// avx2        AVX2, FMA, F16C              avx2
-// avx512      AVX-512 with VNNI            avx512
-// avx512bf16  AVX-512 with VNNI and BF16   avx512bf16
+//   name        instructions
+//   portable    any processor
+//   avx2        AVX2, FMA, F16C
+//   avx512      AVX-512 with VNNI
+//   avx512bf16  AVX-512 with VNNI and BF16
 //
 // All builds give the same bits (one exception: see dot_bf16). cpu_kernels() returns the best build
-// that this processor can run; the environment variable LIMELIGHT_CPU chooses another one. The
+// that this processor can run; the environment variable LIMELIGHT_CPU names another one. The
 // functions use no state, so any thread may call them.
 #pragma once
 
