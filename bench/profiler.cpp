@@ -43,7 +43,7 @@ struct Scratch {
   }
 };
 
-// The names and shapes of a decoder's step.
+// The names and shapes of the spans in one step of a decoder.
 struct Step {
   prof::NameId step =
       prof::intern("bench step", prof::Category::user_annotation, prof::ValueKind::step);
@@ -54,7 +54,8 @@ struct Step {
   prof::NameId add = prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims);
   static constexpr std::uint64_t spans = 1 + 28 * 8;
 
-  // Real spans with a little work inside, whose length wanders as that of real work does.
+  // Records one step. The spans contain a little work, whose length varies as that of real work
+  // does.
   void record(std::uint64_t number) const {
     const prof::Span whole(step, number);
     std::uint64_t noise = number * 0x9e3779b97f4a7c15u;
@@ -83,8 +84,8 @@ Result<std::unique_ptr<prof::Session>> start_session(const std::filesystem::path
       {folder, std::to_string(1'000'000 + ++count), 0, 1, 0, "bench", prof::default_base_ns()});
 }
 
-// Records about `events`, a ring's half at a time, waiting while the writer is behind: full rings
-// would drop, and show nothing.
+// Records about `events` spans, half a ring at a time, and waits while the writer is behind: full
+// rings would drop records, and the result would show nothing.
 void record_events(const Step& step, std::uint64_t events) {
   for (std::uint64_t n = 0; n * Step::spans < events; ++n) {
     step.record(n);
@@ -92,7 +93,7 @@ void record_events(const Step& step, std::uint64_t events) {
   }
 }
 
-// Two clock readings and one 32-byte store: no recorder can do less.
+// The least that any recorder must do: two clock readings and one 32-byte store.
 double floor_ns(std::vector<prof::Record>& ring, int spans) {
   const std::uint64_t start = prof::ticks();
   for (int i = 0; i < spans; ++i) {
@@ -129,7 +130,7 @@ Result<void> measure_spans(const std::filesystem::path& folder, std::vector<Meas
   for (int turn = 0; turn < turns; ++turn) {
     floor.push_back(floor_ns(ring, spans));
     on.push_back(span_ns(name, spans));
-    std::this_thread::sleep_for(8ms);  // the writer takes them away
+    std::this_thread::sleep_for(8ms);  // the writer drains the ring
   }
   if (auto stopped = (*session)->stop(); !stopped) return stopped.error();
   results.push_back({"span", {}, quantile(on, 0.5), "ns", "floor", quantile(floor, 0.5)});
@@ -152,7 +153,7 @@ std::string text_of(const std::filesystem::path& file) {
   return text;
 }
 
-// Compressors alone, on text that is there already.
+// The result of a compressor alone, on text that exists already.
 struct Packed {
   std::string name;
   double seconds = 0;
@@ -172,7 +173,7 @@ Packed by_zlib(const std::string& text) {
   deflateEnd(&stream);
   return packed;
 }
-// In pieces as large as a session's members, which start anew for a kill's sake.
+// The text is divided as a session's is: into members that can be read without each other.
 Packed by_libdeflate(const std::string& text, int level) {
   const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
       libdeflate_alloc_compressor(level), libdeflate_free_compressor);
@@ -212,15 +213,15 @@ Result<void> measure_writing(const std::filesystem::path& folder,
   return {};
 }
 
-// Stands for a rank that serves while its trace is being finished: short pieces of work with spans,
-// and the longest time between two of them.
+// Represents a rank that works while its trace is being finished: short pieces of work with spans.
+// It measures the longest time between two of them.
 class Server {
  public:
   explicit Server(const Step& step)
       : thread_([this, &step] {
           std::uint64_t last = prof::ticks();
           for (std::uint64_t n = 0; !ending_; ++n) {
-            if (n % 16 == 0) step.record(n);  // as many spans as a pipeline that works
+            if (n % 16 == 0) step.record(n);  // about as many spans as in a busy pipeline
             const std::uint64_t now = prof::ticks();
             worst_ = std::max(worst_.load(std::memory_order_relaxed), now - last);
             last = now;
@@ -262,7 +263,7 @@ Result<void> measure_stop(const std::filesystem::path& folder,
     record_events(step, 100'000);
     std::this_thread::sleep_for(20ms);
     (void)server.worst_ms_since_last_call();
-    std::this_thread::sleep_for(10ms);  // as long as a stop takes
+    std::this_thread::sleep_for(10ms);  // about as long as a stop
     undisturbed.push_back(server.worst_ms_since_last_call());
     auto report = (*session)->stop();
     stalls.push_back(server.worst_ms_since_last_call());
@@ -293,8 +294,8 @@ double resident_kib(const char* key) {
 struct Cost {
   double resident_mib = -1, cpu_ns_per_event = 0, stop_ms = 0, events = 0;
 };
-// Ranks that record so many events each at the same time, each in a process of its own, so that
-// nothing else counts. The worst of each cost.
+// Starts `ranks` processes that record `events` each at the same time. They are processes of their
+// own so that only their costs count. Returns the worst of each cost.
 Result<Cost> cost_of(const std::filesystem::path& folder, int ranks, std::uint64_t events) {
   int pipe_ends[2];
   if (::pipe(pipe_ends) != 0) return Error{ErrorCode::io, "cannot make a pipe"};
@@ -303,7 +304,7 @@ Result<Cost> cost_of(const std::filesystem::path& folder, int ranks, std::uint64
   for (int rank = 0; rank < ranks; ++rank) {
     pids.push_back(::fork());
     if (pids.back() != 0) continue;
-    std::ofstream("/proc/self/clear_refs") << 5;  // the peak counts from now on
+    std::ofstream("/proc/self/clear_refs") << 5;  // resets the peak (VmHWM)
     const double before = resident_kib("VmRSS:");
     Cost cost;
     if (auto session = start_session(folder)) {
@@ -360,7 +361,7 @@ Result<void> measure_growth(const std::filesystem::path& folder,
 }  // namespace
 
 Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) {
-  // Traces go where users' traces go, to a disk, not to memory.
+  // Traces are written to a disk, as those of users are, not to memory.
   std::error_code failed;
   const Scratch scratch{std::filesystem::current_path(failed) /
                         (".limelight-bench-" + std::to_string(getpid()))};
@@ -378,7 +379,8 @@ Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) 
   if (auto done = measure_growth(scratch.path, options.quick, results); !done) return done.error();
   say("the pipeline: not profiled, with its flight recorders alone, profiled");
   if (auto done = measure_overhead(options, scratch.path, results); !done) return done.error();
-  // After the pipeline: this process stays with the broker, and its pools, that it used first.
+  // Measured after the overhead, because this process keeps the broker and the pools of the first
+  // pipeline that it starts.
   say("the acknowledgement of 8 ranks");
   if (auto done = measure_acknowledgement(scratch.path, options.quick, results); !done)
     return done.error();
