@@ -35,7 +35,7 @@ std::string cpu_features() {
 #endif
 }
 
-// Loads and unloads it: present is one thing, loadable another.
+// Loads the library and unloads it again: a file that exists may still not be loadable.
 std::string library(const char* const* names, const char* without) {
   for (; *names != nullptr; ++names)
     if (void* handle = dlopen(*names, RTLD_LAZY | RTLD_LOCAL)) {
@@ -58,7 +58,7 @@ int doctor() {
   if (statvfs("/dev/shm", &shm) == 0)
     say("shared memory",
         std::to_string(shm.f_bavail * shm.f_frsize >> 20) + " MiB free in /dev/shm");
-  else say("shared memory", "no /dev/shm: hand-off between ranks cannot work");
+  else say("shared memory", "no /dev/shm: ranks cannot exchange chunks");
   const char* const driver[] = {"libcuda.so.1", nullptr};
   const char* const runtime[] = {"libcudart.so.13", "libcudart.so.12", "libcudart.so",
                                  "/usr/local/cuda/lib64/libcudart.so", nullptr};
@@ -69,7 +69,7 @@ int doctor() {
                                "/usr/local/cuda/extras/CUPTI/lib64/libcupti.so",
                                nullptr};
   const char* const nccl[] = {"libnccl.so.2", "/usr/local/cuda/lib64/libnccl.so.2", nullptr};
-  say("CUDA driver", library(driver, "no GPU can be used, stages run on the CPU"));
+  say("CUDA driver", library(driver, "stages run on the CPU"));
   say("CUDA runtime", library(runtime, "the toolkit is not installed"));
   say("CUPTI", library(cupti, "GPU activity cannot be recorded"));
   say("NCCL", library(nccl, "no collectives between GPUs; ranks on the CPU use shared memory"));

