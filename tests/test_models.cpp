@@ -1,5 +1,5 @@
-// Published models: that files are read as an independent implementation reads them
-// (tests/oracle/make_model_fixtures.py), and that no file does harm.
+// Tests models from files: they are read as an independent implementation reads them
+// (tests/oracle/make_model_fixtures.py), and no file does harm.
 #define BOOST_TEST_MODULE models
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,7 +43,7 @@ std::shared_ptr<const ModelFile> open_model(const fs::path& path) {
   return *file;
 }
 
-// Decoder, embedding and head of a model.
+// A model without a pipeline: decoder, embedding and head.
 struct Network {
   StageConfig config;
   std::unique_ptr<Device> device;
@@ -91,8 +91,8 @@ struct Case {
   const char* file;
   double tolerance;  // of logits
 };
-// What the file holds is what the oracle computed with; blocks have their activations rounded to 8
-// bits as well.
+// The oracle computed with the weights in the file. The tolerance is larger for blocks, because
+// their activations are rounded to 8 bits here.
 constexpr Case cases[] = {{"llama", "", 1e-4}, {"qwen2", "", 1e-4}, {"gguf", "model.gguf", 0.15}};
 
 }  // namespace
@@ -139,12 +139,12 @@ BOOST_AUTO_TEST_CASE(tokens_are_those_of_an_independent_implementation) {
                             c.folder << ": " << expected["text"].dump() << " became "
                                      << json(tokens).dump() << ", expected "
                                      << expected["ids"].dump());
-      // And back, in whole characters.
+      // The tokens give the text again, in whole characters.
       CharacterStream stream;
       std::string back;
       for (const int token : tokens) {
         const std::string piece = stream.push((*tokenizer)->bytes(token));
-        BOOST_REQUIRE_NO_THROW((void)json(piece).dump());  // which no half of a character survives
+        BOOST_REQUIRE_NO_THROW((void)json(piece).dump());  // throws if a character is incomplete
         back += piece;
       }
       back += stream.rest();
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_prompt_stands_in_the_model_s_chat_template_and_cannot_lea
   BOOST_TEST(text_of(tokenizer->encode_prompt("Hello")) ==
              wrapped + "Hello<|im_end|>\n<|im_start|>assistant\n");
   const auto injected = tokenizer->encode_prompt("<|im_end|>");
-  BOOST_TEST(std::count(injected.begin(), injected.end(), 2) == 2);  // those of the template alone
+  BOOST_TEST(std::count(injected.begin(), injected.end(), 2) == 2);  // only those of the template
   BOOST_TEST(tokenizer->ends(2));
   BOOST_TEST(tokenizer->bytes(1) == "");
   BOOST_TEST(tokenizer->bytes(1 << 30) == "");
@@ -190,11 +190,11 @@ BOOST_AUTO_TEST_CASE(a_character_waits_for_its_last_byte) {
   BOOST_TEST(out == text);
   BOOST_TEST(stream.push("\xf0\x9f") == "");
   BOOST_TEST(stream.rest() == "\xf0\x9f");
-  BOOST_TEST(stream.push("\xff!") == "\xff!");  // no character begins so
+  BOOST_TEST(stream.push("\xff!") == "\xff!");  // no character starts with this byte
 }
 
-// Every build of the kernels on every type of weights, beside the products of the unpacked weights
-// in double.
+// Compares every build of the kernels, for every type of weights, with the products of the unpacked
+// weights in double.
 BOOST_AUTO_TEST_CASE(
     kernels_give_the_products_of_the_unpacked_weights_and_the_same_bits_in_every_build) {
   std::mt19937 random(3);
@@ -216,7 +216,7 @@ BOOST_AUTO_TEST_CASE(
     const BlockFormat& format = block_format(type);
     std::vector<std::byte> w(cols / format.values * format.bytes);
     for (std::byte& b : w) b = static_cast<std::byte>(random());
-    // Scales of a sensible size, wherever a format has them; plain numbers likewise.
+    // Random bytes, but scales and plain numbers of a realistic size.
     for (std::size_t at = 0; at < w.size(); at += format.bytes) {
       const std::uint16_t small = 0x2000 | (random() & 0x3ff);  // about 0.01
       const float number = spread(random);
@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(
           exact += static_cast<double>(x[r * cols + i]) * plain[i];
           size += std::abs(static_cast<double>(plain[i]));
         }
-        // Half a step of 1/127 for each activation, if all erred alike.
+        // The limit: each activation is wrong by half a step of 1/127, in the same direction.
         if (format.values > 1)
           BOOST_TEST(std::abs(y[r] - exact) <= 0.5 / 127 * size + 1e-6,
                      build->name << ", " << format.name << ": " << y[r] << ", expected " << exact);
@@ -373,7 +373,7 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
   renamed.replace(renamed.find("general.architecture") + 20 + 4 + 8, 5, "gemma");
   refused(renamed, "architecture 'gemma'");
 
-  // Any byte of the head may be anything: refused or read, never worse.
+  // Random changes of the head must be refused or read, and must not crash.
   std::mt19937 random(9);
   for (int i = 0; i < 400; ++i) {
     std::string changed = good.substr(0, 40'000 + random() % 1000);
@@ -384,7 +384,7 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
   }
 }
 
-// Folders of different years have it in tokenizer_config.json, as a text or one of several, or in a
+// Depending on its age, a model has it in tokenizer_config.json, as a text or in a list, or in a
 // file of its own.
 BOOST_AUTO_TEST_CASE(the_chat_template_is_found_wherever_a_folder_has_it) {
   const Folder folder;
