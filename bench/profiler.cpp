@@ -80,8 +80,13 @@ struct Step {
 
 Result<std::unique_ptr<prof::Session>> start_session(const std::filesystem::path& folder) {
   static int count = 0;
-  return prof::Session::start(
-      {folder, std::to_string(1'000'000 + ++count), 0, 1, 0, "bench", prof::default_base_ns()});
+  return prof::Session::start({.directory = folder,
+                               .timestamp = std::to_string(1'000'000 + ++count),
+                               .rank = 0,
+                               .world_size = 1,
+                               .stage_id = 0,
+                               .stage_name = "bench",
+                               .base_ns = prof::default_base_ns()});
 }
 
 // Records about `events` spans, half a ring at a time, and waits while the writer is behind: full

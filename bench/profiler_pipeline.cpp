@@ -148,7 +148,7 @@ Result<void> measure_overhead(const ProfilerOptions& options,
     double sum = 0;
     for (const RankTrace& trace : *stopped) {
       if (trace.error.code != ErrorCode::none) return trace.error;
-      sum += trace.overhead_percent;
+      sum += trace.overhead_percent();
       events += trace.events;
       bytes += trace.bytes;
       std::filesystem::remove(trace.file);

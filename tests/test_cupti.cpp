@@ -51,12 +51,20 @@ prof::SessionOptions options(const fs::path& folder, prof::ActivitySource& sourc
   gpu.shared_per_sm = 233472;
   gpu.shared_per_block_optin = 232448;
   gpu.sm_count = 132;
-  return {folder, "1700000000000", 0, 1, 0, "thinker", prof::default_base_ns(), &source, {gpu}};
+  return {.directory = folder,
+          .timestamp = "1700000000000",
+          .rank = 0,
+          .world_size = 1,
+          .stage_id = 0,
+          .stage_name = "thinker",
+          .base_ns = prof::default_base_ns(),
+          .source = &source,
+          .devices = {gpu}};
 }
 
 struct Recorded {
   json trace, own;
-  prof::SessionReport report;
+  limelight::RankTrace report;
   std::vector<std::string> findings;
   std::map<std::string, std::vector<json>>
       by_category;  // slices by category, arrows by "s" and "f"

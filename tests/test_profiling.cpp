@@ -34,7 +34,13 @@ struct Folder {
   ~Folder() { fs::remove_all(path); }
 };
 prof::SessionOptions options(const fs::path& folder) {
-  return {folder, "1700000000000", 3, 4, 2, "code2wav", prof::default_base_ns()};
+  return {.directory = folder,
+          .timestamp = "1700000000000",
+          .rank = 3,
+          .world_size = 4,
+          .stage_id = 2,
+          .stage_name = "code2wav",
+          .base_ns = prof::default_base_ns()};
 }
 const prof::NameId outer = prof::intern("outer \"quoted\"", prof::Category::user_annotation);
 const prof::NameId inner = prof::intern("matmul", prof::Category::cpu_op, prof::ValueKind::matmul);
@@ -198,7 +204,7 @@ BOOST_AUTO_TEST_CASE(a_rank_killed_within_the_first_moments_leaves_no_empty_file
       const pid_t rank = fork();
       if (rank == 0) {
         prof::SessionOptions mine = options(folder.path);
-        mine.format = format;
+        mine.profile.format = format;
         auto session = prof::Session::start(mine);
         (void)!write(started[1], "x", 1);
         for (;;) pause();
@@ -283,8 +289,8 @@ BOOST_AUTO_TEST_CASE(a_session_keeps_to_its_activities_and_its_format) {
   const auto ipc = prof::intern("ipc.test", prof::Category::cpu_op, prof::ValueKind::none, false,
                                 prof::Activity::ipc);
   auto opts = options(folder.path);
-  opts.format = "json.zst";
-  opts.limits.activities = *prof::parse_activities("ipc");
+  opts.profile.format = "json.zst";
+  opts.profile.activities = "ipc";
   auto session = prof::Session::start(opts);
   if (!session) BOOST_FAIL(session.error().message);
   {
@@ -299,7 +305,7 @@ BOOST_AUTO_TEST_CASE(a_session_keeps_to_its_activities_and_its_format) {
   BOOST_TEST(prof::summary_table({report->file})->find("ipc.test") != std::string::npos);
   BOOST_TEST(prof::parse_activities("cpu,gpus").error().message.find("found 'gpus'") !=
              std::string::npos);
-  opts.format = "json";
+  opts.profile.format = "json";
   BOOST_TEST((prof::Session::start(opts).error().code == limelight::ErrorCode::invalid_argument));
 }
 

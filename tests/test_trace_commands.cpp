@@ -45,8 +45,13 @@ struct Traces {
                                           prof::ValueKind::step);
     static const auto hand = prof::intern(rank == 0 ? "ipc.publish" : "ipc.take",
                                           prof::Category::cpu_op, prof::ValueKind::chunk);
-    auto session = prof::Session::start(
-        {folder, "1700000000000", rank, 2, rank, "test", prof::default_base_ns()});
+    auto session = prof::Session::start({.directory = folder,
+                                         .timestamp = "1700000000000",
+                                         .rank = rank,
+                                         .world_size = 2,
+                                         .stage_id = rank,
+                                         .stage_name = "test",
+                                         .base_ns = prof::default_base_ns()});
     prof::name_request(1, "the <b>first</b>");
     const prof::RequestScope request(1);
     for (std::uint64_t i = 0; i < 20; ++i) {

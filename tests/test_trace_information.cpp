@@ -37,7 +37,7 @@ prof::SessionOptions options(const fs::path& folder, int rank) {
           .world_size = 2,
           .stage_name = "test",
           .base_ns = prof::default_base_ns(),
-          .prefix = "some-run"};
+          .profile = {.prefix = "some-run"}};
 }
 fs::path written(const prof::SessionOptions& how) {
   static const auto name = prof::intern("work");
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(one_rank_may_have_files_of_several_sessions_but_one_file_in
     return folder.path / name;
   };
   auto crash = options(folder.path, 0);
-  crash.prefix = "flight";
+  crash.profile.prefix = "flight";
   const fs::path profile = written(options(folder.path, 0)), flight = written(crash),
                  next = written(options(folder.path, 1)), merged = folder.path / "all.json.gz";
   BOOST_REQUIRE(prof::merge({profile, next}, merged).ok());

@@ -113,24 +113,11 @@ OrchestratorActor::behavior_type orchestrator_actor(
 // An error only if no rank has a file: what some have is worth having, and those that failed say so
 // in their own entry.
 Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
-  const bool some = std::any_of(answer.ranks.begin(), answer.ranks.end(), [](const TraceAnswer& r) {
-    return r.error.empty() && !r.file.empty();
+  const bool some = std::any_of(answer.ranks.begin(), answer.ranks.end(), [](const RankTrace& r) {
+    return r.error.code == ErrorCode::none && !r.file.empty();
   });
-  if (answer.error_code != 0 && !some)
-    return Error{static_cast<ErrorCode>(answer.error_code), answer.error};
-  std::vector<RankTrace> traces;
-  for (const TraceAnswer& r : answer.ranks)
-    traces.push_back({.rank = r.rank,
-                      .stage_id = r.stage,
-                      .note = r.error.empty() ? r.note : r.error,
-                      .file = r.file,
-                      .events = r.events,
-                      .drops = r.drops,
-                      .bytes = r.bytes,
-                      .begin_skew_ns = r.begin_skew_ns,
-                      .overhead_percent = r.overhead_percent,
-                      .error = {.code = static_cast<ErrorCode>(r.error_code), .message = r.error}});
-  return traces;
+  if (answer.error.code != ErrorCode::none && !some) return answer.error;
+  return answer.ranks;
 }
 
 }  // namespace
@@ -225,9 +212,9 @@ void Engine::State::dump_if_due(const std::string& why) {
       [this, why](const Result<std::vector<RankTrace>>& traces) {
         if (traces)
           for (const RankTrace& trace : *traces)
-            log(LogLevel::warning, why + ": flight recorder of rank " + std::to_string(trace.rank) +
-                                       ": " +
-                                       (trace.file.empty() ? trace.note : trace.file.string()));
+            log(LogLevel::warning,
+                why + ": flight recorder of rank " + std::to_string(trace.rank) + ": " +
+                    (trace.file.empty() ? trace.error.message : trace.file.string()));
         else
           log(LogLevel::error,
               why + ", but the flight recorders could not be written: " + traces.error().message);
@@ -242,19 +229,17 @@ void Engine::State::salvage(int rank, prof::Owner owner) {
   if (args.flight_recorder.count() == 0) return;
   const stages::StageConfig& stage = *config.stage_of(rank);
   std::error_code ignored;
-  const auto report =
-      prof::salvage_flight_recorder(flight_file(run, rank),
-                                    {std::filesystem::absolute(args.profile_dir, ignored),
-                                     std::to_string(prof::realtime_ns() / 1'000'000),
-                                     rank,
-                                     config.world_size(),
-                                     stage.stage_id,
-                                     stage.model_stage,
-                                     prof::default_base_ns(),
-                                     nullptr,
-                                     {},
-                                     "flight"},
-                                    owner);
+  const auto report = prof::salvage_flight_recorder(
+      flight_file(run, rank),
+      {.directory = std::filesystem::absolute(args.profile_dir, ignored),
+       .timestamp = std::to_string(prof::realtime_ns() / 1'000'000),
+       .rank = rank,
+       .world_size = config.world_size(),
+       .stage_id = stage.stage_id,
+       .stage_name = stage.model_stage,
+       .base_ns = prof::default_base_ns(),
+       .profile = {.prefix = "flight"}},
+      owner);
   if (report)
     log(LogLevel::warning, "the last of rank " + std::to_string(rank) + ", which " +
                                (owner == prof::Owner::gone ? "is gone" : "does not answer") + ": " +
@@ -343,17 +328,15 @@ void Engine::State::on_report(const StageReport& report) {
   const std::lock_guard lock(mutex);
   const auto at = open.find(report.number);
   if (at == open.end()) return;
-  if (report.error_code != 0) {
-    finish(at, {static_cast<ErrorCode>(report.error_code),
-                "stage " + std::to_string(report.stage) + ": " + report.error});
-    tell_cancel(report.number, report.stage);
+  if (report.error.code != ErrorCode::none) {
+    finish(at, {report.error.code,
+                "stage " + std::to_string(report.stage.stage_id) + ": " + report.error.message});
+    tell_cancel(report.number, report.stage.stage_id);
     return admit();
   }
   RequestOutput& output = at->second.output;
-  output.stages.push_back({report.stage, report.tokens_out, report.gen_ms});
-  if (report.from_stage >= 0)
-    output.transfers.push_back({report.from_stage, report.stage, report.rx_chunks, report.rx_bytes,
-                                report.rx_tx_ms, report.rx_in_flight_ms, report.rx_decode_ms});
+  output.stages.push_back(report.stage);
+  if (report.received.from_stage >= 0) output.transfers.push_back(report.received);
   --at->second.stages_left;
   settle(at);
 }
@@ -583,18 +566,13 @@ void Engine::abort(std::uint64_t number, const std::string& why) {
 
 void Engine::fail(Error error) { state_->fail(std::move(error)); }
 void Engine::start_profile(const StageIds& stages, const ProfileOptions& options, OnTraces done) {
-  const auto activities = prof::parse_activities(options.activities);
-  if (!activities) return done(activities.error());
-  const StartProfile message{options.run_id,
-                             {stages.ids.begin(), stages.ids.end()},
-                             {options.ranks.begin(), options.ranks.end()},
-                             state_->args.profile_dir.string(),
-                             std::to_string(prof::realtime_ns() / 1'000'000),
-                             options.prefix,
-                             options.format,
-                             prof::default_base_ns(),
-                             {options.start_at_ns, options.steps, options.milliseconds,
-                              options.bytes, options.request_id, *activities}};
+  if (const auto known = prof::parse_activities(options.activities); !known)
+    return done(known.error());
+  const StartProfile message{.stages = {stages.ids.begin(), stages.ids.end()},
+                             .directory = state_->args.profile_dir.string(),
+                             .timestamp = std::to_string(prof::realtime_ns() / 1'000'000),
+                             .base_ns = prof::default_base_ns(),
+                             .options = options};
   if (!options.orchestrator) return state_->ask_supervisor(message, std::move(done));
   state_->ask_supervisor(
       message, [state = state_.get(), message, done](Result<std::vector<RankTrace>> traces) {

@@ -9,24 +9,23 @@ RankTrace OwnTrace::start(const StartProfile& request, int world_size) {
   rank_ = world_size;
   RankTrace own{.rank = rank_, .stage_id = -1, .note = "was already running"};
   if (!session_) {
-    const TraceLimits& l = request.limits;
+    // Its steps are none of a stage's, and the ranks begin without waiting for it.
+    ProfileOptions options = request.options;
+    options.steps = 0;
+    options.start_at_ns = 0;
     std::error_code failed;
-    auto session =
-        profiling::Session::start({std::filesystem::absolute(request.directory, failed),
-                                   request.timestamp,
-                                   rank_,
-                                   world_size,
-                                   -1,
-                                   "orchestrator",
-                                   request.base_ns,
-                                   nullptr,
-                                   {},
-                                   request.prefix,
-                                   {0, 0, l.milliseconds, l.bytes, l.request, l.activities},
-                                   request.format});
+    auto session = profiling::Session::start(
+        {.directory = std::filesystem::absolute(request.directory, failed),
+         .timestamp = request.timestamp,
+         .rank = rank_,
+         .world_size = world_size,
+         .stage_id = -1,
+         .stage_name = "orchestrator",
+         .base_ns = request.base_ns,
+         .profile = std::move(options)});
+    own.note.clear();
     if (session) session_ = std::move(session).value();
-    own.note = session ? "" : session.error().message;
-    if (!session) own.error = session.error();
+    else own.error = session.error();
   }
   if (session_) own.file = session_->file();
   return own;
@@ -37,17 +36,8 @@ std::optional<RankTrace> OwnTrace::stop() {
   if (!session_) return std::nullopt;
   const auto report = session_->stop();
   session_.reset();
-  if (!report)
-    return RankTrace{
-        .rank = rank_, .stage_id = -1, .note = report.error().message, .error = report.error()};
-  return RankTrace{.rank = rank_,
-                   .stage_id = -1,
-                   .file = report->file,
-                   .events = report->events,
-                   .drops = report->drops,
-                   .bytes = report->bytes,
-                   .begin_skew_ns = report->begin_skew_ns,
-                   .overhead_percent = report->overhead_percent()};
+  if (!report) return RankTrace{.rank = rank_, .stage_id = -1, .error = report.error()};
+  return *report;
 }
 
 }  // namespace limelight::actors

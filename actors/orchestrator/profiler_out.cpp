@@ -9,23 +9,22 @@
 
 namespace limelight::actors {
 
-void write_profiler_out(const std::vector<TraceAnswer>& ranks) {
+void write_profiler_out(const std::vector<RankTrace>& ranks) {
   struct Stage {
     std::filesystem::path directory;
     std::string head;
-    std::vector<profiling::OpTotal> ops;
+    std::vector<OpTotal> ops;
   };
   std::map<int, Stage> stages;
-  for (const TraceAnswer& rank : ranks) {
+  for (const RankTrace& rank : ranks) {
     if (rank.file.empty()) continue;
-    Stage& stage = stages[rank.stage];
-    stage.directory = std::filesystem::path(rank.file).parent_path();
+    Stage& stage = stages[rank.stage_id];
+    stage.directory = rank.file.parent_path();
     stage.head += "rank " + std::to_string(rank.rank) + ": " + std::to_string(rank.events) +
                   " events, " + std::to_string(rank.drops) + " drops, clock error " +
                   std::to_string(rank.clock_error_ns) + " ns, profiler CPU time " +
-                  std::to_string(rank.profiler_cpu_ns / 1000) + " us, " + rank.file + "\n";
-    for (const OpRow& op : rank.ops)
-      stage.ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
+                  std::to_string(rank.profiler_cpu_ns / 1000) + " us, " + rank.file.string() + "\n";
+    stage.ops.insert(stage.ops.end(), rank.ops.begin(), rank.ops.end());
   }
   for (const auto& [id, stage] : stages)
     std::ofstream(stage.directory / ("profiler_out_" + std::to_string(id) + ".txt"))

@@ -9,6 +9,6 @@
 namespace limelight::actors {
 
 // One file beside the traces for each stage that has one, in the place of what was there.
-void write_profiler_out(const std::vector<TraceAnswer>& ranks);
+void write_profiler_out(const std::vector<RankTrace>& ranks);
 
 }  // namespace limelight::actors

@@ -15,35 +15,34 @@ namespace {
 
 using Kind = ProfileDecision::Kind;
 using Promise = caf::typed_response_promise<ProfileAnswer>;
-using Answers = std::vector<TraceAnswer>;
+using Answers = std::vector<RankTrace>;
 
 constexpr std::chrono::seconds answer_timeout{30}, take_back_timeout{20};
 
-TraceAnswer failed_answer(const SupervisorState& state, int rank, std::string why) {
-  TraceAnswer answer;
+RankTrace failed_answer(const SupervisorState& state, int rank, std::string why) {
+  RankTrace answer;
   answer.rank = rank;
-  answer.stage = state.profile.stage_of(rank);
-  answer.error_code = static_cast<std::int32_t>(ErrorCode::rank_failed);
-  answer.error = std::move(why);
+  answer.stage_id = state.profile.stage_of(rank);
+  answer.error = {ErrorCode::rank_failed, std::move(why)};
   return answer;
 }
 
-TraceAnswer no_answer(const SupervisorState& state, int rank) {
+RankTrace no_answer(const SupervisorState& state, int rank) {
   return failed_answer(state, rank, "did not answer the profiling supervisor");
 }
 
 void sort_by_rank(Answers& answers) {
   std::sort(answers.begin(), answers.end(),
-            [](const TraceAnswer& a, const TraceAnswer& b) { return a.rank < b.rank; });
+            [](const RankTrace& a, const RankTrace& b) { return a.rank < b.rank; });
 }
 
 // One answer of many: the last error and note stand for all, and each error is named.
 ProfileAnswer summary(Answers answers) {
   ProfileAnswer all;
-  for (const TraceAnswer& rank : answers) {
-    if (rank.error_code != 0) {
-      all.error_code = rank.error_code;
-      all.error += "rank " + std::to_string(rank.rank) + ": " + rank.error + "\n";
+  for (const RankTrace& rank : answers) {
+    if (rank.error.code != ErrorCode::none) {
+      all.error.code = rank.error.code;
+      all.error.message += "rank " + std::to_string(rank.rank) + ": " + rank.error.message + "\n";
     }
     if (!rank.note.empty()) all.note = rank.note;
   }
@@ -53,8 +52,7 @@ ProfileAnswer summary(Answers answers) {
 
 ProfileAnswer refused(const Error& error) {
   ProfileAnswer answer;
-  answer.error_code = static_cast<std::int32_t>(error.code);
-  answer.error = error.message;
+  answer.error = error;
   return answer;
 }
 
@@ -68,7 +66,7 @@ void deliver(SupervisorState::Promises& waiting, const ProfileAnswer& answer) {
 }
 
 // Counts one rank's answer to a question, unless it came too late to count.
-void count(SupervisorState& state, std::uint64_t number, int rank, TraceAnswer answer) {
+void count(SupervisorState& state, std::uint64_t number, int rank, RankTrace answer) {
   const auto at = state.questions.find(number);
   if (at == state.questions.end() || at->second.left.erase(rank) == 0) return;
   at->second.answers.push_back(std::move(answer));
@@ -98,7 +96,7 @@ void ask(Self self,
     }
     self->request(state.ranks.at(rank).actor, timeout, message)
         .then([&state, number,
-               rank](TraceAnswer& answer) { count(state, number, rank, std::move(answer)); },
+               rank](RankTrace& answer) { count(state, number, rank, std::move(answer)); },
               [&state, number, rank](const caf::error&) {
                 count(state, number, rank, no_answer(state, rank));
               });
@@ -126,7 +124,7 @@ void join(Self self, Join& joined) {
 void stop_answered(SupervisorState& state, Answers answers) {
   for (const int rank : state.profile.stopped())
     if (std::none_of(answers.begin(), answers.end(),
-                     [rank](const TraceAnswer& answer) { return answer.rank == rank; }))
+                     [rank](const RankTrace& answer) { return answer.rank == rank; }))
       answers.push_back(failed_answer(state, rank, "its process ended while it was profiled"));
   sort_by_rank(answers);
   deliver(state.stops, summary(std::move(answers)));
@@ -161,13 +159,14 @@ void end_start(Self self, const ProfileAnswer& answer) {
 
 template <class Self>
 void take_back(Self self, ProfileAnswer answer) {
-  for (TraceAnswer& rank : answer.ranks) rank.file.clear();
+  for (RankTrace& rank : answer.ranks) rank.file.clear();
   ask(self, self->state.profile.start_failed(), StopTrace{.discard = true}, take_back_timeout,
       [self, answer = std::move(answer)](const Answers& stopped) mutable {
-        for (const TraceAnswer& rank : stopped)
-          if (rank.error_code != 0)
-            answer.error += "rank " + std::to_string(rank.rank) +
-                            ": its recording could not be taken back: " + rank.error + "\n";
+        for (const RankTrace& rank : stopped)
+          if (rank.error.code != ErrorCode::none)
+            answer.error.message +=
+                "rank " + std::to_string(rank.rank) +
+                ": its recording could not be taken back: " + rank.error.message + "\n";
         self->state.profile.taken_back();
         end_start(self, answer);
       });
@@ -176,11 +175,11 @@ void take_back(Self self, ProfileAnswer answer) {
 template <class Self>
 void start_answered(Self self, Answers answers) {
   SupervisorState& state = self->state;
-  for (TraceAnswer& answer : answers)
-    if (answer.error_code == 0 && state.profile.is_gone(answer.rank))
+  for (RankTrace& answer : answers)
+    if (answer.error.code == ErrorCode::none && state.profile.is_gone(answer.rank))
       answer = failed_answer(state, answer.rank, "its process ended after it had started");
   ProfileAnswer all = summary(std::move(answers));
-  if (all.error_code != 0) return take_back(self, std::move(all));
+  if (all.error.code != ErrorCode::none) return take_back(self, std::move(all));
   state.profile.started();
   end_start(self, all);
 }
@@ -188,18 +187,18 @@ void start_answered(Self self, Answers answers) {
 template <class Self>
 caf::result<ProfileAnswer> start(Self self, const StartProfile& request) {
   SupervisorState& state = self->state;
-  const ProfileDecision decision = state.profile.start(
-      {.run_id = request.run_id, .stages = request.stages, .ranks = request.ranks});
+  const ProfileDecision decision =
+      state.profile.start({.run_id = request.options.run_id,
+                           .stages = request.stages,
+                           .ranks = {request.options.ranks.begin(), request.options.ranks.end()}});
   if (decision.kind == Kind::refuse) return refused(decision.refusal);
   auto promise = self->template make_response_promise<ProfileAnswer>();
   state.starts.push_back(promise);
   if (decision.kind == Kind::ask) {
     const StartTrace message{.directory = absolute(request.directory),
                              .timestamp = request.timestamp,
-                             .prefix = request.prefix,
-                             .format = request.format,
                              .base_ns = request.base_ns,
-                             .limits = request.limits};
+                             .options = request.options};
     ask(self, decision.ranks, message, answer_timeout,
         [self](Answers answers) { start_answered(self, std::move(answers)); });
   }

@@ -29,8 +29,8 @@ struct SupervisorState {
   // One message to several ranks.
   struct Question {
     std::set<int> left;  // ranks that have not answered
-    std::vector<TraceAnswer> answers;
-    std::function<void(std::vector<TraceAnswer>)> done;  // sorted by rank; called once
+    std::vector<RankTrace> answers;
+    std::function<void(std::vector<RankTrace>)> done;  // sorted by rank; called once
   };
   using Promises = std::vector<caf::typed_response_promise<ProfileAnswer>>;
 

@@ -8,8 +8,11 @@
 
 #include <caf/all.hpp>
 #include <cstdint>
+#include <limelight/profile.hpp>
 #include <string>
 #include <vector>
+
+#include "actors/pipeline/stage_report.hpp"
 
 namespace limelight::actors {
 
@@ -30,41 +33,17 @@ struct Ping {};
 struct Pong {};
 struct Beat {};
 
-// One stage is done with one request, or failed at it. Sent by the stage's first rank.
-struct StageReport {
-  std::uint64_t number = 0;
-  std::int32_t stage = 0;
-  std::int32_t error_code = 0;  // ErrorCode; 0: done
-  std::string error;
-  std::uint64_t tokens_out = 0;
-  double gen_ms = 0;  // time in this stage's steps
-  // Chunks received from the stage before, if any.
-  std::int32_t from_stage = -1;
-  std::uint64_t rx_chunks = 0, rx_bytes = 0;
-  double rx_tx_ms = 0;         // from the wish for a loan to publish, summed
-  double rx_in_flight_ms = 0;  // from publish to take, summed
-  double rx_decode_ms = 0;     // in consume()
-};
-
-// What to record; empty and 0 stand for all and no limit.
-struct TraceLimits {
-  std::int64_t start_at_ns = 0;
-  std::uint64_t steps = 0, milliseconds = 0, bytes = 0;
-  std::string request;
-  std::uint32_t activities = 0;  // a set of profiling::Activity
-};
 struct StartProfile {
-  std::string run_id;
-  std::vector<std::int32_t> stages, ranks;
-  std::string directory, timestamp, prefix, format;
+  std::vector<std::int32_t> stages;  // empty: all
+  std::string directory, timestamp;
   std::int64_t base_ns = 0;
-  TraceLimits limits;
+  ProfileOptions options;
 };
 struct StopProfile {};
 struct StartTrace {
-  std::string directory, timestamp, prefix, format;
+  std::string directory, timestamp;
   std::int64_t base_ns = 0;
-  TraceLimits limits;
+  ProfileOptions options;
 };
 struct StopTrace {
   bool discard = false;  // the start was in vain: no file is left of it
@@ -88,30 +67,12 @@ struct HeldBack {
   std::int32_t rank = 0, stage = 0;
   std::uint64_t number = 0, milliseconds = 0;
 };
-struct OpRow {
-  std::string name;
-  std::uint64_t calls = 0, total_ns = 0, self_ns = 0;
-};
-// The answer of one rank to StartTrace and StopTrace.
-struct TraceAnswer {
-  std::int32_t rank = 0, stage = 0;
-  std::int32_t error_code = 0;  // ErrorCode; 0: done
-  std::string error;
-  std::string note;  // such as "was already running"
-  std::string file;
-  std::uint64_t events = 0, drops = 0, bytes = 0;
-  std::int64_t clock_error_ns = 0, begin_skew_ns = 0;
-  double overhead_percent = 0;
-  std::uint64_t profiler_cpu_ns = 0;
-  std::vector<OpRow> ops;
-};
-// The answer of all ranks together. Its error names each rank that failed; the other ranks' answers
-// count all the same, except those to a start that failed: no rank has a file then.
+// The answers of all ranks together. Its error names each rank that failed; the other ranks'
+// answers count all the same, except those to a start that failed: no rank has a file then.
 struct ProfileAnswer {
-  std::int32_t error_code = 0;  // ErrorCode; 0: done
-  std::string error;
+  Error error = {ErrorCode::none, {}};
   std::string note;
-  std::vector<TraceAnswer> ranks;
+  std::vector<RankTrace> ranks;
 };
 
 template <class I>
@@ -140,20 +101,9 @@ auto inspect(I& f, Beat&) {
   return f(caf::meta::type_name("Beat"));
 }
 template <class I>
-auto inspect(I& f, StageReport& x) {
-  return f(caf::meta::type_name("StageReport"), x.number, x.stage, x.error_code, x.error,
-           x.tokens_out, x.gen_ms, x.from_stage, x.rx_chunks, x.rx_bytes, x.rx_tx_ms,
-           x.rx_in_flight_ms, x.rx_decode_ms);
-}
-template <class I>
-auto inspect(I& f, TraceLimits& x) {
-  return f(caf::meta::type_name("TraceLimits"), x.start_at_ns, x.steps, x.milliseconds, x.bytes,
-           x.request, x.activities);
-}
-template <class I>
 auto inspect(I& f, StartProfile& x) {
-  return f(caf::meta::type_name("StartProfile"), x.run_id, x.stages, x.ranks, x.directory,
-           x.timestamp, x.prefix, x.format, x.base_ns, x.limits);
+  return f(caf::meta::type_name("StartProfile"), x.stages, x.directory, x.timestamp, x.base_ns,
+           x.options);
 }
 template <class I>
 auto inspect(I& f, StopProfile&) {
@@ -161,8 +111,7 @@ auto inspect(I& f, StopProfile&) {
 }
 template <class I>
 auto inspect(I& f, StartTrace& x) {
-  return f(caf::meta::type_name("StartTrace"), x.directory, x.timestamp, x.prefix, x.format,
-           x.base_ns, x.limits);
+  return f(caf::meta::type_name("StartTrace"), x.directory, x.timestamp, x.base_ns, x.options);
 }
 template <class I>
 auto inspect(I& f, StopTrace& x) {
@@ -185,28 +134,18 @@ auto inspect(I& f, HeldBack& x) {
   return f(caf::meta::type_name("HeldBack"), x.rank, x.stage, x.number, x.milliseconds);
 }
 template <class I>
-auto inspect(I& f, OpRow& x) {
-  return f(caf::meta::type_name("OpRow"), x.name, x.calls, x.total_ns, x.self_ns);
-}
-template <class I>
-auto inspect(I& f, TraceAnswer& x) {
-  return f(caf::meta::type_name("TraceAnswer"), x.rank, x.stage, x.error_code, x.error, x.note,
-           x.file, x.events, x.drops, x.bytes, x.clock_error_ns, x.begin_skew_ns,
-           x.overhead_percent, x.profiler_cpu_ns, x.ops);
-}
-template <class I>
 auto inspect(I& f, ProfileAnswer& x) {
-  return f(caf::meta::type_name("ProfileAnswer"), x.error_code, x.error, x.note, x.ranks);
+  return f(caf::meta::type_name("ProfileAnswer"), x.error, x.note, x.ranks);
 }
 
 using RankActor = caf::typed_actor<caf::reacts_to<Submit>,
                                    caf::reacts_to<Cancel>,
                                    caf::reacts_to<EndRank>,
                                    caf::replies_to<Ping>::with<Pong>,
-                                   caf::replies_to<StartTrace>::with<TraceAnswer>,
-                                   caf::replies_to<StopTrace>::with<TraceAnswer>,
-                                   caf::replies_to<DumpTrace>::with<TraceAnswer>,
-                                   caf::replies_to<SetFlight>::with<TraceAnswer>>;
+                                   caf::replies_to<StartTrace>::with<RankTrace>,
+                                   caf::replies_to<StopTrace>::with<RankTrace>,
+                                   caf::replies_to<DumpTrace>::with<RankTrace>,
+                                   caf::replies_to<SetFlight>::with<RankTrace>>;
 
 struct Join {
   std::int32_t rank = 0, stage = 0, pid = 0;
@@ -234,8 +173,11 @@ CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Ping))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Pong))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Beat))
+  CAF_ADD_TYPE_ID(limelight, (limelight::Error))
+  CAF_ADD_TYPE_ID(limelight, (limelight::StageStats))
+  CAF_ADD_TYPE_ID(limelight, (limelight::TransferStats))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StageReport))
-  CAF_ADD_TYPE_ID(limelight, (limelight::actors::TraceLimits))
+  CAF_ADD_TYPE_ID(limelight, (limelight::ProfileOptions))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StartProfile))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StopProfile))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::StartTrace))
@@ -244,8 +186,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::DumpTrace))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::SetFlight))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::HeldBack))
-  CAF_ADD_TYPE_ID(limelight, (limelight::actors::OpRow))
-  CAF_ADD_TYPE_ID(limelight, (limelight::actors::TraceAnswer))
+  CAF_ADD_TYPE_ID(limelight, (limelight::OpTotal))
+  CAF_ADD_TYPE_ID(limelight, (limelight::RankTrace))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::ProfileAnswer))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::RankActor))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Join))

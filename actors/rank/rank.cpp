@@ -37,14 +37,14 @@ struct RankState {
   std::atomic<int> with_tracer{0};
 };
 
-using TracerActor = caf::typed_actor<caf::replies_to<StartTrace>::with<TraceAnswer>,
-                                     caf::replies_to<StopTrace>::with<TraceAnswer>,
-                                     caf::replies_to<DumpTrace>::with<TraceAnswer>,
-                                     caf::replies_to<SetFlight>::with<TraceAnswer>>;
+using TracerActor = caf::typed_actor<caf::replies_to<StartTrace>::with<RankTrace>,
+                                     caf::replies_to<StopTrace>::with<RankTrace>,
+                                     caf::replies_to<DumpTrace>::with<RankTrace>,
+                                     caf::replies_to<SetFlight>::with<RankTrace>>;
 
 // Does what takes long: compresses, writes, syncs.
 TracerActor::behavior_type tracer_actor(TracerActor::pointer, RankState* state) {
-  const auto done = [state](TraceAnswer answer) {
+  const auto done = [state](RankTrace answer) {
     state->with_tracer.fetch_sub(1, std::memory_order_release);
     return answer;
   };
@@ -81,7 +81,7 @@ RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* 
       [=](const Cancel& m) { state->worker.cancel(m.number); },
       [=](const EndRank&) { state->worker.end(); },
       [](const Ping&) { return Pong{}; },
-      [=](StartTrace& m) -> caf::result<TraceAnswer> {
+      [=](StartTrace& m) -> caf::result<RankTrace> {
         if (state->with_tracer.load(std::memory_order_acquire) > 0)
           return pass_on(m);  // in the order that they came
         return state->traces.start(m);
@@ -158,13 +158,7 @@ int run_rank(const RankOptions& options) {
 
   auto worker = RankWorker::create(
       *config, options.rank, options.run,
-      [&](const WorkerReport& r) {
-        caf::anon_send(
-            *orchestrator,
-            StageReport{r.number, r.stage, static_cast<std::int32_t>(r.error.code), r.error.message,
-                        r.tokens_out, r.gen_ms, r.from_stage, r.rx_chunks, r.rx_bytes, r.rx_tx_ms,
-                        r.rx_in_flight_ms, r.rx_decode_ms});
-      },
+      [&](const StageReport& report) { caf::anon_send(*orchestrator, report); },
       [&](std::uint64_t number, std::chrono::milliseconds held) {
         caf::anon_send(*orchestrator,
                        HeldBack{options.rank, config->stage_of(options.rank)->stage_id, number,

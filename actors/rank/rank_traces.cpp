@@ -24,12 +24,7 @@ RankTraces::RankTraces(RankWorker& worker, int rank, int world_size, std::filesy
   if (source_) source_->attach();
 }
 
-TraceAnswer RankTraces::blank() const {
-  TraceAnswer answer;
-  answer.rank = rank_;
-  answer.stage = worker_.stage_id();
-  return answer;
-}
+RankTrace RankTraces::blank() const { return {.rank = rank_, .stage_id = worker_.stage_id()}; }
 
 std::vector<prof::ProcessGroup> RankTraces::groups() const {
   if (worker_.group_size() == 1) return {};
@@ -42,30 +37,13 @@ std::vector<prof::ProcessGroup> RankTraces::groups() const {
   return {std::move(group)};
 }
 
-TraceAnswer RankTraces::failed(const Error& error) const {
-  TraceAnswer answer = blank();
-  answer.error_code = static_cast<std::int32_t>(error.code);
-  answer.error = error.message;
+RankTrace RankTraces::failed(const Error& error) const {
+  RankTrace answer = blank();
+  answer.error = error;
   return answer;
 }
 
-TraceAnswer RankTraces::done(const prof::SessionReport& report) const {
-  TraceAnswer answer = blank();
-  answer.note = report.note;
-  answer.file = report.file;
-  answer.events = report.events;
-  answer.drops = report.drops;
-  answer.bytes = report.bytes;
-  answer.clock_error_ns = report.clock_error_ns;
-  answer.begin_skew_ns = report.begin_skew_ns;
-  answer.overhead_percent = report.overhead_percent();
-  answer.profiler_cpu_ns = report.profiler_cpu_ns;
-  for (const prof::OpTotal& op : report.ops)
-    answer.ops.push_back({op.name, op.calls, op.total_ns, op.self_ns});
-  return answer;
-}
-
-TraceAnswer RankTraces::refused() const {
+RankTrace RankTraces::refused() const {
   return failed({ErrorCode::cancelled, "the orchestrator is gone, and this rank ends"});
 }
 
@@ -85,10 +63,10 @@ void RankTraces::close() {
             ": the orchestrator is gone, and the trace is lost: " + report.error().message);
 }
 
-TraceAnswer RankTraces::start(const StartTrace& m) {
+RankTrace RankTraces::start(const StartTrace& m) {
   const std::lock_guard lock(mutex_);
   if (closed_) return refused();
-  TraceAnswer answer = blank();
+  RankTrace answer = blank();
   if (session_) {
     answer.note = "was already running";
     answer.file = session_->file();
@@ -103,14 +81,7 @@ TraceAnswer RankTraces::start(const StartTrace& m) {
                                        .base_ns = m.base_ns,
                                        .source = source_.get(),
                                        .devices = worker_.device().properties(),
-                                       .prefix = m.prefix,
-                                       .limits = {.start_at_ns = m.limits.start_at_ns,
-                                                  .steps = m.limits.steps,
-                                                  .milliseconds = m.limits.milliseconds,
-                                                  .bytes = m.limits.bytes,
-                                                  .request = m.limits.request,
-                                                  .activities = m.limits.activities},
-                                       .format = m.format,
+                                       .profile = m.options,
                                        .backend = worker_.backend(),
                                        .groups = groups()});
   if (!session) return failed(session.error());
@@ -120,11 +91,11 @@ TraceAnswer RankTraces::start(const StartTrace& m) {
   return answer;
 }
 
-TraceAnswer RankTraces::stop(const StopTrace& m) {
+RankTrace RankTraces::stop(const StopTrace& m) {
   const std::lock_guard lock(mutex_);
   if (closed_) return refused();
   if (!session_) {
-    TraceAnswer answer = finished_;
+    RankTrace answer = finished_;
     answer.note = "was not running";
     return answer;
   }
@@ -135,10 +106,10 @@ TraceAnswer RankTraces::stop(const StopTrace& m) {
     if (report) std::filesystem::remove(report->file, ignored);
     return report ? blank() : failed(report.error());
   }
-  return finished_ = report ? done(*report) : failed(report.error());
+  return finished_ = report ? *report : failed(report.error());
 }
 
-TraceAnswer RankTraces::dump(const DumpTrace& m) {
+RankTrace RankTraces::dump(const DumpTrace& m) {
   const std::lock_guard lock(mutex_);
   if (closed_) return refused();
   const auto report = prof::dump_flight_recorder({.directory = m.directory,
@@ -148,14 +119,14 @@ TraceAnswer RankTraces::dump(const DumpTrace& m) {
                                                   .stage_id = worker_.stage_id(),
                                                   .stage_name = worker_.stage_name(),
                                                   .base_ns = m.base_ns,
-                                                  .prefix = "flight",
+                                                  .profile = {.prefix = "flight"},
                                                   .backend = worker_.backend(),
                                                   .groups = groups()},
                                                  std::chrono::milliseconds(m.last_ms));
-  return report ? done(*report) : failed(report.error());
+  return report ? *report : failed(report.error());
 }
 
-TraceAnswer RankTraces::set_flight(const SetFlight& m) {
+RankTrace RankTraces::set_flight(const SetFlight& m) {
   const std::lock_guard lock(mutex_);
   if (closed_) return refused();
   prof::disable_flight_recorder();

@@ -24,22 +24,21 @@ class RankTraces {
   // flight: the file of this rank's flight recorder. The worker outlives this.
   RankTraces(RankWorker& worker, int rank, int world_size, std::filesystem::path flight);
   // Answers within some tens of microseconds: the file is made by the session's own thread.
-  TraceAnswer start(const StartTrace& request);
+  RankTrace start(const StartTrace& request);
   // Returns once the file is whole and synced, or gone where it is to be discarded.
-  TraceAnswer stop(const StopTrace& request);
-  TraceAnswer dump(const DumpTrace& request);
-  TraceAnswer set_flight(const SetFlight& request);
+  RankTrace stop(const StopTrace& request);
+  RankTrace dump(const DumpTrace& request);
+  RankTrace set_flight(const SetFlight& request);
   // Nobody is left to stop the session: finishes, syncs and renames its file, if one runs. Every
   // later request is refused as cancelled.
   void close();
 
  private:
-  TraceAnswer refused() const;
-  TraceAnswer blank() const;
+  RankTrace refused() const;
+  RankTrace blank() const;
   // That this rank is in, for the trace's head: none if it has its stage alone.
   std::vector<profiling::ProcessGroup> groups() const;
-  TraceAnswer failed(const Error& error) const;
-  TraceAnswer done(const profiling::SessionReport& report) const;
+  RankTrace failed(const Error& error) const;
   RankWorker& worker_;
   std::mutex mutex_;  // guards everything below
   bool closed_ = false;
@@ -48,7 +47,7 @@ class RankTraces {
   std::unique_ptr<profiling::ActivitySource> source_;  // of a GPU; attached for good
   std::string no_source_;                              // why there is none on a GPU
   std::unique_ptr<profiling::Session> session_;
-  TraceAnswer finished_;  // of the last session: a second stop answers the same
+  RankTrace finished_;  // of the last session: a second stop answers the same
 };
 
 }  // namespace limelight::actors

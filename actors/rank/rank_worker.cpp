@@ -85,7 +85,7 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
     const stages::PipelineConfig& config,
     int rank,
     const std::string& run,
-    std::function<void(const WorkerReport&)> report,
+    std::function<void(const StageReport&)> report,
     std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back) {
   const stages::StageConfig* mine = config.stage_of(rank);
   if (mine == nullptr)
@@ -200,8 +200,8 @@ void RankWorker::begin_submitted(bool wait) {
     prof::name_request(static_cast<std::uint32_t>(request.number), request.id);
     Open& open = open_[request.number];
     open.report.number = request.number;
-    open.report.stage = config_.stage_id;
-    open.report.from_stage = input_stage_;
+    open.report.stage.stage_id = open.report.received.to_stage = config_.stage_id;
+    open.report.received.from_stage = input_stage_;
     newest_begun_ = std::max(newest_begun_, request.number);
     if (auto begun = stage_->begin(request); !begun) {
       finish(request.number, begun.error());
@@ -244,16 +244,16 @@ void RankWorker::consume(Open& open, const ipc::Chunk& chunk) {
   const ipc::ChunkHeader& header = chunk.header();
   const prof::RequestScope scope(static_cast<std::uint32_t>(header.request));
   const prof::Span span(name, chunk.data().size());
-  WorkerReport& report = open.report;
-  ++report.rx_chunks;
-  report.rx_bytes += chunk.data().size();
-  report.rx_tx_ms +=
+  TransferStats& received = open.report.received;
+  ++received.chunks;
+  received.size_bytes += chunk.data().size();
+  received.tx_time_ms +=
       prof::ticks_to_ns(static_cast<std::int64_t>(header.sent_ticks - header.wanted_ticks)) / 1e6;
-  report.rx_in_flight_ms +=
+  received.in_flight_time_ms +=
       prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - header.sent_ticks)) / 1e6;
   const auto start = Clock::now();
   auto done = stage_->consume(header.request, header.tensor, chunk.data(), header.last != 0);
-  report.rx_decode_ms += ms_since(start);
+  received.rx_decode_time_ms += ms_since(start);
   open.starved = false;
   if (!done) finish(header.request, done.error());
 }
@@ -305,7 +305,7 @@ void RankWorker::step(std::uint64_t number) {
     open.starved = true;
     return;
   }
-  open.report.gen_ms += ms_since(start);
+  open.report.stage.stage_gen_time_ms += ms_since(start);
   if (*state == stages::StepState::done) finish(number, {ErrorCode::none, {}});
 }
 
@@ -313,7 +313,7 @@ void RankWorker::finish(std::uint64_t number, Error error) {
   const auto at = open_.find(number);
   if (at == open_.end()) return;
   at->second.report.error = std::move(error);
-  if (at->second.begun) at->second.report.tokens_out = stage_->tokens_out(number);
+  if (at->second.begun) at->second.report.stage.num_tokens_out = stage_->tokens_out(number);
   if (leads()) report_(at->second.report);
   stage_->end(number);
   open_.erase(at);

@@ -17,22 +17,12 @@
 #include <optional>
 #include <vector>
 
+#include "actors/pipeline/stage_report.hpp"
 #include "ipc/iceoryx/channel.hpp"
 #include "ipc/shared_group.hpp"
 #include "stages/devices/device.hpp"
 
 namespace limelight::actors {
-
-struct WorkerReport {
-  int stage = 0;
-  std::uint64_t number = 0;
-  Error error{ErrorCode::none, {}};
-  std::uint64_t tokens_out = 0;
-  double gen_ms = 0;
-  int from_stage = -1;
-  std::uint64_t rx_chunks = 0, rx_bytes = 0;
-  double rx_tx_ms = 0, rx_in_flight_ms = 0, rx_decode_ms = 0;
-};
 
 class RankWorker {
  public:
@@ -44,7 +34,7 @@ class RankWorker {
       const stages::PipelineConfig& config,
       int rank,
       const std::string& run,
-      std::function<void(const WorkerReport&)> report,
+      std::function<void(const StageReport&)> report,
       std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back);
   void submit(stages::Request request);
   // Ends a request that failed in another stage or was given up; nothing is reported.
@@ -63,7 +53,7 @@ class RankWorker {
  private:
   class ChunkOutput;
   struct Open {
-    WorkerReport report;
+    StageReport report;
     std::map<int, std::uint32_t> sequence;  // by port
     bool starved = false;
     std::vector<ipc::Chunk> early;  // of a request that was not submitted yet
@@ -91,7 +81,7 @@ class RankWorker {
   void finish(std::uint64_t number, Error error);
 
   stages::StageConfig config_;
-  std::function<void(const WorkerReport&)> report_;
+  std::function<void(const StageReport&)> report_;
   std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back_;
   std::optional<ipc::SharedGroup> group_;
   std::unique_ptr<stages::Device> device_;

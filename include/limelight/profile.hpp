@@ -20,37 +20,95 @@ struct StageIds {
   StageIds(std::vector<int> list) : ids(std::move(list)) {}
 };
 
-// The ranks of the chosen stages to profile, the part of their work, and the time. The defaults
-// record everything from now on, until stop_profile().
+// What a profile records. The default is everything, from now until stop_profile().
+//
+// This struct goes unchanged from the caller through the messages to the session of each rank. A
+// new option needs a line here and in inspect() below, its use in profiling/capture/session.cpp,
+// and a flag in cli/main.cpp.
 struct ProfileOptions {
-  std::vector<int> ranks = {};  // empty: all
+  std::vector<int> ranks = {};  // of the chosen stages; empty: all
   // Starting a run that is running already changes nothing. Starting another run while one is
   // running fails with the error busy.
   std::string run_id = {};
-  std::string request_id = {};  // record the work for this request only, in every stage
-  // The time of CLOCK_REALTIME at which all ranks start; 0: now. A time that has passed fails with
-  // the error late.
+  std::string request_id = {};  // only work for this request, in every stage; empty: all
+  // The time of CLOCK_REALTIME at which all ranks start; 0: now. Spans that began earlier are left
+  // out, so ranks with the same start_at_ns start together. A time that has passed fails with the
+  // error late.
   std::int64_t start_at_ns = 0;
-  // Each rank ends its trace by itself after so many; 0: no limit. stop_profile() is still needed.
+  // Each rank ends its recording by itself after so many; 0: no limit. stop_profile() is still
+  // needed. The file may be a little larger than `bytes`, because its last member is completed.
   std::uint64_t steps = 0, milliseconds = 0, bytes = 0;
-  std::string prefix = {};         // the beginning of the file names
+  std::string prefix = {};         // the beginning of the file names; [A-Za-z0-9_-]
   std::string format = "json.gz";  // or json.zst
   std::string activities = {};     // some of cpu,ipc,actors,collectives,gpu; empty: all
-  // Also trace this process: requests in its queue, and their outputs.
+  // Also trace the orchestrator's process: requests in its queue, and their outputs.
   bool orchestrator = false;
 };
+template <class Inspector>
+auto inspect(Inspector& f, ProfileOptions& x) {
+  return f(x.ranks, x.run_id, x.request_id, x.start_at_ns, x.steps, x.milliseconds, x.bytes,
+           x.prefix, x.format, x.activities, x.orchestrator);
+}
+
+// One row of the table of operations. Times are in nanoseconds.
+struct OpTotal {
+  std::string name;
+  std::uint64_t calls = 0;
+  std::uint64_t total_ns = 0;
+  std::uint64_t self_ns = 0;  // total without the spans inside, on the same thread
+};
+template <class Inspector>
+auto inspect(Inspector& f, OpTotal& x) {
+  return f(x.name, x.calls, x.total_ns, x.self_ns);
+}
 
 // The trace of one rank. start_profile() returns where it will be written; stop_profile() returns
 // the finished file and its counts. If some ranks failed, the result still lists all ranks; `error`
 // marks those that failed.
 struct RankTrace {
-  int rank = 0, stage_id = 0;
-  std::string note = {};  // such as "was already running", or the text of `error`
+  int rank = 0;
+  int stage_id = 0;  // -1: the orchestrator
+  Error error = {ErrorCode::none, {}};
+  std::string note = {};  // such as "was already running"
   std::filesystem::path file = {};
-  std::uint64_t events = 0, drops = 0, bytes = 0;
-  std::int64_t begin_skew_ns = 0;  // actual start minus requested start
-  double overhead_percent = 0;     // CPU time of the profiler, in per cent of one core
-  Error error{ErrorCode::none, {}};
+  std::uint64_t events = 0, bytes = 0;  // in the file, and its size
+  std::uint64_t drops = 0;              // events lost, of all causes
+  std::uint64_t ring_drops = 0;         // because a thread's ring was full
+  // Device activity: records that CUPTI lost, that have no time, and of an unknown kind.
+  std::uint64_t device_drops = 0, zero_time_records = 0, unknown_records = 0;
+  // Device work whose launch is not in the trace.
+  std::uint64_t unmatched_correlations = 0;
+  std::int64_t clock_error_ns = 0;  // the trace's clock minus CLOCK_REALTIME, at the end
+  // Actual start minus start_at_ns; without start_at_ns, the error of the clock at the start.
+  std::int64_t begin_skew_ns = 0;
+  std::uint64_t session_ns = 0;       // how long it recorded
+  std::uint64_t profiler_cpu_ns = 0;  // CPU time of the writing thread
+  double span_ns = 0;                 // what one span costs its thread, measured at the start
+  std::string gpu = "no device";      // "recorded", or why device activity is missing
+  std::vector<OpTotal> ops = {};      // largest self time first
+
+  // The CPU time of recording and writing, in per cent of the session's length; 100 is one core.
+  double overhead_percent() const {
+    return session_ns == 0 ? 0
+                           : 100 *
+                                 (static_cast<double>(profiler_cpu_ns) +
+                                  span_ns * static_cast<double>(events)) /
+                                 static_cast<double>(session_ns);
+  }
 };
+template <class Inspector>
+auto inspect(Inspector& f, RankTrace& x) {
+  // A message carries the path as text. When a message is read, `text` has changed after f(), and
+  // the destructor stores it in the path.
+  struct Text {
+    ~Text() { path = text; }
+    std::filesystem::path& path;
+    std::string text = path.string();
+  } file{x.file};
+  return f(x.rank, x.stage_id, x.error, x.note, file.text, x.events, x.bytes, x.drops, x.ring_drops,
+           x.device_drops, x.zero_time_records, x.unknown_records, x.unmatched_correlations,
+           x.clock_error_ns, x.begin_skew_ns, x.session_ns, x.profiler_cpu_ns, x.span_ns, x.gpu,
+           x.ops);
+}
 
 }  // namespace limelight

@@ -13,6 +13,10 @@ struct StageStats {
   std::uint64_t num_tokens_out = 0;
   double stage_gen_time_ms = 0;  // time in the steps of this request
 };
+template <class Inspector>
+auto inspect(Inspector& f, StageStats& x) {
+  return f(x.stage_id, x.num_tokens_out, x.stage_gen_time_ms);
+}
 // The chunks of one request on one edge. Sizes and times are sums over these chunks.
 //
 //   sender   loan -- write -- publish                tx_time
@@ -26,6 +30,11 @@ struct TransferStats {
   double rx_decode_time_ms = 0;  // Stage::consume() of the receiving stage
   double total_time_ms() const { return tx_time_ms + in_flight_time_ms + rx_decode_time_ms; }
 };
+template <class Inspector>
+auto inspect(Inspector& f, TransferStats& x) {
+  return f(x.from_stage, x.to_stage, x.chunks, x.size_bytes, x.tx_time_ms, x.in_flight_time_ms,
+           x.rx_decode_time_ms);
+}
 
 // The output of one request. In a stream it is a part of the output: `text` and `audio` hold only
 // what is new, and all other members are valid once `finished` is set.

@@ -35,6 +35,11 @@ struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string message;  // what failed and where, with what was found and what was expected
 };
+// The fields as CAF's messages carry them; needs none of its headers.
+template <class Inspector>
+auto inspect(Inspector& f, Error& x) {
+  return f(x.code, x.message);
+}
 
 template <class T>
 class [[nodiscard]] Result {

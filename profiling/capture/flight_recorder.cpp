@@ -181,13 +181,13 @@ void disable_flight_recorder() {
 
 namespace {
 // Writes the trace of a dump or of a salvage.
-Result<SessionReport> write_records(const SessionOptions& options,
-                                    Words words,
-                                    const std::vector<KeptRecord>& records,
-                                    std::uint64_t from,
-                                    const std::vector<std::pair<int, std::string>>& threads,
-                                    double cpu_share,
-                                    SessionReport report) {
+Result<RankTrace> write_records(const SessionOptions& options,
+                                Words words,
+                                const std::vector<KeptRecord>& records,
+                                std::uint64_t from,
+                                const std::vector<std::pair<int, std::string>>& threads,
+                                double cpu_share,
+                                RankTrace report) {
   std::error_code failed;
   std::filesystem::create_directories(options.directory, failed);
   if (failed)
@@ -235,8 +235,8 @@ std::uint64_t ticks_before_now(std::chrono::nanoseconds time) {
 }
 }  // namespace
 
-Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last) {
-  SessionReport report;
+Result<RankTrace> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last) {
+  RankTrace report{.rank = options.rank, .stage_id = options.stage_id};
   std::uint64_t from = 0;
   double cpu_share = 0;
   std::vector<KeptRecord> records;
@@ -258,16 +258,16 @@ Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::
                        report);
 }
 
-Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file,
-                                              SessionOptions options,
-                                              Owner owner) {
+Result<RankTrace> salvage_flight_recorder(const std::filesystem::path& file,
+                                          SessionOptions options,
+                                          Owner owner) {
   auto memory = FlightMemory::open(file, owner);
   if (!memory) return memory.error();
   const FlightMemory& left = **memory;
   options.pid = left.pid();
   bool overwritten = false;
   const std::vector<KeptRecord> records = left.since(0, overwritten);
-  SessionReport report;
+  RankTrace report{.rank = options.rank, .stage_id = options.stage_id};
   report.drops = report.ring_drops = left.drops();
   report.note = std::string("flight recorder of a process that ") +
                 (owner == Owner::gone ? "has ended" : "does not answer") +

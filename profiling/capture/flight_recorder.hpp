@@ -37,14 +37,14 @@ void disable_flight_recorder();
 // Writes a trace of the spans that ended within the last `last` milliseconds, as far as they are
 // still kept. options: as for a session, but its limits are ignored. Errors: unavailable (the
 // recorder is not enabled), io.
-Result<SessionReport> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last);
+Result<RankTrace> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last);
 
 // Writes a trace of what the recorder of another process left in `file`: a process that has ended,
 // or one that is stopped (SIGSTOP) or hangs. options.pid is ignored; the file states the pid.
 // Errors: not_found, busy (`owner` is gone, but the process still runs), corrupt, io.
-Result<SessionReport> salvage_flight_recorder(const std::filesystem::path& file,
-                                              SessionOptions options,
-                                              Owner owner = Owner::gone);
+Result<RankTrace> salvage_flight_recorder(const std::filesystem::path& file,
+                                          SessionOptions options,
+                                          Owner owner = Owner::gone);
 
 namespace detail {
 // Passes records to the flight recorder, if it is enabled. Only the thread that drains the rings

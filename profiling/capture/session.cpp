@@ -53,6 +53,7 @@ struct Session::State {
         text(options) {}
 
   SessionOptions options;
+  unsigned activities = all_activities;
   std::filesystem::path path;
   std::optional<MemberFile> file;  // made by the writer
   TraceText text;
@@ -69,7 +70,7 @@ struct Session::State {
   std::uint64_t drops_before = 0;
   std::chrono::steady_clock::time_point member_begun = std::chrono::steady_clock::now(),
                                         followed = member_begun, polled = member_begun;
-  SessionReport report;
+  RankTrace report;
   Result<void> status;  // the first failure of the writing thread; it keeps draining so that nobody
                         // else notices
 
@@ -106,8 +107,7 @@ const Session::State::Kind& Session::State::kind_of(NameId name) {
   if (kind.known) return kind;
   const NameInfo& info = name_info(name);
   const bool step = info.value_kind == ValueKind::step;  // always there: readers look for them
-  kind = {true, step,
-          step || (options.limits.activities & static_cast<unsigned>(info.activity)) != 0};
+  kind = {true, step, step || (activities & static_cast<unsigned>(info.activity)) != 0};
   return kind;
 }
 
@@ -115,25 +115,24 @@ const Session::State::Kind& Session::State::kind_of(NameId name) {
 bool Session::State::wanted(const Record& record) {
   if (record.begin < begin_ticks || record.begin >= end_ticks || !kind_of(record.name).chosen)
     return false;
-  if (options.limits.request.empty()) return true;
+  if (options.profile.request_id.empty()) return true;
   if (record.request == 0 || record.request == other_request) return false;
   if (record.request == wanted_request) return true;
-  const bool is_it = detail::request_name(record.request) == options.limits.request;
+  const bool is_it = detail::request_name(record.request) == options.profile.request_id;
   (is_it ? wanted_request : other_request) = record.request;
   return is_it;
 }
 
 bool Session::State::limit_reached() {
-  const SessionLimits& limits = options.limits;
-  if (limits.bytes != 0 && file && file->written() >= limits.bytes)
-    end_ticks = std::min(end_ticks, ticks());
+  const std::uint64_t most = options.profile.bytes;
+  if (most != 0 && file && file->written() >= most) end_ticks = std::min(end_ticks, ticks());
   return ticks() >= end_ticks;
 }
 
 void Session::State::take(const Record& record, ThreadTotals& thread_totals, int thread_id) {
   if (!wanted(record)) return;
   // A step ends after what is in it, so the last one is whole.
-  if (options.limits.steps != 0 && kind_of(record.name).step && ++steps == options.limits.steps)
+  if (options.profile.steps != 0 && kind_of(record.name).step && ++steps == options.profile.steps)
     end_ticks = std::min(end_ticks, record.end);
   const std::int64_t begin = clock.to_realtime_ns(record.begin) - options.base_ns;
   const std::int64_t end = clock.to_realtime_ns(record.end) - options.base_ns;
@@ -245,11 +244,14 @@ void Session::State::run(std::chrono::milliseconds interval) {
   if (options.source != nullptr && report.gpu == "recorded") {
     options.source->stop();
     poll_device();
-    report.losses = options.source->losses();
+    const ActivityLosses losses = options.source->losses();
+    report.device_drops = losses.dropped;
+    report.zero_time_records = losses.zero_time;
+    report.unknown_records = losses.unknown;
   }
-  report.unmatched = text.unmatched();
+  report.unmatched_correlations = text.unmatched();
   report.ring_drops = detail::ring_drops() - drops_before;
-  report.drops = report.ring_drops + report.losses.dropped;
+  report.drops = report.ring_drops + report.device_drops;
   report.session_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(
       clock.to_realtime_ns(std::min(ticks(), end_ticks)) - clock.to_realtime_ns(begin_ticks), 0));
   report.clock_error_ns = clock.error_ns();
@@ -267,20 +269,22 @@ void Session::State::run(std::chrono::milliseconds interval) {
 }
 
 Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
-  const bool plain = std::all_of(options.prefix.begin(), options.prefix.end(), [](unsigned char c) {
+  const ProfileOptions& profile = options.profile;
+  const bool plain = std::all_of(profile.prefix.begin(), profile.prefix.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '_' || c == '-';
   });
   if (!plain)
     return Error{ErrorCode::invalid_argument,
-                 "prefix: found '" + options.prefix + "', expected letters, digits, _ and - only"};
-  if (options.format != "json.gz" && options.format != "json.zst")
+                 "prefix: found '" + profile.prefix + "', expected letters, digits, _ and - only"};
+  if (profile.format != "json.gz" && profile.format != "json.zst")
     return Error{ErrorCode::invalid_argument,
-                 "format: found '" + options.format + "', expected json.gz or json.zst"};
-  if (const std::int64_t late =
-          options.limits.start_at_ns == 0 ? 0 : realtime_ns() - options.limits.start_at_ns;
+                 "format: found '" + profile.format + "', expected json.gz or json.zst"};
+  if (const std::int64_t late = profile.start_at_ns == 0 ? 0 : realtime_ns() - profile.start_at_ns;
       late > 0)
     return Error{ErrorCode::late,
                  "the start time passed " + std::to_string(late / 1000) + " us ago"};
+  const auto activities = parse_activities(profile.activities);
+  if (!activities) return activities.error();
   if (session_runs.exchange(true))
     return Error{ErrorCode::busy, "a trace session is already running in this process"};
   std::error_code failed;
@@ -296,17 +300,19 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     return Error{ErrorCode::io, options.directory.string() + ": cannot write traces there: " + why};
   }
   auto state = std::make_unique<State>(std::move(options));
+  state->activities = *activities;
+  state->report.rank = state->options.rank;
+  state->report.stage_id = state->options.stage_id;
   state->report.file = state->path;
   state->drops_before = detail::ring_drops();
   state->report.span_ns = span_cost_ns();
-  if ((state->options.limits.activities & static_cast<unsigned>(Activity::gpu)) == 0 &&
-      state->options.source != nullptr)
+  if ((*activities & static_cast<unsigned>(Activity::gpu)) == 0 && state->options.source != nullptr)
     state->report.gpu = "not chosen";
   else if (ActivitySource* source = state->options.source; source != nullptr) {
     const auto begun = source->start();
     state->report.gpu = begun ? "recorded" : begun.error().message;
   }
-  const SessionLimits& limits = state->options.limits;
+  const ProfileOptions& limits = state->options.profile;
   if (limits.start_at_ns != 0)
     state->begin_ticks = std::max(state->begin_ticks, state->clock.to_ticks(limits.start_at_ns));
   state->report.begin_skew_ns = limits.start_at_ns != 0
@@ -332,7 +338,7 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
 
 Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Result<SessionReport> Session::stop() {
+Result<RankTrace> Session::stop() {
   State& s = *state_;
   if (s.stopped) return Error{ErrorCode::invalid_argument, "the trace session was stopped before"};
   s.stopped = true;

@@ -29,7 +29,7 @@ class Session {
   static Result<std::unique_ptr<Session>> start(SessionOptions options);
   // Ends recording and returns once the file is whole and synced. A session that reached a limit
   // ended by itself: its file is whole already. Errors: io; the unfinished file is gone then.
-  Result<SessionReport> stop();
+  Result<RankTrace> stop();
   const std::filesystem::path& file() const noexcept;
   ~Session();  // stops if nobody did
 

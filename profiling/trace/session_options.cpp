@@ -38,7 +38,7 @@ std::string trace_file_name(const SessionOptions& options) {
   return session_name(options) + "-rank-" + std::to_string(options.rank) + "." + host + "_" +
          std::to_string(options.pid != 0 ? options.pid : getpid()) + "_" +
          (options.stage_id < 0 ? "" : "stage" + std::to_string(options.stage_id) + "-") +
-         options.stage_name + ".pt.trace." + options.format;
+         options.stage_name + ".pt.trace." + options.profile.format;
 }
 
 }  // namespace limelight::profiling

@@ -39,16 +39,16 @@ const TraceKey keys[] = {
 
 std::span<const TraceKey> trace_keys() { return keys; }
 
-TraceInformation information_of(const SessionReport& report, std::string session) {
+TraceInformation information_of(const RankTrace& report, std::string session) {
   TraceInformation info;
   info.session = std::move(session);
   info.events = report.events;
   info.drops = report.drops;
   info.ring_drops = report.ring_drops;
-  info.device_drops = report.losses.dropped;
-  info.zero_time_records = report.losses.zero_time;
-  info.unknown_records = report.losses.unknown;
-  info.unmatched_correlations = report.unmatched;
+  info.device_drops = report.device_drops;
+  info.zero_time_records = report.zero_time_records;
+  info.unknown_records = report.unknown_records;
+  info.unmatched_correlations = report.unmatched_correlations;
   info.clock_error_ns = report.clock_error_ns;
   info.begin_skew_ns = report.begin_skew_ns;
   info.session_ns = report.session_ns;
@@ -102,7 +102,7 @@ std::string trace_end(const TraceInformation& information, std::string_view trac
 }
 
 std::string session_name(const SessionOptions& options) {
-  return (options.prefix.empty() ? "" : options.prefix + "-") + options.timestamp;
+  return (options.profile.prefix.empty() ? "" : options.profile.prefix + "-") + options.timestamp;
 }
 
 std::string session_name_of(std::string_view file_name) {

@@ -58,7 +58,7 @@ struct TraceKey {
 };
 std::span<const TraceKey> trace_keys();
 
-TraceInformation information_of(const SessionReport& report, std::string session);
+TraceInformation information_of(const RankTrace& report, std::string session);
 
 // Adds one input to the information of a merged file: sums, and the session if all inputs have the
 // same. own_json: the `limelight` object of the input. first: it is the first input.

@@ -269,7 +269,7 @@ void TraceText::event(const Record& record,
   tail(record, external);
 }
 
-void TraceText::end(const SessionReport& report,
+void TraceText::end(const RankTrace& report,
                     const std::vector<std::pair<int, std::string>>& thread_names,
                     std::string_view trace_name) {
   for (const auto& [tid, name] : thread_names) {

@@ -50,7 +50,7 @@ class TraceText {
   // The amount of device work without a launch. (Launches without work are not counted: most calls
   // start none.)
   std::uint64_t unmatched() const noexcept { return unmatched_ + works_.size(); }
-  void end(const SessionReport& report,
+  void end(const RankTrace& report,
            const std::vector<std::pair<int, std::string>>& thread_names,
            std::string_view trace_name);
 

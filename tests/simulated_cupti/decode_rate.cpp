@@ -20,8 +20,15 @@ int main() {
   auto source = prof::make_cupti_source({SIMULATED_CUPTI, {}, std::size_t{1} << 20, 64});
   const auto folder = std::filesystem::temp_directory_path() / "decode-rate";
   if (!source) return 1;
-  auto session = prof::Session::start(
-      {folder, "1", 0, 1, 0, "rate", prof::default_base_ns(), source->get(), {}});
+  auto session = prof::Session::start({.directory = folder,
+                                       .timestamp = "1",
+                                       .rank = 0,
+                                       .world_size = 1,
+                                       .stage_id = 0,
+                                       .stage_name = "rate",
+                                       .base_ns = prof::default_base_ns(),
+                                       .source = source->get(),
+                                       .devices = {}});
   if (!session) return 1;
   for (int i = 0; i < 400; ++i) {
     launch(2500);  // each has two records

@@ -29,15 +29,15 @@ int write_rank(const std::filesystem::path& folder, int rank) {
   gpu.shared_per_sm = 233472;
   gpu.shared_per_block_optin = 232448;
   gpu.sm_count = 132;
-  auto session = prof::Session::start({folder,
-                                       "1700000000000",
-                                       rank,
-                                       2,
-                                       0,
-                                       "thinker",
-                                       prof::default_base_ns(),
-                                       source->get(),
-                                       {gpu}});
+  auto session = prof::Session::start({.directory = folder,
+                                       .timestamp = "1700000000000",
+                                       .rank = rank,
+                                       .world_size = 2,
+                                       .stage_id = 0,
+                                       .stage_name = "thinker",
+                                       .base_ns = prof::default_base_ns(),
+                                       .source = source->get(),
+                                       .devices = {gpu}});
   if (!session) return std::fprintf(stderr, "%s\n", session.error().message.c_str()), 1;
   const auto step =
       prof::intern("thinker step", prof::Category::user_annotation, prof::ValueKind::step);

@@ -1,0 +1,21 @@
+// What a stage says when it is done with a request, or has failed at it.
+#pragma once
+
+#include <cstdint>
+#include <limelight/request.hpp>
+
+namespace limelight::actors {
+
+// Sent by the stage's first rank, once a request.
+struct StageReport {
+  std::uint64_t number = 0;  // of the request
+  Error error = {ErrorCode::none, {}};
+  StageStats stage;
+  TransferStats received = {.from_stage = -1};  // from the stage before; -1: there is none
+};
+template <class Inspector>
+auto inspect(Inspector& f, StageReport& x) {
+  return f(x.number, x.error, x.stage, x.received);
+}
+
+}  // namespace limelight::actors
