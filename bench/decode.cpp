@@ -21,7 +21,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// A model without a pipeline around it: decoder, embedding, head.
+// A model without a pipeline: decoder, embedding and head.
 struct Model {
   stages::StageConfig config;
   std::unique_ptr<stages::Device> device;
@@ -39,7 +39,7 @@ struct Model {
                           ipc::DType::float32);
     embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
   }
-  // The token that follows.
+  // Feeds tokens to the decoder and returns the most likely next token.
   int feed(const std::vector<int>& tokens, stages::Decoder::Cache& cache) {
     const auto h = static_cast<std::size_t>(config.shape.hidden);
     std::vector<float> rows(tokens.size() * h),
@@ -52,7 +52,8 @@ struct Model {
   }
 };
 
-// Bytes that one token reads: all of the file's matrices, the embedding once.
+// The bytes of weights that the decoder reads for one token: all matrices of the file, the
+// embedding once.
 double bytes_of(const stages::ModelFile& file) {
   double bytes = 0;
   const auto add = [&](const std::string& name) {
@@ -67,7 +68,7 @@ double bytes_of(const stages::ModelFile& file) {
   return bytes;
 }
 
-// GB/s that as many threads copy out of memory, reading counted.
+// The rate in GB/s at which this many threads copy memory. Only the bytes read are counted.
 double copy_rate(int threads) {
   constexpr std::size_t bytes = std::size_t{128} << 20;
   std::vector<std::vector<char>> from(static_cast<std::size_t>(threads),
@@ -117,10 +118,10 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
         decode.push_back(answer_tokens / seconds_since(start));
       }
     };
-    measure(model, 1);  // pages come from the disk
+    measure(model, 1);  // the first round reads the file from disk
     prefill.clear();
     decode.clear();
-    // Before and after the peer, so that a slow minute hits both.
+    // Measured before and after the peer, so that a slow minute of the machine affects both.
     measure(model, rounds);
     const auto peer = run_peer(
         "llama_decode.py", {path.string(), std::to_string(threads), std::to_string(prompt_tokens),

@@ -1,5 +1,5 @@
-// `limelight bench decode`: how fast a published model reads a prompt and writes an answer, beside
-// llama.cpp (its Python package) on the same file.
+// `limelight bench decode` measures how fast a published model reads a prompt and generates an
+// answer. The peer is llama.cpp (its Python package) on the same file.
 #pragma once
 
 #include <filesystem>
@@ -11,13 +11,17 @@ namespace limelight::bench {
 
 struct DecodeOptions {
   bool quick = false;
-  std::string model;  // as in a stage's config
+  std::string model;  // a path or a name, as in the key `model` of a stage
 };
 
-// prefill and decode: tokens a second, by threads; the peer where a python3 has llama_cpp
-// (LIMELIGHT_PYTHON names another one). bandwidth: GB/s of weights that decoding reads, beside what
-// a loop of as many threads reads from memory. open: ms from opening the file until a decoder is
-// ready. Errors: those of opening the model.
+// Returns these measurements:
+//
+//   name             unit      peer
+//   prefill, decode  tokens/s  llama.cpp, if a python3 has llama_cpp (LIMELIGHT_PYTHON names one)
+//   bandwidth        GB/s      a copy loop with as many threads; value: weights that decoding reads
+//   open             ms        none; from opening the file until the decoder is ready
+//
+// Errors: those of opening the model.
 Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options);
 
 }  // namespace limelight::bench

@@ -34,7 +34,7 @@ namespace {
 constexpr std::uint64_t KiB = 1024, MiB = 1024 * KiB;
 constexpr int answer_ms = 60'000;
 
-// What both processes of a pair do next. count 0: connect, and say when it is done.
+// The next task of both processes of a pair. count 0: connect, and answer when connected.
 struct Command {
   std::uint64_t bytes = 0, count = 0;
   bool polling = false;
@@ -51,10 +51,10 @@ bool read_all(int fd, void* to, std::size_t bytes) {
 }
 bool write_all(int fd, const void* from, std::size_t bytes) {
   return ::write(fd, from, bytes) ==
-         static_cast<ssize_t>(bytes);  // less than a pipe's buffer, or to a reader that is there
+         static_cast<ssize_t>(bytes);  // fits a pipe's buffer, or somebody reads
 }
 
-// The n-th core that this process may use, if there are so many.
+// Pins the calling thread to the n-th core that this process may use, if there is one.
 void pin_to_core(int n) {
   cpu_set_t allowed, one;
   if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
@@ -73,8 +73,8 @@ bool await_connection(const End& end) {
   return end.connected();
 }
 
-// Bodies of the two processes: commands come from one pipe, answers go to another, until the first
-// one closes.
+// The main loops of the two processes. They read commands from one pipe and write answers to the
+// other, until the first one is closed.
 int send_loop(const Transport& transport,
               const std::string& address,
               std::uint64_t most,
@@ -180,18 +180,18 @@ class Pair {
     const pid_t pid = ::fork();
     if (pid == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      // Copies of other pipes' ends would keep those open.
+      // Inherited ends of other pipes would keep those pipes open.
       for (int fd = 3; fd < 256; ++fd)
         if (fd != to[0] && fd != from[1]) ::close(fd);
       if (name_ == "limelight" || name_ == "iceoryx") {
-        // Half a microsecond differs by a fifth from one pair of cores to another; the copying ones
-        // have threads of their own to place.
+        // Which two cores take part changes half a microsecond by a fifth. Transports that copy are
+        // not pinned, because they have more threads.
         pin_to_core(role == std::string("receiver") ? 1 : 0);
         if (!ipc::attach("limelight-bench-" + name_ + "-" + role + "-" + std::to_string(getpid()),
                          10s))
           _exit(2);
       }
-      std::exit(body(to[0], from[1]));  // an ordered end: iceoryx takes its sockets along
+      std::exit(body(to[0], from[1]));  // not _exit: iceoryx removes its sockets at exit
     }
     ::close(to[0]);
     ::close(from[1]);
@@ -214,7 +214,7 @@ std::uint64_t count_for(const std::string& transport,
   const std::uint64_t most = (polling ? 300 : 50) / (quick ? 3 : 1);
   if (transport == "limelight" || transport == "iceoryx") return most;
   return std::clamp<std::uint64_t>(20 * MiB / bytes, 2,
-                                   most);  // copies: their time is in their bytes
+                                   most);  // copying takes time by bytes, so fewer are enough
 }
 
 struct Scratch {
@@ -237,8 +237,8 @@ Result<std::vector<Measurement>> bench_ipc(const IpcOptions& options) {
   const auto runtime = ipc::runtime_folder();
   if (!helper) return helper.error();
   if (!runtime) return runtime.error();
-  // Each of the two publishers: the chunk that it sent last, the one on its way, its spares and the
-  // one that becomes a spare.
+  // For each of the two publishers: the chunk that was sent last, the one in flight, the spares,
+  // and the one that becomes a spare.
   std::vector<ipc::Pool> pools;
   for (const std::uint64_t bytes : sizes)
     pools.push_back(

@@ -1,10 +1,10 @@
-// `limelight bench ipc`: how long a tensor takes from one process to another, beside raw iceoryx,
-// ZeroMQ and a UNIX socket.
+// `limelight bench ipc` measures how long a tensor takes from one process to another. The peers are
+// raw iceoryx, ZeroMQ and a UNIX socket.
 //
-// One-way: from before the producer asks for memory (or hands its buffer over) until all of it is
-// at the consumer and its first bytes were read, in the one clock that both processes read. Each
-// transport has its own pair of processes; they take turns, size by size and round by round, so
-// that a noisy moment hits all.
+// One-way time is measured, on the clock that both processes read. It begins before the producer
+// asks for memory (or hands over its buffer), and ends when the consumer has the whole message and
+// has read its first bytes. Each transport has its own pair of processes. The pairs take turns, by
+// size and round, so that a disturbance of the machine affects all of them.
 #pragma once
 
 #include <limelight/result.hpp>
@@ -17,10 +17,16 @@ struct IpcOptions {
   bool quick = false;  // fewer sizes and rounds: seconds, not half a minute
 };
 
-// "handoff": medians in us by bytes and by how the consumer waits (polling: it looks for the next
-// message all the time; asleep: messages come a millisecond apart, and it must be woken);
-// "handoff_p99" alike; "flat": the largest size beside 64 B. Errors: unavailable (no broker), io,
-// timeout (a process of the bench did not answer).
+// Returns these measurements:
+//
+//   name         value
+//   handoff      median one-way time in us, by size and by how the consumer waits
+//   handoff_p99  the same at the 99th percentile
+//   flat         the median of the largest size, relative to that of 64 B
+//
+// How the consumer waits: "polling" looks for the next message all the time; "asleep" must be
+// woken, because messages are a millisecond apart. Errors: unavailable (no broker), io, timeout (a
+// process of the benchmark did not answer).
 Result<std::vector<Measurement>> bench_ipc(const IpcOptions& options);
 
 }  // namespace limelight::bench

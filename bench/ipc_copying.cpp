@@ -1,4 +1,4 @@
-// The transports that copy: a UNIX socket, and ZeroMQ over one where it is installed.
+// The transports that copy: a UNIX socket, and ZeroMQ over a UNIX socket if it is installed.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ sockaddr_un address_of(const std::string& path) {
   return name;
 }
 
-// Each message: its length in 8 bytes, then the message.
+// The format of a message: its length in 8 bytes, then its bytes.
 class SocketSender final : public Sender {
  public:
   SocketSender(const std::string& address, std::uint64_t max_bytes) : buffer_(8 + max_bytes, 1) {

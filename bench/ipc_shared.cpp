@@ -1,4 +1,4 @@
-// The transports through shared memory: ours, and iceoryx as it comes.
+// The transports with shared memory: Limelight, and iceoryx without Limelight.
 #include "bench/ipc_shared.hpp"
 
 #include <deque>
@@ -18,7 +18,8 @@ namespace {
 
 constexpr auto patience = 10s;
 
-// The read must be over before the clock is looked at: rdtsc does not wait for loads by itself.
+// Reads the stamp. The load must complete before the clock is read: rdtsc alone does not wait for
+// earlier loads.
 Stamp read_stamp(const void* from) {
   Stamp stamp;
   stamp.sequence = __atomic_load_n(static_cast<const std::uint64_t*>(from), __ATOMIC_ACQUIRE);
@@ -34,7 +35,8 @@ std::string topic_of(const std::string& address) {
   return "bench." + address.substr(address.rfind('/') + 1);
 }
 
-// Loans that were not sent: the oldest one goes when there are enough of its size.
+// Loans that are held back and never sent. When there are enough of one size, the oldest is
+// released.
 template <class Loan>
 class Spares {
  public:
@@ -86,7 +88,8 @@ class LimelightSender final : public Sender {
 class LimelightReceiver final : public Receiver {
  public:
   explicit LimelightReceiver(const std::string& address) : subscriber_(topic_of(address), 8) {}
-  // One way for both: it spins while that pays off, and sleeps otherwise.
+  // The subscriber has one way to wait, for polling and asleep: it spins for a while and then
+  // sleeps.
   bool receive(bool, Stamp& stamp, std::uint64_t& end_ticks) override {
     auto chunk = subscriber_.take(patience);
     if (!chunk || !*chunk) return false;

@@ -1,4 +1,4 @@
-// Makers of the transports; see ipc_transport.hpp.
+// The transports that transports() lists; see ipc_transport.hpp.
 #pragma once
 
 #include "bench/ipc_transport.hpp"

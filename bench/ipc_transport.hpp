@@ -1,9 +1,9 @@
-// The ways from one process to another that `limelight bench ipc` compares. Each end is made and
-// used in one process, by one thread.
+// The transports that `limelight bench ipc` compares. Each end is made and used in one process, by
+// one thread.
 //
-// A message is a stamp and the rest of `bytes`. Transports that share memory write the stamp alone:
-// their payload would be computed in place. Transports that copy send a buffer that is there
-// already: the copy is what they cost.
+// A message is a stamp, followed by other data up to `bytes`. Transports with shared memory write
+// only the stamp, because a stage would compute its output in that memory. Transports that copy
+// send an existing buffer, because the copy is their cost.
 #pragma once
 
 #include <cstdint>
@@ -16,30 +16,32 @@ namespace limelight::bench {
 
 struct Stamp {
   std::uint64_t sequence = 0;
-  std::uint64_t begin_ticks = 0;  // before the transport was asked for anything
+  std::uint64_t begin_ticks = 0;  // before the first call of the transport
 };
 
 class Sender {
  public:
   virtual ~Sender() = default;
-  // Sets begin_ticks and hands the message over. False: the transport failed.
+  // Sets begin_ticks and sends the message. Returns false if the transport failed.
   virtual bool send(std::uint64_t sequence, std::uint64_t bytes) = 0;
   virtual bool connected() const { return true; }
-  // Uses other memory from now on, if it can choose: where a cache line lies decides over a fifth
-  // of a hand-off between two cores.
+  // Uses other memory from now on, if the transport can choose. (The cache lines of a message
+  // decide over a fifth of the time between two cores, so one placement must not decide the
+  // result.)
   virtual void move(std::uint64_t /*bytes*/) {}
 };
 class Receiver {
  public:
   virtual ~Receiver() = default;
-  // Waits for the next message, by polling or asleep, until all of it is there and the stamp was
-  // read. end_ticks: when that was. False: failed, or nothing came within seconds. What was taken
-  // is given back before it returns.
+  // Waits for the next message, by polling or asleep, until it has arrived and its stamp was read.
+  // end_ticks: the time of that. Returns false if the transport failed or no message came within
+  // seconds. The memory of the message is released before it returns.
   virtual bool receive(bool polling, Stamp& stamp, std::uint64_t& end_ticks) = 0;
   virtual bool connected() const { return true; }
 };
 
-// Chunks that a sender keeps back, so that move() finds others; large ones are dear.
+// The number of chunks that a sender holds back, so that move() gets others. It is lower for large
+// chunks, to save memory.
 constexpr std::size_t spare_chunks(std::uint64_t bytes) {
   return bytes > (std::uint64_t{16} << 20) ? 1 : 3;
 }
@@ -50,8 +52,8 @@ struct Transport {
   std::unique_ptr<Receiver> (*make_receiver)(const std::string& address, std::uint64_t max_bytes);
 };
 
-// Limelight first. address: a prefix for names and, for those with a file, a path in a folder of
-// the user's own.
+// All transports, Limelight's first. address: a prefix for names; for transports that use a file, a
+// path in a folder that only this user can access.
 const std::vector<Transport>& transports();
 
 }  // namespace limelight::bench

@@ -57,7 +57,7 @@ Result<Echoes> Echoes::start(int processes) {
     if (child == 0) {
       ::close(door);
       for (const int others : echoes.sockets_)
-        ::close(others);  // else they would never see their end
+        ::close(others);  // otherwise the other processes would never see the end of file
       echo(address);
     }
     if (child < 0) return fail();

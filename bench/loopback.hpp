@@ -1,4 +1,5 @@
-// Processes that echo over TCP on loopback: no question to as many ranks can be answered sooner.
+// Processes that echo what they get over TCP on loopback. Their time is a lower bound for any
+// question to as many ranks.
 #pragma once
 
 #include <sys/types.h>
@@ -11,12 +12,12 @@ namespace limelight::bench {
 
 class Echoes {
  public:
-  // Call it while this process has one thread: the others are forked. Errors: unavailable.
+  // Call it while this process has one thread, because it forks. Errors: unavailable.
   static Result<Echoes> start(int processes);
   Echoes(Echoes&& other) noexcept;
   Echoes& operator=(Echoes&&) = delete;
-  ~Echoes();  // ends them
-  // Sends `bytes` to each, at most 4096, and returns once all came back.
+  ~Echoes();  // ends the processes
+  // Sends `bytes` (at most 4096) to each process and returns when all have answered.
   void ask(std::size_t bytes);
 
  private:

@@ -1,4 +1,5 @@
-// `limelight bench ...`, which starts this program: runs a benchmark, prints its table or its JSON.
+// The program limelight-bench, which `limelight bench ...` starts: runs one benchmark and prints
+// its results as a table or as JSON.
 #include <CLI/CLI.hpp>
 #include <iostream>
 

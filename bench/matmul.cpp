@@ -14,7 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// cblas.h's functions; the numbers are its row-major, no-transpose and transpose.
+// Functions of cblas.h. The constants are its values for row-major, no transpose and transpose.
 struct OpenBlas {
   using Sgemv =
       void (*)(int, int, int, int, float, const float*, int, const float*, int, float, float*, int);
@@ -62,7 +62,8 @@ double us_each(F&& f, double us_long) {
 }  // namespace
 
 std::vector<Measurement> bench_matmul(bool quick) {
-  // oneDNN's OpenMP read its environment when this process began.
+  // The environment variable for this has no effect any more: OpenMP read it when the process
+  // started.
   if (auto* set_threads =
           reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads")))
     set_threads(1);

@@ -1,16 +1,16 @@
-// `limelight bench matmul`: the CPU device's products beside OpenBLAS, on one core, at the shapes
-// of the shipped stages.
+// `limelight bench matmul` compares the products of the CPU device with OpenBLAS, on one core and
+// with the shapes of the shipped stages.
 //
-// OpenBLAS is no part of Limelight: it is loaded where it is installed (libopenblas0), and its
-// columns are empty elsewhere.
+// Limelight does not depend on OpenBLAS: it is loaded if it is installed (libopenblas0); otherwise
+// its columns are empty.
 #pragma once
 
 #include "bench/report.hpp"
 
 namespace limelight::bench {
 
-// "matmul": us a product, by n, in, out and dtype of the weights; the peer always computes in
-// float32.
+// Returns "matmul": the time of a product in us, by n, in, out and the dtype of the weights. The
+// peer always computes in float32.
 std::vector<Measurement> bench_matmul(bool quick);
 
 }  // namespace limelight::bench

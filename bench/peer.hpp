@@ -1,4 +1,4 @@
-// Peers that are programs of their own: they measure themselves and print a JSON object.
+// Peers that are programs of their own. They measure themselves and print a JSON object.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -8,13 +8,13 @@
 
 namespace limelight::bench {
 
-// The JSON object that a script of bench/peers prints, run by the interpreter that LIMELIGHT_PYTHON
-// names, or python3; nothing where the script, or what it imports, cannot run.
+// Runs a script of bench/peers with python3, or the interpreter that LIMELIGHT_PYTHON names, and
+// returns the JSON object that it prints. Empty if the script or what it imports is missing.
 std::optional<nlohmann::json> run_peer(const std::string& script,
                                        const std::vector<std::string>& arguments);
 
-// A span by LTTng-UST's tracer, into a session of its own: {"span_ns": ...}. Nothing where LTTng
-// was not there when this was built, or cannot run.
+// Measures a span of the LTTng-UST tracer, in a session of its own: {"span_ns": ...}. Empty if
+// LTTng was missing when this was built, or cannot run.
 std::optional<nlohmann::json> run_lttng();
 
 }  // namespace limelight::bench

@@ -47,7 +47,7 @@ struct Scratch {
   }
 };
 
-// The names and shapes of a decoder's step.
+// The names and shapes of the spans in one step of a decoder.
 struct Step {
   prof::NameId step =
       prof::intern("bench step", prof::Category::user_annotation, prof::ValueKind::step);
@@ -58,7 +58,8 @@ struct Step {
   prof::NameId add = prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims);
   static constexpr std::uint64_t spans = 1 + 28 * 8;
 
-  // Real spans with a little work inside, whose length wanders as that of real work does.
+  // Records one step. The spans contain a little work, whose length varies as that of real work
+  // does.
   void record(std::uint64_t number) const {
     const prof::Span whole(step, number);
     std::uint64_t noise = number * 0x9e3779b97f4a7c15u;
@@ -92,8 +93,8 @@ Result<std::unique_ptr<prof::Session>> start_session(const std::filesystem::path
                                .base_ns = prof::default_base_ns()});
 }
 
-// Records about `events`, a ring's half at a time, waiting while the writer is behind: full rings
-// would drop, and show nothing.
+// Records about `events` spans, half a ring at a time, and waits while the writer is behind: full
+// rings would drop records, and the result would show nothing.
 void record_events(const Step& step, std::uint64_t events) {
   for (std::uint64_t n = 0; n * Step::spans < events; ++n) {
     step.record(n);
@@ -101,7 +102,7 @@ void record_events(const Step& step, std::uint64_t events) {
   }
 }
 
-// Two clock readings and one 32-byte store: no recorder can do less.
+// The least that any recorder must do: two clock readings and one 32-byte store.
 double floor_ns(std::vector<prof::Record>& ring, int spans) {
   const std::uint64_t start = prof::ticks();
   for (int i = 0; i < spans; ++i) {
@@ -138,7 +139,7 @@ Result<void> measure_spans(const std::filesystem::path& folder, std::vector<Meas
   for (int turn = 0; turn < turns; ++turn) {
     floor.push_back(floor_ns(ring, spans));
     on.push_back(span_ns(name, spans));
-    std::this_thread::sleep_for(8ms);  // the writer takes them away
+    std::this_thread::sleep_for(8ms);  // the writer drains the ring
   }
   LIMELIGHT_TRY((*session)->stop());
   results.push_back({"span", {}, quantile(on, 0.5), "ns", "floor", quantile(floor, 0.5)});
@@ -161,7 +162,7 @@ std::string text_of(const std::filesystem::path& file) {
   return text;
 }
 
-// Compressors alone, on text that is there already.
+// The result of a compressor alone, on text that exists already.
 struct Packed {
   std::string name;
   double seconds = 0;
@@ -181,7 +182,7 @@ Packed by_zlib(const std::string& text) {
   deflateEnd(&stream);
   return packed;
 }
-// In pieces as large as a session's members, which start anew for a kill's sake.
+// The text is divided as a session's is: into members that can be read without each other.
 Packed by_libdeflate(const std::string& text, int level) {
   const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
       libdeflate_alloc_compressor(level), libdeflate_free_compressor);
@@ -221,15 +222,15 @@ Result<void> measure_writing(const std::filesystem::path& folder,
   return {};
 }
 
-// Stands for a rank that serves while its trace is being finished: short pieces of work with spans,
-// and the longest time between two of them.
+// Represents a rank that works while its trace is being finished: short pieces of work with spans.
+// It measures the longest time between two of them.
 class Server {
  public:
   explicit Server(const Step& step)
       : thread_([this, &step] {
           std::uint64_t last = prof::ticks();
           for (std::uint64_t n = 0; !ending_; ++n) {
-            if (n % 16 == 0) step.record(n);  // as many spans as a pipeline that works
+            if (n % 16 == 0) step.record(n);  // about as many spans as in a busy pipeline
             const std::uint64_t now = prof::ticks();
             worst_ = std::max(worst_.load(std::memory_order_relaxed), now - last);
             last = now;
@@ -271,7 +272,7 @@ Result<void> measure_stop(const std::filesystem::path& folder,
     record_events(step, 100'000);
     std::this_thread::sleep_for(20ms);
     (void)server.worst_ms_since_last_call();
-    std::this_thread::sleep_for(10ms);  // as long as a stop takes
+    std::this_thread::sleep_for(10ms);  // about as long as a stop
     undisturbed.push_back(server.worst_ms_since_last_call());
     auto report = (*session)->stop();
     stalls.push_back(server.worst_ms_since_last_call());
@@ -302,8 +303,8 @@ double resident_kib(const char* key) {
 struct Cost {
   double resident_mib = -1, cpu_ns_per_event = 0, stop_ms = 0, events = 0;
 };
-// Ranks that record so many events each at the same time, each in a process of its own, so that
-// nothing else counts. The worst of each cost.
+// Starts `ranks` processes that record `events` each at the same time. They are processes of their
+// own so that only their costs count. Returns the worst of each cost.
 Result<Cost> cost_of(const std::filesystem::path& folder, int ranks, std::uint64_t events) {
   int pipe_ends[2];
   if (::pipe(pipe_ends) != 0) return Error{ErrorCode::io, "cannot make a pipe"};
@@ -312,7 +313,7 @@ Result<Cost> cost_of(const std::filesystem::path& folder, int ranks, std::uint64
   for (int rank = 0; rank < ranks; ++rank) {
     pids.push_back(::fork());
     if (pids.back() != 0) continue;
-    std::ofstream("/proc/self/clear_refs") << 5;  // the peak counts from now on
+    std::ofstream("/proc/self/clear_refs") << 5;  // resets the peak (VmHWM)
     const double before = resident_kib("VmRSS:");
     Cost cost;
     if (auto session = start_session(folder)) {
@@ -369,7 +370,7 @@ Result<void> measure_growth(const std::filesystem::path& folder,
 }  // namespace
 
 Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) {
-  // Traces go where users' traces go, to a disk, which /tmp often is not.
+  // Traces are written to a disk, as those of users are; /tmp often is none.
   const char* asked = std::getenv("TMPDIR");
   std::string folder =
       std::string(asked != nullptr ? asked : "/var/tmp") + "/limelight-bench-XXXXXX";
@@ -389,7 +390,8 @@ Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) 
   LIMELIGHT_TRY(measure_growth(scratch.path, options.quick, results));
   say("the pipeline: not profiled, with its flight recorders alone, profiled");
   LIMELIGHT_TRY(measure_overhead(options, scratch.path, results));
-  // After the pipeline: this process stays with the broker, and its pools, that it used first.
+  // Measured after the overhead, because this process keeps the broker and the pools of the first
+  // pipeline that it starts.
   say("the acknowledgement of 8 ranks");
   LIMELIGHT_TRY(measure_acknowledgement(scratch.path, options.quick, results));
   return results;

@@ -1,5 +1,5 @@
-// `limelight bench profiler`: what recording costs, how fast and how small traces are written, how
-// long stop takes, and what the pipeline feels.
+// `limelight bench profiler` measures the cost of recording, the speed and size of traces, the time
+// of stop, and the effect on a pipeline.
 #pragma once
 
 #include <filesystem>
@@ -10,24 +10,34 @@
 namespace limelight::bench {
 
 struct ProfilerOptions {
-  bool quick = false;            // fewer events, sessions and pairs: below 50 s
-  std::filesystem::path config;  // of the pipeline for `overhead`
+  bool quick = false;            // fewer events, sessions and pairs: less than 50 s
+  std::filesystem::path config;  // the pipeline for `overhead`
 };
 
-// span: ns a recorded span, beside the floor of two clock readings and one 32-byte store. span_off:
-// ns while nothing is recorded. write_rate: M events a second of the writing thread's CPU time,
-// formatting and compressing, beside compressors alone on the same text; bytes_per_event:
-// compressed, beside the same. stop: ms until the file of a million events is whole and synced,
-// p99. stall: the longest pause of a working thread during a stop, p99, beside as long a time
-// without one. resident, growth_cpu, growth_stop: MiB at the peak, CPU time of the writing thread
-// and ms of stop(), by number of events and of ranks. acknowledged: ms until 8 ranks have answered
-// start_profile, p99. overhead, flight_overhead: per cent that profiling every stage, and the
-// flight recorders alone, add to a request's time; the same processes serve requests with the one,
-// the other and neither in turn. ci95: half the width of the confidence interval.
-// overhead_accounted: per cent of one core that the traces themselves state for all ranks together.
-// Beside overhead stands PyTorch's profiler on a transformer of the thinker's shape, where a
-// python3 with torch is (LIMELIGHT_PYTHON names another one). Errors: those of sessions and of
-// Omni.
+// Returns these measurements. CPU: the CPU time of the writing thread.
+//
+//   name                unit        value; peer
+//   span                ns          one recorded span; two clock readings and one 32-byte
+//                                   store, and LTTng-UST
+//   span_off            ns          one span while nothing is recorded
+//   write_rate          M/s         events formatted and compressed per second of CPU;
+//                                   compressors alone
+//   bytes_per_event     B           compressed; compressors alone on the same text
+//   stop                ms          from stop until a file of a million events is synced, p99
+//   stall               ms          longest pause of a working thread during a stop, p99; the same
+//                                   time without a stop
+//   resident            MiB         peak memory, by number of events and of ranks
+//   growth_cpu          ns/event    CPU, by number of events and of ranks
+//   growth_stop         ms          stop, by number of events and of ranks
+//   acknowledged        ms          until 8 ranks have answered start_profile, p99
+//   overhead            %           added to a request's time by profiling every stage; PyTorch's
+//                                   profiler on a transformer of the thinker's shape
+//   flight_overhead     %           added to a request's time by the flight recorders alone
+//   overhead_accounted  %           of one core, as the traces state it for all ranks together
+//
+// The overheads compare requests in the same processes, with and without recording in turn; ci95 is
+// half the width of the confidence interval. PyTorch is measured if a python3 with torch exists
+// (LIMELIGHT_PYTHON names one). Errors: those of sessions and of Omni.
 Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options);
 
 }  // namespace limelight::bench

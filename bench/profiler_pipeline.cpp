@@ -22,7 +22,7 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// Eight ranks that have little to compute.
+// Eight ranks with little to compute.
 constexpr const char* eight_ranks = R"(stage_args:
   - stage_id: 0
     engine_args: {model_stage: thinker, load_format: dummy, tensor_parallel_size: 6,
@@ -56,7 +56,7 @@ Result<double> request_ms(Omni& omni) {
   return outputs[0].e2e_time_ms;
 }
 
-// Of the middle half.
+// The mean of the middle half of the sample.
 double midmean(std::vector<double> sample) {
   std::sort(sample.begin(), sample.end());
   const std::size_t cut = sample.size() / 4;
@@ -65,7 +65,7 @@ double midmean(std::vector<double> sample) {
   return sum / static_cast<double>(sample.size() - 2 * cut);
 }
 
-// With half the width of its 95 % interval, by bootstrap.
+// The midmean, and half the width of its 95 % confidence interval by bootstrap.
 std::pair<double, double> estimate(const std::vector<double>& sample) {
   std::mt19937 random(1);
   std::vector<double> drawn;
@@ -126,8 +126,8 @@ Result<void> measure_overhead(const ProfilerOptions& options,
       {.config = options.config, .profile_dir = folder, .flight_recorder = 0ms});
   if (!omni) return omni.error();
   LIMELIGHT_TRY(request_ms(**omni));
-  // The machine is now faster and now slower, for seconds: so each request is compared with those
-  // before and after it, which are not recorded.
+  // The speed of a machine changes over seconds. Each request is therefore compared with the
+  // requests before and after it, which are not recorded.
   enum Arm { off, flight, profiled, arms };
   constexpr Arm turns[]{off, flight, off, profiled};
   const int rounds = options.quick ? 9 : 150;

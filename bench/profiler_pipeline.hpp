@@ -1,5 +1,4 @@
-// The part of `limelight bench profiler` that runs pipelines; see profiler.hpp for what the results
-// mean.
+// The part of `limelight bench profiler` that runs pipelines. profiler.hpp explains the results.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
-// What every benchmark of `limelight bench` prints: one value beside its peer's (or its floor's)
-// from the same run, and the ratio.
+// The result of a benchmark: a value, the value of its peer (or its lower bound) from the same run,
+// and the ratio of the two.
 #pragma once
 
 #include <optional>
@@ -14,17 +14,17 @@ struct Measurement {
   std::vector<std::pair<std::string, std::string>> params;  // such as {"bytes", "4096"}
   double value = 0;
   std::string unit;
-  std::string peer;                     // what stands beside it; empty: nothing does
+  std::string peer;                     // name of the peer; empty: there is none
   std::optional<double> peer_value;     // in the same unit
   std::optional<double> ratio() const;  // value / peer_value
 };
 
-// {"results": [{"name", "params", "value", "unit", "peer", "peer_value", "ratio"}]}; numbers in
-// params are numbers.
+// {"results": [{"name", "params", "value", "unit", "peer", "peer_value", "ratio"}]}. Values of
+// params that are numbers become JSON numbers.
 std::string to_json(const std::vector<Measurement>& results);
 std::string to_table(const std::vector<Measurement>& results);
 
-// Of a non-empty sample; q from 0 to 1. The sample is reordered.
+// The quantile q (0 to 1) of a sample, which must not be empty. The sample is reordered.
 double quantile(std::vector<double>& sample, double q);
 
 }  // namespace limelight::bench

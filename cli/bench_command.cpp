@@ -14,7 +14,7 @@ int bench(char** argv) {
   const auto program = find_helper("limelight-bench");
   if (!program) {
     std::cerr << "limelight bench: " << program.error().message
-              << ": was it built with -DLIMELIGHT_BENCH=ON?\n";
+              << "; build it with -DLIMELIGHT_BENCH=ON\n";
     return 1;
   }
   ::execv(program->c_str(), argv);

@@ -36,7 +36,7 @@ std::string cpu_features() {
 #endif
 }
 
-// Loads and unloads it: present is one thing, loadable another.
+// Loads the library and unloads it again: a file that exists may still not be loadable.
 std::string found(const SharedLibrary& library, const char* without) {
   const auto loaded = load(library);
   if (!loaded) return "not found: " + std::string(without);
@@ -57,8 +57,8 @@ int doctor() {
   if (statvfs("/dev/shm", &shm) == 0)
     say("shared memory",
         std::to_string(shm.f_bavail * shm.f_frsize >> 20) + " MiB free in /dev/shm");
-  else say("shared memory", "no /dev/shm: hand-off between ranks cannot work");
-  say("CUDA driver", found(cuda_driver_library(), "no GPU can be used, stages run on the CPU"));
+  else say("shared memory", "no /dev/shm: ranks cannot exchange chunks");
+  say("CUDA driver", found(cuda_driver_library(), "stages run on the CPU"));
   say("CUPTI", found(cupti_library(), "GPU activity cannot be recorded"));
   say("NCCL",
       found(nccl_library(), "no collectives between GPUs; ranks on the CPU use shared memory"));

@@ -1,8 +1,9 @@
-// `limelight doctor`: what this machine has, and what that means for a run.
+// `limelight doctor` prints what this machine has, and what it means for a run if something is
+// missing.
 #pragma once
 
 namespace limelight::cli {
 
-int doctor();
+int doctor();  // returns the exit code, always 0
 
 }  // namespace limelight::cli

@@ -9,7 +9,7 @@
 namespace limelight::cli {
 
 namespace {
-int pipe_ends[2] = {-1, -1};  // a handler reaches nothing but globals
+int pipe_ends[2] = {-1, -1};  // global, because a signal handler has no argument
 
 void put(char byte) {
   const int kept = errno;

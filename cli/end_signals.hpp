@@ -1,6 +1,8 @@
-// Ctrl-C, SIGTERM and SIGUSR2 as calls on a thread of ours. A handler and a pipe, not a signal
-// mask: libraries start threads before main, and a mask would not reach them. What arrives before
-// watch() is kept for it. One object at a time in a process.
+// Delivers Ctrl-C (SIGINT), SIGTERM and SIGUSR2 as calls on a thread of this object.
+//
+// A handler writes each signal to a pipe, which the thread reads. (Blocking the signals and waiting
+// for them would not work: libraries start threads before main, and those would still get them.)
+// Signals that arrive before watch() are delivered by it. Only one object may exist at a time.
 #pragma once
 
 #include <functional>
@@ -11,13 +13,12 @@ namespace limelight::cli {
 class EndSignals {
  public:
   EndSignals();
-  ~EndSignals();  // stops, and gives the signals their default action back
+  ~EndSignals();  // calls stop() and restores the default actions
   EndSignals(const EndSignals&) = delete;
 
-  // on_signal(SIGINT, SIGTERM or SIGUSR2) is called for each that arrives, on a thread of this
-  // object.
+  // Calls on_signal(SIGINT, SIGTERM or SIGUSR2) for each signal, on the thread of this object.
   void watch(std::function<void(int)> on_signal);
-  // After this nothing is called any more.
+  // After it returns, on_signal is not running and is never called again.
   void stop();
 
  private:

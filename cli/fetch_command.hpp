@@ -1,15 +1,15 @@
-// `limelight fetch`: brings a published model into the cache, whole and as it is known, or not at
-// all.
+// `limelight fetch` downloads a published model to the cache. The model appears there only when it
+// is complete and its SHA-256 is the known one.
 #pragma once
 
 #include <string>
 
 namespace limelight::cli {
 
-// model: a name of known_models(). Returns the exit code: 0 there now, 1 it could not be brought, 2
-// no such model.
+// model: one of known_models(). Returns the exit code: 0 the model is in the cache, 1 it could not
+// be downloaded, 2 unknown name.
 int fetch(const std::string& model);
-// Names, with a comma between them.
+// The names, separated by commas.
 std::string known_models();
 
 }  // namespace limelight::cli

@@ -1,4 +1,4 @@
-// The `limelight` command: reads flags, calls the libraries.
+// The `limelight` command: parses the command line and calls the libraries.
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <cstring>
@@ -36,7 +36,8 @@ int main(int argc, char** argv) {
   command->add_option("--config", run.config, "stage config (YAML)")->capture_default_str();
   auto* prompts = command->add_option_group("prompts");
   prompts->add_option("--prompt", run.prompt, "one prompt");
-  prompts->add_option("--prompts", run.prompts_file, "a file with one {\"prompt\": ...} a line");
+  prompts->add_option("--prompts", run.prompts_file,
+                      "a file with one {\"prompt\": ...} in each line");
   prompts->require_option(1);
   command->add_option("--output-dir", run.output_dir,
                       "where <request>.txt, <request>.wav and outputs.jsonl go");
@@ -55,13 +56,17 @@ int main(int argc, char** argv) {
   command
       ->add_option("--profile-steps", profile.steps, "each rank ends its trace after so many steps")
       ->envname("LIMELIGHT_PROFILE_STEPS");
-  command->add_option("--profile-ms", profile.milliseconds, "... after so many milliseconds")
+  command
+      ->add_option("--profile-ms", profile.milliseconds,
+                   "each rank ends its trace after so many milliseconds")
       ->envname("LIMELIGHT_PROFILE_MS");
-  command->add_option("--profile-bytes", profile.bytes, "... after about so many bytes")
+  command
+      ->add_option("--profile-bytes", profile.bytes,
+                   "each rank ends its trace after about so many bytes")
       ->envname("LIMELIGHT_PROFILE_BYTES");
   command
       ->add_option("--profile-start-at-ns", profile.start_at_ns,
-                   "all ranks begin at this CLOCK_REALTIME")
+                   "all ranks start their traces at this time of CLOCK_REALTIME")
       ->envname("LIMELIGHT_PROFILE_START_AT_NS");
   command
       ->add_option("--profile-activities", profile.activities,
@@ -72,13 +77,15 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   command
       ->add_option("--profile-run-id", profile.run_id,
-                   "name of this profile; another one meanwhile is refused as busy")
+                   "name of this profile; while it runs, starting another one fails")
       ->envname("LIMELIGHT_PROFILE_RUN_ID");
   command
       ->add_flag("--profile-orchestrator", profile.orchestrator,
-                 "one more trace, of this process: how requests wait and come back")
+                 "also trace this process: requests in its queue, and their outputs")
       ->envname("LIMELIGHT_PROFILE_ORCHESTRATOR");
-  command->add_option("--profile-prefix", profile.prefix, "before the names of the trace files")
+  command
+      ->add_option("--profile-prefix", profile.prefix,
+                   "the beginning of the names of the trace files")
       ->envname("LIMELIGHT_PROFILE_PREFIX");
   std::int64_t slow_ms = 0, full_queue_ms = 0;
   command
@@ -94,15 +101,16 @@ int main(int argc, char** argv) {
 
   limelight::cli::TraceCommands trace(app);
 
-  app.add_subcommand("bench",
-                     "Measure, beside a peer in the same run (see limelight bench --help)");
+  app.add_subcommand(
+      "bench", "Measure, and compare with peers in the same run (see limelight bench --help)");
 
   std::string model;
   CLI::App* fetch = app.add_subcommand(
-      "fetch", "Bring a published model into the cache: " + limelight::cli::known_models());
+      "fetch", "Download a published model to the cache: " + limelight::cli::known_models());
   fetch->add_option("MODEL", model, "its name")->required();
 
-  CLI::App* doctor = app.add_subcommand("doctor", "What this machine has, and what that means");
+  CLI::App* doctor = app.add_subcommand(
+      "doctor", "Show what this machine has, and what it means if something is missing");
 
   try {
     app.parse(argc, argv);

@@ -30,10 +30,10 @@ int exit_code(const Error& error) {
   return error.code == ErrorCode::invalid_argument || error.code == ErrorCode::not_found ? 2 : 1;
 }
 
-// One JSON object a line with a key "prompt". Returns an error text, empty if all is well.
+// Reads one JSON object with the key "prompt" from each line. Returns an error text; empty: none.
 std::string read_prompts(const std::filesystem::path& file, std::vector<std::string>& prompts) {
   std::ifstream in(file);
-  if (!in) return file.string() + ": cannot read the prompts";
+  if (!in) return file.string() + ": cannot read the file of prompts";
   int number = 0;
   for (std::string line; std::getline(in, line);) {
     ++number;
@@ -46,8 +46,9 @@ std::string read_prompts(const std::filesystem::path& file, std::vector<std::str
       return where + "key 'prompt': found no text, expected a string";
     prompts.push_back(parsed["prompt"]);
   }
-  return prompts.empty() ? file.string() + ": found no prompt, expected one JSON object a line"
-                         : "";
+  return prompts.empty()
+             ? file.string() + ": found no prompt, expected one JSON object in each line"
+             : "";
 }
 
 std::string read_stages(const std::string& list, std::vector<int>& stages) {
@@ -109,7 +110,7 @@ std::string whose(const RankTrace& t) {
              ? "the orchestrator"
              : "rank " + std::to_string(t.rank) + " (stage " + std::to_string(t.stage_id) + ")";
 }
-// A line of what is wrong.
+// The line that says why a rank has no trace.
 std::string failed_trace(const RankTrace& t) {
   return "no trace of " + whose(t) + ": " + t.error.message;
 }

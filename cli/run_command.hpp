@@ -1,4 +1,4 @@
-// `limelight run`: prompts in, text and sound out, chosen stages profiled.
+// `limelight run` sends prompts through a pipeline, writes text and sound, and profiles stages.
 #pragma once
 
 #include <filesystem>
@@ -20,7 +20,7 @@ struct RunOptions {
   bool json = false;
 };
 
-// Returns the exit code: 0 done, 1 the work failed, 2 wrong usage or config.
+// Returns the exit code: 0 done, 1 a request or the pipeline failed, 2 wrong usage or config.
 int run(const RunOptions& options);
 
 }  // namespace limelight::cli

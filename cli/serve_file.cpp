@@ -20,7 +20,7 @@ namespace limelight::cli {
 namespace {
 constexpr const char* page = "https://ui.perfetto.dev";
 
-// Part of the address, so that only who was told it gets the file.
+// A part of the address that other processes cannot guess, so that they cannot fetch the file.
 std::string random_word() {
   std::random_device source;
   char word[17];
@@ -44,8 +44,8 @@ Result<void> serve_to_perfetto(const std::filesystem::path& file, int port, bool
   const std::string name = file.filename();
   const std::string path = "/" + random_word() + "/trace";
   httplib::Server server;
-  // The UI asks from its own origin; no other page may read the answer. (The request is not looked
-  // at: its layout depends on how httplib was built.)
+  // Browsers let only a page of this origin read the answer. (The members of the request are not
+  // used: their layout depends on how httplib was built.)
   server.Get(path, [&](const httplib::Request&, httplib::Response& response) {
     response.set_header("Access-Control-Allow-Origin", page);
     response.set_header("Cache-Control", "no-cache");
@@ -64,9 +64,10 @@ Result<void> serve_to_perfetto(const std::filesystem::path& file, int port, bool
         });
   });
   if (!server.bind_to_port("127.0.0.1", port))
-    return Error{ErrorCode::unavailable,
-                 "port " + std::to_string(port) +
-                     " of 127.0.0.1 is taken: end what uses it, or choose another with --port"};
+    return Error{
+        ErrorCode::unavailable,
+        "port " + std::to_string(port) +
+            " of 127.0.0.1 is taken: end the program that uses it, or choose another with --port"};
   EndSignals signals;
   signals.watch([&server](int) { server.stop(); });
   const std::string address =

@@ -1,4 +1,4 @@
-// Hands one file to the Perfetto UI, which runs in a browser and fetches it from this machine.
+// Serves one file to the Perfetto UI, which runs in a browser and fetches it from this machine.
 #pragma once
 
 #include <filesystem>
@@ -6,8 +6,8 @@
 
 namespace limelight::cli {
 
-// Serves on loopback, to that page alone, until the file was fetched whole or Ctrl-C comes. Errors:
-// not_found, unavailable (the port is taken).
+// Serves the file on 127.0.0.1, readable only by the page of the UI. Returns when the file was
+// fetched completely, or after Ctrl-C. Errors: not_found, unavailable (the port is taken).
 Result<void> serve_to_perfetto(const std::filesystem::path& file, int port, bool open_browser);
 
 }  // namespace limelight::cli

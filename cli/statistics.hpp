@@ -1,4 +1,4 @@
-// What the stages and transfers of some requests took, as a table.
+// The statistics of some requests as a table.
 #pragma once
 
 #include <limelight/request.hpp>
@@ -7,7 +7,7 @@
 
 namespace limelight::cli {
 
-// The table of stages, transfers and totals.
+// A table of stages, transfers and totals. wall_ms: the time that all requests took together.
 std::string statistics_table(const std::vector<RequestOutput>& outputs, double wall_ms);
 
 }  // namespace limelight::cli

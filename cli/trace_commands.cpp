@@ -21,12 +21,13 @@ int print(const char* command, const Result<std::string>& text) {
 }  // namespace
 
 TraceCommands::TraceCommands(CLI::App& app) {
-  CLI::App* trace = app.add_subcommand("trace", "Look into trace files");
+  CLI::App* trace = app.add_subcommand("trace", "Work on trace files");
   trace->require_subcommand(1);
   validate_ = trace->add_subcommand(
-      "validate", "Check that readers accept the files, and say where they would not");
+      "validate", "Check that other tools can read the files, and list what they could not");
   summary_ = trace->add_subcommand("summary", "Print time by operation over all files");
-  summary_->add_option("--request", request_, "where the time of this request went, rank by rank");
+  summary_->add_option("--request", request_,
+                       "show where the time of this request went, for each rank");
   recover_ = trace->add_subcommand(
       "recover", "Make readable traces of the .part files that killed ranks left");
   merge_ = trace->add_subcommand(
@@ -39,7 +40,7 @@ TraceCommands::TraceCommands(CLI::App& app) {
   open_ = trace->add_subcommand(
       "open",
       "Serve a trace to the Perfetto UI in a browser of this machine; ends when it was fetched");
-  open_->add_option("--port", port_, "on 127.0.0.1; the UI accepts 9001 alone")
+  open_->add_option("--port", port_, "port on 127.0.0.1; the UI accepts only 9001")
       ->capture_default_str();
   open_->add_flag("!--no-browser", browser_, "print the address, open no browser");
   for (CLI::App* one : {validate_, summary_, recover_, merge_, report_, open_})

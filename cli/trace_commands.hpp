@@ -1,4 +1,4 @@
-// `limelight trace ...`: everything that works on trace files alone.
+// `limelight trace ...`: the commands that work on trace files and need no pipeline.
 #pragma once
 
 #include <filesystem>
@@ -14,8 +14,8 @@ namespace limelight::cli {
 class TraceCommands {
  public:
   explicit TraceCommands(CLI::App& app);
-  // After parsing: runs the one that was chosen. Returns the exit code: 0 done, 1 a file is not
-  // what it should be.
+  // Runs the command that was chosen; call it after parsing. Returns the exit code: 0 done, 1 a
+  // file is not valid or cannot be read or written.
   int run() const;
 
  private:

@@ -33,7 +33,7 @@ Result<void> write_wav(const std::filesystem::path& path,
   }
   std::ofstream out(path, std::ios::binary);
   out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())).flush();
-  if (!out) return Error{ErrorCode::io, path.string() + ": cannot write the sound"};
+  if (!out) return Error{ErrorCode::io, path.string() + ": cannot write the WAV file"};
   return {};
 }
 

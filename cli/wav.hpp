@@ -1,4 +1,4 @@
-// Sound as a file.
+// Writes sound to a file.
 #pragma once
 
 #include <filesystem>
@@ -7,7 +7,7 @@
 
 namespace limelight::cli {
 
-// 16-bit PCM, mono. Errors: io.
+// Writes a WAV file: 16-bit PCM, mono. samples: from -1 to 1. Errors: io.
 Result<void> write_wav(const std::filesystem::path& path,
                        const std::vector<float>& samples,
                        int sample_rate = 24000);

@@ -1,7 +1,7 @@
-// Collectives of the ranks that share one stage. SharedGroup does them in the host's memory,
-// NcclGroup in that of GPUs.
+// Collectives among the ranks that share one stage. SharedGroup computes them in the host's memory,
+// NcclGroup in the memory of GPUs.
 //
-// Every member calls the same collectives in the same order, from one thread.
+// All members must call the same collectives in the same order. A member uses one thread.
 #pragma once
 
 #include <limelight/result.hpp>
@@ -14,8 +14,8 @@ class Collective {
   virtual ~Collective() = default;
   virtual int rank() const noexcept = 0;
   virtual int size() const noexcept = 0;
-  // values, in the memory that this collective works on, become the sum over all members. Errors:
-  // timeout (a peer did not come).
+  // Replaces `values`, in the memory that this collective works on, by the sum over all members.
+  // Errors: timeout (a member did not call it in time).
   virtual Result<void> all_reduce_sum(std::span<float> values) = 0;
 };
 

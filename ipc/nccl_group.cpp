@@ -1,4 +1,4 @@
-// NCCL is loaded when the first group is made: one binary serves machines with and without it.
+// NCCL is loaded when the first group is made, so one binary serves machines with and without it.
 #include "ipc/nccl_group.hpp"
 
 #include <cuda_runtime_api.h>
@@ -57,7 +57,8 @@ class NcclGroup final : public Collective {
   ~NcclGroup() override { nccl().destroy(communicator_); }
   int rank() const noexcept override { return rank_; }
   int size() const noexcept override { return size_; }
-  // On the legacy default stream, which waits for all streams of the device and makes them wait.
+  // Runs on the legacy default stream: it starts after the work of all other streams, and their
+  // later work waits for it.
   Result<void> all_reduce_sum(std::span<float> values) override {
     constexpr bool correlated = true;
     static const prof::NameId name =
@@ -79,7 +80,7 @@ class NcclGroup final : public Collective {
  private:
   ncclComm_t communicator_;
   int rank_, size_;
-  std::string ranks_;  // as the trace has them: "[0, 1]"
+  std::string ranks_;  // as in the trace: "[0, 1]"
   std::uint64_t sequence_ = 0;
 };
 
@@ -98,8 +99,8 @@ Result<std::unique_ptr<Collective>> make_nccl_group(SharedGroup& members) {
   if (status == ncclSuccess)
     status = nccl().init_rank(&communicator, members.size(), id, members.rank());
   if (status != ncclSuccess)
-    return Error{ErrorCode::unavailable,
-                 std::string("NCCL cannot join the ranks: ") + nccl().error_string(status)};
+    return Error{ErrorCode::unavailable, std::string("NCCL cannot form a group of the ranks: ") +
+                                             nccl().error_string(status)};
   return std::unique_ptr<Collective>(
       std::make_unique<NcclGroup>(communicator, members.rank(), members.size()));
 }

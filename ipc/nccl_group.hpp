@@ -1,5 +1,5 @@
-// Collectives of ranks that each compute on a GPU of their own, by NCCL. The ranks agree on it over
-// the SharedGroup that they are in anyway.
+// Collectives among ranks that have a GPU each, by NCCL. The ranks exchange NCCL's id through the
+// SharedGroup that they belong to anyway.
 #pragma once
 
 #include <memory>
@@ -9,9 +9,9 @@
 
 namespace limelight::ipc {
 
-// The calling thread's current CUDA device is the one that this rank works on; spans lie in its
-// memory. Every member calls it. Errors: unavailable (built without CUDA, NCCL cannot be loaded, or
-// it refused), timeout.
+// Every member calls it. The current CUDA device of the calling thread must be the one that the
+// rank works on; spans are in its memory. Errors: unavailable (built without CUDA, NCCL cannot be
+// loaded, or NCCL failed), timeout.
 Result<std::unique_ptr<Collective>> make_nccl_group(SharedGroup& members);
 
 }  // namespace limelight::ipc

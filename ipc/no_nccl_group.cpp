@@ -1,4 +1,4 @@
-// Stands in for nccl_group.cpp in a build without CUDA.
+// Replaces nccl_group.cpp in a build without CUDA.
 #include "ipc/nccl_group.hpp"
 
 namespace limelight::ipc {

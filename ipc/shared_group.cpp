@@ -30,7 +30,7 @@ constexpr std::uint32_t ready_word = 0x4c4d4752;
 constexpr auto collective_timeout = std::chrono::seconds(30);
 constexpr int spins = 2000;
 
-// At the front of the segment; one slot of capacity_bytes a member follows.
+// The beginning of the segment. A slot of capacity_bytes for each member follows.
 struct Head {
   std::atomic<std::uint32_t> ready;
   std::uint32_t size;
@@ -42,7 +42,7 @@ constexpr std::size_t head_bytes = 256;
 static_assert(sizeof(Head) <= head_bytes);
 
 void sleep_while(std::atomic<std::uint32_t>& word, std::uint32_t value) {
-  const timespec slice{0, 50'000'000};  // wakes now and then to look at the deadline
+  const timespec slice{0, 50'000'000};  // wakes up regularly to check the deadline
   syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT, value, &slice, nullptr,
           0);
 }
@@ -76,8 +76,9 @@ struct SharedGroup::State {
     for (int i = 0; h.phase.load(std::memory_order_acquire) == phase; ++i) {
       if (i < spins) continue;
       if (Clock::now() > deadline)
-        return Error{ErrorCode::timeout, "collective of group " + name + ": a peer of rank " +
-                                             std::to_string(rank) + " did not come"};
+        return Error{ErrorCode::timeout, "collective of group " + name + ": rank " +
+                                             std::to_string(rank) +
+                                             " waited in vain for another rank"};
       sleep_while(h.phase, phase);
     }
     return {};
@@ -138,11 +139,12 @@ Result<SharedGroup> SharedGroup::join(const std::string& name,
     while (head.ready.load(std::memory_order_acquire) != ready_word) {
       if (Clock::now() > deadline)
         return Error{ErrorCode::timeout,
-                     "shared memory " + path + ": rank 0 of the group did not fill it"};
+                     "shared memory " + path + ": rank 0 of the group did not initialise it"};
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     if (head.size != static_cast<std::uint32_t>(size) || head.capacity != state->capacity)
-      return Error{ErrorCode::corrupt, "shared memory " + path + ": made for another group"};
+      return Error{ErrorCode::corrupt,
+                   "shared memory " + path + ": found another size or capacity of the group"};
   }
   return SharedGroup(std::move(state));
 }
@@ -170,7 +172,8 @@ Result<void> SharedGroup::all_reduce_sum(std::span<float> values) {
       const auto* other = reinterpret_cast<const float*>(state_->slot(r));
       for (std::size_t i = 0; i < part.size(); ++i) part[i] += other[i];
     }
-    LIMELIGHT_TRY(state_->barrier(deadline));  // nobody overwrites a slot that is still read
+    // No member may overwrite its slot while another one reads it.
+    LIMELIGHT_TRY(state_->barrier(deadline));
   }
   return {};
 }
@@ -181,7 +184,9 @@ Result<void> SharedGroup::broadcast(std::span<std::byte> data, std::chrono::mill
                    false, prof::Activity::collectives);
   const prof::Span span(name, data.size());
   if (data.size() > state_->capacity)
-    return Error{ErrorCode::too_large, "broadcast of " + std::to_string(data.size()) + " bytes"};
+    return Error{ErrorCode::too_large,
+                 "broadcast in group " + state_->name + ": found " + std::to_string(data.size()) +
+                     " bytes, expected at most " + std::to_string(state_->capacity)};
   const auto deadline = timeout.count() == 0 ? Clock::time_point::max() : Clock::now() + timeout;
   if (state_->rank == 0) std::memcpy(state_->slot(0), data.data(), data.size());
   LIMELIGHT_TRY(state_->barrier(deadline));

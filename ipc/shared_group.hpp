@@ -1,9 +1,9 @@
-// Collectives of the ranks of one stage, through one shared-memory segment.
+// Collectives among the ranks of one stage, through one segment of shared memory.
 //
-// Rank 0 creates the segment and holds a lock on it for life, so that whoever comes later can tell
-// a segment in use from one left behind. Sums are taken in rank order, so all members get the same
-// bits. A member that waits spins briefly and then sleeps in the kernel; it gives up with an error
-// when a peer does not come in time.
+// Rank 0 creates the segment and holds a lock on it while it lives, so others can tell a segment in
+// use from one that was left behind. Sums are computed in the order of ranks, so all members get
+// the same bits. A waiting member spins briefly and then sleeps in the kernel; if another member
+// does not come in time, it returns an error. One thread uses an object.
 #pragma once
 
 #include <chrono>
@@ -19,8 +19,9 @@ namespace limelight::ipc {
 
 class SharedGroup final : public Collective {
  public:
-  // name: starts with "limelight-", unique to the run and stage. capacity_bytes: the largest
-  // payload of one collective. Errors: io, timeout (rank 0 did not create the segment in time).
+  // Every rank of the stage calls it. name: starts with "limelight-", unique to the run and stage.
+  // capacity_bytes: the largest amount of data in one collective. Errors: io, corrupt (the segment
+  // is of a group with another size), timeout (rank 0 did not create the segment in time).
   static Result<SharedGroup> join(const std::string& name,
                                   int rank,
                                   int size,
@@ -29,10 +30,10 @@ class SharedGroup final : public Collective {
   SharedGroup(SharedGroup&&) noexcept;
   ~SharedGroup() override;
 
-  // Spans larger than the capacity go in pieces.
+  // Spans that exceed the capacity are summed piece by piece.
   Result<void> all_reduce_sum(std::span<float> values) override;
-  // data of rank 0 reaches everyone; at most the capacity. A rank that waits for work waits as long
-  // as it must: timeout 0 is no limit.
+  // Copies `data` of rank 0 to all members. timeout 0: no limit, for a rank that waits for work.
+  // Errors: too_large (more than the capacity), timeout.
   Result<void> broadcast(std::span<std::byte> data, std::chrono::milliseconds timeout);
 
   int rank() const noexcept override;

@@ -1,9 +1,15 @@
-// code2wav: audio codes in, a waveform out: float32 [samples] at 24 kHz, one chunk for each chunk
-// of codes.
+// code2wav turns audio codes into a waveform. For each chunk of codes it emits one chunk of samples
+// at 24 kHz, float32 [samples], on Port::user.
 //
-// The mean of the codebooks' embeddings, a causal transformer, and transposed convolutions of
-// kernel 2 * stride. Everything is causal and keeps its state between chunks (KV cache, overlap
-// tails), so chunking does not change the sound.
+//   codes [frames, codebooks]
+//     -> mean of the codebooks' embeddings
+//     -> causal transformer
+//     -> transposed convolutions with kernels of 2 * stride, which multiply the rate
+//     -> samples
+//
+// Every part is causal and keeps its state between chunks (the KV cache, and what kernels write
+// beyond the end of a chunk), so the size of the chunks does not change the waveform. Threads: see
+// Stage.
 #pragma once
 
 #include <deque>
@@ -43,8 +49,8 @@ class Code2Wav final : public Stage {
   };
   struct Open {
     Decoder::Cache cache;
-    std::vector<std::vector<float>>
-        tails;  // an upsampler each: what its last kernel reached beyond the chunk, [stride, out]
+    // For each upsampler, what its last kernel adds to the next chunk: [stride, out].
+    std::vector<std::vector<float>> tails;
     std::deque<Work> waiting;
     std::uint64_t samples = 0;
   };
@@ -54,7 +60,7 @@ class Code2Wav final : public Stage {
   std::vector<float> embedding_;   // [codebooks * codebook_size, hidden]
   std::unique_ptr<Matrix> input_;  // [channels, hidden]
   std::vector<Upsampler> upsamplers_;
-  std::unique_ptr<Matrix> output_;  // [1, channels of the last]
+  std::unique_ptr<Matrix> output_;  // [1, out of the last upsampler]
   std::map<std::uint64_t, Open> open_;
 };
 

@@ -12,10 +12,12 @@ namespace limelight::stages {
 
 namespace {
 
-constexpr int usual_model_len = 2048;  // of models from files, whose own limit may be far beyond
-                                       // what a machine's shared memory holds
+// The default of max_model_len for a model from files. The model's own limit can need more shared
+// memory than a machine has.
+constexpr int usual_model_len = 2048;
 
-// Thrown inside this file alone, so that the reader stays linear.
+// An internal exception: nested parsers throw it to abort, and parse() catches it. An empty text
+// means that the file cannot be read.
 struct Refusal {
   std::string text;
 };
@@ -125,7 +127,7 @@ struct Reader {
     return s;
   }
 
-  // The shape is the file's.
+  // Opens the model and takes the shape from it. max_model_len of the config is applied later.
   void take_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
     auto opened = ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
     if (!opened) {
@@ -134,12 +136,12 @@ struct Reader {
       refuse(node, "model", "'" + name + "'",
              "a model that can be read: " + opened.error().message +
                  (fetchable
-                      ? " (`limelight fetch " + name + "` brings it, if that is one that it knows)"
+                      ? " (`limelight fetch " + name + "` downloads it, if that command knows it)"
                       : ""));
     }
     stages::take_model(*opened, s);
     const ModelSpec& spec = s.model->spec();
-    // A rank's share of the columns must be whole blocks.
+    // These two matrices are split by columns, and a block of weights cannot be divided.
     const int tp = s.tensor_parallel_size;
     for (const auto& [tensor, width] : {std::pair("layers.0.o_proj", spec.heads * spec.head_dim),
                                         std::pair("layers.0.down_proj", spec.mlp)}) {
@@ -248,14 +250,13 @@ struct Reader {
           }},
          {"is_comprehension", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
          {"default_sampling_params", [&](auto& n, auto&) { s.sampling = sampling(n); }}});
-    if (s.stage_id < 0) refuse(node, "stage_id", "nothing", "a whole number, 0 or more");
+    if (s.stage_id < 0) refuse(node, "stage_id", "no such key", "a whole number, 0 or more");
     if (s.model_stage.empty())
-      refuse(node, "model_stage", "nothing", "thinker, talker or code2wav");
+      refuse(node, "model_stage", "no such key", "thinker, talker or code2wav");
     if (!model.empty() && !dummy) {
       if (s.model_stage != "thinker")
         refuse(model_at, "model", "'" + model + "'",
-               "none: only the thinker takes a model from files, " + s.model_stage +
-                   " has dummy weights");
+               "no model: only the thinker can load one; " + s.model_stage + " has dummy weights");
       take_model(model_at, model, s);
     }
     if (max_model_len > 0)
@@ -268,7 +269,7 @@ struct Reader {
     const int tp = s.tensor_parallel_size;
     if (tp > 1 && s.model_stage != "thinker")
       refuse(node, "tensor_parallel_size", std::to_string(tp),
-             "1: only the thinker can be split here");
+             "1: only the thinker can be split over ranks");
     if (s.shape.kv_heads % tp != 0 || s.shape.mlp % tp != 0)
       refuse(node, "tensor_parallel_size", std::to_string(tp), "a divisor of kv_heads and mlp");
     return s;
@@ -285,17 +286,17 @@ struct Reader {
         if (config.find(from) == nullptr)
           refuse(at, "engine_input_source", std::to_string(from), "the id of a stage");
         if (!inputs[s.stage_id].contains(from))
-          refuse(
-              root["runtime"] ? root["runtime"] : root, "edges",
-              "no edge from " + std::to_string(from) + " to " + std::to_string(s.stage_id),
-              "one, as engine_input_source of stage " + std::to_string(s.stage_id) + " names it");
+          refuse(root["runtime"] ? root["runtime"] : root, "edges",
+                 "no edge from " + std::to_string(from) + " to " + std::to_string(s.stage_id),
+                 "an edge, because engine_input_source of stage " + std::to_string(s.stage_id) +
+                     " names stage " + std::to_string(from));
       }
       const bool is_source = inputs[s.stage_id].empty();
       if (is_source != (s.model_stage == "thinker") || inputs[s.stage_id].size() > 1)
-        refuse(
-            at, "engine_input_source",
-            std::to_string(inputs[s.stage_id].size()) + " inputs for a " + s.model_stage,
-            s.model_stage == "thinker" ? "none: it reads the prompt" : "one edge into this stage");
+        refuse(at, "engine_input_source",
+               std::to_string(inputs[s.stage_id].size()) + " inputs for a " + s.model_stage,
+               s.model_stage == "thinker" ? "no inputs: it reads the prompt"
+                                          : "exactly one edge into this stage");
       for (const int from : inputs[s.stage_id]) {
         const StageConfig& source = *config.find(from);
         const std::string wanted = s.model_stage == "talker" ? "thinker" : "talker";
@@ -304,18 +305,18 @@ struct Reader {
                  "a " + wanted + " before a " + s.model_stage);
         if (s.model_stage == "talker" && s.shape.input_hidden != source.shape.hidden)
           refuse(at, "input_hidden", std::to_string(s.shape.input_hidden),
-                 std::to_string(source.shape.hidden) + ", the thinker's hidden");
+                 std::to_string(source.shape.hidden) + ", the hidden size of the thinker");
         if (s.model_stage == "code2wav" && (s.shape.codebooks != source.shape.codebooks ||
                                             s.shape.codebook_size != source.shape.codebook_size))
-          refuse(at, "codebooks", "other codebooks than the talker's",
+          refuse(at, "codebooks", "codebooks or a codebook_size that differ from the talker's",
                  "the same codebooks and codebook_size");
         if (s.model_stage == "code2wav" && s.shape.chunk_frames < source.shape.chunk_frames)
           refuse(at, "chunk_frames", std::to_string(s.shape.chunk_frames),
                  std::to_string(source.shape.chunk_frames) +
-                     " or more, as the talker's: its chunks must fit");
+                     " or more, the talker's chunk_frames: its chunks must fit");
       }
     }
-    // Kahn's order; what remains is a cycle.
+    // Topological order (Kahn 1962). When no stage is ready, those that are left form a cycle.
     std::vector<StageConfig> ordered;
     std::set<int> done;
     while (ordered.size() < config.stages.size()) {

@@ -86,8 +86,8 @@ std::uint64_t max_output_bytes(const StageConfig& config) {
     return number(s.max_model_len) * number(s.hidden) * sizeof(float);
   if (config.model_stage == "talker")
     return number(std::max(s.chunk_frames, 1)) * number(s.codebooks) * sizeof(std::int32_t);
-  // A chunk of codes becomes one chunk of samples; the talker's chunk_frames is not known here, so
-  // both stages state the same.
+  // code2wav makes one chunk of samples from each chunk of codes. It does not see the config of the
+  // talker, so its own chunk_frames must be at least the talker's; parse() checks that.
   return number(s.chunk_frames) * number(Code2Wav::samples_per_frame(s)) * sizeof(float);
 }
 

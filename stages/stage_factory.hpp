@@ -1,4 +1,4 @@
-// Makes the stage that a config names.
+// Makes the stage that a config names. RankWorker calls this once, while the rank starts.
 #pragma once
 
 #include <cstdint>
@@ -10,17 +10,18 @@
 
 namespace limelight::stages {
 
-// device: outlives the stage. group: the ranks that share this stage, summing in the device's
-// memory; null when it is alone. Errors: corrupt (the model's tokenizer); unavailable, also when
-// the machine has less memory than the stage needs: with both numbers, before it is taken.
+// device: must outlive the stage. group: the ranks that share the stage; it sums in the device's
+// memory. nullptr if the stage has one rank. Errors: corrupt (the tokenizer of a model from files);
+// unavailable, also when the machine has less memory than the stage needs: with both numbers,
+// before it is allocated.
 Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
                                           Device& device,
                                           ipc::Collective* group);
-// What the stage's weights take in memory, over all of its ranks, if they are dummies; weights of
-// files are mapped and count as the file's.
+// The size in bytes of the stage's weights, over all of its ranks, if they are dummies. Weights of
+// files are mapped.
 std::uint64_t dummy_weight_bytes(const StageConfig& config);
-// The largest tensor that a stage emits, in bytes: what the channel and the broker's pools are
-// sized for.
+// The size in bytes of the largest tensor that a stage emits. Channels and the broker's pools are
+// sized for it.
 std::uint64_t max_output_bytes(const StageConfig& config);
 
 }  // namespace limelight::stages

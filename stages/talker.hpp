@@ -1,9 +1,12 @@
-// The talker: hidden states of the thinker in, audio codes out, one frame a step: int32 [frames,
-// codebooks].
+// The talker reads the hidden states of the thinker and generates audio codes, one frame in each
+// step. It emits chunks of int32 [frames, codebooks] on Port::next_stage.
 //
-// Frame t is conditioned on row t of the thinker's states, so what it says does not depend on when
-// chunks arrive. The first codebook comes from the decoder and is sampled; each further one comes
-// greedily from a linear head over the hidden state and the codes before it.
+// Frame t is conditioned on row t of the hidden states, so the codes do not depend on when chunks
+// arrive. If the thinker ends before the talker does, the remaining frames have no condition.
+//
+// The code of the first codebook is sampled from the decoder's output. The codes of the other
+// codebooks are chosen greedily, each by a linear head over the decoder's output and the embeddings
+// of the codes before it. Threads: see Stage.
 #pragma once
 
 #include <limelight/stage.hpp>
@@ -31,17 +34,17 @@ class Talker final : public Stage {
   struct Open {
     Sampler sampler;
     Decoder::Cache cache;
-    std::vector<float> conditions;  // [rows, hidden], projected
+    std::vector<float> conditions;  // projected input: [rows, hidden]
     bool conditions_complete = false;
-    int previous = 0;
-    std::vector<std::int32_t> frames;  // not yet sent
+    int previous = 0;                  // first code of the last frame; 0 before the first
+    std::vector<std::int32_t> frames;  // codes that no chunk holds yet
   };
   StageConfig config_;
   Device& device_;
   Decoder decoder_;
   std::unique_ptr<Matrix> projection_;          // [hidden, input_hidden]
   std::vector<float> embedding_;                // [codebooks * codebook_size, hidden]
-  std::vector<std::unique_ptr<Matrix>> heads_;  // a codebook each: [codebook_size, hidden]
+  std::vector<std::unique_ptr<Matrix>> heads_;  // one for each codebook: [codebook_size, hidden]
   std::map<std::uint64_t, Open> open_;
 };
 

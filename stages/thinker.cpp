@@ -19,7 +19,7 @@ Thinker::Thinker(const StageConfig& config,
       decoder_(config, weights, device, group),
       tokenizer_(std::move(tokenizer)),
       embed_(weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden)) {
-  // Models without a head of their own use the embedding twice.
+  // Models with tied embeddings have no matrix of their own for the logits.
   const char* head = weights.has("lm_head") ? "lm_head" : "embed_tokens";
   head_ = weights.matrix(device, head, MatrixPart::whole(config.shape.vocab, config.shape.hidden),
                          config.dtype);
@@ -52,8 +52,8 @@ Result<void> Thinker::consume(std::uint64_t,
                               const ipc::TensorSpec& tensor,
                               std::span<const std::byte>,
                               bool) {
-  return Error{ErrorCode::corrupt,
-               "a thinker reads the prompt alone, found a chunk " + tensor.text()};
+  return Error{ErrorCode::corrupt, "thinker: found a chunk " + tensor.text() +
+                                       ", expected none: its only input is the prompt"};
 }
 
 Result<StepState> Thinker::step(std::uint64_t request, Output& output) {

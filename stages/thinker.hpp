@@ -1,5 +1,11 @@
-// The thinker: prompt in, text tokens out, one a step. Gives the hidden state of every token,
-// prompt included, to the talker: float32 [n, hidden].
+// The thinker reads the prompt and generates text, one token in each step.
+//
+//   output port  tensor               content of one chunk
+//   user         uint8 [bytes]        text: whole UTF-8 characters
+//   next_stage   float32 [n, hidden]  hidden states: of the prompt in the first step (n = its
+//                                     tokens), then of one token
+//
+// It has no input edges. Threads: see Stage.
 #pragma once
 
 #include <functional>
@@ -33,7 +39,7 @@ class Thinker final : public Stage {
  private:
   struct Open {
     Sampler sampler;
-    std::vector<int> input;  // tokens that the next step feeds: the prompt first, then one
+    std::vector<int> input;  // of the next step: the whole prompt, then one token
     Decoder::Cache cache;
     CharacterStream text;
   };

@@ -1,5 +1,5 @@
-// What every device must compute, checked against formulas written out in double. Used for the CPU,
-// and for a GPU where there is one.
+// Checks that a device computes what formulas in double give. Used for the CPU, and for a GPU if
+// there is one.
 #pragma once
 
 #include <boost/test/unit_test.hpp>
@@ -37,7 +37,7 @@ inline double largest_difference(const std::vector<float>& found,
   return most;
 }
 
-// Rows and widths that are no multiples of anything, and one row alone.
+// Sizes that are not multiples of a vector or block, and a single row.
 inline void check_linear(stages::Device& device, ipc::DType dtype, double tolerance) {
   const struct {
     int n, in, out;
@@ -88,7 +88,7 @@ inline void check_row_operations(stages::Device& device) {
   BOOST_TEST(largest_difference(off(device, a), expected) < 1e-5);
 }
 
-// Two steps of attention over a cache that grows, with two query heads on each key head, positions
+// Two steps of attention with a cache that grows, two query heads for each key head, and positions
 // from 0.
 inline void check_attention(stages::Device& device) {
   constexpr int heads = 4, kv_heads = 2, d = 8, n = 3, before = 2;

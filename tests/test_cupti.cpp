@@ -1,5 +1,5 @@
-// GPU activity in a trace, from a simulated libcupti: what a user sees of kernels, and of
-// everything that can go wrong with them.
+// Tests the GPU activity in a trace with a simulated libcupti: kernels, and everything that can go
+// wrong with them.
 #define BOOST_TEST_MODULE cupti
 #include <dlfcn.h>
 #include <unistd.h>
@@ -66,9 +66,10 @@ struct Recorded {
   json trace, own;
   limelight::RankTrace report;
   std::vector<std::string> findings;
-  std::map<std::string, std::vector<json>> by_category;  // slices, and "s", "f"
+  std::map<std::string, std::vector<json>>
+      by_category;  // slices by category, arrows by "s" and "f"
 };
-// One session around `work`.
+// Runs `work` in a session and returns its trace.
 template <class F>
 Recorded record(prof::ActivitySource& source, F work) {
   const Folder folder;
@@ -125,7 +126,8 @@ BOOST_AUTO_TEST_CASE(kernels_copies_and_calls_are_in_the_trace_with_their_arrows
   BOOST_TEST(kernel["args"]["grid"] == json::parse("[128,1,1]"));
   BOOST_TEST(kernel["args"]["est. achieved occupancy %"] ==
              12);  // one block of 256 threads on each of 132 SMs, which hold 2048
-  // From the host's operation over its launch to the kernel.
+  // The External id leads from the operation to its launch, the correlation from there to the
+  // kernel.
   const json& call = r.by_category.at("cuda_runtime")[0];
   BOOST_TEST(call["name"] == "cudaLaunchKernel");
   BOOST_TEST(call["args"]["correlation"] == kernel["args"]["correlation"]);
@@ -161,7 +163,7 @@ BOOST_AUTO_TEST_CASE(graph_nodes_driver_calls_waits_and_overhead_are_in_the_trac
       BOOST_TEST(kernel["pid"] == 1);
     }
   for (const json& sync : r.by_category.at("cuda_sync")) {
-    BOOST_TEST(sync["pid"] == 1);  // the device of its context, which other records told
+    BOOST_TEST(sync["pid"] == 1);  // the device of its context, known from other records
     if (sync["name"] != "Stream Wait Event") {
       BOOST_TEST(sync["args"]["stream"] == -1);
       continue;

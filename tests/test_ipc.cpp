@@ -1,5 +1,5 @@
-// Hand-off between real processes over a real broker: in order, whole, held back when the consumer
-// is slow.
+// Tests channels between real processes with a real broker: chunks arrive in order and complete,
+// and a slow consumer makes the producer wait.
 #define BOOST_TEST_MODULE ipc
 #include <dlfcn.h>
 #include <semaphore.h>
@@ -23,7 +23,8 @@ using limelight::ErrorCode;
 namespace {
 bool killed_in_sem_post = false;
 }
-// Stands before the C library's for iceoryx, which calls it inside a publish to wake the consumer.
+// Replaces the C library's function for iceoryx, which calls it inside a publish to wake the
+// consumer.
 extern "C" int sem_post(sem_t* semaphore) noexcept {
   if (killed_in_sem_post) raise(SIGKILL);
   static const auto original = reinterpret_cast<int (*)(sem_t*)>(dlsym(RTLD_NEXT, "sem_post"));
@@ -34,7 +35,7 @@ namespace {
 constexpr std::uint64_t largest = 1 << 20;
 const std::vector<Pool> pools{{chunk_bytes(4096), 64}, {chunk_bytes(largest), 12}};
 
-// Runs body in a process of its own, which exits with what it returns.
+// Runs `body` in a new process, whose exit status is the value that it returns.
 template <class F>
 pid_t in_process(F body) {
   const pid_t pid = fork();
@@ -129,7 +130,7 @@ BOOST_AUTO_TEST_CASE(a_producer_is_held_back_at_the_window_and_can_give_up) {
       if (sent.ok() != (i < 3)) return 62;
       if (sent) continue;
       if (sent.error().code != ErrorCode::timeout || write(pipes[1], "x", 1) != 1) return 63;
-      if (!publisher.publish(*loan, 20s)) return 64;  // the loan is still ours
+      if (!publisher.publish(*loan, 20s)) return 64;  // after a timeout the loan is still valid
     }
     return 0;
   });
@@ -137,8 +138,8 @@ BOOST_AUTO_TEST_CASE(a_producer_is_held_back_at_the_window_and_can_give_up) {
   BOOST_TEST(exit_code(consumer) == 0);
 }
 
-// Every power of four from nothing to 256 MiB, with the first and last bytes checked; the consumer
-// keeps two chunks while it takes the next.
+// Sends tensors of all powers of four bytes up to 256 MiB, and an empty one, and checks their first
+// and last bytes. The consumer holds two chunks while it takes the next.
 BOOST_AUTO_TEST_CASE(tensors_from_nothing_to_256_MiB_arrive_whole) {
   constexpr std::uint64_t most = std::uint64_t{256} << 20;
   std::vector<std::uint64_t> sizes{0, 1};
@@ -202,15 +203,16 @@ BOOST_AUTO_TEST_CASE(the_next_start_succeeds_after_kill_9_of_everybody) {
   BOOST_TEST(access("/tmp/roudi", F_OK) != 0);
 }
 
-// Killed while it wakes the consumer: iceoryx holds two locks in shared memory then. The next
-// producer comes under the same name, which makes the broker clean up after the dead one.
+// The producer is killed while it wakes the consumer; at that moment iceoryx holds two locks in
+// shared memory. The next producer has the same name, which makes the broker clean up after the
+// dead one.
 BOOST_AUTO_TEST_CASE(a_producer_killed_inside_a_publish_harms_neither_consumer_nor_broker) {
   auto broker = Broker::use(BROKER_HELPER, pools);
   BOOST_REQUIRE(broker.ok());
   const std::string victim = name("victim");
   for (int round = 0; round < 5; ++round) {
     const std::string topic =
-        "fatal" + std::to_string(round);  // the broker knows the last round's consumer for a while
+        "fatal" + std::to_string(round);  // the broker still knows the previous round's consumer
     const pid_t producer = in_process([&] {
       if (!attach(victim, 5s)) return 70;
       Publisher publisher(topic, largest, 4);
@@ -242,7 +244,8 @@ BOOST_AUTO_TEST_CASE(a_producer_killed_inside_a_publish_harms_neither_consumer_n
 BOOST_AUTO_TEST_CASE(a_broker_that_does_not_answer_is_replaced) {
   int stuck = 0;
   {
-    // What holds the lock of users goes away, and the broker, stopped, cannot notice.
+    // `broker`, which holds the lock of users, is destroyed at the end of this block; the broker
+    // process is stopped, so it cannot notice.
     auto broker = Broker::use(BROKER_HELPER, pools);
     BOOST_REQUIRE(broker.ok());
     stuck = broker->pid();
@@ -275,7 +278,7 @@ BOOST_AUTO_TEST_CASE(all_reduce_gives_every_rank_the_same_sum) {
       auto joined = SharedGroup::join(group, rank, ranks, 1024, 5s);
       if (!joined) return 1;
       for (int round = 0; round < 50; ++round) {
-        std::vector<float> values(1000);  // more than the capacity: goes in pieces
+        std::vector<float> values(1000);  // exceeds the capacity, so it is summed piece by piece
         for (std::size_t i = 0; i < values.size(); ++i)
           values[i] = static_cast<float>(rank) + 0.1f * static_cast<float>(i);
         if (!joined->all_reduce_sum(values)) return 2;

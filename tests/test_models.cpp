@@ -1,5 +1,5 @@
-// Published models: that files are read as an independent implementation reads them
-// (tests/oracle/make_model_fixtures.py), and that no file does harm.
+// Tests models from files: they are read as an independent implementation reads them
+// (tests/oracle/make_model_fixtures.py), and no file does harm.
 #define BOOST_TEST_MODULE models
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,7 +43,7 @@ std::shared_ptr<const ModelFile> open_model(const fs::path& path) {
   return *file;
 }
 
-// Decoder, embedding and head of a model.
+// A model without a pipeline: decoder, embedding and head.
 struct Network {
   StageConfig config;
   std::unique_ptr<Device> device;
@@ -91,8 +91,8 @@ struct Case {
   const char* file;
   double tolerance;  // of logits
 };
-// What the file holds is what the oracle computed with; blocks have their activations rounded to 8
-// bits as well.
+// The oracle computed with the weights in the file. The tolerance is larger for blocks, because
+// their activations are rounded to 8 bits here.
 constexpr Case cases[] = {{"llama", "", 1e-4}, {"qwen2", "", 1e-4}, {"gguf", "model.gguf", 0.15}};
 
 }  // namespace
@@ -139,12 +139,12 @@ BOOST_AUTO_TEST_CASE(tokens_are_those_of_an_independent_implementation) {
                             c.folder << ": " << expected["text"].dump() << " became "
                                      << json(tokens).dump() << ", expected "
                                      << expected["ids"].dump());
-      // And back, in whole characters.
+      // The tokens give the text again, in whole characters.
       CharacterStream stream;
       std::string back;
       for (const int token : tokens) {
         const std::string piece = stream.push((*tokenizer)->bytes(token));
-        BOOST_REQUIRE_NO_THROW((void)json(piece).dump());  // which no half of a character survives
+        BOOST_REQUIRE_NO_THROW((void)json(piece).dump());  // throws if a character is incomplete
         back += piece;
       }
       back += stream.rest();
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_prompt_stands_in_the_model_s_chat_template_and_cannot_lea
   BOOST_TEST(text_of(tokenizer->encode_prompt("Hello")) ==
              wrapped + "Hello<|im_end|>\n<|im_start|>assistant\n");
   const auto injected = tokenizer->encode_prompt("<|im_end|>");
-  BOOST_TEST(std::count(injected.begin(), injected.end(), 2) == 2);  // those of the template alone
+  BOOST_TEST(std::count(injected.begin(), injected.end(), 2) == 2);  // only those of the template
   BOOST_TEST(tokenizer->ends(2));
   BOOST_TEST(tokenizer->bytes(1) == "");
   BOOST_TEST(tokenizer->bytes(1 << 30) == "");
@@ -190,11 +190,11 @@ BOOST_AUTO_TEST_CASE(a_character_waits_for_its_last_byte) {
   BOOST_TEST(out == text);
   BOOST_TEST(stream.push("\xf0\x9f") == "");
   BOOST_TEST(stream.rest() == "\xf0\x9f");
-  BOOST_TEST(stream.push("\xff!") == "\xff!");  // no character begins so
+  BOOST_TEST(stream.push("\xff!") == "\xff!");  // no character starts with this byte
 }
 
-// Every build of the kernels on every type of weights, beside the products of the unpacked weights
-// in double.
+// Compares every build of the kernels, for every type of weights, with the products of the unpacked
+// weights in double.
 BOOST_AUTO_TEST_CASE(
     kernels_give_the_products_of_the_unpacked_weights_and_the_same_bits_in_every_build) {
   std::mt19937 random(3);
@@ -216,7 +216,7 @@ BOOST_AUTO_TEST_CASE(
     const BlockFormat& format = block_format(type);
     std::vector<std::byte> w(cols / format.values * format.bytes);
     for (std::byte& b : w) b = static_cast<std::byte>(random());
-    // Scales of a sensible size, wherever a format has them; plain numbers likewise.
+    // Random bytes, but scales and plain numbers of a realistic size.
     for (std::size_t at = 0; at < w.size(); at += format.bytes) {
       const std::uint16_t small = 0x2000 | (random() & 0x3ff);  // about 0.01
       const float number = spread(random);
@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(
           exact += static_cast<double>(x[r * cols + i]) * plain[i];
           size += std::abs(static_cast<double>(plain[i]));
         }
-        // Half a step of 1/127 for each activation, if all erred alike.
+        // The limit: each activation is wrong by half a step of 1/127, in the same direction.
         if (format.values > 1)
           BOOST_TEST(std::abs(y[r] - exact) <= 0.5 / 127 * size + 1e-6,
                      build->name << ", " << format.name << ": " << y[r] << ", expected " << exact);
@@ -346,11 +346,11 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
     return changed;
   };
   refused(with(0, {'X'}), "offset 0");
-  refused(with(4, {0, 0, 0, 3}), "other byte order");
+  refused(with(4, {0, 0, 0, 3}), "big-endian");
   refused(with(8, {255, 255, 255, 255, 255, 255, 255, 127}), "offset 8");    // tensors
   refused(with(16, {255, 255, 255, 255, 255, 255, 255, 127}), "offset 16");  // metadata
   refused(with(24, {255, 255, 255, 255, 255, 255, 255, 127}), "offset 24");  // the length of a key
-  refused(good.substr(0, good.size() / 2), "bytes that are there");
+  refused(good.substr(0, good.size() / 2), "bytes of data in the file");
   refused(good.substr(0, 1000), "offset");
   const auto patched = [&](const std::string& find, std::size_t behind,
                            std::initializer_list<int> bytes) {
@@ -363,16 +363,17 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
   refused(patched("blk.0.attn_k.weight", 4, {0, 0, 0, 0, 0, 0, 0, 127}), "2^48");
   refused(patched("blk.0.attn_k.weight", 20, {77}), "Q4_K");
   refused(patched("blk.0.attn_k.weight", 24, {1}), "multiple of 32");
-  refused(patched("blk.0.attn_k.weight", 24, {0, 0, 0, 0, 0, 0, 0, 0}), "behind tensor");
-  refused(patched("blk.0.attn_k.weight", 24, {0, 0, 0, 0, 0, 0, 0, 64}), "bytes that are there");
+  refused(patched("blk.0.attn_k.weight", 24, {0, 0, 0, 0, 0, 0, 0, 0}), "after the end of tensor");
+  refused(patched("blk.0.attn_k.weight", 24, {0, 0, 0, 0, 0, 0, 0, 64}),
+          "bytes of data in the file");
   std::string renamed = good;
   renamed.replace(renamed.find("blk.1.attn_v.weight"), 19, "blk.1.attn_x.weight");
-  refused(renamed, "tensor 'layers.1.v_proj' is missing");
+  refused(renamed, "found no tensor 'layers.1.v_proj'");
   renamed = good;
   renamed.replace(renamed.find("general.architecture") + 20 + 4 + 8, 5, "gemma");
   refused(renamed, "architecture 'gemma'");
 
-  // Any byte of the head may be anything: refused or read, never worse.
+  // Random changes of the head must be refused or read, and must not crash.
   std::mt19937 random(9);
   for (int i = 0; i < 400; ++i) {
     std::string changed = good.substr(0, 40'000 + random() % 1000);
@@ -383,7 +384,7 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
   }
 }
 
-// Folders of different years have it in tokenizer_config.json, as a text or one of several, or in a
+// Depending on its age, a model has it in tokenizer_config.json, as a text or in a list, or in a
 // file of its own.
 BOOST_AUTO_TEST_CASE(the_chat_template_is_found_wherever_a_folder_has_it) {
   const Folder folder;
@@ -425,7 +426,7 @@ BOOST_AUTO_TEST_CASE(damaged_safetensors_are_refused_and_say_where) {
   BOOST_REQUIRE(ModelFile::open(folder.path).ok());
   refused("model.safetensors", std::string(8, '\xff') + good.substr(8), "offset 0");
   refused("model.safetensors", good.substr(0, 100), "offset 0");
-  refused("model.safetensors", good.substr(0, good.size() - 1000), "bytes that are there");
+  refused("model.safetensors", good.substr(0, good.size() - 1000), "bytes of data in the file");
   refused("model.safetensors", replaced(good, "\"dtype\":\"F32\"", "\"dtype\":\"I32\""),
           "found dtype I32");
   refused("model.safetensors", replaced(good, "[512,64]", "[512,65]"),
@@ -437,7 +438,7 @@ BOOST_AUTO_TEST_CASE(damaged_safetensors_are_refused_and_say_where) {
   refused("config.json", replaced(config, "\"hidden_size\": 64", "\"hidden_size\": -64"),
           "hidden_size");
   refused("config.json", replaced(config, "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"),
-          "layers.2.q_proj' is missing");
+          "found no tensor 'layers.2.q_proj'");
   refused("tokenizer.json", replaced(tokens, "\"merges\"", "\"merged\""), "merges");
   refused("tokenizer.json", tokens.substr(0, tokens.size() / 2), "JSON object");
   std::ofstream(folder.path / "model.safetensors.index.json")

@@ -1,5 +1,5 @@
-// The main job as a user sees it: real processes, real files, and what happens when one of them is
-// killed.
+// Tests the commands as a user sees them, with real processes and files, and what happens when a
+// process is killed.
 #define BOOST_TEST_MODULE pipeline
 #include <fcntl.h>
 #include <signal.h>
@@ -55,7 +55,7 @@ std::string slurp(const fs::path& path) {
 nlohmann::json read_trace(const fs::path& path) {
   return nlohmann::json::parse(limelight::tests::read_gzip(path));
 }
-// A variant of the shipped config with one piece of text replaced.
+// Writes the shipped config with one piece of text replaced.
 fs::path changed_config(const Folder& folder, const std::string& from, const std::string& to) {
   std::string text = slurp(configs / "omni_tiny.yaml");
   const auto at = text.find(from);
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(run_writes_text_sound_and_one_trace_for_each_chosen_stage) 
   const Ran diff =
       limelight_command("trace diff -a " + traces + "/*rank-0*.gz -b " + traces + "/*.gz");
   BOOST_TEST(diff.code == 0, diff.output);
-  BOOST_TEST(diff.output.find("upsample") != std::string::npos);  // in B alone
+  BOOST_TEST(diff.output.find("upsample") != std::string::npos);  // only in B
   BOOST_TEST(limelight_command("trace diff -a /no/such.gz -b " + traces + "/*.gz")
                  .output.find("/no/such.gz") != std::string::npos);
   BOOST_TEST(ranks == (std::set<int>{0, 2}), boost::test_tools::per_element());
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(the_orchestrator_and_the_queues_are_in_the_merged_picture) 
   BOOST_TEST(path.output.find("orch.") != std::string::npos, path.output);
 }
 
-// Before the cases that embed Omni: from then on this process itself uses the broker.
+// Must come before the cases that embed Omni: after those this process uses the broker itself.
 BOOST_AUTO_TEST_CASE(no_process_survives_the_orchestrator_and_the_next_start_is_clean) {
   const pid_t orchestrator = fork();
   if (orchestrator == 0) {
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(no_process_survives_the_orchestrator_and_the_next_start_is_
     execl(LIMELIGHT_COMMAND, "limelight", "run", "--prompts", PROMPTS_FILE, nullptr);
     _exit(127);
   }
-  // Its ranks are there once their run folder has logs and the broker serves.
+  // Wait until the run has started its ranks.
   const auto running = [&] { return std::system("pgrep -x limelight-rank >/dev/null") == 0; };
   while (!running()) std::this_thread::yield();
   kill(orchestrator, SIGKILL);
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(no_process_survives_the_orchestrator_and_the_next_start_is_
   BOOST_TEST(left_behind().empty());
 }
 
-// The ranks live on for as long as it takes to finish their traces.
+// The ranks continue until they have finished their traces.
 BOOST_AUTO_TEST_CASE(an_orchestrator_killed_during_a_profile_leaves_whole_traces) {
   constexpr unsigned tries = 12;
   std::size_t whole = 0;
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(an_orchestrator_killed_during_a_profile_leaves_whole_traces
             "--profile-dir", traces.c_str(), nullptr);
       _exit(127);
     }
-    // The first rank that starts its trace makes the folder.
+    // The folder is created by the first rank that starts its trace.
     while (!fs::exists(traces)) std::this_thread::yield();
     std::this_thread::sleep_for(std::chrono::milliseconds(round * 250 / tries));
     kill(orchestrator, SIGKILL);
@@ -206,13 +206,13 @@ BOOST_AUTO_TEST_CASE(an_orchestrator_killed_during_a_profile_leaves_whole_traces
     const Ran valid = limelight_command("trace validate" + all);
     BOOST_TEST(valid.code == 0, valid.output);
   }
-  BOOST_TEST(whole > 2 * tries);  // at most the first kills come before all three have begun
+  BOOST_TEST(whole > 2 * tries);  // only the first kills can come before all three have started
   BOOST_TEST(limelight_command("run --prompt next").code == 0);
   BOOST_TEST(left_behind().empty());
 }
 
-// Runs `limelight run` and calls `watch` with its pid and all that it said so far, for each piece
-// that it says.
+// Runs `limelight run`. For each piece of output it calls `watch` with the pid and all output so
+// far.
 Ran watched_run(std::vector<std::string> arguments,
                 const std::function<void(pid_t, const std::string&)>& watch) {
   int output[2];
@@ -250,7 +250,7 @@ BOOST_AUTO_TEST_CASE(ctrl_c_and_sigterm_end_all_processes_in_order) {
     const Ran ran =
         watched_run({"--prompts", PROMPTS_FILE, "--profile", "all", "--profile-dir", folder.path},
                     [&](pid_t run, const std::string& said) {
-                      // The first line of progress says that it works.
+                      // The first line of progress shows that the request is being worked on.
                       if (!sent && said.find("1/4 requests") != std::string::npos)
                         sent = kill(run, signal) == 0;
                     });
@@ -264,7 +264,7 @@ BOOST_AUTO_TEST_CASE(ctrl_c_and_sigterm_end_all_processes_in_order) {
   }
 }
 
-// Longer than the 1.5 s after which iceoryx as it comes takes a silent process's channels away.
+// Longer than 1.5 s, after which the original RouDi removes the ports of a silent process.
 constexpr auto long_standstill = std::chrono::milliseconds(2500);
 
 BOOST_AUTO_TEST_CASE(an_orchestrator_that_stood_still_goes_on_where_it_was) {
@@ -395,7 +395,7 @@ BOOST_AUTO_TEST_CASE(a_profile_can_be_limited_to_ranks_steps_time_and_one_reques
                return e["name"].template get<std::string>().starts_with("ProfilerStep#");
              }) == 3);
 
-  const auto one = profiled({}, {.request_id = "2"});  // of the requests 2 and 3
+  const auto one = profiled({}, {.request_id = "2"});  // the run has the requests 2 and 3
   BOOST_TEST(one.size() == 4u);
   for (const auto& trace : one)
     for (const auto& event : slices(trace)) BOOST_REQUIRE(event["args"]["request"] == "2");
@@ -467,7 +467,7 @@ BOOST_AUTO_TEST_CASE(the_flight_recorders_explain_what_nobody_profiled) {
     if (!omni) BOOST_FAIL(omni.error().message);
     (*omni)->generate({"slower than a millisecond", "and another, within the interval"});
   }
-  BOOST_TEST(files().size() == 3u);  // once
+  BOOST_TEST(files().size() == 3u);  // written only once
   auto omni = Omni::from_engine_args({.config = configs / "omni_tiny.yaml",
                                       .profile_dir = folder.path,
                                       .flight_recorder = std::chrono::milliseconds(0)});
@@ -482,8 +482,8 @@ BOOST_AUTO_TEST_CASE(a_full_queue_has_the_flight_recorders_written) {
                                         .full_queue = std::chrono::milliseconds(100)});
     if (!omni) BOOST_FAIL(omni.error().message);
     const int talker = (*omni)->rank_pid(1);
-    // The talker stops; its window of 16 chunks fills up while the thinker works on, and the text
-    // stops coming.
+    // The talker is stopped. Its window of 16 chunks fills up while the thinker continues, and then
+    // no text arrives any more.
     std::thread waker;
     (*omni)->generate({"held back", "and more of it"}, {}, [&](const limelight::Progress&) {
       if (waker.joinable()) return;
@@ -543,8 +543,7 @@ BOOST_AUTO_TEST_CASE(twenty_kills_at_any_time_end_the_run_with_an_error_and_no_p
                         PROMPTS_FILE + " --profile-dir " + folder.path.string() + " 2>&1")
                            .c_str(),
                        "r");
-    const std::string kill_one =
-        "pkill -9 -x -n limelight-rank";  // succeeds once there is a rank to kill
+    const std::string kill_one = "pkill -9 -x -n limelight-rank";  // succeeds once a rank exists
     std::this_thread::sleep_for(std::chrono::milliseconds(
         13 * i));  // the random time of the kill, spread over start and work
     while (std::system(kill_one.c_str()) != 0) std::this_thread::yield();

@@ -1,5 +1,5 @@
-// What a user notices of the profiler: the file, its name, its content, and what it says about
-// losses.
+// Tests what a user sees of the profiler: the trace file, its name, its content, and what it states
+// about losses.
 #define BOOST_TEST_MODULE profiling
 #include <signal.h>
 #include <sys/wait.h>
@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(a_session_writes_one_whole_trace_with_its_spans) {
   const Folder folder;
   auto session = prof::Session::start(options(folder.path));
   BOOST_REQUIRE(session.ok());
-  BOOST_TEST(fs::exists((*session)->file()) == false);  // its name only when it is whole
+  BOOST_TEST(fs::exists((*session)->file()) == false);  // it gets its name when it is complete
   prof::name_request(7, "req-7");
   std::thread([] {
     const prof::RequestScope request(7);
@@ -152,8 +152,8 @@ BOOST_AUTO_TEST_CASE(the_validator_accepts_what_sessions_write_and_names_what_is
   BOOST_TEST(prof::validate({good})[0].find("ends early") != std::string::npos);
 }
 
-// Again and again, at any time: whatever was recorded more than a quarter of a second before is in
-// the recovered trace.
+// The rank is killed many times, at different moments. All that was recorded more than a quarter of
+// a second earlier must be in the recovered trace.
 BOOST_AUTO_TEST_CASE(a_killed_rank_leaves_a_trace_that_can_be_recovered) {
   const Folder folder;
   for (int round = 0; round < 10; ++round) {
@@ -192,8 +192,8 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_leaves_a_trace_that_can_be_recovered) {
               limelight::ErrorCode::corrupt));
 }
 
-// Within its first moments too: there is no file, or one that can be recovered, and the head of the
-// trace is in it long before the first events are.
+// Also a rank that is killed at its start leaves no file, or one that can be recovered: the head of
+// the trace is written long before the first events.
 BOOST_AUTO_TEST_CASE(a_rank_killed_within_the_first_moments_leaves_no_empty_file) {
   for (const char* format : {"json.gz", "json.zst"}) {
     const Folder folder;
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(a_rank_killed_within_the_first_moments_leaves_no_empty_file
   }
 }
 
-// Whatever the text is, zlib reads back what was put in.
+// For any text zlib must read back what was compressed.
 BOOST_AUTO_TEST_CASE(the_compressor_is_gzip_for_any_text) {
   std::vector<std::string> texts{"", "a", std::string(100'000, 'x'), std::string(300, '7')};
   std::string noise, lines;
@@ -250,7 +250,7 @@ BOOST_AUTO_TEST_CASE(the_compressor_is_gzip_for_any_text) {
   prof::TraceDeflate deflate;
   const Folder folder;
   for (const std::string& text : texts) {
-    // Members follow each other, one of one piece, one of many.
+    // Two members, one after the other: one of a single piece, one of many pieces.
     std::ofstream file(folder.path / "packed.gz", std::ios::binary);
     deflate.add(text);
     file << deflate.finish();
@@ -264,7 +264,7 @@ BOOST_AUTO_TEST_CASE(the_compressor_is_gzip_for_any_text) {
   }
 }
 
-// The file is made after the start was answered, so what goes wrong with it is told at the stop.
+// The file is created after start() has returned, so an error of it is reported by stop().
 BOOST_AUTO_TEST_CASE(a_trace_that_cannot_be_written_is_an_error_of_the_stop) {
   for (const bool recorder : {false, true}) {
     if (recorder) prof::enable_flight_recorder({});
@@ -280,7 +280,7 @@ BOOST_AUTO_TEST_CASE(a_trace_that_cannot_be_written_is_an_error_of_the_stop) {
     prof::disable_flight_recorder();
   }
   const Folder folder;
-  auto session = prof::Session::start(options(folder.path));  // and the next one is whole
+  auto session = prof::Session::start(options(folder.path));  // the next session works
   BOOST_TEST((*session)->stop().ok());
 }
 
@@ -328,7 +328,7 @@ BOOST_AUTO_TEST_CASE(the_flight_memory_keeps_all_that_a_name_was_interned_with) 
   BOOST_TEST(((*read)->name(id + 1).activity == prof::Activity::ipc));
 }
 
-// The orchestrator reads what a killed rank kept in shared memory.
+// As the orchestrator does after a rank was killed.
 BOOST_AUTO_TEST_CASE(the_flight_recorder_of_a_killed_process_can_be_read) {
   const Folder folder;
   const fs::path memory = folder.path / "flight";
@@ -378,7 +378,7 @@ BOOST_AUTO_TEST_CASE(
   const auto publish = prof::intern("ipc.publish", prof::Category::cpu_op, prof::ValueKind::chunk);
   const auto take = prof::intern("ipc.take", prof::Category::cpu_op, prof::ValueKind::chunk);
   const auto step = prof::intern("a step", prof::Category::user_annotation, prof::ValueKind::step);
-  // Two processes that hand chunks on: the second begins each take before the chunk is there.
+  // Two processes exchange chunks. The second one begins each take before the chunk exists.
   const auto rank = [&](int number, auto work) {
     const pid_t pid = fork();
     if (pid != 0) return pid;
@@ -433,8 +433,9 @@ BOOST_AUTO_TEST_CASE(
   BOOST_TEST(path->find("ipc.publish") != std::string::npos);
   BOOST_TEST(prof::describe_request(files, "other").error().message.find("there are: req-1") !=
              std::string::npos);
-  BOOST_TEST(prof::merge({files[0], files[0]}, out).error().message.find("one trace a rank") !=
-             std::string::npos);
+  BOOST_TEST(
+      prof::merge({files[0], files[0]}, out).error().message.find("one trace of each rank") !=
+      std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(the_flight_recorder_writes_the_last_moments_also_while_a_session_runs) {
@@ -461,11 +462,11 @@ BOOST_AUTO_TEST_CASE(the_flight_recorder_writes_the_last_moments_also_while_a_se
   BOOST_REQUIRE(session.ok());
   work(300);
   const auto report = (*session)->stop();
-  BOOST_TEST(report->events == 600u);  // not what was before
+  BOOST_TEST(report->events == 600u);  // without the records of before
   work(400);
   opts.timestamp = "1700000000002";
   const auto more = prof::dump_flight_recorder(opts, std::chrono::seconds(5));
-  BOOST_TEST(more->events == 1000u);  // as much as it holds
+  BOOST_TEST(more->events == 1000u);  // as many as the recorder holds
   BOOST_TEST(more->note.find("were overwritten") != std::string::npos);
   std::this_thread::sleep_for(std::chrono::milliseconds(30));
   work(5);

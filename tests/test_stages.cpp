@@ -1,5 +1,5 @@
-// Stages without processes: what the CPU computes, how tokens are chosen, and that a split or
-// chunked computation gives the same.
+// Tests stages without processes: the results of the CPU, the choice of tokens, and that a
+// computation that is split over ranks or chunks gives the same result.
 #define BOOST_TEST_MODULE stages
 #include <boost/test/unit_test.hpp>
 
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(bfloat16_weights_stay_near_float32) {
   config.dtype = ipc::DType::bfloat16;
   const std::vector<float> rounded = decode(config, {6});
   BOOST_TEST((rounded != exact));
-  // Rows are normalised: their values are around 1, and a bfloat16 has 8 bits.
+  // Rows are normalised, so values are around 1; a bfloat16 has 8 significant bits.
   BOOST_TEST(tests::largest_difference(rounded, {exact.begin(), exact.end()}) < 0.1);
 }
 
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(sampling_keeps_to_its_parameters) {
   };
   SamplingParams params;
   BOOST_TEST(draw(params, 3) == (std::vector<int>{1, 1, 1}),
-             boost::test_tools::per_element());  // temperature 0: the largest
+             boost::test_tools::per_element());  // temperature 0 chooses the largest
   params.repetition_penalty = 2;
   BOOST_TEST(draw(params, 2) == (std::vector<int>{1, 2}), boost::test_tools::per_element());
   params.repetition_penalty = 1;
@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(devices_are_chosen_by_their_names) {
   std::string notice;
   BOOST_TEST((*make_device("cpu", 0, notice))->name() == "cpu");
   if (const auto gpu = make_cuda_device(0); !gpu) {
-    BOOST_TEST((*make_device("0", 0, notice))->name() == "cpu");  // as vLLM-Omni's configs have it
+    BOOST_TEST((*make_device("0", 0, notice))->name() == "cpu");  // as in vLLM-Omni's configs
     BOOST_TEST(notice.find("computes on the CPU") != std::string::npos);
     BOOST_TEST((make_device("cuda:0", 0, notice).error().code == ErrorCode::unavailable));
   }

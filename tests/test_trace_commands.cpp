@@ -1,4 +1,4 @@
-// `limelight trace ...` as a user sees it, on traces of two ranks that hand chunks to each other.
+// Tests `limelight trace ...` on traces of two ranks that exchange chunks.
 #define BOOST_TEST_MODULE trace_commands
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -21,7 +21,7 @@ namespace prof = limelight::profiling;
 namespace fs = std::filesystem;
 
 namespace {
-// Two traces, written by two processes.
+// The traces of two processes.
 struct Traces {
   fs::path folder = fs::temp_directory_path() / ("trace-commands-test-" + std::to_string(getpid()));
   std::string all;
@@ -83,7 +83,7 @@ std::string slurp(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
-// What 127.0.0.1 answers.
+// Returns the answer of 127.0.0.1.
 std::string get(int port, const std::string& path) {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in to{};
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(open_serves_one_file_to_the_perfetto_ui_and_ends) {
              said);
   const std::string path = said.substr(said.find(port_text) + port_text.size());
   BOOST_TEST(get(port, "/trace").find("404") !=
-             std::string::npos);  // without the word of the address
+             std::string::npos);  // the address lacks its secret part
   const std::string answer = get(port, path.substr(0, path.find('\n')));
   BOOST_TEST(answer.find("Access-Control-Allow-Origin: https://ui.perfetto.dev") !=
              std::string::npos);

@@ -1,5 +1,5 @@
-// What a trace says of itself: the writer, the recoverer, the merger and the validator know the
-// same keys. And the JSON around it.
+// Tests what a trace states about itself: the writer, the recoverer, the merger and the validator
+// use the same keys. Also tests the JSON around it.
 #define BOOST_TEST_MODULE trace_information
 #include <signal.h>
 #include <sys/wait.h>
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(recovered_and_merged_traces_state_what_can_be_known) {
   prof::add_for_merge(total, R"({"drops": 3, "ring_drops": 1, "session": "a"})", true);
   prof::add_for_merge(total, R"({"drops": 4, "ring_drops": null, "session": "a"})", false);
   BOOST_TEST((total.drops == 7u));
-  BOOST_TEST(!total.ring_drops);  // one input does not know its own
+  BOOST_TEST(!total.ring_drops);  // unknown in one input
   BOOST_TEST((total.session == "a"));
   prof::add_for_merge(total, R"({"drops": 5, "ring_drops": 2, "session": "b"})", false);
   BOOST_TEST((total.drops == 12u));
@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(one_rank_may_have_files_of_several_sessions_but_one_file_in
   for (const auto& finding : prof::validate({profile, flight, next, merged}))
     BOOST_TEST(finding == "");
 
-  // Whatever the files are called.
+  // The names of the files do not matter.
   const fs::path again = by_name(profile, "1800000000000-rank-0.h_1_x.pt.trace.json.gz");
   const auto twice = prof::validate({profile, flight, again});
   BOOST_REQUIRE(twice.size() == 1u);
@@ -153,7 +153,7 @@ BOOST_AUTO_TEST_CASE(one_rank_may_have_files_of_several_sessions_but_one_file_in
                                   std::string("'some-run-1700000000000'")})
     BOOST_TEST(twice[0].find(part) != std::string::npos, twice[0]);
 
-  // Without the key, by the name.
+  // Without the key the session is taken from the name.
   std::string text = read_gzip(profile);
   const auto at = text.find("\"session\": ");
   text.erase(at, text.find("\"events\"", at) - at);
@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(the_head_states_devices_and_groups_as_they_are) {
   BOOST_TEST(alone["backend"] == "shm");
   BOOST_TEST(alone["pg_config"] == json::array());
 
-  BOOST_REQUIRE(prof::merge({plain, first, second}, merged).ok());  // the group is there once
+  BOOST_REQUIRE(prof::merge({plain, first, second}, merged).ok());  // lists the group once
   const json all = json::parse(read_gzip(merged))["distributedInfo"];
   BOOST_TEST(all["backend"] == "nccl");
   BOOST_TEST(all["pg_count"] == 1);

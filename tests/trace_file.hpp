@@ -1,4 +1,4 @@
-// The text of a trace file, for tests that look into it.
+// Reads the text of a trace file, for tests that examine it.
 #pragma once
 
 #include <zlib.h>

@@ -1,5 +1,5 @@
-// What a span costs with LTTng-UST: the clock's reading at its begin, and a tracepoint, which reads
-// the clock itself, at its end. C, for the macros' sake.
+// Measures a span of LTTng-UST: a reading of the clock at its begin, and a tracepoint, which reads
+// the clock itself, at its end. It is C because LTTng's macros are.
 #define LTTNG_UST_TRACEPOINT_CREATE_PROBES
 #define LTTNG_UST_TRACEPOINT_DEFINE
 #include "bench/lttng/span_tracepoint.h"

@@ -1,4 +1,4 @@
-// The tracepoint that stands for a span: what our own record holds, in one event.
+// A tracepoint that represents a span. It has the same members as Record.
 #undef LTTNG_UST_TRACEPOINT_PROVIDER
 #define LTTNG_UST_TRACEPOINT_PROVIDER limelight_bench
 #undef LTTNG_UST_TRACEPOINT_INCLUDE

@@ -1,4 +1,4 @@
-"""llama.cpp on a GGUF file: prefill and decode in tokens a second.
+"""Measures prefill and decode of llama.cpp on a GGUF file, in tokens per second.
 
 Arguments: model, threads, tokens of the prompt, tokens of the answer, rounds. Prints
 {"prefill": median, "decode": median}.

@@ -1,5 +1,5 @@
-# Runs $1 with LTTng's tracer recording its tracepoint, in a session and under a home folder that
-# are gone afterwards.
+# Runs the program $1 while LTTng records its tracepoint. The session and its home folder are
+# removed afterwards.
 set -e
 export LTTNG_HOME="$(mktemp -d)"
 end() {

@@ -1,8 +1,7 @@
-"""PyTorch's profiler on a decoder of the shape of omni_tiny's thinker: what it adds to the time of
-decoding, and how long it takes to stop.
+"""Measures PyTorch's profiler on a decoder of the shape of omni_tiny's thinker.
 
-Prints {"overhead_percent": median over pairs, "stop_ms": median of stop and export}. One thread, as
-a rank of Limelight has.
+Prints {"overhead_percent": what it adds to the time of decoding, median over pairs, "stop_ms":
+median of stop and export}. It uses one thread, as a rank of Limelight does.
 """
 import json
 import statistics

@@ -1,14 +1,16 @@
-// AsyncOmni: the calls of Omni as C++20 awaitables, for a service that has several requests in
-// flight.
+// AsyncOmni offers the calls of Omni as C++20 awaitables, for a service that has several requests
+// in flight.
 //
 //   auto stream = omni.generate("Hello", {}, "request-1");
 //   while (auto part = co_await stream.next()) std::cout << part->text;
 //
-// Any coroutine type can await them; Task (task.hpp) is one. A coroutine goes on on the one thread
-// that AsyncOmni keeps for this, or wherever `resume_on` takes it, never under a lock of ours. On
-// our thread it must not block: what it holds up are the other coroutines, not the ranks.
-// Everything starts at the call, not at the await. All functions may be called from any thread,
-// until the destructor begins.
+// Any coroutine type can await them; Task (task.hpp) is one. A call starts its work at once;
+// co_await only waits for the result.
+//
+// Threads: all functions may be called from any thread, until the destructor begins. AsyncOmni has
+// one thread, which resumes the coroutines that wait, or passes them to `resume_on`; it holds no
+// lock of the library then. A coroutine that blocks on that thread delays the other coroutines, but
+// not the ranks.
 #pragma once
 
 #include <coroutine>
@@ -30,8 +32,8 @@ struct StreamState;
 struct TracesState;
 }  // namespace actors
 
-// The outputs of one request, as they come. Dropping it before its end gives the request up, in all
-// stages.
+// The outputs of one request, as they arrive. Destroying the stream before its end cancels the
+// request in all stages.
 class OutputStream {
  public:
   class Next {
@@ -46,10 +48,11 @@ class OutputStream {
     std::shared_ptr<actors::StreamState> state_;
   };
 
-  // What has come since the last one; the last one has `finished` set, and after it comes nothing.
-  // One await at a time.
+  // Returns the output that arrived since the previous call, and waits if there is none. The last
+  // output has `finished` set; after it next() returns nothing. Only one coroutine may await it at
+  // a time.
   Next next() const { return Next(state_); }
-  // Ends the request now; its last output then carries the error cancelled.
+  // Cancels the request. Its last output then carries the error cancelled, with `why` in its text.
   void abort(const std::string& why);
   OutputStream(OutputStream&&) noexcept = default;
   OutputStream& operator=(OutputStream&&) = delete;
@@ -61,7 +64,7 @@ class OutputStream {
   std::shared_ptr<actors::StreamState> state_;
 };
 
-// The answer of start_profile, stop_profile or dump_profile. Await it once.
+// The answer of start_profile(), stop_profile() or dump_profile(). It can be awaited once.
 class PendingTraces {
  public:
   bool await_ready() const;
@@ -78,22 +81,24 @@ class AsyncOmni {
  public:
   using ResumeOn = std::function<void(std::coroutine_handle<>)>;
 
-  // Blocks until all ranks have joined. resume_on: hands a coroutine to the executor of the
-  // service; empty: our own thread. Errors: as Omni::from_engine_args.
+  // Blocks until all ranks have joined. resume_on: passes a coroutine to the service's executor. If
+  // it is empty, coroutines run on the thread of AsyncOmni. Errors: as for
+  // Omni::from_engine_args().
   static Result<std::unique_ptr<AsyncOmni>> from_engine_args(const EngineArgs& args,
                                                              ResumeOn resume_on = {});
-  // Ends open requests as cancelled, lets their coroutines run, and ends all processes. Not from a
-  // coroutine that runs on our thread.
+  // Cancels the open requests, resumes the coroutines that wait for them, and ends all processes. A
+  // coroutine that runs on the thread of AsyncOmni must not call it.
   ~AsyncOmni();
 
-  // request_id: empty for a number. sampling_params replaces the first stage's defaults.
+  // request_id: empty for one that the library chooses. sampling_params replaces the defaults of
+  // the first stage.
   OutputStream generate(std::string prompt,
                         const std::optional<stages::SamplingParams>& sampling_params = {},
                         std::string request_id = {});
-  // Errors: as Omni's.
+  // Errors: as for the functions of Omni.
   PendingTraces start_profile(const StageIds& stages = {});
-  // options: a named object. g++ 12 destroys an aggregate twice that is made inside a co_await
-  // expression.
+  // options must be a named object: g++ 12 destroys an aggregate twice if it is created inside a
+  // co_await expression.
   PendingTraces start_profile(const StageIds& stages, const ProfileOptions& options);
   PendingTraces stop_profile();
   PendingTraces dump_profile(std::chrono::milliseconds last = std::chrono::seconds(10));

@@ -1,8 +1,9 @@
-// The stage config: which stages there are, how they are linked, what each of them is. YAML with
-// the keys that vLLM-Omni's users know.
+// The stage config: the stages of a pipeline, their edges, and the parameters of each stage. It is
+// a YAML file with the keys of vLLM-Omni's stage configs.
 //
-// parse() checks everything that can be known before a process starts. Every error names file,
-// line, key, what was found and what was expected.
+// parse() checks everything that can be known before a process starts. Its errors name the file,
+// the line and the key, what was found and what was expected. The structs are plain values; nothing
+// here has a thread.
 #pragma once
 
 #include <chrono>
@@ -18,7 +19,7 @@
 namespace limelight::stages {
 
 struct SamplingParams {
-  float temperature = 0.0f;  // 0: greedy
+  float temperature = 0.0f;  // 0: greedy decoding
   float top_p = 1.0f;
   int top_k = 0;  // 0: no limit
   int max_tokens = 64;
@@ -27,7 +28,7 @@ struct SamplingParams {
   std::vector<int> stop_token_ids;
 };
 
-// Shapes of a stage's network. Which of them count depends on the stage.
+// The shape of a stage's network. Members that a stage does not have are ignored.
 struct ModelShape {
   int layers = 2, hidden = 128, heads = 4, kv_heads = 2, head_dim = 32, mlp = 256, vocab = 512;
   int input_hidden = 0;                   // talker: width of the conditioning rows
@@ -36,21 +37,28 @@ struct ModelShape {
   std::vector<int> upsampling;            // code2wav: stride of each transposed convolution
   int max_model_len = 1024;               // tokens of prompt and output together
   int chunk_frames = 25;                  // frames in one chunk to code2wav
-  // Of models from files.
+  // Set only for models from files:
   float rms_eps = 1e-6f;
-  std::vector<float> rope_frequencies;  // of each pair; empty: base 10 000
-  bool rope_interleaved = false;
+  std::vector<float> rope_frequencies;  // one for each pair; empty: base 10 000
+  bool rope_interleaved = false;        // see ModelSpec
 };
 
-// What the activations are beside weights in blocks: rounded to 8 bits, 32 to a scale, as llama.cpp
-// does it; or floats as they are, and the weights widened to the floats that they stand for:
-// slower, and equal to the model in float32 but for the order of sums. bfloat16: rounded to it
-// beside weights of that type, as a model of that type has them; for other weights it is int8.
+// How the CPU represents activations in products with weights from a model file. It depends on the
+// type of the weights too:
+//
+//   value     weights in blocks  bfloat16 weights  other weights
+//   int8      int8               float32           float32
+//   float32   float32            float32           float32
+//   bfloat16  int8               bfloat16          float32
+//
+// int8: 32 activations share a scale, as in llama.cpp. This is the fastest way. float32: weights
+// are widened to float32. This is slower, and equal to the model in float32 except for the order of
+// sums.
 enum class Activations { int8, float32, bfloat16 };
 
-// How a rank computes on the CPU.
+// The options of the CPU device of one rank.
 struct CpuOptions {
-  int threads = 1;  // that a product is spread over, the caller's included
+  int threads = 1;  // threads that share a product, the calling thread included
   Activations activations = Activations::int8;
 };
 
@@ -63,9 +71,9 @@ struct StageConfig {
   int max_batch_size = 4;
   std::uint64_t weights_seed = 0;
   std::string devices = "cpu";             // see make_device()
-  ipc::DType dtype = ipc::DType::float32;  // of the weights: float32 or bfloat16
+  ipc::DType dtype = ipc::DType::float32;  // type of dummy weights: float32 or bfloat16
   ModelShape shape;
-  std::shared_ptr<const ModelFile> model;  // where the weights and the tokenizer are; null: dummies
+  std::shared_ptr<const ModelFile> model;  // weights and tokenizer; nullptr: dummy weights
   CpuOptions cpu;
   std::vector<int> engine_input_source;
   bool final_output = false;
@@ -75,45 +83,46 @@ struct StageConfig {
 
 struct Edge {
   int from = 0, to = 0;
-  int window_size = 8;  // chunks that may wait unread
+  int window_size = 8;  // chunks that may wait in the channel
 };
 
 struct PipelineConfig {
   std::filesystem::path file;
-  std::vector<StageConfig> stages;  // in order of the flow: inputs first
+  std::vector<StageConfig> stages;  // in topological order: inputs first
   std::vector<Edge> edges;
   int max_inflight = 4;
 
   int world_size() const;
-  int first_rank(int stage_id) const;  // ranks count up over the stages in order
+  int first_rank(int stage_id) const;  // ranks are numbered in the order of `stages`
   const StageConfig* find(int stage_id) const;
-  const StageConfig* stage_of(int rank) const;  // nullptr: no such rank
+  const StageConfig* stage_of(int rank) const;  // nullptr if there is no such rank
 };
 
-// Makes a stage's shape that of a model.
+// Makes `model` the model of a stage, and takes the stage's shape from it.
 void take_model(std::shared_ptr<const ModelFile> model, StageConfig& config);
 
-// A model that a stage names is opened, and its shape taken from it. Errors: not_found (file),
-// invalid_argument.
+// Reads and checks a config, and opens the models that its stages name. Errors: not_found (the
+// file), invalid_argument (everything else).
 Result<PipelineConfig> parse(const std::filesystem::path& file);
 
 }  // namespace limelight::stages
 
 namespace limelight {
 
-// What a pipeline is started with.
+// The arguments that start a pipeline.
 struct EngineArgs {
   std::filesystem::path config;
   // Where traces go. Empty: those that are asked for go to "traces", and what a rank that failed
   // had recorded before is not written, since nobody asked for it.
   std::filesystem::path profile_dir = {};
-  // A rank that does not answer for this long has failed, though its process is there (stopped, or
-  // starved of memory).
+  // A rank that does not answer for this long counts as failed, even if its process exists (it may
+  // be stopped, or starved of memory).
   std::chrono::milliseconds rank_timeout{5000};
-  // What each rank's flight recorder keeps, in fixed memory; 0: off.
+  // How much time each rank's flight recorder keeps, in a fixed amount of memory. 0: no recorder.
   std::chrono::milliseconds flight_recorder{10'000};
-  // A rank that fails, a request slower than this, and a queue that stays full for longer than this
-  // have the flight recorders written to profile_dir, at most once in dump_interval. 0: none does.
+  // Three events write the flight recorders to profile_dir: a rank that fails, a request that takes
+  // longer than slow_request, and a queue that stays full for longer than full_queue (0: these two
+  // do not). They are written at most once in dump_interval.
   std::chrono::milliseconds slow_request{0}, full_queue{0};
   std::chrono::milliseconds dump_interval{30'000};
 };

@@ -1,9 +1,9 @@
 // Errors as values.
 //
-// Every public function that can fail for a reason outside the program (a file, a peer, a config)
-// returns a Result. An Error says what failed, where, and what to do about it; it is made to be
-// shown to a person as it stands. No exception crosses an actor, a C callback or a library border
-// of Limelight.
+// Every public function that can fail for a reason outside the program (a file, another process, a
+// config) returns a Result. The message of an Error says what failed, where, and what to do about
+// it; it can be shown to a user as it is. No exception leaves an actor, a C callback or a function
+// of the library.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +15,18 @@ namespace limelight {
 
 enum class ErrorCode : std::uint8_t {
   none = 0,
-  invalid_argument,  // the caller's words are off: a flag, a config key, an unknown stage
-  not_found,         // a file, a stage or a request that is not there
+  invalid_argument,  // an argument is wrong: a flag, a config key, an unknown stage
+  not_found,         // there is no such file, stage or request
   io,                // the operating system refused a read, write or mapping
-  corrupt,           // bytes from outside do not have the form that they must have
-  too_large,         // a size beyond what was set up for it
-  timeout,           // nobody answered in time
-  rank_failed,       // a rank did not start, died or does not answer
-  cancelled,         // ended on request, or by a signal
-  busy,              // already running, or no room now
-  late,              // the time that was asked for has passed
-  unavailable,       // a part of the machine or of the system that is missing
-  internal,          // a broken invariant of ours
+  corrupt,           // data from outside does not have the required form
+  too_large,         // a size exceeds what memory was set up for
+  timeout,           // no answer in time
+  rank_failed,       // a rank did not start, ended or does not answer
+  cancelled,         // ended by the caller or by a signal
+  busy,              // already running, or no free memory now
+  late,              // the requested time has passed
+  unavailable,       // the machine or the system lacks a part
+  internal,          // a bug of the library
 };
 
 const char* to_string(ErrorCode code) noexcept;

@@ -1,11 +1,12 @@
-// How code says what it does: `Span span(name);` records from here to the end of the scope.
-//
-// While nothing is recorded a span is one relaxed load and a branch. While a session runs, it is
-// two clock readings and one 32-byte store into the thread's own ring. A span that was open when
-// recording began is not recorded.
+// Spans: `Span span(name);` records the time from here to the end of the scope.
 //
 //   static const NameId matmul = intern("matmul", Category::cpu_op, ValueKind::matmul);
 //   Span span(matmul, pack_dims(m, n, k));
+//
+// A span costs one relaxed load and a branch while nothing is recorded, and two clock readings and
+// one 32-byte store into the thread's own ring while a session runs. A span that was open when
+// recording began is not recorded. Any thread may use spans; a span belongs to the thread that made
+// it.
 #pragma once
 
 #include <atomic>
@@ -35,12 +36,11 @@ inline std::uint64_t ticks() noexcept {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// The `cat` of the trace event; see the event table of the Chrome trace format as PyTorch's tools
-// read it.
+// The `cat` of the trace event, as PyTorch's tools read it in Chrome traces.
 enum class Category : std::uint8_t { cpu_op, user_annotation };
 const char* to_string(Category category) noexcept;
 
-// How a record's `value` is to be read, and the args that the trace event gets from it.
+// How the trace interprets a record's `value`, and the args that it adds to the event.
 enum class ValueKind : std::uint8_t {
   none,
   dims,    // one shape, up to three extents: args "Input Dims": [[a, b, c]]
@@ -53,13 +53,14 @@ enum class ValueKind : std::uint8_t {
            // args "step of" holds the interned name
 };
 
-// The kind of work that an event is of, by which a session can choose (see all_activities).
+// The kind of work that an event belongs to. A session can record some kinds only (see
+// all_activities).
 enum class Activity : std::uint8_t {
-  cpu = 1,     // operations of stages, steps and everything that is none of the others
+  cpu = 1,     // operations of stages, steps, and everything that has no kind below
   ipc = 2,     // loan, publish, take
   actors = 4,  // messages
   collectives = 8,
-  gpu = 16,  // the device's source
+  gpu = 16,  // events that the device reports
 };
 
 using NameId = std::uint32_t;  // fits 24 bits
@@ -122,11 +123,11 @@ class Span {
   Span(const Span&) = delete;
   Span& operator=(const Span&) = delete;
 
-  // For a value that is known only at the end.
+  // For a value that is not known at the beginning.
   void set_value(std::uint64_t value) noexcept { value_ = value; }
-  // ticks() at the beginning; 0: nothing is recorded.
+  // ticks() at the beginning; 0 if the span is not recorded.
   std::uint64_t begin_ticks() const noexcept { return begin_; }
-  // Drops the span: nothing worth telling happened.
+  // The span will not be recorded, for example because there was nothing to do.
   void discard() noexcept {
     if (begin_ == 0) return;
     begin_ = 0;
@@ -143,7 +144,7 @@ class Span {
   NameId name_ = 0;
 };
 
-// Marks what the calling thread does until the end of the scope as work for one request.
+// Marks the work of the calling thread, until the end of the scope, as work for one request.
 class RequestScope {
  public:
   explicit RequestScope(std::uint32_t request) noexcept : previous_(detail::thread_state.request) {
@@ -157,10 +158,10 @@ class RequestScope {
   std::uint32_t previous_;
 };
 
-// Tells the trace what a request number is called. The last 4096 are kept.
+// Sets the name of a request number in the trace. The last 4096 names are kept.
 void name_request(std::uint32_t request, std::string_view id);
 
-// The name of the calling thread in the trace. Call it once, early.
+// Sets the name of the calling thread in the trace. Call it once, when the thread starts.
 void name_thread(std::string_view name);
 
 }  // namespace limelight::profiling

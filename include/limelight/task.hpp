@@ -1,11 +1,10 @@
-// Task<T>: a coroutine that runs as soon as it is called, for programs that have no coroutine
-// library of their own.
+// Task<T>: a coroutine that starts when it is called, for programs that have no coroutine library.
 //
 //   Task<int> ask(AsyncOmni& omni) { co_return (co_await omni.stop_profile())->size(); }
 //
-// A Task is awaited by one coroutine (co_await) or waited for by one thread (get()). Dropping it
-// lets the coroutine run on to its end. It goes on after an await on the thread that finished what
-// was awaited. An exception of its body comes out of get() or co_await.
+// One coroutine may await a Task (co_await), or one thread may wait for it (get()). An exception of
+// the body is rethrown there. If the Task is destroyed earlier, the coroutine still runs to its
+// end. After each co_await the coroutine continues on the thread that completed what it waited for.
 #pragma once
 
 #include <atomic>
@@ -22,16 +21,17 @@ template <class T>
 class Task {
   using Stored = std::conditional_t<std::is_void_v<T>, char, T>;
 
-  // Outlives the coroutine's frame and the Task alike, so that neither has to wait for the other.
+  // Shared by the coroutine's frame and the Task, so that either may be destroyed first.
   struct State {
     static constexpr char done_mark = 0;
-    std::atomic<const void*> waiter{
-        nullptr};  // nullptr: running; &done_mark: done; otherwise the frame that waits
+    // nullptr: the coroutine runs, and nobody waits. &done_mark: it is done. Any other value: it
+    // runs, and the coroutine with this frame waits.
+    std::atomic<const void*> waiter{nullptr};
     std::optional<Stored> value;
     std::exception_ptr failure;
 
     bool done() const { return waiter.load(std::memory_order_acquire) == &done_mark; }
-    // Whom to go on with.
+    // Marks the coroutine as done and returns the coroutine that waits for it.
     std::coroutine_handle<> finish() {
       const void* waiting = waiter.exchange(&done_mark, std::memory_order_acq_rel);
       waiter.notify_all();
@@ -48,8 +48,8 @@ class Task {
     std::shared_ptr<State> state = std::make_shared<State>();
     Task get_return_object() { return Task(state); }
     std::suspend_never initial_suspend() noexcept { return {}; }
-    // The waiting coroutine runs on from inside this one's last await; the frame frees itself when
-    // that returns.
+    // Resumes the waiting coroutine before this frame is freed; the frame frees itself when that
+    // call returns.
     std::suspend_never final_suspend() noexcept {
       state->finish().resume();
       return {};

@@ -1,5 +1,5 @@
-// Tensors as they cross processes: dense, row-major, at most 5 extents (video is [batch, channels,
-// frames, height, width]).
+// The type and shape of a tensor that one process sends to another: dense, row-major, at most 5
+// extents (video is [batch, channels, frames, height, width]).
 #pragma once
 
 #include <array>
@@ -19,13 +19,15 @@ struct TensorSpec {
   static constexpr std::size_t max_extents = 5;
 
   DType dtype = DType::float32;
-  std::uint8_t extents = 0;  // how many of `shape` count; 0 is a scalar
+  std::uint8_t extents = 0;  // number of valid entries in `shape`; 0: a scalar
   std::array<std::uint32_t, max_extents> shape{};
 
-  // A shape that does not fit (too many extents, or one of 2^32 - 1 or more) has no bytes().
+  // If there are too many extents, or one of 2^32 - 1 or more, the result is invalid: its bytes()
+  // is empty.
   static TensorSpec of(DType dtype, std::initializer_list<std::uint64_t> shape);
   std::uint64_t elements() const noexcept;
-  // Bytes of the whole tensor; nothing if the shape does not fit or the product is beyond 64 bits.
+  // The size of the whole tensor in bytes. Empty if the shape is invalid or the size exceeds 64
+  // bits.
   std::optional<std::uint64_t> bytes() const noexcept;
   std::string text() const;  // such as "float32 [3, 256]"
 };

@@ -1,9 +1,10 @@
-// The trace tools: everything that `limelight trace` does with files.
+// The trace tools: the functions behind `limelight trace`.
 //
-// A program that needs only these links limelight::trace, and neither CAF nor iceoryx. Memory does
-// not grow with the events of a file, but with names, requests and chunks that are on their way.
-// Any thread may call any function. Files are read as they are, .json, .json.gz or .json.zst;
-// errors common to all: not_found, io, corrupt (no trace, with the line).
+// A program that needs only these links limelight::trace, and neither CAF nor iceoryx. Any thread
+// may call any function. Files may be .json, .json.gz or .json.zst and are read as a stream: the
+// memory that is used grows with the number of names, requests and unmatched chunks, but not with
+// the number of events. Errors of all functions: not_found, io, corrupt (not a trace; names the
+// line).
 #pragma once
 
 #include <cstdint>
@@ -16,27 +17,30 @@ namespace limelight::profiling {
 
 using TraceFiles = std::vector<std::filesystem::path>;
 
-// Checks that a trace is what Perfetto, HolisticTraceAnalysis and chrome://tracing read without
-// loss. Each finding says where ("file:line: ...") and what was expected. Empty: the files are
-// good. At most 20 for a file.
+// Checks that Perfetto, HolisticTraceAnalysis and chrome://tracing can read the traces without
+// loss. Returns findings, at most 20 for each file, of the form "file:line: ..." with what was
+// expected. No findings: the files are valid.
 //
-// Several files are also checked together. Their bases must agree, and no two of one session may be
-// of one rank; files of one rank from different sessions, such as a profile and what the flight
-// recorder kept of a crash, are no error, nor is a merged file beside those that it was made of.
-// The session is what the file says of itself (its key `limelight.session`), so that renaming does
-// not matter; of files without that key it is the part of the name before the rank, and of those
-// whose name does not show it either, one unknown session.
+// If there are several files, they are also compared:
+//   - All must have the same base time.
+//   - Two files of one session must not be of the same rank. Files of one rank from different
+//     sessions are allowed, such as a profile and the flight recorder's trace of a crash. So is a
+//     merged file next to the files that it was made from.
+// The session of a file is its key `limelight.session`, so files may be renamed. Without that key
+// it is the part of the file name before the rank. All files without either belong to one unknown
+// session.
 std::vector<std::string> validate(const TraceFiles& files);
 
-// What each file says of itself, then time by operation over all files, as a table. Reads any
-// Chrome trace.
+// Returns a table: what each file states about its session, then the time of each operation over
+// all files. Reads any Chrome trace.
 Result<std::string> summary_table(const TraceFiles& files);
 
-// Mean time by operation in `before` and `after`, largest change of the total first.
+// Returns a table of the mean time of each operation in `before` and in `after`, ordered by the
+// change of the total time, largest first.
 Result<std::string> diff_table(const TraceFiles& before, const TraceFiles& after);
 
-// Where the time of one request went, rank by rank: queue, transfer, compute, collectives, and its
-// slowest operations. Errors: not_found lists the requests that are there.
+// Returns a table for each rank: where the time of one request went (queue, transfer, compute,
+// collectives), and its slowest operations. Errors: not_found (lists the requests in the files).
 Result<std::string> describe_request(const TraceFiles& files, const std::string& request);
 
 struct Merged {
@@ -55,9 +59,9 @@ struct Merged {
 // Errors: invalid_argument (two files of one rank, or files with different bases).
 Result<Merged> merge(const TraceFiles& files, const std::filesystem::path& out);
 
-// One HTML page out of the traces of all ranks, which needs no network and no server: a timeline by
-// rank, the requests as bars, time by operation and stage, hand-off by channel, and how the ranks
-// of a stage differ. Errors: invalid_argument (no file, or different bases).
+// Writes one HTML page about the traces of all ranks. It needs no network and no server, and shows
+// a timeline of each rank, requests as bars, time by operation and stage, hand-off by channel, and
+// how the ranks of a stage differ. Errors: invalid_argument (no file, or different bases).
 Result<void> write_report(const std::filesystem::path& out, const TraceFiles& files);
 
 struct Recovered {
@@ -71,7 +75,7 @@ struct Recovered {
 // writes it), corrupt (it has no complete member).
 Result<Recovered> recover(const std::filesystem::path& part);
 
-// The .part files in a folder that no process writes any more.
+// Returns the .part files of a folder that no process is writing.
 TraceFiles unfinished_traces(const std::filesystem::path& folder);
 
 }  // namespace limelight::profiling

@@ -36,20 +36,20 @@ iox::capro::ServiceDescription service(std::string_view topic) {
   return {"limelight", "channel", event};
 }
 
-// iceoryx's own handler ends the process, for a loan that is too large as for a lost broker. Ours
-// says so and lets the call return its error, but for the fatal ones, after which iceoryx itself
-// cannot go on.
+// Replaces iceoryx's error handler, which ends the process for every error, even for a loan that is
+// too large. This one ends it only after fatal errors, after which iceoryx cannot continue; after
+// any other error the call returns it.
 void install_error_handler() {
   static auto restore = iox::ErrorHandler::setTemporaryErrorHandler(
       [](const iox::Error error, const std::function<void()>&, const iox::ErrorLevel level) {
         if (level != iox::ErrorLevel::FATAL) return;
-        log(LogLevel::error,
-            std::string("iceoryx cannot go on: ") + iox::ErrorHandler::toString(error));
+        log(LogLevel::error, std::string("iceoryx has failed, so this process ends: ") +
+                                 iox::ErrorHandler::toString(error));
         _exit(70);
       });
 }
 
-// Names the channel in traces: FNV-1a, folded by pack_chunk() to its bits.
+// The number of the channel in traces: FNV-1a of its topic. pack_chunk() keeps the lowest bits.
 std::uint32_t tag_of(std::string_view topic) {
   std::uint32_t hash = 2166136261u;
   for (const char c : topic) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
@@ -71,7 +71,7 @@ Result<void> attach(const std::string& name, std::chrono::milliseconds timeout) 
                                                            iox::log::LogLevelOutput::kHideLogLevel);
   install_error_handler();
   use_robust_mutexes();
-  // initRuntime waits for the broker without an end, so its socket is awaited first.
+  // initRuntime() waits for the broker without a timeout, so wait for its socket first.
   const auto deadline = Clock::now() + timeout;
   while (access("/tmp/roudi", F_OK) != 0) {
     if (Clock::now() >= deadline)
@@ -86,7 +86,7 @@ Result<void> attach(const std::string& name, std::chrono::milliseconds timeout) 
 
 struct Publisher::State {
   struct Sent {
-    ChunkHeader* header;  // may be somebody else's chunk by now
+    ChunkHeader* header;  // its memory may be in use for another chunk by now
     std::uint32_t ticket;
     bool taken() const {
       return __atomic_load_n(&header->ticket, __ATOMIC_ACQUIRE) != ticket ||
@@ -96,17 +96,18 @@ struct Publisher::State {
   iox::popo::UntypedPublisher port;
   std::string topic;
   std::uint64_t max_bytes;
-  std::vector<Sent> sent;  // the last `window` chunks: chunk n is at n % window
+  std::vector<Sent> sent;  // the last `window` chunks; chunk n is at n % window
   std::uint64_t count = 0, known_taken = 0;
   std::uint32_t tag = tag_of(topic);
-  // Two publishers may draw the same number for the same memory one after the other; then the first
-  // of them waits a little longer for room.
+  // Tickets of different publishers may be equal. If two of them use the same memory in turn with
+  // the same ticket, the first one counts its chunk as not taken until the second one's is: it only
+  // waits longer.
   std::uint32_t ticket = static_cast<std::uint32_t>(getpid()) * 2654435761u ^ tag;
 
   bool has_room() {
     if (count - known_taken < sent.size()) return true;
-    // In order: if a chunk was taken, all before it were. The newest first, so that a consumer that
-    // keeps up costs one look a window.
+    // Chunks are taken in order, so all before a taken chunk were taken too. Searching from the
+    // newest costs a consumer that keeps up only one look in each window.
     for (std::uint64_t n = count; n > known_taken; --n)
       if (sent[(n - 1) % sent.size()].taken()) known_taken = n;
     return count - known_taken < sent.size();
@@ -114,8 +115,8 @@ struct Publisher::State {
 };
 
 namespace {
-constexpr std::size_t most_window =
-    250;  // iceoryx queues 256; what it holds for itself stays below
+// iceoryx's queues hold 256 chunks, and iceoryx itself needs a few of them.
+constexpr std::size_t most_window = 250;
 std::size_t clamp_window(std::size_t window) {
   return std::clamp<std::size_t>(window, 1, most_window);
 }
@@ -138,9 +139,9 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
                                                 prof::ValueKind::bytes, false, prof::Activity::ipc);
   const auto bytes = header.tensor.bytes();
   if (!bytes || *bytes > state_->max_bytes)
-    return Error{ErrorCode::too_large, "loan of " + header.tensor.text() +
-                                           ": this channel was set up for at most " +
-                                           std::to_string(state_->max_bytes) + " bytes a tensor"};
+    return Error{ErrorCode::too_large, "channel " + state_->topic + ": found a tensor " +
+                                           header.tensor.text() + ", expected at most " +
+                                           std::to_string(state_->max_bytes) + " bytes"};
   const prof::Span span(name, *bytes);
   const std::uint64_t wanted = prof::ticks();
   Clock::time_point deadline{};
@@ -155,13 +156,14 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
     }
     if (memory.get_error() == iox::popo::AllocationError::TOO_MANY_CHUNKS_ALLOCATED_IN_PARALLEL)
       return Error{ErrorCode::invalid_argument,
-                   "loan of " + header.tensor.text() + ": 8 loans of this channel are out already"};
+                   "channel " + state_->topic +
+                       ": found 8 loans that are neither published nor released, expected fewer"};
     if (tries == 0) deadline = Clock::now() + timeout;
     if (Clock::now() >= deadline)
-      return Error{ErrorCode::timeout, "loan of " + header.tensor.text() +
-                                           ": the consumers held every chunk of that size for " +
+      return Error{ErrorCode::timeout, "channel " + state_->topic + ": all chunks for " +
+                                           header.tensor.text() + " were in use for " +
                                            std::to_string(timeout.count()) + " ms"};
-    // iceoryx writes a line for each loan that it refuses, so a long wait asks seldom.
+    // iceoryx writes a line for each loan that it refuses, so a long wait asks less and less often.
     std::this_thread::sleep_for(
         std::chrono::microseconds(std::min(50 << std::min(tries, 7), 5000)));
   }
@@ -177,10 +179,11 @@ Result<void> Publisher::publish(Loan loan, std::chrono::milliseconds timeout) {
     const auto deadline = Clock::now() + timeout;
     while (!s.has_room()) {
       if (Clock::now() >= deadline)
-        return Error{ErrorCode::timeout, "channel " + s.topic + ": the consumer left " +
-                                             std::to_string(s.sent.size()) + " chunks unread for " +
-                                             std::to_string(timeout.count()) + " ms"};
-      // The consumer has a whole window to work on meanwhile, so nothing is lost by looking seldom.
+        return Error{ErrorCode::timeout,
+                     "channel " + s.topic + ": the consumer did not take any of the " +
+                         std::to_string(s.sent.size()) + " chunks in the channel for " +
+                         std::to_string(timeout.count()) + " ms"};
+      // The consumer has a whole window of chunks to work on, so a late look costs no throughput.
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
   }
@@ -195,7 +198,7 @@ Result<void> Publisher::publish(Loan loan, std::chrono::milliseconds timeout) {
 void Publisher::release(Loan loan) { state_->port.release(loan.header); }
 
 struct Subscriber::State {
-  // Order matters: the wait set must go before what is attached to it.
+  // The order matters: the wait set must be destroyed before the objects that are attached to it.
   iox::popo::UntypedSubscriber port;
   iox::popo::UserTrigger trigger;
   iox::popo::WaitSet<2> wait_set;
@@ -206,8 +209,8 @@ struct Subscriber::State {
 };
 
 namespace {
-// A spin that found its chunk doubles the next one's bound, one in vain halves it: on a busy
-// machine it costs next to nothing.
+// A spin that succeeds doubles the limit of the next one, and a spin in vain halves it. So spinning
+// costs almost nothing while chunks are rare or the machine is busy.
 constexpr std::chrono::nanoseconds least_spin = std::chrono::microseconds(1);
 constexpr std::chrono::nanoseconds most_spin = std::chrono::microseconds(100);
 
@@ -220,7 +223,8 @@ inline void pause_cpu() {
 
 Subscriber::Subscriber(std::string_view topic, std::size_t window) {
   iox::popo::SubscriberOptions options;
-  options.queueCapacity = clamp_window(window) + 2;  // never full: the publisher keeps the window
+  // The queue is never full, because the publisher keeps the window.
+  options.queueCapacity = clamp_window(window) + 2;
   options.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
   state_.reset(
       new State{iox::popo::UntypedSubscriber(service(topic), options), {}, {}, std::string(topic)});
@@ -247,8 +251,8 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
     if (!taken.has_error()) {
       if (!waited && started) s.spin = std::min(s.spin * 2, most_spin);
       const auto* header = static_cast<const ChunkHeader*>(taken.value());
-      __builtin_prefetch(data_of(header));  // comes from another core's cache while the header,
-                                            // which does as well, is checked
+      // The data is in the cache of another core. Fetch it while the header is checked.
+      __builtin_prefetch(data_of(header));
       const std::uint64_t room =
           iox::mepoo::ChunkHeader::fromUserPayload(header)->userPayloadSize();
       const auto bytes = room >= header_bytes && header->magic == expected_magic
@@ -258,14 +262,14 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
         s.port.release(header);
         return Error{
             ErrorCode::corrupt,
-            "channel " + s.topic + ": a chunk of " + std::to_string(room) +
-                " bytes does not hold the tensor that its header states; it was released unread"};
+            "channel " + s.topic + ": found a chunk of " + std::to_string(room) +
+                " bytes, expected the tensor that its header states; the chunk was released"};
       }
       __atomic_store_n(&const_cast<ChunkHeader*>(header)->taken, std::uint8_t{1}, __ATOMIC_RELEASE);
       span.set_value(prof::pack_chunk(s.tag, s.count++, *bytes));
       return std::optional<Chunk>(Chunk(this, header));
     }
-    // Looking at the clock costs as much as looking for a chunk, so a spin looks at it seldom.
+    // Reading the clock costs as much as a look for a chunk, so a spin reads it only now and then.
     if (started && !waited && tries % 16 != 0) {
       pause_cpu();
       continue;

@@ -1,15 +1,5 @@
-// A channel: tensors from one producer process to one consumer process, through shared memory,
-// without a copy, lossless and in order.
-//
-//   producer: loan(header, timeout) -> write into loan.data -> publish(loan, timeout)
-//   consumer: take(timeout) -> read chunk.data in place -> the chunk's destructor gives it back
-//
-// When the consumer is `window` chunks behind, publish waits for it; when the pool is empty, loan
-// waits. The window is kept here, not by iceoryx, whose producer waits with a lock held and without
-// a way to give up: the consumer marks each chunk that it takes, and the producer looks for the
-// mark before it sends beyond the window. Each Publisher and Subscriber belongs to one thread.
-// Loans and Chunks must not outlive the channel that they came from. attach() comes first, once a
-// process. No header here knows iceoryx, so that users do not pay for its includes.
+// Before the producer exceeds the window it looks for chunks that were taken. A chunk was taken if
+// `taken` is 1, or if its ticket has changed, because then the memory is in use for a later chunk.
 #pragma once
 
 #include <chrono>
@@ -25,48 +15,48 @@
 
 namespace limelight::ipc {
 
-// Travels with every chunk: one cache line in the same shared memory, right before the data.
+// The header of every chunk: one cache line, directly before the data in shared memory.
 struct ChunkHeader {
-  std::uint32_t magic = 0x4c4d4304;  // "LMC", version 4: a stranger's chunk on our topic is refused
-  std::uint32_t sequence = 0;        // per publisher and request, from 0
-  std::uint64_t request = 0;         // the number that the control messages carry
-  std::uint64_t wanted_ticks =
-      0;  // set by loan(), before it waits; profiling's clock, which all processes share
-  std::uint64_t sent_ticks = 0;  // set by publish()
-  std::uint32_t ticket = 0;      // set by publish(): tells this use of the memory from a later one
-  std::int16_t stage = 0;        // who sent it
-  std::uint8_t last = 0;         // 1: no chunk of this request follows from this stage
-  std::uint8_t taken = 0;        // set to 1 by take(); read by the producer
+  std::uint32_t magic = 0x4c4d4304;  // "LMC", version 4; take() refuses other chunks on the topic
+  std::uint32_t sequence = 0;        // for each publisher and request, from 0
+  std::uint64_t request = 0;         // number of the request, as in the control messages
+  std::uint64_t wanted_ticks = 0;    // ticks() when loan() was called
+  std::uint64_t sent_ticks = 0;      // ticks() when publish() sent it
+  std::uint32_t ticket = 0;          // set by publish(); differs for the next use of the memory
+  std::int16_t stage = 0;            // the sender
+  std::uint8_t last = 0;             // 1: no chunk of this request follows from this stage
+  std::uint8_t taken = 0;            // set to 1 by take(); read by the producer
   TensorSpec tensor;
 };
 static_assert(sizeof(ChunkHeader) == 64);
 
-// Registers this process with the broker. name: unique on the machine, [A-Za-z0-9_-]. Errors:
-// unavailable (no broker within the timeout).
+// Registers this process with the broker. It also sets iceoryx's log level and error handler for
+// the whole process. name: unique on the machine, [A-Za-z0-9_-]. Errors: unavailable (no broker
+// within the timeout).
 Result<void> attach(const std::string& name, std::chrono::milliseconds timeout);
 
+// Memory of a chunk that is not published yet. It must be given to publish() or release().
 struct Loan {
   ChunkHeader* header = nullptr;
-  std::span<std::byte>
-      data;  // 64-byte aligned, of the size that the header's tensor has, not zeroed
+  std::span<std::byte> data;  // as large as the header's tensor; 64-byte aligned, not zeroed
 };
 
 class Publisher {
  public:
-  // max_bytes: the largest tensor that the broker's pools were sized for. window: chunks that may
-  // wait unread (1 to 250).
+  // max_bytes: the largest tensor, for which the broker has a pool. window: the number of chunks
+  // that may wait in the channel (1 to 250).
   Publisher(std::string_view topic, std::uint64_t max_bytes, std::size_t window);
   ~Publisher();
   Publisher(Publisher&&) noexcept;
 
-  // Errors: too_large, timeout (consumers hold every chunk of that size), invalid_argument (8 loans
-  // are out).
+  // Returns memory for a tensor. Errors: too_large (more than max_bytes), timeout (all chunks of
+  // that size are in use), invalid_argument (8 loans are held already).
   Result<Loan> loan(const ChunkHeader& header, std::chrono::milliseconds timeout);
-  // Waits while the window is full. Errors: timeout; the loan is then still the caller's, to
-  // publish again or to release.
+  // Sends the chunk; waits while the window is full. Errors: timeout. Then the caller still has the
+  // loan, and can publish it again or release it.
   Result<void> publish(Loan loan, std::chrono::milliseconds timeout);
   void release(Loan loan);
-  // What is published before there is one is lost.
+  // A chunk that is published before there is a subscriber is lost.
   bool has_subscribers() const;
 
  private:
@@ -76,6 +66,7 @@ class Publisher {
 
 class Subscriber;
 
+// A chunk that was taken. The destructor releases it to the pool.
 class Chunk {
  public:
   Chunk(Chunk&& other) noexcept;
@@ -98,16 +89,16 @@ class Chunk {
 
 class Subscriber {
  public:
-  // window: that of the publisher.
+  // window: the same as the publisher's.
   Subscriber(std::string_view topic, std::size_t window);
   ~Subscriber();
   Subscriber(const Subscriber&) = delete;
 
-  // The next chunk, or nothing when the timeout passed or wake() was called. Spins briefly first:
-  // as long as spinning has paid off lately. Errors: corrupt (a chunk that breaks its own header is
-  // released and reported).
+  // Waits for the next chunk. Returns nothing after the timeout, or after wake(). It spins before
+  // it sleeps, for as long as spinning has succeeded recently. Errors: corrupt (the chunk does not
+  // fit its header; it was released).
   Result<std::optional<Chunk>> take(std::chrono::milliseconds timeout);
-  // Ends a take() of the owner's thread early. Callable from any thread.
+  // Makes take() return early. May be called from any thread.
   void wake();
   bool connected() const;
 
@@ -118,7 +109,7 @@ class Subscriber {
   std::unique_ptr<State> state_;
 };
 
-// Shared-memory bytes that one chunk with a tensor of that many bytes takes from a pool.
+// The size in shared memory of a chunk with a tensor of this size.
 std::uint64_t chunk_bytes(std::uint64_t tensor_bytes) noexcept;
 
 }  // namespace limelight::ipc

@@ -14,7 +14,7 @@ void use_robust_mutexes() noexcept {}
 namespace iox::posix {
 
 namespace {
-// True when the lock is held now, also if its last owner died with it.
+// True if this thread has the lock now, even if the previous owner died with it.
 bool held(pthread_mutex_t& handle, int status) noexcept {
   return status == 0 || (status == EOWNERDEAD && pthread_mutex_consistent(&handle) == 0);
 }
@@ -29,7 +29,7 @@ mutex::mutex(const bool recursive) noexcept {
                     pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) == 0 &&
                     pthread_mutex_init(&m_handle, &attributes) == 0;
   if (!made) {
-    std::fprintf(stderr, "this system has no robust mutexes that processes can share\n");
+    std::fprintf(stderr, "cannot make a robust mutex that processes can share\n");
     std::abort();
   }
   pthread_mutexattr_destroy(&attributes);

@@ -1,17 +1,17 @@
-// iceoryx's mutex, made to survive its owner.
+// Replaces iceoryx's mutex by one that survives the death of its owner.
 //
-// iceoryx 2.0 shares plain mutexes among processes: a process that is killed inside a publish
-// leaves one locked for ever, and the broker, which cannot clean up then, ends itself. Its mutex is
-// a class of a shared library with five functions; ours take their place in every program that is
-// linked with this library, and differ in one thing: the mutex is robust (POSIX,
-// pthread_mutexattr_setrobust), so the next one who locks it gets it. What it guards is in order
-// then: iceoryx takes it around lock-free queues, to keep a list of them still and to wake who
-// waits.
+// iceoryx 2.0 shares plain mutexes among processes. A process that is killed inside a publish
+// leaves one locked for ever; the broker then cannot clean up after it, and ends itself. iceoryx's
+// mutex is a class in a shared library with five functions. This library defines the same five,
+// which take their place in every program that is linked with it. The only difference is that the
+// mutex is robust (POSIX, pthread_mutexattr_setrobust): the next process that locks it gets it. The
+// data behind the mutex is consistent then, because iceoryx uses lock-free queues and takes the
+// mutex only to keep their list unchanged and to wake waiting threads.
 #pragma once
 
 namespace limelight::ipc {
 
-// Does nothing but bring the functions into the program; called before iceoryx is used.
+// Call it before iceoryx is used. It does nothing, but makes the linker include the functions.
 void use_robust_mutexes() noexcept;
 
 }  // namespace limelight::ipc

@@ -12,7 +12,7 @@ namespace limelight::ipc {
 
 namespace {
 
-constexpr bool kill_clients = false;  // the orchestrator ends its ranks, in order
+constexpr bool kill_clients = false;  // the orchestrator ends its ranks
 
 int open_pidfd(int pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
 
@@ -68,7 +68,7 @@ WatchedRouDi::WatchedRouDi(iox::roudi::RouDiMemoryInterface& memory, iox::roudi:
             ports,
             {iox::roudi::MonitoringMode::OFF, kill_clients,
              RuntimeMessagesThreadStart::DEFER_START}) {
-  startProcessRuntimeMessagesThread();  // not before processMessage() is ours
+  startProcessRuntimeMessagesThread();  // only now is processMessage() this one
 }
 
 WatchedRouDi::~WatchedRouDi() { shutdown(); }

@@ -1,10 +1,10 @@
-// iceoryx's RouDi, with the death of a client told by the kernel.
+// iceoryx's RouDi, but the kernel tells it which clients have died. The broker runs it.
 //
-// RouDi as it comes gives up a client that sent no sign of life for 1.5 s and destroys its
-// channels, also when the client was only stopped, swapped out or starved: it goes on later and
-// waits for ever, or locks a mutex that is no more. Ours takes the channels of those that are dead,
-// within 100 ms, and of nobody else. Who stands still keeps what it has; that it does not answer is
-// for the supervisor to tell.
+// The original RouDi removes a client that sent no sign of life for 1.5 s, and destroys its ports,
+// even if the client is only stopped, swapped out or starved. Such a client continues later and
+// then waits for ever, or locks a mutex that no longer exists. This RouDi removes the ports of dead
+// clients only, within 100 ms. A stopped client keeps its ports; detecting it is the task of the
+// heartbeat.
 #pragma once
 
 #include <iceoryx_posh/internal/roudi/roudi.hpp>
@@ -15,29 +15,28 @@
 
 namespace limelight::ipc {
 
-// The clients by the name that they registered under. Its functions are called by two of RouDi's
-// threads.
+// The clients, by the names that they registered. Two threads of RouDi call its functions.
 class ClientWatch {
  public:
   ClientWatch() = default;
   ClientWatch(const ClientWatch&) = delete;
   ClientWatch& operator=(const ClientWatch&) = delete;
   ~ClientWatch();
-  void add(const std::string& name, int pid);  // in the place of one with that name
-  void remove(const std::string& name);        // it said goodbye
-  std::vector<std::string> take_dead();        // each once
+  void add(const std::string& name, int pid);  // replaces a client of that name
+  void remove(const std::string& name);        // the client has unregistered
+  std::vector<std::string> take_dead();        // returns each dead client once
 
  private:
   struct Client {
     int pid = 0;
-    int pidfd = -1;  // -1: it was dead already, or there are no more descriptors
+    int pidfd = -1;  // -1: it was dead already, or no descriptor was free
     bool dead() const;
   };
   std::mutex mutex_;
   std::map<std::string, Client> clients_;
 };
 
-// The watch is a base: RouDi's threads run before members of this class are made.
+// ClientWatch is a base class because RouDi's threads run before members of this class exist.
 class WatchedRouDi final : private ClientWatch, public iox::roudi::RouDi {
  public:
   WatchedRouDi(iox::roudi::RouDiMemoryInterface& memory, iox::roudi::PortManager& ports);

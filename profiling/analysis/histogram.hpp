@@ -1,4 +1,5 @@
-// Quantiles of durations (ns) in fixed memory: 16 bins an octave, so a bin is 4.5 % wide.
+// Quantiles of durations (ns) in a fixed amount of memory. There are 16 bins for each factor of
+// two, so a bin is 4.5 % wide. One thread uses a histogram.
 #pragma once
 
 #include <algorithm>

@@ -19,9 +19,9 @@ namespace {
 
 constexpr std::int64_t gpu_pids_per_rank = 1000, first_gpu_pid = 100'000'000,
                        requests_pid = 99'999'999;
-constexpr std::size_t most_waiting = 1 << 18;  // chunks whose other end did not come yet
+constexpr std::size_t most_waiting = 1 << 18;  // chunks that wait for their other end
 
-// Reads one file and knows its next event.
+// One file, and its next event.
 struct Input {
   TraceLines lines;
   std::optional<EventLine> event;
@@ -35,7 +35,7 @@ struct Input {
   }
 };
 
-// Replaces the number behind `key` in a line.
+// Replaces the number after `key` in a line.
 void set_number(std::string& line, std::string_view key, std::int64_t value) {
   const std::size_t at = line.find(key);
   if (at == std::string::npos) return;
@@ -43,7 +43,7 @@ void set_number(std::string& line, std::string_view key, std::int64_t value) {
   line.replace(from, to - from, std::to_string(value));
 }
 
-// A publish or a take; the other end makes an arrow of it.
+// One end of an arrow: a publish or a take, which waits for the other.
 struct End {
   std::int64_t pid, tid, begin_ns, end_ns;
 };
@@ -56,8 +56,8 @@ class Merger {
   Result<Merged> run() {
     begin();
     for (Input& input : inputs_) LIMELIGHT_TRY(input.advance());
-    // The file whose next event ended first goes first: about the order of time, so both ends of a
-    // chunk are near each other.
+    // The input whose next event ended first is next. So events are merged about in the order of
+    // time, and both ends of a chunk come soon after each other.
     for (;;) {
       Input* next = nullptr;
       for (Input& input : inputs_)
@@ -86,7 +86,7 @@ class Merger {
     if (status_) status_ = file_.write(first_ ? std::string(line) : ",\n" + std::string(line));
     first_ = false;
   }
-  // One event, out of what `fill` writes into its object.
+  // Writes one event; `fill` writes the members of its object.
   template <class F>
   void put_event(F fill) {
     std::string line;
@@ -97,7 +97,8 @@ class Merger {
     put(line);
   }
 
-  // Each group that an input is in, once, and "nccl" where any of them says so.
+  // The head of the merged trace. It lists each group of the inputs once; its backend is "nccl" if
+  // that of any input is.
   void begin() {
     std::string backend = "shm";
     auto groups = nlohmann::ordered_json::array();
@@ -131,7 +132,7 @@ class Merger {
     const std::int64_t rank = input.lines.rank();
     if (event.phase == 'M' && event.name == "process_name" && input.host_pid == 0)
       input.host_pid = event.pid;
-    // GPU 0 of every rank would be one process otherwise.
+    // Otherwise GPU 0 of all ranks would be one process.
     if (event.pid != input.host_pid)
       set_number(line, "\"pid\":", first_gpu_pid + rank * gpu_pids_per_rank + event.pid);
     if (event.phase == 's' || event.phase == 'f') {
@@ -153,12 +154,11 @@ class Merger {
     chunk_end(*channel << 24 | *chunk, event, publish);
   }
 
-  // Chunks that wait in a channel: a counter track of the process that publishes.
+  // Writes the number of chunks in a channel, as a counter track of the process that publishes.
   void queue_depth(std::uint64_t channel, const EventLine& event, bool publish) {
     Queue& queue = queues_[channel];
     if (publish) queue.pid = event.pid;
-    if (queue.pid == 0 || (!publish && queue.chunks == 0))
-      return;  // its other end is in none of the files
+    if (queue.pid == 0 || (!publish && queue.chunks == 0)) return;  // the other end is in no file
     queue.chunks += publish ? 1 : -1;
     queue.last_ns = std::max(queue.last_ns, event.end_ns());
     put_event([&](JsonWriter& json) {
@@ -189,7 +189,7 @@ class Merger {
   void arrow(const End& from, const End& to, const EventLine& event) {
     ++merged_.arrows;
     const std::int64_t arrival = std::max(
-        to.begin_ns, to.end_ns - 1);  // inside the take, at its end: it may have waited long before
+        to.begin_ns, to.end_ns - 1);  // at the end of the take, which may include a long wait
     put_event([&](JsonWriter& json) {
       json.member("ph", "s").member("cat", "ipc").member("name", "chunk");
       json.member("id", merged_.arrows).member("pid", from.pid).member("tid", from.tid);
@@ -205,7 +205,7 @@ class Merger {
     });
   }
 
-  // value: of the only key of the event's args; JSON.
+  // value: JSON, the value of the only key in the event's args.
   void metadata(const char* what, std::int64_t tid, const char* key, const std::string& value) {
     put_event([&](JsonWriter& json) {
       json.member("ph", "M").member("name", what).key("ts").microseconds(0);
@@ -235,7 +235,7 @@ class Merger {
     for (const RequestPath& path : paths_.finish()) {
       ++merged_.requests;
       for (const StagePath& stage : path.stages) {
-        // The request's name comes from a trace, where it is escaped already.
+        // The name comes from a trace, so it is escaped already.
         metadata("thread_name", ++tid, "name",
                  "\"request " + path.request + ", " +
                      (stage.orchestrator ? "orchestrator" : "rank " + std::to_string(stage.rank)) +
@@ -295,15 +295,17 @@ Result<Merged> merge(const std::vector<std::filesystem::path>& files,
     if (!lines) return lines.error();
     if (const auto [at, fresh] = ranks.emplace(lines->rank(), path); !fresh)
       return Error{ErrorCode::invalid_argument,
-                   path.string() + ": is of rank " + std::to_string(lines->rank()) + " as " +
-                       at->second.string() + " is; expected one trace a rank"};
+                   path.string() + ": found rank " + std::to_string(lines->rank()) + ", which " +
+                       at->second.string() + " has too; expected one trace of each rank"};
     if (!inputs.empty() && inputs.front().lines.base_ns() != lines->base_ns())
       return Error{ErrorCode::invalid_argument,
-                   path.string() + ": found another baseTimeNanoseconds than in " +
-                       inputs.front().lines.path().string() + ": their times do not compare"};
+                   path.string() + ": found a baseTimeNanoseconds that differs from that of " +
+                       inputs.front().lines.path().string() + ", expected the same"};
     inputs.push_back({std::move(lines).value(), std::nullopt, 0});
   }
-  if (inputs.empty()) return Error{ErrorCode::invalid_argument, "found no trace to merge"};
+  if (inputs.empty())
+    return Error{ErrorCode::invalid_argument,
+                 "found no trace to merge, expected at least one file"};
   auto file = MemberFile::create(out);
   if (!file) return file.error();
   return Merger(std::move(inputs), std::move(file).value()).run();

@@ -1,5 +1,5 @@
-// The table of operations in the layout that users of PyTorch know. It is used by the text file of
-// a stage's profile and by `limelight trace summary`.
+// The table of operations, in the layout of PyTorch's profiler. The text file of a stage's profile
+// and `limelight trace summary` use it.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace limelight::profiling {
 
-// Adds up rows of the same name and sorts by self time, largest first.
+// Sums rows of the same name and sorts them by self time, largest first.
 std::string op_table(const std::vector<OpTotal>& ops);
 
 }  // namespace limelight::profiling

@@ -29,7 +29,7 @@ struct File {
   bool is_free() const { return fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0; }
 };
 
-// Counts the slices of text that comes in pieces; each event is a line.
+// Counts the slices in a text that arrives in pieces. Each event is a line.
 class SliceCount {
  public:
   void add(std::string_view text) {
@@ -55,7 +55,8 @@ struct Members {
 Result<Members> read_members(const fs::path& part) {
   auto input = TextInput::open(part);
   if (!input) return input.error();
-  // Whether a member is whole shows at its end, and one read gives text of one member alone.
+  // A member is known to be complete only at its end, so its text is kept until then. One read
+  // returns text of one member only.
   Members members;
   SliceCount count;
   std::string text(piece_bytes, '\0'), pending;
@@ -82,9 +83,9 @@ Result<Members> read_members(const fs::path& part) {
 Result<Recovered> recover(const fs::path& part) {
   const fs::path whole = whole_of(part);
   if (whole.empty())
-    return Error{
-        ErrorCode::invalid_argument,
-        part.string() + ": found no name such as '.<trace>.part', which a killed rank leaves"};
+    return Error{ErrorCode::invalid_argument,
+                 part.string() +
+                     ": found another name, expected '.<trace>.part', which a killed rank leaves"};
   const File file(part);
   if (file.fd < 0)
     return Error{ErrorCode::not_found, part.string() + ": cannot open: " + std::strerror(errno)};
@@ -96,7 +97,7 @@ Result<Recovered> recover(const fs::path& part) {
   const Members members = *read;
   if (members.whole_bytes == 0)
     return Error{ErrorCode::corrupt,
-                 part.string() + ": not one member of it is whole: nothing can be recovered"};
+                 part.string() + ": found no complete member, so nothing can be recovered"};
 
   const auto io_error = [&](const char* what) {
     return Error{ErrorCode::io, part.string() + ": " + what + ": " + std::strerror(errno)};
@@ -105,7 +106,7 @@ Result<Recovered> recover(const fs::path& part) {
       ::lseek(file.fd, 0, SEEK_END) < 0)
     return io_error("cannot cut off the torn member");
   const auto compressor = make_compressor(whole);
-  TraceInformation information;  // but for this, it was the rank that knew
+  TraceInformation information;  // all other values were known to the rank only
   if (std::string session = session_name_of(whole.filename().string()); !session.empty())
     information.session = std::move(session);
   information.recovered = true;

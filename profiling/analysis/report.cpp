@@ -15,14 +15,14 @@
 
 namespace limelight::profiling {
 
-extern const char report_page[];  // profiling/report_page.html, with @DATA@ where the data goes
+extern const char report_page[];  // report_page.html; @DATA@ is replaced by the data
 
 using nlohmann::ordered_json;
 
 namespace {
 
 constexpr std::size_t bins = 1000;
-constexpr std::size_t most_waiting = 1 << 20;  // chunks whose other end did not come yet
+constexpr std::size_t most_waiting = 1 << 20;  // chunks that wait for their other end
 enum Kind : std::size_t { step, transfer, wait, collective, gpu, kinds };
 constexpr const char* kind_names[kinds] = {"steps", "publish and loan", "waiting for chunks",
                                            "collectives", "GPU"};
@@ -49,7 +49,9 @@ double us(std::int64_t ns) { return static_cast<double>(ns) / 1000; }
 class Report {
  public:
   Result<void> read(const std::vector<std::filesystem::path>& files) {
-    if (files.empty()) return Error{ErrorCode::invalid_argument, "found no trace to report on"};
+    if (files.empty())
+      return Error{ErrorCode::invalid_argument,
+                   "found no trace to report on, expected at least one file"};
     std::optional<std::int64_t> base;
     for (const bool first : {true, false})
       for (const auto& path : files) {
@@ -57,8 +59,8 @@ class Report {
         if (!lines) return lines.error();
         if (base.value_or(lines->base_ns()) != lines->base_ns())
           return Error{ErrorCode::invalid_argument,
-                       path.string() + ": found another baseTimeNanoseconds than in " +
-                           files.front().string() + ": their times do not compare"};
+                       path.string() + ": found a baseTimeNanoseconds that differs from that of " +
+                           files.front().string() + ", expected the same"};
         base = lines->base_ns();
         for (;;) {
           auto event = lines->next();
@@ -178,7 +180,7 @@ class Report {
     }
   }
 
-  // Spreads a slice over the bins that it covers.
+  // Adds a slice to the bins that it covers.
   void fill(std::array<float, bins>& busy, const EventLine& e) const {
     const double bin_ns = std::max(static_cast<double>(end_ - begin_) / bins, 1.0);
     const double from = static_cast<double>(e.begin_ns - begin_) / bin_ns,
@@ -225,7 +227,7 @@ Result<void> write_report(const std::filesystem::path& out,
   Report report;
   LIMELIGHT_TRY(report.read(files));
   std::string data = report.json().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  // Whatever a request or an operation is called, it does not end the script.
+  // The name of a request or operation must not be able to end the script.
   for (std::size_t at = 0; (at = data.find('<', at)) != std::string::npos;)
     data.replace(at, 1, "\\u003c");
   std::string page = report_page;

@@ -1,7 +1,8 @@
-// Where a request's time went, rank by rank: queue, transfer, compute, wait for collectives, and
-// its slowest operations.
+// Computes where the time of each request went, for each rank: queue, transfer, compute,
+// collectives, and its slowest operations.
 //
-// Fed with the events of any number of ranks, in any order. Grows with requests, not with events.
+// add() takes the events of any number of ranks, in any order. Memory grows with the number of
+// requests, not of events. One thread uses an object.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +17,13 @@ namespace limelight::profiling {
 
 struct StagePath {
   int rank = 0;
-  bool orchestrator = false;                         // then: submitted, admitted, finished
-  std::int64_t submitted_ns = 0;                     // when the rank was told; 0: not in the trace
+  bool orchestrator = false;      // then the times are those of submission, admission and end
+  std::int64_t submitted_ns = 0;  // when the rank got the request; 0: not in the trace
   std::int64_t first_step_ns = 0, last_step_ns = 0;  // begin of the first, end of the last
   std::uint64_t steps = 0;
-  std::int64_t compute_ns = 0;     // in its steps, less transfers and collectives
+  std::int64_t compute_ns = 0;     // in the steps, without transfers and collectives
   std::int64_t transfer_ns = 0;    // in loans and publishes
-  std::int64_t collective_ns = 0;  // in collectives, waiting included
+  std::int64_t collective_ns = 0;  // in collectives, including the wait for other ranks
   std::vector<std::pair<std::string, std::int64_t>> operations;  // time by operation, longest first
 };
 struct RequestPath {

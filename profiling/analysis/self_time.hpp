@@ -1,7 +1,8 @@
-// Self time of slices that come in the order of their ends, thread by thread, as Limelight's own
-// traces have them: total less what ran inside.
+// Computes the self time of slices: their duration without that of the slices inside them.
 //
-// Grows with the number of slices inside one that is still open, not with the trace.
+// Slices must be added in the order of their ends on each thread, as the traces of Limelight list
+// them. Memory grows with the number of slices that have no parent yet, up to a limit, and not with
+// the trace.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace limelight::profiling {
 
 class SelfTime {
  public:
-  // Of one slice; its children were added before it.
+  // Adds a slice and returns its self time. The slices inside it were added before it.
   std::int64_t add(std::int64_t pid,
                    std::int64_t tid,
                    std::int64_t begin_ns,
@@ -24,8 +25,8 @@ class SelfTime {
       inside += ended.back().duration_ns;
       ended.pop_back();
     }
-    // Top-level slices never get a parent that ends later, unless it is still open; that many are
-    // kept.
+    // A slice waits in this list for a parent, which ends later. A top-level slice has none and
+    // would stay for ever, so the older half of the list is dropped when it is full.
     if (ended.size() >= most_open) ended.erase(ended.begin(), ended.begin() + most_open / 2);
     ended.push_back({begin_ns, duration_ns});
     return duration_ns > inside ? duration_ns - inside : 0;

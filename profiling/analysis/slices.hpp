@@ -1,4 +1,4 @@
-// Slices of a trace, by track, for those who look at how they nest.
+// Slices of a trace, grouped by track, for code that examines how they nest.
 #pragma once
 
 #include <cmath>
@@ -10,7 +10,7 @@
 namespace limelight::profiling {
 
 struct Slice {
-  std::int64_t begin, end;  // ns from the base
+  std::int64_t begin, end;  // ns since the base
   std::size_t line;
   std::string name;
 };
@@ -20,7 +20,7 @@ inline std::int64_t nanoseconds(const nlohmann::json& microseconds) {
   return std::llround(microseconds.get<double>() * 1000);
 }
 
-// Parents before their children, in the order of time.
+// The order of begins, with parents before their children.
 inline bool before(const Slice& a, const Slice& b) {
   return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
 }

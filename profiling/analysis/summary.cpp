@@ -28,7 +28,7 @@ struct Row {
 };
 using Rows = std::map<std::string, Row, std::less<>>;
 
-// One of ours, event by event, in memory that does not grow with it.
+// Adds a trace of Limelight, one event at a time; memory does not grow with the file.
 Result<void> add_own(TraceLines& lines, Rows& rows, std::string& heads) {
   SelfTime self;
   for (;;) {
@@ -44,7 +44,7 @@ Result<void> add_own(TraceLines& lines, Rows& rows, std::string& heads) {
     if (at == rows.end()) at = rows.emplace(std::string(name), Row()).first;
     ++at->second.calls;
     at->second.total += e.duration_ns;
-    // What a device did comes in the order of the source, and does not nest.
+    // Device activity is listed in the order of its source, and does not nest.
     const bool nests = e.category == "cpu_op" || e.category == "user_annotation";
     at->second.self += nests ? self.add(e.pid, e.tid, e.begin_ns, e.duration_ns) : e.duration_ns;
   }
@@ -54,7 +54,7 @@ Result<void> add_own(TraceLines& lines, Rows& rows, std::string& heads) {
   return {};
 }
 
-// Adds a file's operations to rows. heads: a line for each file, with what it says of itself.
+// Adds the operations of a file to rows, and a line with what it states about itself to heads.
 Result<void> add_file(const std::filesystem::path& file, Rows& rows, std::string& heads) {
   if (auto lines = TraceLines::open(file)) return add_own(*lines, rows, heads);
   std::map<Track, std::vector<Slice>> tracks;

@@ -1,4 +1,8 @@
-// Reads a trace file as text, whatever it is packed in: gzip, zstd, or nothing.
+// Reads a trace file as text. It may be compressed by gzip or zstd, or plain. One thread uses an
+// object.
+//
+//   complete member | complete member | torn member
+//                                     ^ whole_bytes() in the file, whole_text() in the text
 #pragma once
 
 #include <cstddef>
@@ -16,14 +20,16 @@ class TextInput {
   TextInput(TextInput&&) noexcept;
   ~TextInput();
 
-  // The next bytes, at most `room`; 0 at the end, or where the packing is broken.
+  // Reads the next bytes, at most `room`. Returns 0 at the end, or where the compressed data is
+  // damaged.
   std::size_t read(char* to, std::size_t room);
-  // The packing is broken or ends early.
+  // True if the compressed data is damaged or ends early.
   bool broken() const noexcept;
-  // Up to where the file's packing is whole: the end of the last complete member. Known for packed
-  // files, after read() gave 0.
+  // The end of the last complete member in the file. For compressed files only, after read()
+  // returned 0.
   std::uint64_t whole_bytes() const noexcept;
-  // Text of the members that are whole; what read() gave beyond that was torn.
+  // The number of bytes of text in the complete members. What read() returned beyond them belongs
+  // to the torn one.
   std::uint64_t whole_text() const noexcept;
 
  private:

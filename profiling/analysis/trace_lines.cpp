@@ -8,8 +8,8 @@ namespace limelight::profiling {
 
 namespace {
 
-// What follows `"key":` up to the next comma or brace, or inside the quotes; from where `at` is.
-// Empty optional: no such key.
+// Returns the value after `"key":`: up to the next comma or brace, or the text between the quotes.
+// Empty if there is no such key.
 std::optional<std::string_view> value_of(std::string_view text, std::string_view quoted_key) {
   const std::size_t at = text.find(quoted_key);
   if (at == std::string_view::npos) return std::nullopt;
@@ -29,7 +29,7 @@ template <class Number>
 bool to_number(std::optional<std::string_view> text, Number& out) {
   return text && std::from_chars(text->data(), text->data() + text->size(), out).ec == std::errc{};
 }
-// "123.456" microseconds with exactly three decimals.
+// Parses microseconds with exactly three decimals, such as "123.456".
 bool to_ns(std::optional<std::string_view> text, std::int64_t& ns) {
   std::int64_t whole = 0, rest = 0;
   if (!text) return false;
@@ -65,7 +65,7 @@ struct TraceLines::State {
 
   State(std::filesystem::path file, TextInput text)
       : path(std::move(file)), input(std::move(text)) {}
-  // False: no more, or broken.
+  // Reads the next line. Returns false at the end, or if the file is damaged.
   bool next_line(std::string_view& text) {
     for (;;) {
       const std::size_t end = buffer.find('\n', at);
@@ -144,7 +144,7 @@ Result<std::optional<EventLine>> TraceLines::next() {
   event.text = text;
   const auto phase = value_of(text, "\"ph\""), name = value_of(text, "\"name\"");
   if (!text.starts_with('{') || !text.ends_with('}') || !phase || phase->size() != 1 || !name)
-    return s.broken("expected one event in this line, as Limelight writes them");
+    return s.broken("expected a line with one event, as Limelight writes it");
   event.phase = phase->front();
   event.name = *name;
   event.category = value_of(text, "\"cat\"").value_or("");

@@ -40,7 +40,7 @@ class InputBuffer final : public std::streambuf {
   }
   TextInput input_;
   std::vector<char> bytes_;
-  // Of the buffer, so far.
+  // Counts the lines of the buffer up to `end`.
   void count_to(const char* end) {
     lines_ += static_cast<std::size_t>(std::count(counted_to_, end, '\n'));
     counted_to_ = end;
@@ -60,8 +60,8 @@ Result<TraceHead> read_trace(const std::filesystem::path& path,
   std::string key;
   std::size_t wrong_line = 0;
   std::string wrong;
-  // Events are handed on as they end and dropped from the tree that is being built, so the tree
-  // stays as small as the head.
+  // Each event is passed on when it ends and removed from the tree that the parser builds, so the
+  // tree stays as small as the head.
   const json::parser_callback_t visit = [&](int depth, json::parse_event_t what, json& value) {
     if (what == json::parse_event_t::key && depth == 1) key = value.get<std::string>();
     if (key != "traceEvents" || depth != 2 || what == json::parse_event_t::key) return true;
@@ -77,12 +77,14 @@ Result<TraceHead> read_trace(const std::filesystem::path& path,
   }
   head.text = std::move(buffer.head);
   if (buffer.broken())
-    return Error{ErrorCode::corrupt, path.string() + ": its compression is broken or ends early"};
+    return Error{ErrorCode::corrupt,
+                 path.string() + ": the compressed data is damaged or ends early"};
   if (!wrong.empty())
     return Error{ErrorCode::corrupt,
                  path.string() + ":" + std::to_string(wrong_line) + ": " + wrong};
   if (!head.keys.is_object())
-    return Error{ErrorCode::corrupt, path.string() + ": found no JSON object at the top level"};
+    return Error{ErrorCode::corrupt,
+                 path.string() + ": found no JSON object at the top level, expected one"};
   return head;
 }
 

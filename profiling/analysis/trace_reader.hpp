@@ -1,5 +1,5 @@
-// Reads a trace back, event by event, in bounded memory: gzipped or plain Chrome trace JSON of any
-// size.
+// Reads any Chrome trace event by event: .json, .json.gz or .json.zst of any size, in bounded
+// memory. The traces of Limelight are read faster by trace_lines.hpp.
 #pragma once
 
 #include <filesystem>
@@ -11,12 +11,13 @@
 namespace limelight::profiling {
 
 struct TraceHead {
-  nlohmann::json keys;  // every top-level key but traceEvents
-  std::string text;     // the first 64 KiB as they stand in the file
+  nlohmann::json keys;  // all top-level keys except traceEvents
+  std::string text;     // the first 64 KiB of the text
 };
 
-// Calls on_event(event, line) for each element of traceEvents; line is where the event ends in the
-// file, from 1. Errors: not_found, corrupt (with file, line and what the JSON parser found).
+// Calls on_event(event, line) for each element of traceEvents, on the calling thread. line: the
+// line in which the event ends, from 1. Errors: not_found, corrupt (with file, line, and what the
+// JSON parser found).
 Result<TraceHead> read_trace(
     const std::filesystem::path& file,
     const std::function<void(const nlohmann::json&, std::size_t)>& on_event);

@@ -37,15 +37,15 @@ class FileCheck {
     if (!whole("pid"))
       say(line, "key 'pid': expected a whole number (speedscope refuses anything else)");
     if (kind != "M" && !time("ts"))
-      say(line, "key 'ts': expected microseconds from the base, 0 or more");
+      say(line, "key 'ts': expected microseconds since the base, 0 or more");
     if (kind == "s" || kind == "f") {
-      if (!e.contains("id")) return say(line, "key 'id': a flow needs one");
+      if (!e.contains("id")) return say(line, "key 'id': found none, expected one in a flow event");
       if (kind == "f" && e.value("bp", "") != "e")
-        say(line, "key 'bp': expected \"e\" on a flow's end");
+        say(line, "key 'bp': expected \"e\" in the end of a flow");
     }
     if (kind != "X") return;
     ++slices_;
-    if (!text("cat")) say(line, "key 'cat': every slice needs a category");
+    if (!text("cat")) say(line, "key 'cat': expected a category in every slice");
     if (!time("dur")) return say(line, "key 'dur': expected microseconds, 0 or more");
     if (!whole("tid") || !whole("pid") || !time("ts"))
       return say(line, "key 'tid': expected a whole number");
@@ -60,45 +60,49 @@ class FileCheck {
          {"deviceProperties", "host_name", "distributedInfo", "baseTimeNanoseconds", "traceName"})
       if (!head.keys.contains(key))
         say(1, std::string("key '") + key + "': missing at the top level");
-    // Readers go from the top to the bottom; the order is that of PyTorch's own files.
+    // Some readers depend on the order of the keys in PyTorch's own files.
     std::size_t last_at = 0;
     for (const char* key : {"schemaVersion", "deviceProperties", "host_name", "distributedInfo",
                             "displayTimeUnit", "baseTimeNanoseconds", "traceEvents"}) {
       const std::size_t at = head.text.find("\"" + std::string(key) + "\":");
       if (at == std::string::npos)
-        continue;  // missing: said above, or beyond the part of the file that is kept
+        continue;  // missing (reported above), or after the kept part of the text
       if (at < last_at)
         say(1, std::string("key '") + key + "': found after a key that it should precede");
       last_at = at;
     }
     std::smatch match;
-    // HolisticTraceAnalysis finds the rank by this pattern, line by line; compact JSON reads as
-    // rank 0.
+    // HolisticTraceAnalysis finds the rank by this pattern. In compact JSON it finds none, and
+    // assumes rank 0.
     if (std::regex_search(head.text, match, std::regex(R"("rank":\s+(\d+))")))
       rank = std::stoll(match[1]);
-    else say(1, "expected '\"rank\": <number>' with a space after the colon, near the top");
-    // The TensorBoard plugin takes an all-digit host id for a time stamp.
+    else
+      say(1,
+          "key 'distributedInfo.rank': found none near the top, expected '\"rank\": <number>' "
+          "with a space after the colon");
+    // The TensorBoard plugin mistakes a host id of digits only for a time stamp.
     const std::string name = file_.filename();
     if (std::regex_search(name, match, std::regex(R"(-rank-(\d+)\.(.+)\.pt\.trace\.json)"))) {
       if (rank && std::stoll(match[1]) != *rank)
-        say(1, "the file's name says rank " + match[1].str() + ", its content " +
-                   std::to_string(*rank));
+        say(1, "found rank " + std::to_string(*rank) + " in the file, expected " + match[1].str() +
+                   ", the rank in its name");
       const std::string host = match[2];
       if (std::all_of(host.begin(), host.end(),
                       [](unsigned char c) { return std::isdigit(c) != 0; }))
-        say(1, "the file's name: expected a host id that is not all digits, found " + host);
+        say(1, "the file's name: found host '" + host + "', expected one that is not all digits");
     }
     const json base_key = head.keys.value("baseTimeNanoseconds", json());
     if (base_key.is_number_integer()) base = base_key.get<std::int64_t>();
     const json own = head.keys.value("limelight", json());
-    if (!own.is_object()) say(1, "key 'limelight': missing, so that losses are hidden");
+    if (!own.is_object())
+      say(1, "key 'limelight': missing, so the trace does not state its losses");
     else own_keys(own);
     const json named = own.is_object() ? own.value("session", json()) : json();
     session = named.is_string() ? named.get<std::string>() : session_name_of(name);
     merged = own.is_object() && own.value("merged", json()) == true;
     if (own.is_object() && own.contains("events") && own["events"] != slices_)
-      say(1, "key 'limelight.events': found " + own["events"].dump() + ", the file has " +
-                 std::to_string(slices_) + " slices");
+      say(1, "key 'limelight.events': found " + own["events"].dump() + ", expected " +
+                 std::to_string(slices_) + ", the number of slices");
     for (auto& [track, slices] : tracks_) {
       std::sort(slices.begin(), slices.end(), before);
       std::vector<const Slice*> open;
@@ -114,8 +118,8 @@ class FileCheck {
   }
 
   std::optional<std::int64_t> rank, base;
-  std::string session;  // empty: an old file that was renamed
-  bool merged = false;  // of all ranks, so its rank says nothing
+  std::string session;  // empty: unknown (an old file that was renamed)
+  bool merged = false;  // it has all ranks, so `rank` means nothing
 
  private:
   // A trace must have exactly the keys of trace_keys().
@@ -123,12 +127,12 @@ class FileCheck {
     for (const TraceKey& entry : trace_keys())
       if (entry.presence == TraceKey::Presence::always && !own.contains(entry.key))
         say(1, "key 'limelight." + std::string(entry.key) +
-                   "': missing: a trace must not hide what it lost or cost");
+                   "': missing; a trace must state what it lost and cost");
     const auto known = trace_keys();
     for (const auto& [key, value] : own.items())
       if (std::none_of(known.begin(), known.end(),
                        [&key](const TraceKey& entry) { return entry.key == key; }))
-        say(1, "key 'limelight." + key + "': no trace has such a key");
+        say(1, "key 'limelight." + key + "': found an unknown key");
   }
   void say(std::size_t line, const std::string& what) {
     if (++said_ <= 20)
@@ -163,10 +167,11 @@ std::vector<std::string> validate(const std::vector<std::filesystem::path>& file
       findings.push_back(
           file.string() + ": has rank " + std::to_string(*check.rank) + " of " +
           (check.session.empty() ? "an unknown session" : "session '" + check.session + "'") +
-          ", as " + at->second.string() + " has: expected one file a rank in a session");
+          ", and so has " + at->second.string() + ": expected one file of each rank in a session");
   }
   if (bases.size() > 1)
-    findings.push_back("the files have different baseTimeNanoseconds: their times do not compare");
+    findings.push_back(
+        "the files have different values of baseTimeNanoseconds, expected the same in all");
   return findings;
 }
 

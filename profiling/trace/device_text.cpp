@@ -1,4 +1,4 @@
-// The part of TraceText that writes what devices did.
+// The part of TraceText that writes device activity.
 #include <algorithm>
 #include <cstdio>
 #include <utility>
@@ -11,9 +11,9 @@ namespace {
 
 using Kind = DeviceActivity::Kind;
 
-// Calls into CUDA and waits for it are slices beside, not inside, the spans of their thread or the
-// work of their stream: their times come from another clock, and slices of one track must nest to
-// the nanosecond.
+// Calls into CUDA, and waits for a stream, are slices on tracks of their own, not inside the spans
+// of their thread or the work of their stream. Their times come from another clock, and the slices
+// of one track must nest to the nanosecond.
 constexpr std::int64_t calls_of_thread = 1'000'000'000, waits_of_stream = 1'000'000,
                        first_gpu_sort_index = 5'000'000;
 constexpr std::size_t most_waiting = 1 << 16;
@@ -35,8 +35,8 @@ bool on_device(Kind kind) {
 }
 bool by_host(Kind kind) { return kind == Kind::runtime || kind == Kind::driver; }
 
-// The share of a multiprocessor's threads that the blocks of a launch can fill, limited by blocks,
-// registers and shared memory; in per cent.
+// The share of a multiprocessor's threads, in per cent, that the blocks of a launch can occupy.
+// Blocks, registers and shared memory limit it.
 int occupancy(const DeviceActivity& a, const DeviceProperties& d) {
   const auto product = [](const std::array<std::int32_t, 3>& x) {
     return std::int64_t{x[0]} * x[1] * x[2];
@@ -102,7 +102,8 @@ void TraceText::flow(const char* phase, std::uint32_t id, const Place& place) {
   text_ += *phase == 'f' ? ",\"bp\":\"e\"}" : "}";
 }
 
-// A launch may come before or after its work, in another buffer.
+// Draws the arrow from a launch to its work once both are known; either may be reported first, in
+// different buffers.
 void TraceText::link(std::uint32_t correlation, const Place& place, bool is_launch) {
   const auto arrow = [&](const Place& from, const Place& to) {
     flow("s", correlation, from);

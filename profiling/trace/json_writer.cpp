@@ -6,8 +6,8 @@
 namespace limelight::profiling {
 
 namespace {
-// Length of the valid UTF-8 sequence at the front, 0 if there is none (RFC 3629: no overlong forms,
-// no surrogates).
+// The length of the valid UTF-8 sequence at the front, or 0 (RFC 3629: no overlong forms, no
+// surrogates).
 std::size_t utf8_length(std::string_view s) {
   const auto byte = [&](std::size_t i) {
     return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u;

@@ -1,8 +1,8 @@
-// Writes JSON: objects, arrays, keys and values, at the end of a string that the caller owns.
+// Appends JSON (objects, arrays, keys and values) to a string that the caller owns.
 //
-// Commas and colons come by themselves, and strings are escaped, so that what is written is JSON
-// whatever the values are. A value may only follow a key or stand in an array; whoever opens an
-// object or an array closes it. Not thread-safe: one thread writes.
+// The writer inserts commas and colons and escapes strings, so the result is valid JSON for all
+// values. The caller must put each value after a key or into an array, and must close what it
+// opens. One thread uses a writer.
 #pragma once
 
 #include <concepts>
@@ -13,17 +13,17 @@
 
 namespace limelight::profiling {
 
-// A JSON string, quotes included. Bytes that are no valid UTF-8 become U+FFFD.
+// A JSON string with its quotes. Bytes that are not valid UTF-8 become U+FFFD.
 std::string json_string(std::string_view raw);
 
 class JsonWriter {
  public:
-  // spaced: `"key": value, ...`, as the head of a trace needs it; compact: `"key":value,...`, as
-  // its events have it.
+  // spaced: `"key": value, ...`, for the head of a trace, as its readers need it. compact:
+  // `"key":value,...`, for its events.
   enum class Style { spaced, compact };
 
-  // inside: the brackets that are open already in what `out` holds, such as "{[" for the events of
-  // a trace. Each of them has something in it. `out` outlives the writer.
+  // inside: the brackets that are open in `out` already, such as "{[" for the events of a trace;
+  // none of them may be empty. `out` must outlive the writer.
   explicit JsonWriter(std::string& out, Style style = Style::spaced, std::string_view inside = {})
       : out_(out), separator_(style == Style::spaced ? " " : ""), open_(inside) {
     follows_ = !inside.empty();
@@ -49,15 +49,15 @@ class JsonWriter {
   requires(!std::same_as<Number, bool>) JsonWriter& value(Number number) {
     return raw(std::to_string(number));
   }
-  JsonWriter& value(double number);  // with three decimals; what is no number becomes null
+  JsonWriter& value(double number);  // three decimals; NaN and infinities become null
   template <class T>
   JsonWriter& value(const std::optional<T>& perhaps) {
     return perhaps ? value(*perhaps) : null();
   }
   JsonWriter& null() { return raw("null"); }
-  // Nanoseconds as microseconds with three decimals, as the times of events are written.
+  // Writes nanoseconds as microseconds with three decimals, as in the times of events.
   JsonWriter& microseconds(std::int64_t ns);
-  // A value that is JSON already.
+  // Writes a value that is JSON already.
   JsonWriter& raw(std::string_view json) {
     separate();
     out_ += json;
@@ -70,7 +70,7 @@ class JsonWriter {
     return key(name).value(v);
   }
 
-  // What comes next, or the closing bracket, begins a line.
+  // The next value, or the closing bracket, starts a new line.
   JsonWriter& line() {
     line_ = true;
     return *this;
@@ -91,7 +91,7 @@ class JsonWriter {
     follows_ = true;
     return *this;
   }
-  // Before a key, or a value that has none.
+  // Writes what is needed before a key, or before a value in an array.
   void separate() {
     if (after_key_) {
       after_key_ = false;
@@ -110,8 +110,8 @@ class JsonWriter {
 
   std::string& out_;
   std::string_view separator_;  // after a comma or a colon
-  std::string open_;            // the brackets that are not closed yet, outermost first
-  bool follows_ = false;        // something stands before in the innermost of them
+  std::string open_;            // the open brackets, outermost first
+  bool follows_ = false;        // the innermost bracket is not empty
   bool after_key_ = false;
   bool line_ = false;
 };

@@ -1,5 +1,5 @@
-// What a session is started with: the profile that was asked for, and whose trace it is. What it
-// reports at its end is RankTrace of <limelight/profile.hpp>.
+// The options of a session: the profile that was asked for, and the process that is traced. The
+// report of a session is RankTrace, in <limelight/profile.hpp>. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +15,18 @@
 
 namespace limelight::profiling {
 
-// All of Activity; what is recorded is a set of them, written as words such as "cpu,ipc".
+// All kinds of Activity. A session records a set of them; users write it as words, such as
+// "cpu,ipc".
 constexpr unsigned all_activities = 31;
-// Empty: all. Errors: invalid_argument, with the words that there are.
+// Parses such words; empty: all. Errors: invalid_argument (lists the known words).
 Result<unsigned> parse_activities(std::string_view words);
 
-// Ranks that do collectives together, as the trace's head states them.
+// Ranks that take part in the same collectives, as the head of the trace states them.
 struct ProcessGroup {
-  std::string name;         // as the kernels of its collectives have it
+  std::string name;         // as in the args of the collectives' kernels
   std::string description;  // such as "ranks of stage 1"
   std::string backend;      // such as "nccl"
-  std::vector<int> ranks;   // numbers in the pipeline
+  std::vector<int> ranks;   // unique over the pipeline
 };
 
 struct SessionOptions {
@@ -33,16 +34,17 @@ struct SessionOptions {
   std::string timestamp;  // first part of the file name, shared by all ranks of a run; only digits
   int rank = 0;           // unique over the pipeline
   int world_size = 1;
-  int stage_id = 0;          // -1: none, as of the orchestrator
+  int stage_id = 0;          // -1: none (the orchestrator)
   std::string stage_name;    // such as "thinker"
   std::int64_t base_ns = 0;  // baseTimeNanoseconds, shared by all ranks of a run
-  ActivitySource* source =
-      nullptr;  // of the device that this rank computes on, if any; outlives the session
+  // Reports the activity of the device that this rank computes on; nullptr: there is none. It must
+  // outlive the session.
+  ActivitySource* source = nullptr;
   std::vector<DeviceProperties> devices{};  // as stated in the trace
-  ProfileOptions profile{};                 // what is recorded; ranks, run_id: not looked at
-  int pid = 0;                              // whose trace it is; 0: of this process
-  std::string backend = "shm";  // by what this rank does its collectives: "nccl" between GPUs
-  std::vector<ProcessGroup> groups{};  // that this rank is in
+  ProfileOptions profile{};                 // what is recorded; ranks and run_id are ignored
+  int pid = 0;                              // of the traced process; 0: this one
+  std::string backend = "shm";              // of this rank's collectives: "nccl" between GPUs
+  std::vector<ProcessGroup> groups{};       // those that this rank belongs to
 };
 
 // `[<prefix>-]<timestamp>-rank-<rank>.<hostname>_<pid>_stage<id>-<name>.pt.trace.<format>`

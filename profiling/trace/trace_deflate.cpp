@@ -13,12 +13,12 @@ namespace {
 constexpr std::size_t window = 32768, longest = 258, shortest = 4, end_of_block = 256,
                       block_symbols = 1 << 14;
 constexpr std::size_t line_key = 64, long_key = 40, short_key = 6;
-constexpr std::size_t lookahead =
-    320;  // while more text may come, so that few matches are cut short
+// This much text waits for more, unless the member ends, so that few matches are cut short.
+constexpr std::size_t lookahead = 320;
 constexpr unsigned table_bits = 12;
 constexpr std::size_t most_symbol_bits = 15 + 5 + 15 + 13, most_head_bytes = 1024;
 
-// RFC 1951, 3.2.5.
+// The codes of lengths and distances: RFC 1951, 3.2.5.
 constexpr std::array<std::uint16_t, 29> length_base{3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
                                                     15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
                                                     67, 83, 99, 115, 131, 163, 195, 227, 258};
@@ -56,7 +56,7 @@ void store(char* to, std::uint64_t word) {
   std::memcpy(to, &word, sizeof word);
 }
 constexpr std::uint64_t odd = 0x9e3779b97f4a7c15u;
-// Sums of products, which do not wait for each other.
+// A sum of products, which the processor can compute in parallel.
 template <std::size_t Bytes>
 std::uint64_t hash_of(const char* from) {
   std::uint64_t hash = 0, factor = odd;
@@ -76,11 +76,11 @@ std::size_t common(const char* a, const char* b, std::size_t most) {
   return n;
 }
 
-// A prefix code of at most `limit` bits a symbol.
+// A Huffman code with at most `limit` bits for each symbol.
 template <std::size_t N>
 struct Code {
   std::array<std::uint8_t, N> lengths{};
-  std::array<std::uint16_t, N> bits{};  // first bit lowest, as deflate wants them
+  std::array<std::uint16_t, N> bits{};  // reversed: deflate sends the first bit lowest
 
   Code(const std::array<std::uint32_t, N>& counts, unsigned limit) {
     struct Node {
@@ -100,7 +100,8 @@ struct Code {
     std::stable_sort(nodes.begin(), nodes.end(),
                      [](const Node& a, const Node& b) { return a.count < b.count; });
     const std::size_t leaves = nodes.size();
-    // Huffman with two queues: leaves, and the nodes that were made, both in order of their counts.
+    // Huffman's algorithm with two queues, both in the order of counts: the leaves, and the nodes
+    // made from them.
     std::size_t leaf = 0, made = leaves;
     const auto take = [&] {
       const bool from_leaves =
@@ -118,8 +119,8 @@ struct Code {
     for (std::size_t i = nodes.size(); i-- > leaves;)
       for (const int child : {nodes[i].left, nodes[i].right})
         depth[static_cast<std::size_t>(child)] = depth[i] + 1;
-    // Too long ones are cut; then the sum of 2^-length exceeds 1 until others, the rarest first,
-    // are made longer.
+    // Codes that are too long are shortened to the limit. Then the sum of 2^-length exceeds 1 until
+    // other codes, the rarest first, are lengthened.
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < leaves; ++i) {
       depth[i] = std::min(depth[i], limit);
@@ -132,8 +133,8 @@ struct Code {
           ++depth[i];
           sum -= std::uint64_t{1} << (limit - depth[i]);
         }
-    for (std::size_t i = leaves;
-         i-- > 0;)  // what was made too long goes back, the most frequent first
+    // If too many were lengthened, the most frequent are shortened again.
+    for (std::size_t i = leaves; i-- > 0;)
       while (depth[i] > 1 && sum + (std::uint64_t{1} << (limit - depth[i])) <= whole) {
         sum += std::uint64_t{1} << (limit - depth[i]);
         --depth[i];
@@ -144,7 +145,7 @@ struct Code {
   }
 
  private:
-  // RFC 1951, 3.2.2.
+  // Assigns the canonical codes of these lengths: RFC 1951, 3.2.2.
   void assign() {
     std::array<unsigned, 16> count{}, next{};
     for (const std::uint8_t length : lengths) ++count[length];
@@ -168,8 +169,8 @@ TraceDeflate::TraceDeflate()
       short_table_(std::size_t{1} << table_bits),
       symbols_(block_symbols) {}
 
-// Whole bytes are written at once, low byte first; what is beyond them is overwritten later. At
-// most 56 bits.
+// Appends `count` bits, at most 56. It always stores 8 bytes, low byte first; the next call
+// overwrites those beyond the last whole byte.
 void TraceDeflate::put(std::uint64_t bits, unsigned count) {
   bits_ |= bits << bit_count_;
   bit_count_ += count;
@@ -192,7 +193,7 @@ void TraceDeflate::match(std::size_t length, std::size_t distance) {
   if (symbol_count_ == block_symbols) end_block(false);
 }
 
-// Makes room in text_, and keeps a window before next_.
+// Makes room in text_, but keeps one window of text before next_.
 void TraceDeflate::slide() {
   const std::size_t gone = next_ - std::min(next_, window);
   std::memmove(text_.data(), text_.data() + gone, size_ - gone);
@@ -240,7 +241,7 @@ void TraceDeflate::find_matches(bool last) {
       continue;
     }
     p += best;
-    while (best > 0) {  // no rest below 3, which no code stands for
+    while (best > 0) {  // no rest shorter than 3, which has no code
       const std::size_t piece =
           best > longest && best < longest + 3 ? longest - 3 : std::min(best, longest);
       match(piece, distance);
@@ -248,7 +249,7 @@ void TraceDeflate::find_matches(bool last) {
     }
   }
   next_ = p;
-  fresh_ = fresh || p == size_;  // there a match may go on
+  fresh_ = fresh || p == size_;  // the match may continue in the next text
 }
 
 void TraceDeflate::end_block(bool last) {
@@ -261,7 +262,7 @@ void TraceDeflate::end_block(bool last) {
   while (literal_count > 257 && literal_code.lengths[literal_count - 1] == 0) --literal_count;
   while (distance_count > 1 && distance_code_.lengths[distance_count - 1] == 0) --distance_count;
 
-  // RFC 1951, 3.2.7: both rows of lengths as one, runs written as runs.
+  // The code lengths of both codes as one sequence, with runs encoded: RFC 1951, 3.2.7.
   std::vector<std::uint8_t> lengths(
       literal_code.lengths.begin(),
       literal_code.lengths.begin() + static_cast<std::ptrdiff_t>(literal_count));
@@ -315,7 +316,7 @@ void TraceDeflate::end_block(bool last) {
     put(run_code.bits[run.symbol], run_code.lengths[run.symbol]);
     if (run.extra_bits > 0) put(run.extra, run.extra_bits);
   }
-  // In locals: bytes that are stored could be these members, for all that the compiler knows.
+  // Local copies: otherwise the compiler must assume that a stored byte changes these members.
   char* at = at_;
   std::uint64_t bits = bits_;
   unsigned bit_count = bit_count_;
@@ -358,8 +359,7 @@ void TraceDeflate::end_block(bool last) {
 void TraceDeflate::begin() {
   open_ = true;
   crc_ = length_ = 0;
-  // The text of the members before is no longer pointed to. Long before positions overflow, they
-  // count from the start.
+  // Matches must not point to earlier members. Positions restart long before they overflow.
   base_ += static_cast<std::uint32_t>(size_);
   if (base_ > std::uint32_t{1} << 31) {
     base_ = 0;

@@ -1,11 +1,14 @@
-// gzip for the text of traces, as it comes: members (RFC 1951, RFC 1952) out of pieces of text.
+// A gzip compressor (RFC 1951, RFC 1952) for the text of traces, which arrives in pieces. It
+// produces a sequence of gzip members.
 //
-// A trace is lines that differ from an earlier one in a few digits. So matches are looked for where
-// they begin in such text, at the start of a line and where digits have ended, each by one look
-// into a table; digits are passed over. That finds as good matches as a search at every byte, in a
-// fraction of the time, `limelight bench profiler` says how much; on other text it compresses less,
-// and is as correct. What it touches is small enough to leave the caches to the work that is
-// traced: twice the window, a block of symbols, the tables. Owned and called by one thread.
+// The lines of a trace differ from earlier lines in a few digits only. So the compressor does not
+// search for matches inside digits, and elsewhere a search is one lookup in each of two hash
+// tables. The matches in a trace are as good as those of a search at every byte, and are found in a
+// fraction of the time; `limelight bench profiler` compares size and speed. Other text is
+// compressed less, but as correctly.
+//
+// The memory that it uses (twice the window, a block of symbols, the tables) is small, so the
+// caches stay with the traced work. One thread uses an object.
 #pragma once
 
 #include <array>
@@ -19,9 +22,10 @@ namespace limelight::profiling {
 class TraceDeflate {
  public:
   TraceDeflate();
-  // More of the member under way, or the start of one.
+  // Adds text to the current member, or starts a member with it.
   void add(std::string_view text);
-  // Ends the member, also an empty one. All of it; valid until the next call.
+  // Ends the member, which may be empty, and returns all of its bytes. They are valid until the
+  // next call.
   std::string_view finish();
 
  private:
@@ -39,12 +43,12 @@ class TraceDeflate {
   void end_block(bool last);
   void put(std::uint64_t bits, unsigned count);
 
-  // The text: what matches may point to, then what is still to be compressed.
+  // The window that matches may point to, followed by the text that is not compressed yet.
   std::vector<char> text_;
-  std::size_t next_ = 0, size_ = 0;     // in text_: the first byte to compress, and the end
-  std::uint32_t base_ = 0, start_ = 0;  // positions count through all members: of text_[0], and of
-                                        // the member's first byte
-  bool fresh_ = true;                   // a match may begin at next_
+  std::size_t next_ = 0, size_ = 0;  // in text_: the first byte to compress, and the end
+  // Positions are counted through all members: that of text_[0], and of the member's first byte.
+  std::uint32_t base_ = 0, start_ = 0;
+  bool fresh_ = true;                                    // search at next_ even if it is a digit
   std::vector<std::uint32_t> long_table_, short_table_;  // position + 1 by hash; 0: none
 
   std::vector<Symbol> symbols_;
@@ -53,10 +57,10 @@ class TraceDeflate {
   std::array<std::uint32_t, distances> distance_counts_{};
 
   bool open_ = false;
-  std::uint32_t crc_ = 0,
-                length_ = 0;  // of the member's text; the length modulo 2^32, as gzip has it
+  // CRC and length (modulo 2^32) of the member's text, for the trailer of gzip.
+  std::uint32_t crc_ = 0, length_ = 0;
   std::vector<char> out_;
-  char* at_ = nullptr;  // where the next byte goes
+  char* at_ = nullptr;  // the end of the output in out_
   std::uint64_t bits_ = 0;
   unsigned bit_count_ = 0;
 };

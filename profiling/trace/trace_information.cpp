@@ -13,7 +13,7 @@ constexpr auto if_known = TraceKey::Presence::if_known;
 constexpr auto sum = TraceKey::Merging::sum;
 
 const TraceKey keys[] = {
-    // Files of before this key have none.
+    // Older files do not have this key.
     {.key = "session", .member = &Info::session, .presence = if_known},
     {.key = "recovered", .member = &Info::recovered, .presence = if_known},
     {.key = "merged", .member = &Info::merged, .presence = if_known},
@@ -106,7 +106,7 @@ std::string session_name(const SessionOptions& options) {
 }
 
 std::string session_name_of(std::string_view file_name) {
-  // A prefix or a host may have "-rank-" in its name too; neither has a point after the number.
+  // A prefix or a host name may contain "-rank-" too, but not followed by a number and a point.
   constexpr std::string_view mark = "-rank-";
   for (std::size_t at = 0; (at = file_name.find(mark, at)) != std::string_view::npos; ++at) {
     const std::size_t number = at + mark.size(),

@@ -1,9 +1,9 @@
-// What a trace says of itself under its key `limelight`: what it lost, what it cost, and which
-// session it is of.
+// What a trace states about itself under its key `limelight`: its losses, its cost, and its
+// session.
 //
-// trace_keys() is the one table of those keys. The writer, the recoverer and the merger write what
-// it lists, in its order, and the validator demands it, so that none of them can know a key that
-// the others do not. All functions may be called from any thread.
+// trace_keys() is the only table of these keys. The writer, the recoverer and the merger write the
+// keys in its order, and the validator demands them, so all of them agree. All functions may be
+// called from any thread.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,13 @@
 
 namespace limelight::profiling {
 
-// A value that is not there is written as null (see TraceKey::Presence).
+// The values. An empty one is written as null, or not at all (see TraceKey::Presence).
 //
-//               | a session's own file | a recovered file      | a merged file
-//   session     | known                | from the file's name  | if all inputs have the same
-//   events      | known                | counted               | counted
-//   drops, ...  | known                | null: died with it    | the sum, if all inputs know it
-//   clock, gpu  | known                | null: died with it    | null: differs by rank, see `ranks`
+//   key         | file of a session | recovered file     | merged file
+//   session     | known             | from the file name | known if all inputs have the same
+//   events      | known             | counted            | counted
+//   drops, ...  | known             | null: lost         | the sum, if all inputs know it
+//   clock, gpu  | known             | null: lost         | null: they differ by rank, see `ranks`
 struct TraceInformation {
   std::optional<std::string> session;
   std::optional<std::uint64_t> events, drops, ring_drops, device_drops, zero_time_records,
@@ -33,14 +33,14 @@ struct TraceInformation {
   std::optional<std::string> gpu, note;
   std::optional<bool> recovered, merged;
   std::optional<std::uint64_t> unmatched_chunks;
-  // Of a merged file: JSON, an object with what each input said of itself, by rank.
+  // Only in a merged file: a JSON object with what each input states about itself, by rank.
   std::optional<std::string> ranks_json;
 };
 
 struct TraceKey {
-  // always: null where it is not known. if_known: absent then.
+  // How an unknown value is written. always: as null. if_known: not at all.
   enum class Presence { always, if_known };
-  // What a merged file says: nothing, or the sum over its inputs.
+  // The value in a merged file: unknown, or the sum over the inputs.
   enum class Merging { unknown, sum };
   struct Json {
     std::optional<std::string> TraceInformation::*member;
@@ -60,17 +60,17 @@ std::span<const TraceKey> trace_keys();
 
 TraceInformation information_of(const RankTrace& report, std::string session);
 
-// One input's `limelight` object, as JSON, added to what a merged file says: sums, and the session
-// as long as all have the same. first: nothing was added before.
+// Adds one input to the information of a merged file: sums, and the session if all inputs have the
+// same. own_json: the `limelight` object of the input. first: it is the first input.
 void add_for_merge(TraceInformation& merged, std::string_view own_json, bool first);
 
-// From behind the last event to the end of the file.
+// Returns the text of a trace from the end of its last event to the end of the file.
 std::string trace_end(const TraceInformation& information, std::string_view trace_name);
 
-// What tells a session's files from those of another: `[<prefix>-]<timestamp>`, the same for all
-// ranks that were started together.
+// The name of a session: `[<prefix>-]<timestamp>`, the same for all ranks that were started
+// together.
 std::string session_name(const SessionOptions& options);
-// The same out of a name that trace_file_name() made; empty: of another name.
+// The same from a file name that trace_file_name() made; empty for any other name.
 std::string session_name_of(std::string_view file_name);
 
 }  // namespace limelight::profiling

@@ -50,7 +50,7 @@ void TraceText::number(std::uint64_t value) {
   text_.append(digits, end);
 }
 
-// Whole microseconds and three decimals, at most `most_times / 2` characters less the key's.
+// Writes microseconds with three decimals: at most half of most_times, with the key.
 char* TraceText::microseconds_to(char* at, std::uint64_t ns) {
   const auto three = [&at](std::uint64_t value) {
     *at++ = static_cast<char>('0' + value / 100);
@@ -103,9 +103,9 @@ void TraceText::begin(const char* clock_source) {
   json.end_array();
   json.line().member("host_name", host);
   json.line().key("distributedInfo").begin_object().member("backend", options_.backend);
-  json.line().member("rank", options_.rank);  // a line of its own: see the header
+  json.line().member("rank", options_.rank);  // on a line of its own: see the header
   json.line().member("world_size", options_.world_size).member("pg_count", options_.groups.size());
-  json.line().key("pg_config").begin_array();  // likewise: TraceLines reads it by its line
+  json.line().key("pg_config").begin_array();  // on a line of its own: TraceLines expects it there
   for (const ProcessGroup& group : options_.groups) write_group(json, group);
   json.end_array().end_object();
   json.line().member("record_shapes", 1);
@@ -126,7 +126,7 @@ void TraceText::begin(const char* clock_source) {
   metadata("process_sort_index", host_pid_, 0, "\"sort_index\":" + rank);
 }
 
-// Up to and with the key of the time.
+// Writes the text of an event before the time of its begin.
 void TraceText::head(const Record& record, int thread_id) {
   if (record.name >= heads_.size()) heads_.resize(record.name + 1);
   auto& [info, head] = heads_[record.name];
@@ -146,7 +146,7 @@ void TraceText::head(const Record& record, int thread_id) {
   text_ += ",\"ts\":";
 }
 
-// From the duration's end on.
+// Writes the text of an event after its duration.
 void TraceText::tail(const Record& record, std::uint64_t external) {
   const NameInfo& info = heads_[record.name].first;
   text_ += ",\"args\":{";
@@ -210,7 +210,8 @@ void TraceText::tail(const Record& record, std::uint64_t external) {
   text_ += "}}";
 }
 
-// An operation comes again and again with the same shape: then all but its times is there already.
+// The same operation with the same shape occurs many times, so the text without its times is
+// cached.
 const TraceText::Line& TraceText::line_of(const Record& record, int thread_id) {
   std::uint64_t hash = record.value * 0x9e3779b97f4a7c15u ^ record.name;
   hash = (hash ^ hash >> 32 ^ static_cast<std::uint64_t>(thread_id) << 16 ^ record.request) *

@@ -1,9 +1,9 @@
-// The text of a trace: Chrome trace JSON with the top-level keys, in the order, that PyTorch's
-// tools expect.
+// The text of a trace: Chrome trace JSON with the top-level keys that PyTorch's tools expect, in
+// their order.
 //
-// `"rank": 0` stands on a line of its own with a space after the colon, since HolisticTraceAnalysis
-// finds it by that pattern. Times are microseconds with exactly three decimals from the shared
-// base. Each event is one line. Owned and called by the session's thread alone.
+// `"rank": 0` is on a line of its own with a space after the colon, because HolisticTraceAnalysis
+// finds the rank by that pattern. Times are microseconds since the shared base, with exactly three
+// decimals. Each event is one line. Only the thread of the session uses an object.
 #pragma once
 
 #include <cstdint>
@@ -23,31 +23,32 @@
 
 namespace limelight::profiling {
 
-// Where the words come from that records refer to.
+// Looks up the names that records refer to by number: those of this process, or those in the memory
+// of a flight recorder.
 struct Words {
   std::function<NameInfo(NameId)> name;
   std::function<std::string(std::uint32_t)> request;
 };
-Words own_words();  // those of this process
+Words own_words();  // the names of this process
 
 class TraceText {
  public:
-  // options outlive it.
+  // options must outlive the object.
   explicit TraceText(const SessionOptions& options, Words words = own_words())
       : options_(options), words_(std::move(words)) {}
   void begin(const char* clock_source);
-  // begin_ns from the base; thread_id: the kernel's; external: the External id of a name that is
-  // correlated.
+  // Writes a span. begin_ns: since the base. thread_id: the kernel's. external: the External id, if
+  // the name is correlated.
   void event(const Record& record,
              std::int64_t begin_ns,
              std::uint64_t duration_ns,
              int thread_id,
              std::uint64_t external);
-  // One slice, and the arrow from its launch as soon as both ends are known. activity.external
-  // counts like event()'s.
+  // Writes a slice of device activity, and the arrow from its launch once both are known.
+  // activity.external has the same meaning as in event().
   void device(const DeviceActivity& activity);
-  // Device work whose launch did not come. (Most calls launch nothing, so the other way round tells
-  // nothing.)
+  // The amount of device work without a launch. (Launches without work are not counted: most calls
+  // start none.)
   std::uint64_t unmatched() const noexcept { return unmatched_ + works_.size(); }
   void end(const RankTrace& report,
            const std::vector<std::pair<int, std::string>>& thread_names,
@@ -58,11 +59,12 @@ class TraceText {
   void clear() noexcept { text_.clear(); }
 
  private:
-  // One end of an arrow that waits for the other.
+  // One end of an arrow, which waits for the other end.
   struct Place {
     std::int64_t pid, tid, ns;
-    bool linked =
-        false;  // a launch that has its arrow: one a launch, also if a graph's has much work
+    // This launch has its arrow. A launch gets only one, even if it is of a graph with many
+    // kernels.
+    bool linked = false;
   };
   using Places = std::unordered_map<std::uint32_t, Place>;
   void link(std::uint32_t correlation, const Place& place, bool is_launch);
@@ -72,16 +74,16 @@ class TraceText {
   const std::string& escaped(std::string_view name);
   void field(const char* key, std::uint64_t value);
 
-  // An event but for its times.
+  // The text of an event without its times: `head` <begin> key <duration> `tail`.
   struct Line {
     NameId name = 0;
     int thread_id = 0;
     std::uint64_t value = 0;
     std::uint32_t request = 0;
-    std::string head, tail;  // no head: free
+    std::string head, tail;  // empty head: this entry is free
   };
   static constexpr unsigned line_bits = 8;
-  static constexpr std::size_t most_times = 64;  // two times and a key between them
+  static constexpr std::size_t most_times = 64;  // bytes of two times and the key between them
   void head(const Record& record, int thread_id);
   void tail(const Record& record, std::uint64_t external);
   const Line& line_of(const Record& record, int thread_id);
@@ -94,19 +96,18 @@ class TraceText {
   const SessionOptions& options_;
   Words words_;
   std::string text_;
-  std::vector<std::pair<NameInfo, std::string>>
-      heads_;                  // by NameId: what every event of a name begins with
-  std::vector<Line> lines_;    // by a hash of what they stand for
-  std::uint64_t seconds_ = 0;  // of the last time that was written, and their digits
+  std::vector<std::pair<NameInfo, std::string>> heads_;  // by NameId: the beginning of its events
+  std::vector<Line> lines_;    // cache, by a hash of name, thread, value, request
+  std::uint64_t seconds_ = 0;  // of the last time that was written; its digits follow
   char seconds_text_[24] = {};
   char* seconds_end_ = seconds_text_;
-  std::uint32_t request_ =
-      0;  // of the last event with one that was not in lines_, and its name, quoted
+  // The request of the last event that was not in lines_, and the quoted name of that request.
+  std::uint32_t request_ = 0;
   std::string request_name_;
   std::int64_t host_pid_ = 0;
   std::string pid_;
-  std::unordered_map<const char*, std::string>
-      names_;  // of device activity, quoted; keyed by where the source keeps them
+  // Quoted names of device activity, by the address at which the source keeps the name.
+  std::unordered_map<const char*, std::string> names_;
   std::set<std::pair<std::int64_t, std::int64_t>> tracks_;
   Places launches_, works_;
   std::deque<std::uint32_t> launch_order_, work_order_;

@@ -1,5 +1,5 @@
-// How weights lie in model files: plain numbers, or blocks that share a scale (ggml's formats, as
-// the GGUF specification and ggml's block structs have them).
+// The formats of weights in model files: plain numbers, or blocks that share a scale. The blocks
+// are those of ggml, as the GGUF specification and ggml's block structs define them.
 #pragma once
 
 #include <cstddef>
@@ -13,13 +13,13 @@ constexpr std::size_t weight_types = 8;
 
 struct BlockFormat {
   const char* name;
-  std::uint32_t values;  // in a block: rows hold whole blocks
+  std::uint32_t values;  // in one block; a row has a whole number of blocks
   std::uint32_t bytes;
 };
 const BlockFormat& block_format(WeightType type) noexcept;
 
 float half_to_float(std::uint16_t half) noexcept;
-// Whole blocks to numbers. to: as many as the blocks hold.
+// Unpacks as many whole blocks as `to` has room for.
 void unpack_blocks(WeightType type, const std::byte* blocks, std::span<float> to) noexcept;
 
 // The scale and the minimum of sub-block j (0 to 7) of a q4_k block: 6 bits each, packed in 12

@@ -56,9 +56,9 @@ void linear_of_host(
 }
 
 namespace {
-// "cpu", "auto", "<n>" or "cuda:<n>".
+// One entry of a list of devices: "cpu", "auto", "<n>" or "cuda:<n>".
 struct Wish {
-  bool gpu = false, must = false;
+  bool gpu = false, must = false;  // must: an error if there is no such GPU
   int index = 0;
 };
 std::optional<Wish> parse_one(std::string_view word) {

@@ -1,12 +1,14 @@
-// A device: memory, and the operations that stages are made of, each recorded as one span. The CPU
-// is one; a CUDA device is another behind the same functions, so that no stage knows which one it
-// runs on.
+// A device: memory, and the operations that stages consist of. Each operation is recorded as one
+// span. Stages use only this interface, so they do not know whether they run on the CPU (cpu/) or
+// on a GPU (cuda/).
 //
-// Spans that an operation takes lie in the device's memory; upload() and download() move rows
-// between it and the host. Matrices are row-major and dense. Values are float32; weights may be
-// bfloat16, sums are float32. One thread uses a device. Operations on sizes that do not fit are the
-// caller's error. A device that breaks down while it computes ends its process, and with it the
-// requests, with what it said in the log.
+//   - Spans that an operation takes are in the device's memory. upload() and download() copy rows
+//     from and to the host.
+//   - Matrices are row-major and dense. Values and sums are float32; weights may be bfloat16.
+//   - Sizes are not checked: sizes that do not match are a bug of the caller.
+//   - One thread uses a device; only synchronise() may be called from others.
+//   - A device that fails during an operation writes the reason to standard error and ends the
+//     process. The orchestrator then reports the rank as failed.
 #pragma once
 
 #include <cstddef>
@@ -23,35 +25,35 @@
 
 namespace limelight::stages {
 
-// Weights [out, in] in the layout that their device likes best.
+// Weights [out, in], in a layout that only their device knows.
 class Matrix {
  public:
   virtual ~Matrix() = default;
   int in = 0, out = 0;
 };
 
-// Weights in blocks as a model file has them, and what keeps them in memory.
+// Weights in blocks, as a model file has them. `keep` owns the memory.
 struct BlockWeights {
   WeightType type;
-  const std::byte* data;  // of the first row
-  std::size_t row_bytes;  // from row to row
+  const std::byte* data;  // the first row
+  std::size_t row_bytes;  // distance from one row to the next
   std::shared_ptr<const void> keep;
 };
 
 // Rotary embedding (Su et al. 2021).
 struct Rope {
   std::span<const float> frequencies;  // [head_dim / 2], in the device's memory; empty: base 10 000
-  bool interleaved = false;            // pairs are neighbours; otherwise the halves of a head
+  bool interleaved = false;            // see ModelSpec
 };
 
 class Device {
  public:
   virtual ~Device() = default;
   virtual std::string name() const = 0;  // "cpu" or "cuda:0"
-  virtual bool is_host() const = 0;      // its memory is the host's
-  // Waits until everything given to the device is done. Callable from any thread.
+  virtual bool is_host() const = 0;      // the host can read and write its memory
+  // Waits until all operations that were started are done. May be called from any thread.
   virtual void synchronise() {}
-  // What the trace says of it; nothing of the host.
+  // The properties that the trace states. The CPU has none.
   virtual std::vector<profiling::DeviceProperties> properties() const { return {}; }
 
   virtual float* allocate(std::size_t floats) = 0;  // 64-byte aligned, not initialised
@@ -60,26 +62,26 @@ class Device {
   virtual void download(std::span<const float> from, std::span<float> host) = 0;
   virtual void copy(std::span<const float> from, std::span<float> to) = 0;
 
-  // weights: [out, in] on the host. dtype: float32 or bfloat16; a device without products in
-  // bfloat16 rounds the weights to it and computes in float32.
+  // Packs weights, [out, in] on the host. dtype: float32 or bfloat16. A device without products in
+  // bfloat16 rounds the weights to bfloat16 and computes in float32.
   virtual std::unique_ptr<Matrix> pack(std::span<const float> weights,
                                        int out,
                                        int in,
                                        ipc::DType dtype) = 0;
-  // The same of weights that stay where they are, if the device can read them there; in: whole
-  // blocks.
+  // Packs weights in blocks, without a copy if the device can read them where they are. `in` must
+  // be a whole number of blocks. The default unpacks them to float32.
   virtual std::unique_ptr<Matrix> pack(const BlockWeights& weights, int out, int in);
   // y [n, out] = x [n, in] * w^T
   virtual void linear(std::span<const float> x, const Matrix& w, std::span<float> y, int n) = 0;
-  // Each row over its root mean square (Zhang, Sennrich 2019), times weight [width]; an empty one
-  // is ones. In and out may be the same.
+  // y = x / sqrt(mean(x^2) + epsilon) * weight for each row (Zhang, Sennrich 2019). weight:
+  // [width]; empty: all 1. x and y may be the same memory.
   virtual void rms_norm(std::span<const float> x,
                         std::span<float> y,
                         int n,
                         int width,
                         std::span<const float> weight,
                         float epsilon) = 0;
-  // x: [n, heads, head_dim], first row at `position`.
+  // Rotates x, [n, heads, head_dim]; row i is at position `position + i` of the sequence.
   virtual void rope(
       std::span<float> x, int n, int heads, int head_dim, int position, const Rope& rope) = 0;
   // Causal grouped-query attention. q, out: [n, heads, head_dim]; keys, values: [position + n,
@@ -95,11 +97,12 @@ class Device {
                          int position) = 0;
   // gate = silu(gate) * up
   virtual void silu_mul(std::span<float> gate, std::span<const float> up) = 0;
-  // x += y; a shorter y is added to each row of x.
+  // x += y. A y that is shorter than x is one row, and is added to each row of x.
   virtual void add(std::span<float> x, std::span<const float> y) = 0;
 };
 
-// Floats in a device's memory. Grows like a vector; what is new is not initialised.
+// An array of floats in a device's memory. It grows like a vector, but new elements are not
+// initialised.
 class Array {
  public:
   explicit Array(Device& device, std::size_t size = 0) : device_(&device) { resize(size); }
@@ -117,23 +120,30 @@ class Array {
   std::size_t size_ = 0, capacity_ = 0;
 };
 
-// linear() on rows of the host, wherever the device computes.
+// Computes linear() on rows in the host's memory, copying them to the device and back if need be.
 void linear_of_host(
     Device& device, std::span<const float> x, const Matrix& w, std::span<float> y, int n);
 
-// wish: "cpu"; "cuda:<n>"; or "<n>" as vLLM-Omni's configs have it, which is that GPU where there
-// is one and the CPU elsewhere, as is "auto". Lists such as "0,1" give the i-th rank of a stage the
-// i-th entry. notice: what was chosen and why, if that is not what was asked for. Errors:
-// invalid_argument (another wish), unavailable (cuda:<n> without such a GPU; says what is missing).
+// Makes the device that a config asks for. An entry of `wish` is one of
+//
+//   entry     device                        if the GPU is missing
+//   cpu       the CPU
+//   cuda:<n>  GPU n                         error: unavailable
+//   <n>       GPU n (as in vLLM-Omni)       the CPU
+//   auto      GPU 0                         the CPU
+//
+// In a list such as "0,1" rank i of a stage gets entry i, modulo the length of the list. notice:
+// set to the reason if the CPU replaces a missing GPU. Errors: invalid_argument (not one of these),
+// unavailable (says what is missing).
 Result<std::unique_ptr<Device>> make_device(const std::string& wish,
                                             int rank_in_stage,
                                             std::string& notice,
                                             const CpuOptions& cpu = {});
-// Whether a wish can be understood at all.
+// True if make_device() would understand every entry of `wish`.
 bool is_device_wish(const std::string& wish);
 
 std::unique_ptr<Device> make_cpu_device(const CpuOptions& options = {});
-// Errors: unavailable: built without CUDA, no driver, no such GPU.
+// Errors: unavailable (built without CUDA, no driver, or no such GPU).
 Result<std::unique_ptr<Device>> make_cuda_device(int index);
 
 }  // namespace limelight::stages

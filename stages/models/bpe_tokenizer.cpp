@@ -1,6 +1,6 @@
-// Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019): a text is split by patterns, the
-// bytes of a piece are letters of an alphabet of 256, and neighbours are merged, the most important
-// merge first.
+// Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019). Regular expressions split the text
+// into pieces. Each byte of a piece becomes a letter of an alphabet of 256, and each letter a
+// token. Then neighbouring tokens are merged, the merge with the highest priority first.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -17,7 +17,7 @@ namespace limelight::stages {
 
 namespace {
 
-// GPT-2's alphabet: printable bytes of Latin-1 stand for themselves, the others for U+0100 and up,
+// GPT-2's alphabet: printable bytes of Latin-1 are their own letters, the others are U+0100 and up,
 // in order.
 std::array<std::string, 256> make_alphabet() {
   std::array<std::string, 256> letters;
@@ -47,9 +47,9 @@ class Pattern {
     if (code_ == nullptr) {
       unsigned char message[200];
       pcre2_get_error_message(number, message, sizeof message);
-      error = "the pattern of the pre-tokenizer cannot be used: " +
-              std::string(reinterpret_cast<const char*>(message)) + " at its offset " +
-              std::to_string(offset);
+      error = "cannot compile the pattern '" + text.substr(0, 100) +
+              "' of the pre-tokenizer: " + std::string(reinterpret_cast<const char*>(message)) +
+              " at offset " + std::to_string(offset);
       return;
     }
     (void)pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE);
@@ -57,7 +57,7 @@ class Pattern {
   Pattern(Pattern&& other) noexcept : code_(std::exchange(other.code_, nullptr)) {}
   ~Pattern() { pcre2_code_free(code_); }
 
-  // Matches, and what lies between them, each a piece of its own.
+  // Appends each match, and each text between two matches, as a piece of its own.
   void split(std::string_view text, std::vector<std::string_view>& pieces) const {
     pcre2_match_data* match = pcre2_match_data_create_from_pattern(code_, nullptr);
     std::size_t at = 0, from = 0;
@@ -96,7 +96,7 @@ class BpeTokenizer final : public Tokenizer {
       for (std::size_t i = 0; i < token.size();) {
         const std::size_t length = static_cast<unsigned char>(token[i]) >= 0xc0 ? 2 : 1;
         const auto letter = byte_of.find(token.substr(i, length));
-        if (letter == byte_of.end()) bytes += token.substr(i, 1), ++i;  // a special token's text
+        if (letter == byte_of.end()) bytes += token.substr(i, 1), ++i;  // as in special tokens
         else bytes += static_cast<char>(letter->second), i += length;
       }
       made->bytes_.push_back(std::move(bytes));
@@ -118,9 +118,9 @@ class BpeTokenizer final : public Tokenizer {
       const int a = id(left), b = id(right), both = id(left + right);
       if (a < 0 || b < 0 || both < 0)
         return Error{ErrorCode::corrupt,
-                     "merge " + std::to_string(rank) + " of the tokenizer, '" +
+                     "merge " + std::to_string(rank) + " of the tokenizer: found '" +
                          merge.substr(0, 60) +
-                         "': found no such tokens, expected three that there are"};
+                         "', expected two tokens of the vocabulary whose union is a third"};
       made->merges_.emplace(key(a, b), Merge{rank++, both});
     }
     for (const std::string& split : spec.splits) {
@@ -136,7 +136,7 @@ class BpeTokenizer final : public Tokenizer {
     std::vector<int> tokens;
     if (add_bos_ && bos_ >= 0) tokens.push_back(bos_);
     std::string text;
-    // Text between two special tokens is split as one.
+    // Text between two special tokens is split as a whole, wherever the prompt begins in it.
     const auto flush = [&] {
       encode(text, tokens);
       text.clear();
@@ -172,7 +172,7 @@ class BpeTokenizer final : public Tokenizer {
   struct Merge {
     int rank, id;
   };
-  // Of the chat template: a special token, the prompt, or a text.
+  // A part of the chat template: a special token, the prompt, or a text.
   struct Part {
     int special = -1;
     bool prompt = false;
@@ -203,15 +203,15 @@ class BpeTokenizer final : public Tokenizer {
       for (const char c : piece) word += alphabet_[static_cast<unsigned char>(c)];
       if (const auto at = ids_.find(word); at != ids_.end()) return tokens.push_back(at->second);
     }
-    // A list of symbols; the heap has the merges of neighbours, some of them out of date by the
-    // time that they come up.
+    // The symbols form a linked list. The heap holds possible merges of neighbours; one that an
+    // earlier merge made obsolete is skipped when it is popped.
     struct Symbol {
       int id, previous, next;
     };
     std::vector<Symbol> symbols;
     for (const char c : piece) {
       const int letter = letters_[static_cast<unsigned char>(c)];
-      if (letter < 0) continue;  // a vocabulary without this byte cannot say it
+      if (letter < 0) continue;  // the vocabulary has no token for this byte
       const int n = static_cast<int>(symbols.size());
       symbols.push_back({letter, n - 1, n + 1});
     }
@@ -249,7 +249,9 @@ class BpeTokenizer final : public Tokenizer {
       tokens.push_back(symbols[static_cast<std::size_t>(at)].id);
   }
 
-  // Templates are programs; those of the known families are recognised by their special tokens.
+  // Chat templates are programs (Jinja), which are not run here. Those of two families are
+  // recognised by their special tokens: ChatML (<|im_start|>) and Llama 3 (<|start_header_id|>).
+  // Any other template is ignored: then the prompt alone is encoded.
   void learn_template(const TokenizerSpec& spec) {
     const int im_start = id_of("<|im_start|>"), im_end = id_of("<|im_end|>"),
               header = id_of("<|start_header_id|>"), header_end = id_of("<|end_header_id|>"),
@@ -273,8 +275,8 @@ class BpeTokenizer final : public Tokenizer {
     for (const int id : {spec.eos, im_end, eot, id_of("<|endoftext|>"), id_of("<|end_of_text|>")})
       if (id >= 0 && !ends(id)) ends_.push_back(id);
   }
-  // What a ChatML template says first when nobody else does: a literal text in it, with \n as the
-  // template writes it or as a line's end.
+  // The system message that a ChatML template inserts when the conversation has none: a literal
+  // text in the template, after a newline that is written as the characters \n or as a line break.
   static std::string default_system(const std::string& chat) {
     constexpr std::string_view mark = "<|im_start|>system";
     const auto at = chat.find(mark);

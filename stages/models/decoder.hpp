@@ -1,8 +1,9 @@
-// A decoder-only transformer: RMSNorm, RoPE, grouped-query attention, SwiGLU, KV cache. Rows in,
-// rows out; embeddings and heads are the stage's.
+// A decoder-only transformer: RMSNorm, RoPE, grouped-query attention, SwiGLU, KV cache. It maps
+// rows to rows; embeddings and heads belong to the stage.
 //
-// With a group, each rank holds its share of the heads and of the MLP's columns; the two sums of a
-// layer go through one all-reduce each.
+// With a group, each rank holds a share of the attention heads and of the MLP's columns. Each layer
+// then needs two all-reduces: after attention and after the MLP. All ranks of the group must call
+// forward() with the same rows, in the same order. One thread uses a decoder.
 #pragma once
 
 #include <limelight/config.hpp>
@@ -18,18 +19,20 @@ namespace limelight::stages {
 
 class Decoder {
  public:
-  // group: the ranks that share the layers, on this device's memory; null when it is alone.
+  // group: the ranks that share the layers; it sums in the device's memory. nullptr if there is one
+  // rank.
   Decoder(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group);
 
   // Keys and values of one sequence.
   struct Cache {
-    std::vector<Array> keys, values;  // a layer each: [position, kv_heads / ranks, head_dim]
+    std::vector<Array> keys, values;  // one for each layer: [position, kv_heads / ranks, head_dim]
     int position = 0;
   };
   Cache make_cache() const;
 
-  // x [n, hidden], on the host, becomes the normalised output rows; the cache grows by n. Errors:
-  // too_large (max_model_len), timeout (a peer is gone).
+  // Replaces x, [n, hidden] on the host, by the normalised output rows, and extends the cache by n
+  // positions. Errors: too_large (max_model_len), timeout (another rank of the group did not
+  // answer).
   Result<void> forward(std::span<float> x, int n, Cache& cache) const;
 
  private:

@@ -1,5 +1,11 @@
-// GGUF, as ggml's specification of the format has it: a header, metadata, tensor infos, and the
-// tensors' bytes at aligned offsets.
+// Reads GGUF files, as the specification in ggml's repository (docs/gguf.md) defines them:
+//
+//   magic 'GGUF' | version | number of tensors | number of metadata entries
+//   metadata entries: key, type, value
+//   tensor infos: name, extents, type, offset
+//   data of the tensors, each at a multiple of general.alignment
+//
+// Everything is little-endian.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -16,7 +22,7 @@ namespace {
 
 constexpr std::uint64_t most_array = std::uint64_t{1} << 24, most_text = std::uint64_t{1} << 20;
 
-// Thrown inside this file alone, so that the reader stays linear.
+// An internal exception: nested parsers throw it to abort, and open_gguf() catches it.
 struct Refusal {
   Error error;
 };
@@ -63,7 +69,8 @@ struct GgufReader {
     at += length;
     return value;
   }
-  // Types 0 to 12 of the specification. Empty: no number.
+  // Reads one value of a type from 0 to 12 of the specification. Returns nothing for the types that
+  // are no numbers.
   std::optional<double> number(std::uint32_t type) {
     switch (type) {
       case 0: return read<std::uint8_t>("a value");
@@ -89,10 +96,10 @@ struct GgufReader {
     }
     const auto element = read<std::uint32_t>("the type of an array");
     const std::uint64_t counted_at = at, count = read<std::uint64_t>("the length of an array");
-    // The least that an element takes: a text its length, a number a byte.
+    // The smallest elements: a text is at least its 8 bytes of length, a number at least one byte.
     if (count > most_array || count > (size() - at) / (element == 8 ? 8 : 1))
       refuse(counted_at, "an array of " + std::to_string(count) + " elements",
-             "no more than the file has room for");
+             "at most as many as the rest of the file can hold");
     if (element == 8) {
       std::vector<std::string_view> texts;
       for (std::uint64_t i = 0; i < count; ++i) texts.push_back(text("an element"));
@@ -139,7 +146,8 @@ struct GgufReader {
     }
   }
 
-  // "blk.0.attn_q.weight" becomes "layers.0.q_proj"; empty: nothing that a decoder uses.
+  // Maps GGUF's name of a tensor to ModelFile's: "blk.0.attn_q.weight" to "layers.0.q_proj". Empty
+  // if no decoder uses the tensor.
   static std::string our_name(std::string_view name) {
     static const std::map<std::string_view, const char*> parts{
         {"attn_q", "q_proj"},      {"attn_k", "k_proj"},        {"attn_v", "v_proj"},
@@ -224,11 +232,12 @@ struct GgufReader {
         refuse(p.said_at,
                "tensor '" + std::string(p.name) + "' up to offset " + std::to_string(p.end) +
                    " of the data",
-               "no more than the " + std::to_string(data > size() ? 0 : size() - data) +
-                   " bytes that are there");
+               "at most the " + std::to_string(data > size() ? 0 : size() - data) +
+                   " bytes of data in the file");
       named[i].second.data = file->bytes().data() + data + p.begin;
       if (!model.tensors_.emplace(named[i]).second)
-        refuse(p.said_at, "tensor '" + std::string(p.name) + "'", "one of its meaning alone");
+        refuse(p.said_at, "tensor '" + std::string(p.name) + "'",
+               "one tensor for this weight; another tensor has the same name but for its ending");
     }
     std::sort(places.begin(), places.end(),
               [](const Place& a, const Place& b) { return a.begin < b.begin; });
@@ -237,7 +246,7 @@ struct GgufReader {
         refuse(places[i].said_at,
                "tensor '" + std::string(places[i].name) + "' at offset " +
                    std::to_string(places[i].begin),
-               "an offset behind tensor '" + std::string(places[i - 1].name) + "'");
+               "an offset after the end of tensor '" + std::string(places[i - 1].name) + "'");
   }
 
   void spec(ModelFile& model) const {
@@ -293,7 +302,8 @@ struct GgufReader {
     const auto* merges = find<std::vector<std::string_view>>("tokenizer.ggml.merges");
     const auto* types = find<std::vector<double>>("tokenizer.ggml.token_type");
     if (tokens == nullptr || merges == nullptr)
-      refuse(0, "no tokens or no merges", "both in the metadata");
+      refuse(0, "no tokens or no merges",
+             "the metadata's keys 'tokenizer.ggml.tokens' and 'tokenizer.ggml.merges'");
     t.tokens.assign(tokens->begin(), tokens->end());
     t.merges.assign(merges->begin(), merges->end());
     t.special.resize(t.tokens.size());
@@ -320,15 +330,15 @@ struct GgufReader {
     const auto version = read<std::uint32_t>("a version");
     if (version != 2 && version != 3)
       refuse(4, "version " + std::to_string(version),
-             (version & 0xffff) == 0 ? "2 or 3: this file is of the other byte order" : "2 or 3");
+             (version & 0xffff) == 0 ? "2 or 3: this file is big-endian" : "2 or 3");
     const auto tensor_count = read<std::uint64_t>("the number of tensors"),
                metadata_count = read<std::uint64_t>("the number of metadata entries");
-    // The least that each takes in the file.
+    // The smallest entries: a tensor info has at least 24 bytes, a metadata entry at least 13.
     if (tensor_count > size() / 24)
-      refuse(8, std::to_string(tensor_count) + " tensors", "no more than the file has room for");
+      refuse(8, std::to_string(tensor_count) + " tensors", "at most as many as the file can hold");
     if (metadata_count > size() / 13)
       refuse(16, std::to_string(metadata_count) + " metadata entries",
-             "no more than the file has room for");
+             "at most as many as the file can hold");
     for (std::uint64_t i = 0; i < metadata_count; ++i) {
       const std::uint64_t from = at;
       const std::string_view key = text("a key");

@@ -18,10 +18,9 @@ Result<std::shared_ptr<const ModelFile>> ModelFile::open(const fs::path& path) {
       if (fs::exists(path / name, failed)) return open_safetensors(path, path / name);
     for (const auto& entry : fs::directory_iterator(path, failed))
       if (entry.path().extension() == ".gguf") return open_gguf(entry.path());
-    return Error{
-        ErrorCode::not_found,
-        path.string() +
-            ": found no model.safetensors, no model.safetensors.index.json and no .gguf in it"};
+    return Error{ErrorCode::not_found, path.string() +
+                                           ": found none of model.safetensors.index.json, "
+                                           "model.safetensors and *.gguf in the folder"};
   }
   char magic[4] = {};
   std::ifstream in(path, std::ios::binary);
@@ -30,9 +29,9 @@ Result<std::shared_ptr<const ModelFile>> ModelFile::open(const fs::path& path) {
   if (std::string_view(magic, 4) == "GGUF") return open_gguf(path);
   if (path.extension() == ".json" || path.extension() == ".safetensors")
     return open_safetensors(path.parent_path(), path);
-  return Error{
-      ErrorCode::corrupt,
-      path.string() + ": offset 0: expected the magic 'GGUF', or a file named .safetensors"};
+  return Error{ErrorCode::corrupt, path.string() +
+                                       ": offset 0: found other bytes, expected the magic 'GGUF', "
+                                       "or a file name that ends in .safetensors or .json"};
 }
 
 fs::path model_cache() {
@@ -43,13 +42,14 @@ fs::path model_cache() {
 
 fs::path find_model(const std::string& name, const fs::path& folder) {
   std::error_code failed;
-  // A bare word is a model that was fetched, whatever else is called so here.
+  // In the cache before in the folders, so that a file that happens to have the same name changes
+  // nothing.
   const fs::path fetched = model_cache() / name / "model.gguf";
   const bool bare = name.find_first_of("/.") == std::string::npos;
   if (bare && fs::exists(fetched, failed)) return fetched;
   for (const fs::path& path : {folder / name, fs::path(name)})
     if (fs::exists(path, failed)) return path;
-  return bare ? fetched : folder / name;  // where it would be, so that an error says so
+  return bare ? fetched : folder / name;  // for the error message
 }
 
 const FileTensor* ModelFile::find(std::string_view name) const {
@@ -74,15 +74,15 @@ Result<void> ModelFile::check() const {
       return say(std::string("the number of ") + c.what + ": found " + std::to_string(c.value) +
                  ", expected 1 to " + std::to_string(c.most));
   if (s.heads % s.kv_heads != 0 || s.head_dim % 2 != 0)
-    return say("found " + std::to_string(s.heads) + " heads of " + std::to_string(s.head_dim) +
-               " over " + std::to_string(s.kv_heads) +
-               " key-value heads, expected a multiple, and an even size");
+    return say("found " + std::to_string(s.heads) + " heads of size " + std::to_string(s.head_dim) +
+               " and " + std::to_string(s.kv_heads) +
+               " key-value heads, expected a multiple of the key-value heads, and an even size");
   if (!s.rope_factors.empty() && s.rope_factors.size() != static_cast<std::size_t>(s.head_dim / 2))
     return say("found " + std::to_string(s.rope_factors.size()) + " rotary factors, expected " +
                std::to_string(s.head_dim / 2));
   const auto need = [&](const std::string& name, int rows, int cols) -> Result<void> {
     const FileTensor* t = find(name);
-    if (t == nullptr) return say("tensor '" + name + "' is missing");
+    if (t == nullptr) return say("found no tensor '" + name + "'");
     if (t->rows != static_cast<std::uint64_t>(rows) || t->cols != static_cast<std::uint64_t>(cols))
       return say("tensor '" + name + "': found [" + std::to_string(t->rows) + ", " +
                  std::to_string(t->cols) + "], expected [" + std::to_string(rows) + ", " +
@@ -123,9 +123,8 @@ Result<void> set_pre_tokenizer(const std::string& name, TokenizerSpec& spec) {
     spec.whole_words_first = true;
   } else if (name == "qwen2") spec.splits = {newer(R"(\p{N})")};
   else
-    return Error{
-        ErrorCode::unavailable,
-        "pre-tokenizer '" + name + "' is not supported; gpt-2, smollm, llama-bpe and qwen2 are"};
+    return Error{ErrorCode::unavailable,
+                 "found pre-tokenizer '" + name + "', expected gpt-2, smollm, llama-bpe or qwen2"};
   return {};
 }
 

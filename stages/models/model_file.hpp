@@ -1,10 +1,15 @@
-// A published model as it lies in files: its shape, its tokenizer's words, and its weights by name,
-// mapped and not copied.
+// A published model in files: its shape, its tokenizer and its weights by name. The files are
+// mapped; weights are not copied.
 //
-// GGUF (version 2 and 3) and safetensors (one file, or shards with an index; beside config.json and
-// tokenizer.json) of the Llama and Qwen2 families. Files are strangers: every count, length and
-// offset is checked against the bytes that are there before it is used, and an error names file,
-// offset, what was found and what was expected.
+//   format       files                                                          read by
+//   GGUF 2, 3    one .gguf file                                                 gguf.cpp
+//   safetensors  one file, or shards with an index; and beside them             safetensors.cpp
+//                config.json and tokenizer.json
+//
+// Supported are the architectures llama and qwen2. Files are not trusted: every count, length and
+// offset is compared with the size of the file before it is used. An error names the file, the
+// offset or key, what was found and what was expected. A ModelFile does not change after open(), so
+// any thread may read it.
 #pragma once
 
 #include <cstdint>
@@ -30,25 +35,26 @@ struct FileTensor {
   }
 };
 
-// What the file says of the network.
+// The shape of the network, as the file states it.
 struct ModelSpec {
   std::string architecture;  // "llama" or "qwen2"
   int layers = 0, hidden = 0, heads = 0, kv_heads = 0, head_dim = 0, mlp = 0, vocab = 0,
       context = 0;
   float rms_eps = 1e-5f;
   float rope_base = 10'000;
-  bool rope_interleaved =
-      false;  // pairs are neighbours, as GGUF has it for llama; otherwise the halves of a head
-  std::vector<float> rope_factors;  // divide the frequencies, one for each pair; empty: ones
+  // Which numbers of a head RoPE rotates together: neighbours (GGUF stores llama so) if true,
+  // number i of the first half with number i of the second half if false.
+  bool rope_interleaved = false;
+  std::vector<float> rope_factors;  // divisors of the frequencies, one for each pair; empty: all 1
 };
 
-// What the file says of its tokenizer: byte-level BPE.
+// The tokenizer, byte-level BPE, as the file states it.
 struct TokenizerSpec {
-  std::vector<std::string> tokens;  // by id, in the alphabet of byte-level BPE
-  std::vector<std::string> merges;  // "left right", the most important first
+  std::vector<std::string> tokens;  // by id; each byte is a letter of GPT-2's alphabet
+  std::vector<std::string> merges;  // "left right", highest priority first
   std::vector<bool> special;        // by id
-  std::vector<std::string> splits;  // patterns, applied one after the other
-  bool whole_words_first = false;   // a word that is a token needs no merges
+  std::vector<std::string> splits;  // regular expressions, applied in this order
+  bool whole_words_first = false;   // a piece that is a token is not built from merges
   int bos = -1, eos = -1;
   bool add_bos = false;
   std::string chat_template;
@@ -56,15 +62,16 @@ struct TokenizerSpec {
 
 class ModelFile {
  public:
-  // path: a .gguf or .safetensors file, its index, or a folder with them. Errors: not_found,
-  // corrupt, unavailable (an architecture, tensor type or tokenizer that is not supported: names
-  // it).
+  // path: a .gguf file, a .safetensors file, the index of shards, or a folder with one of them.
+  // Errors: not_found, corrupt, unavailable (names the architecture, tensor type or tokenizer that
+  // is not supported).
   static Result<std::shared_ptr<const ModelFile>> open(const std::filesystem::path& path);
 
   const ModelSpec& spec() const noexcept { return spec_; }
   const TokenizerSpec& tokenizer() const noexcept { return tokenizer_; }
-  // By the names that decoders use: embed_tokens, lm_head, norm, layers.<n>.q_proj,
-  // layers.<n>.q_proj.bias, layers.<n>.input_norm ... nullptr: not there.
+  // name: one of those that Decoder asks for, the same for both formats: embed_tokens, lm_head,
+  // norm, layers.<n>.q_proj, layers.<n>.q_proj.bias, layers.<n>.input_norm and so on. Returns
+  // nullptr if the model has no such tensor.
   const FileTensor* find(std::string_view name) const;
   const std::filesystem::path& path() const noexcept { return path_; }
 
@@ -72,8 +79,8 @@ class ModelFile {
   friend struct GgufReader;
   friend struct SafetensorsReader;
   ModelFile() = default;
-  // Whether all that a decoder of this shape needs is there, in its shape. Errors: corrupt, with
-  // the tensor's name.
+  // Checks that every tensor that a decoder of this shape needs exists and has the right extents.
+  // Errors: corrupt, with the tensor's name.
   Result<void> check() const;
 
   std::filesystem::path path_;
@@ -83,19 +90,23 @@ class ModelFile {
   TokenizerSpec tokenizer_;
 };
 
-// Where models go that `limelight fetch` brings: $XDG_CACHE_HOME/limelight, or ~/.cache/limelight.
+// The folder that `limelight fetch` saves models in: $XDG_CACHE_HOME/limelight or
+// ~/.cache/limelight.
 std::filesystem::path model_cache();
-// A path, beside `folder` if it is relative and there; or the name of a model in the cache, such as
-// "smollm2".
+// Returns the path of the model that a config names. A name without '/' and '.', such as "smollm2",
+// is first looked up in the cache. Otherwise it is a path, relative to `folder` or to the working
+// directory. If nothing is found, the result is the path at which the model was expected.
 std::filesystem::path find_model(const std::string& name, const std::filesystem::path& folder);
 
-// The regular expressions of known pre-tokenizers, by GGUF's name for them. Errors: unavailable.
+// Sets the regular expressions of the pre-tokenizer that GGUF knows as `name`. Errors: unavailable
+// (an unknown name).
 Result<void> set_pre_tokenizer(const std::string& name, TokenizerSpec& spec);
-// Llama 3's scaling (its config's rope_scaling) as one factor for each pair.
+// Llama 3's scaling of RoPE (rope_scaling in its config.json), as one divisor for each pair.
+// factor, low, high and original_context: the parameters of that key.
 std::vector<float> llama3_rope_factors(
     int head_dim, float base, float factor, float low, float high, float original_context);
 
-// The two formats; called by open().
+// Called by ModelFile::open().
 Result<std::shared_ptr<const ModelFile>> open_gguf(const std::filesystem::path& path);
 Result<std::shared_ptr<const ModelFile>> open_safetensors(const std::filesystem::path& folder,
                                                           const std::filesystem::path& file);

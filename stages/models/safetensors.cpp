@@ -1,6 +1,9 @@
-// safetensors, as its README has the format: a length, a JSON header with types, shapes and
-// offsets, and the tensors' bytes. What the network and its tokenizer are stands beside it, in
-// config.json and tokenizer.json.
+// Reads safetensors files, as the README of that project defines the format:
+//
+//   length of the header (8 bytes) | header: JSON | data of the tensors
+//
+// The header states type, shape and offsets of each tensor. The shape of the network is in
+// config.json in the same folder, its tokenizer in tokenizer.json.
 #include <algorithm>
 #include <cstring>
 #include <fstream>
@@ -19,6 +22,7 @@ namespace {
 
 constexpr std::uint64_t most_header = std::uint64_t{100} << 20;
 
+// An internal exception: nested parsers throw it to abort, and open_safetensors() catches it.
 struct Refusal {
   Error error;
 };
@@ -42,12 +46,12 @@ std::string read_text(const fs::path& path) {
 }
 json read_json(const fs::path& path) {
   json parsed = json::parse(read_text(path), nullptr, false);
-  if (!parsed.is_object()) refuse(path, "expected a JSON object");
+  if (!parsed.is_object()) refuse(path, "found no JSON object, expected one");
   return parsed;
 }
 
-// "model.layers.0.self_attn.q_proj.weight" becomes "layers.0.q_proj"; empty: nothing that a decoder
-// uses.
+// Maps a tensor's name to ModelFile's: "model.layers.0.self_attn.q_proj.weight" to
+// "layers.0.q_proj". Empty if no decoder uses the tensor.
 std::string our_name(std::string name) {
   if (name.starts_with("model.")) name.erase(0, 6);
   const auto dot = name.rfind('.');
@@ -75,7 +79,8 @@ struct SafetensorsReader {
   std::shared_ptr<ModelFile> made{new ModelFile};
   ModelFile& model = *made;
 
-  // wanted: only names that the index puts there; nullptr: all.
+  // Adds the tensors of one file. wanted: the names that the index assigns to this file; nullptr:
+  // all.
   void add(const fs::path& path, const std::set<std::string>* wanted) {
     auto mapped = MappedFile::open(path);
     if (!mapped) throw Refusal{mapped.error()};
@@ -92,7 +97,8 @@ struct SafetensorsReader {
     const char* text = reinterpret_cast<const char*>(bytes.data()) + sizeof header;
     const json parsed = json::parse(text, text + header, nullptr, false);
     if (!parsed.is_object())
-      refuse(path, "offset 8: expected a JSON object of " + std::to_string(header) + " bytes");
+      refuse(path, "offset 8: found no JSON object, expected one of " + std::to_string(header) +
+                       " bytes");
     const std::uint64_t data = sizeof header + header, room = bytes.size() - data;
     std::vector<std::tuple<std::uint64_t, std::uint64_t, std::string>> places;
     for (const auto& [name, entry] : parsed.items()) {
@@ -124,7 +130,7 @@ struct SafetensorsReader {
       if (begin > end || end > room)
         refuse(path, quoted + ": found offsets " + std::to_string(begin) + " to " +
                          std::to_string(end) + ", expected at most the " + std::to_string(room) +
-                         " bytes that are there");
+                         " bytes of data in the file");
       places.emplace_back(begin, end, name);
       if (ours.empty() || (wanted != nullptr && !wanted->contains(name))) continue;
       if (dtype == "F32") tensor.type = WeightType::f32;
@@ -138,7 +144,8 @@ struct SafetensorsReader {
         refuse(path, quoted + ": found " + std::to_string(end - begin) + " bytes, expected " +
                          std::to_string(values * block_format(tensor.type).bytes));
       tensor.data = bytes.data() + data + begin;
-      if (!model.tensors_.emplace(ours, tensor).second) refuse(path, quoted + " a second time");
+      if (!model.tensors_.emplace(ours, tensor).second)
+        refuse(path, "found " + quoted + " a second time, expected one tensor for each weight");
     }
     std::sort(places.begin(), places.end());
     for (std::size_t i = 1; i < places.size(); ++i)
@@ -177,7 +184,7 @@ struct SafetensorsReader {
     s.vocab = whole("vocab_size");
     s.context = whole("max_position_embeddings", 2048);
     s.rms_eps = real(config, "rms_norm_eps", 1e-6f);
-    // Newer configs have all that is rotary in one place.
+    // Newer configs have all parameters of RoPE, rope_theta included, in the key rope_parameters.
     const json rotary = config.value("rope_parameters", json());
     const json scaling = rotary.is_object() ? rotary : config.value("rope_scaling", json());
     s.rope_base = real(rotary.is_object() ? rotary : config, "rope_theta", 10'000);
@@ -198,7 +205,7 @@ struct SafetensorsReader {
           ErrorCode::unavailable);
   }
 
-  // A pre-tokenizer of tokenizer.json, which may be a sequence of them.
+  // Adds the patterns of one pre-tokenizer of tokenizer.json, or of all those in a Sequence.
   void pre_tokenizer(const fs::path& path, const json& pre, TokenizerSpec& t) {
     const std::string kind = pre.value("type", "");
     if (kind == "Sequence") {
@@ -217,15 +224,14 @@ struct SafetensorsReader {
                ErrorCode::unavailable);
     } else if (kind == "ByteLevel") {
       if (pre.value("add_prefix_space", false))
-        refuse(path, "pre-tokenizer ByteLevel: found add_prefix_space, expected none",
+        refuse(path, "pre-tokenizer ByteLevel: found add_prefix_space true, expected false",
                ErrorCode::unavailable);
       TokenizerSpec usual;
       (void)set_pre_tokenizer("gpt-2", usual);
       if (pre.value("use_regex", true)) t.splits.push_back(usual.splits.front());
     } else
       refuse(path,
-             "pre-tokenizer '" + kind +
-                 "' is not supported; Sequence, Digits, Split and ByteLevel are",
+             "found pre-tokenizer '" + kind + "', expected Sequence, Digits, Split or ByteLevel",
              ErrorCode::unavailable);
   }
 
@@ -235,13 +241,15 @@ struct SafetensorsReader {
     const json bpe = all.value("model", json::object());
     if (!bpe.is_object() || !bpe.contains("vocab") || !bpe["vocab"].is_object() ||
         !bpe.contains("merges") || !bpe["merges"].is_array())
-      refuse(path, "expected a model of type BPE with a vocab and merges", ErrorCode::unavailable);
+      refuse(path, "key 'model': expected a BPE model with the keys 'vocab' and 'merges'",
+             ErrorCode::unavailable);
     TokenizerSpec& t = model.tokenizer_;
     const auto put = [&](const json& id, const std::string& token, bool special) {
       if (!id.is_number_unsigned() ||
           id.get<std::uint64_t>() >= static_cast<std::uint64_t>(model.spec_.vocab))
         refuse(path, "token '" + token.substr(0, 60) + "': found id " + id.dump().substr(0, 30) +
-                         ", expected one below vocab_size");
+                         ", expected an id below vocab_size (" + std::to_string(model.spec_.vocab) +
+                         ")");
       const auto at = id.get<std::size_t>();
       if (at >= t.tokens.size()) t.tokens.resize(at + 1), t.special.resize(at + 1);
       t.tokens[at] = token;
@@ -282,7 +290,8 @@ struct SafetensorsReader {
       t.chat_template = chat_template(config.value("chat_template", json()));
   }
 
-  // Of tokenizer_config.json, where older files have it: a text, or several with names.
+  // The value of the key chat_template in tokenizer_config.json, where older models have it: a
+  // text, or a list of named texts, of which the one named "default" is taken.
   static std::string chat_template(const json& value) {
     if (value.is_string()) return value;
     for (const json& named : value.is_array() ? value : json::array())
@@ -300,7 +309,7 @@ struct SafetensorsReader {
       if (!index.contains("weight_map") || !index["weight_map"].is_object())
         refuse(file, "key 'weight_map': expected an object");
       for (const auto& [name, shard] : index["weight_map"].items()) {
-        // A shard lies beside its index: no path leads elsewhere.
+        // Only a plain file name: a path could lead out of the model's folder.
         if (!shard.is_string() ||
             fs::path(shard.get<std::string>()).filename() != fs::path(shard.get<std::string>()) ||
             shard == "..")

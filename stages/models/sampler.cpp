@@ -21,7 +21,7 @@ int Sampler::next(std::span<float> logits) {
       float& logit = logits[static_cast<std::size_t>(seen)];
       logit = logit > 0 ? logit / params_.repetition_penalty : logit * params_.repetition_penalty;
     }
-  // Of equal ones the first.
+  // Among equal logits the first one wins.
   int chosen = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   const auto larger = [&](int a, int b) {
     const float x = logits[static_cast<std::size_t>(a)], y = logits[static_cast<std::size_t>(b)];

@@ -1,5 +1,5 @@
 // Chooses the next token from logits: repetition penalty (Keskar et al. 2019), temperature, top_k,
-// top_p (Holtzman et al. 2020), seed.
+// top_p (Holtzman et al. 2020), seed. One thread uses a sampler.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace limelight::stages {
 
-// One for each request and token stream. The same logits and parameters give the same tokens on
-// every machine.
+// A sampler belongs to one request. The same logits and parameters give the same tokens on every
+// machine.
 class Sampler {
  public:
   explicit Sampler(const SamplingParams& params) : params_(params) {}
-  int next(std::span<float> logits);  // logits are changed
+  int next(std::span<float> logits);  // overwrites the logits
   bool is_stop(int token) const;
   std::size_t count() const noexcept { return tokens_.size(); }
   bool exhausted() const noexcept {

@@ -14,7 +14,7 @@ class ByteTokenizer final : public Tokenizer {
     for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
     return tokens;
   }
-  // Printable ASCII.
+  // Only printable ASCII, so that the output of dummy models is readable text.
   std::string bytes(int token) const override {
     constexpr std::string_view heads[] = {"b", "d", "f", "g", "k", "l", "m",  "n",
                                           "p", "r", "s", "t", "v", "z", "st", "tr"};
@@ -28,7 +28,7 @@ class ByteTokenizer final : public Tokenizer {
   bool ends(int) const override { return false; }
 };
 
-// How long the character is that a byte begins; 1 also for bytes that begin none.
+// The length of the UTF-8 character that starts with this byte; 1 if no character starts with it.
 std::size_t length_of(unsigned char first) {
   return first >= 0xf0 && first < 0xf8   ? 4
          : first >= 0xe0 && first < 0xf0 ? 3
@@ -42,7 +42,7 @@ std::unique_ptr<Tokenizer> make_byte_tokenizer() { return std::make_unique<ByteT
 
 std::string CharacterStream::push(std::string_view bytes) {
   waiting_ += bytes;
-  // Only the last character can be unfinished: its first byte is one of the last three.
+  // Only the last character can be incomplete: its first byte is one of the last three.
   std::size_t whole = waiting_.size();
   for (std::size_t back = 1; back <= 3 && back <= waiting_.size(); ++back) {
     const auto byte = static_cast<unsigned char>(waiting_[waiting_.size() - back]);

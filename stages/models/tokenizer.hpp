@@ -1,4 +1,5 @@
-// Text to tokens and back: an interface, and the tokenizer of dummy models.
+// Converts text to tokens and tokens to text: an interface, and the tokenizer of dummy models. A
+// tokenizer does not change, so any thread may use it.
 #pragma once
 
 #include <limelight/result.hpp>
@@ -15,27 +16,29 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
   virtual std::vector<int> encode(std::string_view text) const = 0;
-  // The tokens of a user's prompt, with what the model's chat template puts around it.
+  // The tokens of a user's prompt, inside the texts and special tokens of the model's chat
+  // template.
   virtual std::vector<int> encode_prompt(std::string_view prompt) const = 0;
-  // What a token stands for: bytes, which need not be whole characters. Nothing for special tokens
-  // and ids that there are not.
+  // The bytes of a token, which need not be whole characters. Empty for special tokens and unknown
+  // ids.
   virtual std::string bytes(int token) const = 0;
-  // Whether a token ends the answer.
+  // True for the tokens that end an answer.
   virtual bool ends(int token) const = 0;
 };
 
-// A token for each byte, and syllables above them, so that invented text reads like text.
+// A tokenizer with one token for each byte. Ids from 256 on are syllables, so that the random
+// output of a dummy model can be read aloud.
 std::unique_ptr<Tokenizer> make_byte_tokenizer();
 // Byte-level BPE. Errors: unavailable (a pattern that cannot be compiled), corrupt (a merge of
-// tokens that there are not).
+// tokens that the vocabulary does not have).
 Result<std::unique_ptr<Tokenizer>> make_bpe_tokenizer(const TokenizerSpec& spec);
 
-// Bytes as they come from tokens, given on as whole characters: what is the beginning of one waits
-// for its end.
+// Joins the bytes of tokens to whole UTF-8 characters. push() returns the characters that are
+// complete and keeps the beginning of an incomplete one.
 class CharacterStream {
  public:
   std::string push(std::string_view bytes);
-  // What waits, at the end of all.
+  // Returns the incomplete character, when no more bytes come.
   std::string rest() { return std::exchange(waiting_, {}); }
 
  private:

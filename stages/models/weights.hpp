@@ -1,5 +1,5 @@
-// Where weights come from. A matrix is asked for by name with the part that this rank holds, so
-// that a split model reads only its share.
+// Loads weights. A caller asks for a matrix by name, together with the part that its rank holds, so
+// that a rank reads only its share of a split model. Used on one thread, while a stage is made.
 #pragma once
 
 #include <cstdint>
@@ -27,25 +27,25 @@ class WeightLoader {
   virtual ~WeightLoader() = default;
   virtual bool has(const std::string& name) const = 0;
   virtual std::vector<float> load(const std::string& name, const MatrixPart& part) = 0;
-  // The same for products on a device.
+  // Loads a part and packs it for products on a device.
   virtual std::unique_ptr<Matrix> matrix(Device& device,
                                          const std::string& name,
                                          const MatrixPart& part,
                                          ipc::DType dtype) {
     return device.pack(load(name, part), part.rows, part.cols, dtype);
   }
-  // A function that gives rows one by one, for embeddings. It may outlive the loader.
+  // Returns a function that copies one row, for embeddings. The function may outlive the loader.
   virtual std::function<void(int row, std::span<float> to)> rows(const std::string& name,
                                                                  int count,
                                                                  int width);
 };
 
-// Uniform in +-sqrt(3 / columns), a pure function of seed, name and position: the same on every
-// machine and however a matrix is split.
+// Random weights, uniform in +-sqrt(3 / columns). A weight depends only on seed, name and position,
+// so it is the same on every machine and for every split of the matrix.
 class DummyWeights final : public WeightLoader {
  public:
   explicit DummyWeights(std::uint64_t seed) : seed_(seed) {}
-  // Matrices; norms and biases it has none.
+  // Every matrix exists; norms and biases do not.
   bool has(const std::string& name) const override {
     return !name.ends_with("norm") && !name.ends_with(".bias");
   }
@@ -55,7 +55,8 @@ class DummyWeights final : public WeightLoader {
   std::uint64_t seed_;
 };
 
-// A model's files. Weights in blocks stay where they are mapped; a part's columns are whole blocks.
+// The weights of a model in files. Weights in blocks are used where they are mapped; the columns of
+// a part must be whole blocks.
 class FileWeights final : public WeightLoader {
  public:
   explicit FileWeights(std::shared_ptr<const ModelFile> file) : file_(std::move(file)) {}

@@ -1,5 +1,5 @@
-// Any bytes as a GGUF file: refused, or a model whose tokenizer can be made and whose tensors can
-// be read to the last byte.
+// Reads any bytes as a GGUF file. They must be refused, or give a model whose tokenizer can be made
+// and whose tensors can be read completely.
 #include "fuzz_model.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

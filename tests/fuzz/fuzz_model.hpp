@@ -1,4 +1,4 @@
-// What the fuzzers of model files have in common.
+// The common part of the fuzzers of model files.
 #pragma once
 
 #include <unistd.h>
@@ -24,7 +24,7 @@ inline void write(const std::filesystem::path& path, const std::uint8_t* data, s
       .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
 }
 
-// What a stage does with a model that was accepted.
+// Uses a model that was accepted as a stage does.
 inline void use(
     const limelight::Result<std::shared_ptr<const limelight::stages::ModelFile>>& opened) {
   using namespace limelight::stages;

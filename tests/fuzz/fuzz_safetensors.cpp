@@ -1,5 +1,5 @@
-// Any bytes as a folder of config.json, tokenizer.json and model.safetensors: two lengths of two
-// bytes, then the three files.
+// Reads any bytes as a folder with config.json, tokenizer.json and model.safetensors: the lengths
+// of the first two in two bytes each, then the three files.
 #include <algorithm>
 
 #include "fuzz_model.hpp"

@@ -1,5 +1,5 @@
-// Any bytes as a prompt, for the tokenizers of three families: it comes back as it was, in whole
-// characters.
+// Encodes any bytes as a prompt, with the tokenizers of three families. The decoded tokens must
+// give the same bytes, in whole characters.
 #include <cstdlib>
 #include <vector>
 

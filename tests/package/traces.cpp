@@ -1,4 +1,4 @@
-// A program that only reads traces: it links limelight::trace alone.
+// A program that reads traces and links only limelight::trace.
 #include <cstdio>
 #include <limelight/trace.hpp>
 

@@ -1,5 +1,5 @@
-// How many CUPTI records a second of CPU time the session's thread decodes, formats, compresses and
-// writes; against a simulated libcupti.
+// Measures how many CUPTI records of a simulated libcupti the session's thread decodes, formats,
+// compresses and writes in a second of its CPU time.
 #include <dlfcn.h>
 
 #include <cstdio>
@@ -31,7 +31,7 @@ int main() {
                                        .devices = {}});
   if (!session) return 1;
   for (int i = 0; i < 400; ++i) {
-    launch(2500);  // two records each
+    launch(2500);  // each has two records
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   const auto report = (*session)->stop();

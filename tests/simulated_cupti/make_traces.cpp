@@ -1,5 +1,6 @@
-// Writes the traces of two ranks on simulated GPUs, for readers that analyse kernels: make_traces
-// <folder>
+// Writes the traces of two ranks on simulated GPUs, for readers that analyse kernels.
+//
+//   make_traces <folder>
 #include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>

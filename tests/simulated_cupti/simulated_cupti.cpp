@@ -27,7 +27,7 @@ struct State {
   CUpti_BuffersCallbackCompleteFunc complete = nullptr;
   std::uint8_t* buffer = nullptr;
   std::size_t size = 0, used = 0, dropped = 0;
-  std::uint64_t launches = 0, begin_ns = 0;  // the first launch sets when it all begins
+  std::uint64_t launches = 0, begin_ns = 0;  // begin_ns is set by the first launch
   std::uint32_t correlation = 0;
 } state;
 thread_local std::vector<std::uint64_t> externals;
@@ -103,7 +103,7 @@ void extras(std::uint64_t t, std::uint64_t i) {
   wait.streamId = 21;
   wait.cudaEventId = 9;
   wait.cudaEventSyncId = i + 1;
-  put(wait);  // before its event, as buffers of streams come in any order
+  put(wait);  // before its event: the order of buffers is not defined
   CUpti_ActivityCudaEvent2 event{};
   event.kind = CUPTI_ACTIVITY_KIND_CUDA_EVENT;
   event.correlationId = call.correlationId;

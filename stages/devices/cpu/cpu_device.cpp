@@ -1,5 +1,5 @@
-// The CPU: products with weights in memory by oneDNN, which `limelight bench matmul` compares to
-// OpenBLAS; with weights as files have them, and everything else, by cpu_kernels.hpp.
+// The CPU as a device. Plain matrices are multiplied by oneDNN, which `limelight-bench matmul`
+// compares with OpenBLAS. Weights in blocks, and all other operations, use cpu_kernels.hpp.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -39,7 +39,7 @@ std::uint64_t dims(int a, int b, int c = 0) {
               static_cast<std::size_t>(c));
 }
 
-// To nearest, ties to even, as the hardware does; NaN stays NaN.
+// Rounds to nearest, ties to even, as the hardware does. NaN stays NaN.
 std::uint16_t to_bfloat16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
@@ -52,9 +52,9 @@ using Type = dnnl::memory::data_type;
 
 Desc rows_of(int n, int width, Type type) { return {{n, width}, type, Tag::ab}; }
 
-// oneDNN packs weights in blocks that depend on the processor, not on the number of rows, so one
-// packing serves every n; a primitive belongs to one n and is made when that n comes for the first
-// time.
+// Weights as oneDNN packs them. The packing depends on the processor but not on the number of rows
+// n, so it serves every n. A oneDNN primitive belongs to one n; it is made when that n first
+// occurs.
 struct CpuMatrix final : Matrix {
   struct Product {
     dnnl::matmul primitive;
@@ -63,10 +63,10 @@ struct CpuMatrix final : Matrix {
   Type type = Type::f32;
   dnnl::memory weights;
   mutable std::map<int, Product> products;
-  mutable std::vector<std::uint16_t> rounded;  // x in bfloat16
+  mutable std::vector<std::uint16_t> rounded;  // scratch: x in bfloat16
 };
 
-// Weights as a file has them; products by cpu_kernels.hpp.
+// Weights in blocks, where the file is mapped. They are multiplied by cpu_kernels.hpp.
 struct BlockMatrix final : Matrix {
   BlockWeights weights;
 };
@@ -98,7 +98,8 @@ class CpuDevice final : public Device {
     auto matrix = std::make_unique<CpuMatrix>();
     matrix->in = in;
     matrix->out = out;
-    // The weights as they come, [out, in], are [in, out] with the columns together.
+    // Row-major [out, in] is the same memory as column-major [in, out], which is what oneDNN is
+    // told.
     std::vector<float> plain(weights.begin(), weights.end());
     if (dtype == ipc::DType::bfloat16)
       for (float& w : plain)
@@ -204,7 +205,8 @@ class CpuDevice final : public Device {
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
     const int group = heads / kv_heads, stride = kv_heads * head_dim;
     const auto width = static_cast<std::size_t>(head_dim);
-    // Work is a row and a head; a few positions are not worth a second thread.
+    // One piece of work is one row and one head. For a few positions a second thread costs more
+    // than it gains.
     const std::size_t pieces = static_cast<std::size_t>(n) * static_cast<std::size_t>(heads);
     pool_.run(
         pieces, pieces * static_cast<std::size_t>(position + n) < 4096 ? pieces : 1,
@@ -284,8 +286,8 @@ class CpuDevice final : public Device {
       int n, int in, int out, Type type, const Desc& weights) const {
     return {dnnl::matmul::desc(rows_of(n, in, type), weights, rows_of(n, out, Type::f32)), engine_};
   }
-  // Whether this processor multiplies bfloat16; elsewhere oneDNN has none, or a reference that is
-  // slower than float32.
+  // True if this processor multiplies bfloat16. Without such instructions oneDNN refuses, or offers
+  // a reference implementation that is slower than float32.
   bool fast_bfloat16(int in, int out, Desc& packed) const {
     try {
       const auto described =
@@ -300,7 +302,7 @@ class CpuDevice final : public Device {
   const CpuKernels& kernels_ = cpu_kernels();
   const Activations activations_;
   WorkPool pool_;
-  std::vector<std::int8_t> values_;  // the rows of a product in blocks
+  std::vector<std::int8_t> values_;  // scratch: quantised rows of x
   std::vector<float> scales_, sums_;
   std::vector<std::uint16_t> rounded_;
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};

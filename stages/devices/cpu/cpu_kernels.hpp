@@ -1,7 +1,17 @@
-// The inner loops of the CPU on weights as model files have them, and on rows of floats: builds of
-// one source, for AVX-512 with VNNI and with BF16 or without, for AVX2 and for any processor, which
-// give the same bits. The best one that this processor runs is taken;
-// LIMELIGHT_CPU=avx512bf16|avx512|avx2|portable asks for another.
+// The inner loops of the CPU device: products with weights in blocks, and operations on rows of
+// floats.
+//
+// One source, cpu_kernels_impl.hpp, is compiled for several kinds of processors:
+//
+//   name        instructions
+//   portable    any processor
+//   avx2        AVX2, FMA, F16C
+//   avx512      AVX-512 with VNNI
+//   avx512bf16  AVX-512 with VNNI and BF16
+//
+// All builds give the same bits (one exception: see dot_bf16). cpu_kernels() returns the best build
+// that this processor can run; the environment variable LIMELIGHT_CPU names another one. The
+// functions use no state, so any thread may call them.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +21,9 @@
 
 namespace limelight::stages {
 
-// Rows of activations beside weights in blocks: 32 signed bytes to a scale, with the sums of each
-// half, so that an offset common to a block's weights is one product. cols: a multiple of 32.
+// Rows of activations, quantised for products with weights in blocks: 32 signed bytes share a
+// scale. The sums turn an offset that all weights of a block share into one multiplication. cols: a
+// multiple of 32.
 struct QuantisedRows {
   const std::int8_t* values;  // [rows, cols]
   const float* scales;        // [rows, cols / 32]
@@ -31,8 +42,8 @@ struct CpuKernels {
                      std::size_t rows,
                      float* y,
                      std::size_t y_stride);
-  // The same with rows of floats, for every type: each weight is widened to the float that it
-  // stands for.
+  // The same product with rows of floats, for every type of weights: each weight is converted to
+  // the float that it stands for.
   void (*dot_floats)(WeightType type,
                      const std::byte* w,
                      std::size_t cols,
@@ -42,10 +53,10 @@ struct CpuKernels {
                      std::size_t y_stride);
   void (*round_bf16)(const float* x,
                      std::size_t count,
-                     std::uint16_t* to);  // to the nearest, ties to even; what is smaller than any
-                                          // normal number to 0
-  // The same for weights and rows of bfloat16. (Bits are the same in all builds but for weights
-  // that are no normal numbers, which AVX-512 takes for 0.)
+                     std::uint16_t* to);  // rounds to nearest, ties to even; numbers too small
+                                          // for a normal bfloat16 become 0
+  // The same product for weights and rows of bfloat16. All builds give the same bits except for
+  // denormal weights, which AVX-512 treats as 0.
   void (*dot_bf16)(const std::byte* w,
                    std::size_t cols,
                    const std::uint16_t* x,
@@ -62,6 +73,6 @@ struct CpuKernels {
 
 const CpuKernels& cpu_kernels();
 extern const CpuKernels portable_kernels, avx2_kernels, avx512_kernels,
-    avx512bf16_kernels;  // all but the first on x86-64 alone
+    avx512bf16_kernels;  // all but the first exist on x86-64 only
 
 }  // namespace limelight::stages

@@ -1,5 +1,6 @@
-// The part of cpu_kernels_impl.hpp on rows of floats: sums in one fixed order, exponentials, gates.
-// Local to each file that includes it, as that says.
+// The part of cpu_kernels_impl.hpp that works on rows of floats: sums in a fixed order,
+// exponentials, gates. Everything is local to each file that includes it, for the reason stated
+// there.
 #pragma once
 
 #include <cmath>
@@ -14,7 +15,7 @@ namespace limelight::stages {
 
 namespace {
 
-// The sum of eight: each half onto the other, until one is left.
+// The sum of eight numbers: the upper half is added to the lower half until one number is left.
 #if defined(__AVX2__)
 float halve(__m256 v) {
   __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -29,8 +30,8 @@ float halve(float* lane) {
 }
 #endif
 
-// 16 floats that are summed in one fixed order, by fused products, in every build: all give the
-// same bits. (The compiler fuses nothing by itself here: see CMakeLists.txt.)
+// Sixteen partial sums, updated by fused multiply-adds in the same order in every build, so all
+// builds give the same bits. (The compiler fuses nothing by itself here: see CMakeLists.txt.)
 struct Lanes {
 #if defined(__AVX2__)
   __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
@@ -73,7 +74,7 @@ void add_scaled(float scale, const float* x, float* y, std::size_t count) {
   for (; i < count; ++i) y[i] = __builtin_fmaf(scale, x[i], y[i]);
 }
 
-// Eight floats at a time; the portable build does the same to one, bit by bit.
+// Eight floats at a time. The portable build works on one float and gives the same bits.
 #if defined(__AVX2__)
 using Floats = __m256;
 constexpr std::size_t width = 8;
@@ -114,8 +115,8 @@ Floats power_of_two(Floats n) {
 }
 #endif
 
-// 2^n times a polynomial of the rest, which is at most half of ln 2: Taylor's to the seventh power,
-// right to 2 units in the last place.
+// exp(x) = 2^n * exp(r), where |r| is at most ln(2) / 2. exp(r) is Taylor's polynomial of degree 7.
+// The error is at most 2 units in the last place.
 Floats exponential(Floats x) {
   x = clamp(x, -87, 88);
   const Floats n = rounded(times(x, all(1.44269504f)));

@@ -1,6 +1,7 @@
-// The source of all builds of cpu_kernels.hpp; included by one file for each, which names it
-// LIMELIGHT_KERNELS. What the compiler may use decides what is compiled. Everything here is local
-// to its file: a function that two builds shared might be taken from the wrong one.
+// The source of all builds of cpu_kernels.hpp. One file for each build defines LIMELIGHT_KERNELS,
+// the name of its table, and includes this one. The instructions that the compiler may use in that
+// file select the code. Everything here is local to its file: if two builds shared an inline
+// function, the linker could keep the one whose instructions this processor lacks.
 #include <cmath>
 #include <cstring>
 
@@ -39,7 +40,8 @@ void quantise(const float* x, std::size_t cols, std::int8_t* values, float* scal
     const __m256 inverse = _mm256_set1_ps(most > 0 ? 127 / most : 0);
     __m256i whole[4];
     for (int i = 0; i < 4; ++i) whole[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
-    // Packing works within halves of a register, so the order is mended at the end.
+    // These instructions pack each half of a register for itself, so the order is restored at the
+    // end.
     const __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]),
                                               _mm256_packs_epi32(whole[2], whole[3]));
     _mm256_storeu_si256(
@@ -67,8 +69,8 @@ void quantise(const float* x, std::size_t cols, std::int8_t* values, float* scal
   }
 }
 
-// 32 weights: bytes q, with weight = scale * q + offset. In q6_k each half has its own scale:
-// weight = scale * factor[half] * q + offset * factor[half].
+// 32 weights, each scale * q + offset, where q is a byte. In q6_k each half has its own factor:
+// weight = factor[half] * (scale * q + offset).
 struct Block {
 #if defined(__AVX2__)
   __m256i q;
@@ -150,13 +152,13 @@ Block block_at(const std::byte* w, std::size_t block) {
   return b;
 }
 
-// Eight sums of four products each; the first four are of the first half.
+// Eight sums of four products each. The first four belong to the first half of the block.
 #if defined(__AVX2__)
 using Sums = __m256i;
 template <WeightType type>
 Sums dot32(const Block& b, const std::int8_t* x) {
   __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)), q = b.q;
-  if constexpr (type == WeightType::q8_0) {  // the instructions take one side unsigned
+  if constexpr (type == WeightType::q8_0) {  // one operand of the instructions is unsigned
     values = _mm256_sign_epi8(values, q);
     q = _mm256_abs_epi8(q);
   }
@@ -192,7 +194,7 @@ struct Accumulator {
   template <WeightType type>
   void add(const Block& b,
            const QuantisedRows& x,
-           std::size_t at) {  // at: of the block among all of x
+           std::size_t at) {  // at: index of the block in x
     Sums sums = dot32<type>(b, x.values + 32 * at);
     const float scale = b.scale * x.scales[at], *halves = x.sums + 2 * at;
 #if defined(__AVX2__)
@@ -220,7 +222,7 @@ struct Accumulator {
   }
 };
 
-// `count` rows at a time, so that a block of weights is unpacked once for them.
+// Works on `count` rows at a time, so that each block of weights is unpacked once for all of them.
 template <WeightType type, std::size_t count>
 void dot_some(const std::byte* w,
               std::size_t blocks,
@@ -266,7 +268,7 @@ void dot_blocks(WeightType type,
   }
 }
 
-// 16 plain weights as floats.
+// Converts 16 plain weights to floats.
 void widen(WeightType type, const std::byte* w, float* to) {
 #if defined(__AVX2__)
   for (int half = 0; half < 2; ++half) {
@@ -328,7 +330,8 @@ float widened(std::uint16_t bf16) {
   return value;
 }
 
-// Eight sums; each takes two products, that of the odd numbers first, as VDPBF16PS has it.
+// Eight sums. Each one adds two products at a time, that of the odd numbers first, as the
+// instruction VDPBF16PS does.
 struct PairLanes {
 #if defined(__AVX2__)
   __m256 v = _mm256_setzero_ps();
@@ -392,7 +395,7 @@ void dot_bf16(const std::byte* w,
   }
 }
 
-// The floats that a block stands for: one rounding each, in every build.
+// Converts a block to floats. Each weight is rounded once, in every build.
 template <WeightType type>
 void widen_block(const std::byte* w, std::size_t block, float* to) {
   const Block b = block_at<type>(w, block);

@@ -1,7 +1,7 @@
-// A few threads that share one piece of work at a time with the thread that brings it.
+// A pool of threads that share one piece of work at a time with the calling thread.
 //
-// Between pieces they spin for a moment, since a decoder brings the next one within microseconds,
-// and sleep after that.
+// Between two pieces the threads spin for a moment, because a decoder brings the next piece within
+// microseconds; after that they sleep. One thread at a time may call run().
 #pragma once
 
 #include <atomic>
@@ -14,12 +14,12 @@ namespace limelight::stages {
 
 class WorkPool {
  public:
-  // threads: with the caller's.
+  // threads: the number of threads that work, the calling thread included.
   explicit WorkPool(int threads);
   ~WorkPool();
   WorkPool(const WorkPool&) = delete;
-  // Calls work(begin, end) so that [0, count) is covered, in as many parts as there are threads, at
-  // multiples of `grain`; returns when all are done.
+  // Divides [0, count) into at most as many ranges as there are threads, at multiples of `grain`,
+  // calls work(begin, end) for each, and returns when all calls have returned.
   void run(std::size_t count,
            std::size_t grain,
            const std::function<void(std::size_t, std::size_t)>& work);
@@ -30,7 +30,7 @@ class WorkPool {
 
   const std::function<void(std::size_t, std::size_t)>* work_ = nullptr;
   std::size_t count_ = 0, grain_ = 1, parts_;
-  std::atomic<std::uint32_t> piece_{0};  // counts up with each piece; the last one is the end
+  std::atomic<std::uint32_t> piece_{0};  // number of the current piece; threads wait on it
   std::atomic<std::uint32_t> left_{0};
   std::atomic<bool> ending_{false};
   std::vector<std::thread> threads_;

@@ -1,5 +1,5 @@
-// A GPU behind the interface of Device. The runtime is linked statically and finds the driver when
-// it is first asked, so that the same binary starts on a machine without one.
+// A GPU as a device. The CUDA runtime is linked statically and loads the driver at its first call,
+// so the same binary also starts on a machine without a driver.
 #include <cuda_runtime_api.h>
 
 #include <cstdio>
@@ -34,8 +34,8 @@ std::uint64_t dims(int a, int b = 0, int c = 0) {
                          static_cast<std::uint64_t>(c));
 }
 
-// A GPU that fails in the middle of a step has nothing left to give: the rank ends, and the
-// launcher says so with this line.
+// After an error of the GPU its memory and its stream cannot be used any more, so the process ends.
+// The launcher reports this line as the reason.
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
   std::fprintf(stderr, "CUDA: %s: %s\n", what, cudaGetErrorString(status));
@@ -79,7 +79,7 @@ class CudaDevice final : public Device {
     return {d};
   }
 
-  // Memory comes from the stream's pool, so that growing a cache does not stop the device.
+  // Allocates from the stream's pool: growing a cache does not have to wait for the device.
   float* allocate(std::size_t floats) override {
     void* memory = nullptr;
     if (floats > 0) check(cudaMallocAsync(&memory, floats * sizeof(float), stream_), "allocate");
@@ -97,7 +97,7 @@ class CudaDevice final : public Device {
     move(to.data(), from.data(), from.size(), cudaMemcpyDeviceToDevice);
   }
 
-  using Device::pack;  // weights in blocks are unpacked on the way
+  using Device::pack;  // the base class unpacks weights in blocks
   std::unique_ptr<Matrix> pack(std::span<const float> weights,
                                int out,
                                int in,

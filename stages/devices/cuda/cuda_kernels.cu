@@ -26,7 +26,7 @@ __device__ float match(float value, __nv_bfloat16) {
   return __bfloat162float(__float2bfloat16(value));
 }
 
-// A warp an output element.
+// One warp computes one element of y.
 template <class W>
 __global__ void linear_kernel(const float* x, const W* w, float* y, int n, int in, int out) {
   const long at = (static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x) / warp;
@@ -45,7 +45,7 @@ __global__ void round_kernel(const float* from, __nv_bfloat16* to, long count) {
   if (i < count) to[i] = __float2bfloat16(from[i]);
 }
 
-// A warp a row.
+// One warp normalises one row.
 __global__ void rms_norm_kernel(
     const float* x, float* y, int width, const float* weight, float epsilon) {
   const float* from = x + static_cast<long>(blockIdx.x) * width;
@@ -81,7 +81,7 @@ __global__ void rope_kernel(float* x,
   pair[apart] = b * c + a * s;
 }
 
-// A warp a row and head.
+// One warp computes one head of one row.
 __global__ void attention_kernel(const float* q,
                                  const float* keys,
                                  const float* values,

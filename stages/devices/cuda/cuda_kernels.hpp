@@ -1,6 +1,6 @@
-// The operations of a CUDA device as launches on a stream; the host side is cuda_device.cpp. Plain
-// kernels: they are right before they are fast. Pointers are device memory. Shapes and formulas:
-// see device.hpp.
+// The operations of a CUDA device: each function starts kernels on a stream and returns.
+// cuda_device.cpp calls them. The kernels are written to be simple rather than fast. All pointers
+// are to device memory. Shapes and formulas: see device.hpp.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -23,7 +23,7 @@ void rms_norm(const float* x,
               int width,
               const float* weight,
               float epsilon,
-              cudaStream_t stream);  // weight: null for ones
+              cudaStream_t stream);  // weight: null means all 1
 void rope(float* x,
           int n,
           int heads,
@@ -31,8 +31,8 @@ void rope(float* x,
           int position,
           const float* frequencies,
           bool interleaved,
-          cudaStream_t stream);  // frequencies: null for base 10 000
-// scores: [n, heads, position + n] of scratch.
+          cudaStream_t stream);  // frequencies: null means base 10 000
+// scores: scratch memory, [n, heads, position + n].
 void attention(const float* q,
                const float* keys,
                const float* values,
@@ -49,6 +49,6 @@ void add(float* x,
          const float* y,
          long count,
          long width,
-         cudaStream_t stream);  // y: width values, added again and again
+         cudaStream_t stream);  // y: one row of `width` values, added to each row of x
 
 }  // namespace limelight::stages::cuda
