@@ -2,7 +2,10 @@
 // process is killed.
 #define BOOST_TEST_MODULE pipeline
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +20,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "trace_file.hpp"
@@ -262,6 +266,90 @@ BOOST_AUTO_TEST_CASE(ctrl_c_and_sigterm_end_all_processes_in_order) {
     BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
     BOOST_TEST(left_behind().empty());
   }
+}
+
+// What comes until the other side closes; empty as long as it only closes.
+std::string said_to_a_stranger(const fs::path& socket, const std::string& greeting) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket.native().copy(address.sun_path, sizeof address.sun_path - 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    close(fd);
+    return "cannot connect";
+  }
+  (void)!send(fd, greeting.data(), greeting.size(), MSG_NOSIGNAL);
+  std::string said;
+  char bytes[4096];
+  for (pollfd waiting{fd, POLLIN, 0};;) {
+    if (poll(&waiting, 1, 10'000) <= 0) {
+      said += "and it stays open";
+      break;
+    }
+    const ssize_t got = read(fd, bytes, sizeof bytes);
+    if (got <= 0) break;
+    said.append(bytes, static_cast<std::size_t>(got));
+  }
+  close(fd);
+  return said;
+}
+
+// How many TCP ports these processes listen at: /proc/net names the inode of each socket.
+std::size_t tcp_listeners_of(const std::vector<pid_t>& processes) {
+  std::set<std::string> inodes;
+  for (const pid_t pid : processes) {
+    std::error_code gone;
+    for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone)) {
+      const std::string target = fs::read_symlink(entry.path(), gone);
+      if (target.starts_with("socket:[")) inodes.insert(target.substr(8, target.size() - 9));
+    }
+  }
+  std::size_t count = 0;
+  for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    std::ifstream in(table);
+    for (std::string line; std::getline(in, line);) {
+      std::istringstream words(line);
+      std::string number, local, remote, state, queues, timer, retransmit, uid, timeout, inode;
+      words >> number >> local >> remote >> state >> queues >> timer >> retransmit >> uid >>
+          timeout >> inode;
+      if (state == "0A" && inodes.contains(inode)) ++count;
+    }
+  }
+  return count;
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_is_no_rank_is_told_nothing_and_the_run_goes_on) {
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  const fs::path folder = runtime != nullptr && *runtime == '/'
+                              ? fs::path(runtime) / "limelight"
+                              : fs::path("/tmp/limelight-" + std::to_string(getuid()));
+  bool asked = false;
+  std::string said;
+  fs::path control;
+  std::size_t ranks = 0, listeners = 0;
+  const Ran ran =
+      watched_run({"--prompts", PROMPTS_FILE}, [&](pid_t run, const std::string& so_far) {
+        if (asked || so_far.find("1/4 requests") == std::string::npos) return;
+        asked = true;
+        control = folder / ("run-" + std::to_string(run) + "-1.control");
+        // Of the same user, and even the parent of the orchestrator.
+        for (int i = 0; i < 200; ++i)
+          said += said_to_a_stranger(control, i % 2 == 0 ? "" : std::string(1000, 'x'));
+        std::vector<pid_t> processes{run};
+        FILE* children = popen(("pgrep -P " + std::to_string(run)).c_str(), "r");
+        for (pid_t child = 0; fscanf(children, "%d", &child) == 1;) processes.push_back(child);
+        pclose(children);
+        ranks = processes.size() - 1;
+        listeners = tcp_listeners_of(processes);
+      });
+  BOOST_TEST(asked);
+  BOOST_TEST(said == "");
+  BOOST_TEST(ranks >= 3u);
+  BOOST_TEST(listeners == 0u);
+  BOOST_TEST(ran.code == 0, ran.output);
+  BOOST_TEST(ran.output.find("4/4 requests") != std::string::npos, ran.output);
+  BOOST_TEST(!fs::exists(control));
+  BOOST_TEST(left_behind().empty());
 }
 
 // Longer than 1.5 s, after which the original RouDi removes the ports of a silent process.

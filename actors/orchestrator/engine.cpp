@@ -1,6 +1,5 @@
 #include "actors/orchestrator/engine.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +19,7 @@
 #include "actors/orchestrator/own_trace.hpp"
 #include "actors/orchestrator/profiler_out.hpp"
 #include "actors/orchestrator/supervisor.hpp"
+#include "actors/pipeline/local_middleman.hpp"
 #include "actors/pipeline/pools.hpp"
 #include "actors/pipeline/protocol.hpp"
 #include "actors/pipeline/topics.hpp"
@@ -80,20 +80,6 @@ struct CafVisit {
   CafVisit(const CafVisit&) = delete;
   ~CafVisit() { caf::logger::set_current_actor_system(nullptr); }
 };
-
-Result<std::string> random_token() {
-  unsigned char bytes[16];
-  const int fd = ::open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-  const bool whole = fd >= 0 && ::read(fd, bytes, sizeof bytes) == sizeof bytes;
-  if (fd >= 0) ::close(fd);
-  if (!whole) return Error{ErrorCode::io, "cannot read /dev/urandom for the token of this run"};
-  std::string token;
-  for (const unsigned char byte : bytes) {
-    token += "0123456789abcdef"[byte >> 4];
-    token += "0123456789abcdef"[byte & 15];
-  }
-  return token;
-}
 
 // Unique also among the pipelines of one process: the broker may still hold ports of one that was
 // killed a moment ago.
@@ -390,11 +376,9 @@ Result<void> Engine::State::start() {
       ports.push_back({s.stage_id, s.final_output_type, std::move(port).value(), {}});
     }
 
-  const auto token = random_token();
-  if (!token) return token.error();
   settings.add_message_types<caf::id_block::limelight>();
   settings.load<caf::io::middleman>();
-  settings.set("middleman.app-identifiers", std::vector<std::string>{*token});
+  settings.set("middleman.app-identifiers", std::vector<std::string>{application_name(run)});
   settings.set("middleman.workers", std::size_t{0});  // who reads a message also decodes it
   settings.set("scheduler.max-threads", 2);
   settings.set("scheduler.policy",
@@ -419,11 +403,6 @@ Result<void> Engine::State::start() {
         dump_if_due("a full queue held stage " + std::to_string(m.stage) + " back for " +
                     std::to_string(m.milliseconds) + " ms");
       });
-  const auto port = system->middleman().publish(orchestrator, 0, "127.0.0.1");
-  if (!port)
-    return Error{ErrorCode::unavailable,
-                 "cannot open a port on loopback: " + system->render(port.error())};
-
   const auto helper = find_helper("limelight-rank");
   const auto folder = ipc::runtime_folder();
   if (!helper) return helper.error();
@@ -431,9 +410,17 @@ Result<void> Engine::State::start() {
   remove_dead_runs(*folder);
   launcher = std::make_unique<Launcher>(*folder / ("run-" + run),
                                         [this](const RankDeath& death) { on_death(death); });
+  // Whoever is no rank of this run is told nothing, even if it is a process of this user.
+  const auto control = *folder / ("run-" + run + ".control");
+  if (auto published = publish_local(orchestrator, control,
+                                     [this](const PeerCredentials& peer) {
+                                       return same_user(peer) && launcher->started(peer.pid);
+                                     });
+      !published)
+    return published;
   std::error_code ignored;
-  if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored), run,
-                                     config.world_size(), *port, *token, args.flight_recorder);
+  if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored),
+                                     control, run, config.world_size(), args.flight_recorder);
       !started)
     return started;
   for (UserPort& user : ports) user.thread = std::thread([this, &user] { receive(user); });

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -45,10 +46,9 @@ Launcher::Launcher(fs::path run_folder, std::function<void(const RankDeath&)> on
 
 Result<void> Launcher::start(const fs::path& executable,
                              const fs::path& config,
+                             const fs::path& control,
                              const std::string& run,
                              int world_size,
-                             std::uint16_t port,
-                             const std::string& token,
                              std::chrono::milliseconds flight) {
   std::error_code failed;
   fs::create_directories(folder_, failed);
@@ -57,10 +57,7 @@ Result<void> Launcher::start(const fs::path& executable,
                                     (failed ? failed.message() : std::strerror(errno))};
   std::vector<std::string> words;
   for (char** at = environ; *at != nullptr; ++at)
-    if (!std::string_view(*at).starts_with("LIMELIGHT_TOKEN=") &&
-        !std::string_view(*at).starts_with("OMP_NUM_THREADS="))
-      words.emplace_back(*at);
-  words.push_back("LIMELIGHT_TOKEN=" + token);
+    if (!std::string_view(*at).starts_with("OMP_NUM_THREADS=")) words.emplace_back(*at);
   words.push_back(
       "OMP_NUM_THREADS=1");  // a rank computes on one thread; more cores are for more ranks
   std::vector<char*> environment;
@@ -71,7 +68,7 @@ Result<void> Launcher::start(const fs::path& executable,
     std::string args[] = {executable.string(),
                           config.string(),
                           std::to_string(rank),
-                          std::to_string(port),
+                          control.string(),
                           run,
                           std::to_string(lifeline_in_child),
                           std::to_string(flight.count())};
@@ -91,18 +88,28 @@ Result<void> Launcher::start(const fs::path& executable,
         &attributes,
         POSIX_SPAWN_SETSID);  // Ctrl-C reaches the orchestrator, which ends its ranks in order
     Process process;
+    std::unique_lock lock(mutex_);  // the rank may connect before its process id is known here
     const int error = posix_spawn(&process.pid, executable.c_str(), &files, &attributes, argv,
                                   environment.data());
+    if (error == 0) {
+      process.pidfd = static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0));
+      ranks_.push_back(process);
+    }
+    lock.unlock();
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     if (error != 0)
       return Error{ErrorCode::io, executable.string() + ": cannot start rank " +
                                       std::to_string(rank) + ": " + std::strerror(error)};
-    process.pidfd = static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0));
-    ranks_.push_back(process);
   }
   watcher_ = std::thread([this] { watch(); });
   return {};
+}
+
+bool Launcher::started(pid_t pid) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(ranks_.begin(), ranks_.end(),
+                     [&](const Process& p) { return p.pid == pid && !p.ended; });
 }
 
 std::string Launcher::log_tail(int rank) const {
@@ -130,8 +137,11 @@ void Launcher::watch() {
       if (waiting[i].revents == 0) continue;
       Process& process = ranks_[who[i]];
       int status = 0;
-      if (::waitpid(process.pid, &status, 0) != process.pid) status = 0;
-      process.ended = true;
+      {
+        const std::lock_guard lock(mutex_);  // no other process has this id before started() knows
+        if (::waitpid(process.pid, &status, 0) != process.pid) status = 0;
+        process.ended = true;
+      }
       ::close(process.pidfd);
       const int rank = static_cast<int>(who[i]);
       if (!expected_) on_death_({rank, process.pid, describe(status), log_tail(rank)});

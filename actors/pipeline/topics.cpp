@@ -13,4 +13,6 @@ std::filesystem::path flight_file(const std::string& run, int rank) {
   return "/dev/shm/limelight-" + run + "-flight" + std::to_string(rank);
 }
 
+std::string application_name(const std::string& run) { return "limelight-" + run; }
+
 }  // namespace limelight::actors

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "actors/pipeline/local_middleman.hpp"
 #include "actors/pipeline/protocol.hpp"
 #include "actors/pipeline/topics.hpp"
 #include "actors/rank/rank_traces.hpp"
@@ -145,16 +146,21 @@ int run_rank(const RankOptions& options) {
   caf::actor_system_config settings;
   settings.add_message_types<caf::id_block::limelight>();
   settings.load<caf::io::middleman>();
-  settings.set("middleman.app-identifiers", std::vector<std::string>{options.token});
+  settings.set("middleman.app-identifiers",
+               std::vector<std::string>{application_name(options.run)});
   settings.set("middleman.workers", std::size_t{0});  // who reads a message also decodes it
   settings.set("scheduler.max-threads", 2);
   settings.set("scheduler.policy",
                caf::atom("sharing"));  // idle threads sleep until there is work; those that steal
                                        // look for it again and again
   caf::actor_system system(settings);
-  auto orchestrator = system.middleman().remote_actor<OrchestratorActor>("127.0.0.1", options.port);
+  // The orchestrator is the process that started this one. A rank whose orchestrator is gone has
+  // another parent and finds nobody.
+  const auto orchestrator = connect_local<OrchestratorActor>(
+      system, options.control,
+      [](const PeerCredentials& peer) { return same_user(peer) && peer.pid == ::getppid(); });
   if (!orchestrator)
-    return fail(options, "cannot reach the orchestrator: " + system.render(orchestrator.error()));
+    return fail(options, "cannot reach the orchestrator: " + orchestrator.error().message);
 
   auto worker = RankWorker::create(
       *config, options.rank, options.run,

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -11,11 +10,10 @@ namespace limelight::actors {
 struct RankOptions {
   std::filesystem::path config;
   int rank = 0;
-  std::uint16_t port = 0;               // of the orchestrator, on loopback
+  std::filesystem::path control;        // the socket where the orchestrator listens
   std::string run;                      // name of this run, part of all names in shared memory
   int lifeline_fd = -1;                 // closes when the orchestrator is gone, however it went
   std::chrono::milliseconds flight{0};  // what the flight recorder keeps; 0: it is off
-  std::string token;                    // proves to the orchestrator that this peer is ours
 };
 
 // Serves until told to end. Returns the exit status; says on standard error what failed.

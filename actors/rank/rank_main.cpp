@@ -1,18 +1,33 @@
 // The process of one rank; started by the launcher alone.
+#include <charconv>
 #include <cstdio>
-#include <cstdlib>
+#include <cstring>
 
 #include "actors/rank/rank.hpp"
 #include "base/log.hpp"
 
+namespace {
+template <class Number>
+bool read_number(const char* text, Number least, Number& number) {
+  const char* end = text + std::strlen(text);
+  const auto [rest, failed] = std::from_chars(text, end, number);
+  return failed == std::errc{} && rest == end && number >= least;
+}
+}  // namespace
+
 int main(int argc, char** argv) {
   limelight::log_to_stderr();
-  const char* token = std::getenv("LIMELIGHT_TOKEN");
-  if (argc != 7 || token == nullptr) {
+  limelight::actors::RankOptions options;
+  std::chrono::milliseconds::rep flight = 0;
+  if (argc != 7 || *argv[1] == '\0' || !read_number(argv[2], 0, options.rank) || *argv[3] == '\0' ||
+      *argv[4] == '\0' || !read_number(argv[5], 0, options.lifeline_fd) ||
+      !read_number(argv[6], decltype(flight){0}, flight)) {
     std::fprintf(stderr, "limelight-rank is started by Limelight itself; run `limelight --help`\n");
     return 2;
   }
-  return limelight::actors::run_rank(
-      {argv[1], std::atoi(argv[2]), static_cast<std::uint16_t>(std::atoi(argv[3])), argv[4],
-       std::atoi(argv[5]), std::chrono::milliseconds(std::atoi(argv[6])), token});
+  options.config = argv[1];
+  options.control = argv[3];
+  options.run = argv[4];
+  options.flight = std::chrono::milliseconds(flight);
+  return limelight::actors::run_rank(options);
 }
