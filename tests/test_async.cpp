@@ -1,6 +1,5 @@
 // AsyncOmni as a service uses it: many requests in flight, some given up, profiling among them, and
 // ranks that stop or die under it.
-#define BOOST_TEST_MODULE async
 #include <signal.h>
 #include <unistd.h>
 

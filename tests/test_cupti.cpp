@@ -1,6 +1,5 @@
 // GPU activity in a trace, from a simulated libcupti: what a user sees of kernels, and of
 // everything that can go wrong with them.
-#define BOOST_TEST_MODULE cupti
 #include <dlfcn.h>
 #include <unistd.h>
 

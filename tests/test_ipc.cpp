@@ -1,6 +1,5 @@
 // Hand-off between real processes over a real broker: in order, whole, held back when the consumer
 // is slow.
-#define BOOST_TEST_MODULE ipc
 #include <dlfcn.h>
 #include <semaphore.h>
 #include <signal.h>

@@ -1,6 +1,5 @@
 // Published models: that files are read as an independent implementation reads them
 // (tests/oracle/make_model_fixtures.py), and that no file does harm.
-#define BOOST_TEST_MODULE models
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -1,6 +1,5 @@
 // The main job as a user sees it: real processes, real files, and what happens when one of them is
 // killed.
-#define BOOST_TEST_MODULE pipeline
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>

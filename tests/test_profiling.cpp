@@ -1,6 +1,5 @@
 // What a user notices of the profiler: the file, its name, its content, and what it says about
 // losses.
-#define BOOST_TEST_MODULE profiling
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>

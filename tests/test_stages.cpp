@@ -1,6 +1,5 @@
 // Stages without processes: what the CPU computes, how tokens are chosen, and that a split or
 // chunked computation gives the same.
-#define BOOST_TEST_MODULE stages
 #include <boost/test/unit_test.hpp>
 
 #include "device_checks.hpp"

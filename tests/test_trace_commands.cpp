@@ -1,5 +1,4 @@
 // `limelight trace ...` as a user sees it, on traces of two ranks that hand chunks to each other.
-#define BOOST_TEST_MODULE trace_commands
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/wait.h>

@@ -1,6 +1,5 @@
 // What a trace says of itself: the writer, the recoverer, the merger and the validator know the
 // same keys. And the JSON around it.
-#define BOOST_TEST_MODULE trace_information
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
