@@ -9,18 +9,16 @@
 #include <limelight/task.hpp>
 #include <thread>
 
+#include "tests/support.hpp"
+
 using limelight::AsyncOmni;
 using limelight::ErrorCode;
 using limelight::RequestOutput;
 using limelight::Task;
+using limelight::tests::Folder;
 namespace fs = std::filesystem;
 
 namespace {
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("async-test-" + std::to_string(getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
 std::unique_ptr<AsyncOmni> start(
     const char* config,
     const fs::path& traces = fs::temp_directory_path() / "async-test-traces",

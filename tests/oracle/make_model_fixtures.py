@@ -1,4 +1,4 @@
-"""Small random models and what an independent implementation (transformers, tokenizers, gguf) makes of them, for tests/test_models.cpp.
+"""Small random models and what an independent implementation (transformers, tokenizers, gguf) makes of them, for tests/stages/models.
 
     pip install torch transformers tokenizers gguf
     python tests/oracle/make_model_fixtures.py tests/fixtures

@@ -13,11 +13,13 @@
 #include "profiling/cupti/cupti_source.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/correlated_span.hpp"
-#include "simulated_cupti/simulated_cupti.hpp"
-#include "trace_file.hpp"
+#include "tests/simulated_cupti/simulated_cupti.hpp"
+#include "tests/support.hpp"
+#include "tests/trace_file.hpp"
 
 namespace prof = limelight::profiling;
 namespace fs = std::filesystem;
+using limelight::tests::Folder;
 using nlohmann::json;
 
 namespace {
@@ -35,12 +37,6 @@ struct Simulation {
     find<simulated_cupti::Launch>("simulated_cupti_launch")(count);
   }
 } const simulation;
-
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("cupti-test-" + std::to_string(getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
 
 prof::SessionOptions options(const fs::path& folder, prof::ActivitySource& source) {
   prof::DeviceProperties gpu;
