@@ -1,6 +1,5 @@
-// Tests AsyncOmni as a service uses it: many requests in flight, some of them cancelled, profiles
-// during the work, and ranks that stop or are killed.
-#define BOOST_TEST_MODULE async
+// AsyncOmni as a service uses it: many requests in flight, some given up, profiling among them, and
+// ranks that stop or die under it.
 #include <signal.h>
 #include <unistd.h>
 
@@ -10,18 +9,16 @@
 #include <limelight/task.hpp>
 #include <thread>
 
+#include "tests/support.hpp"
+
 using limelight::AsyncOmni;
 using limelight::ErrorCode;
 using limelight::RequestOutput;
 using limelight::Task;
+using limelight::tests::Folder;
 namespace fs = std::filesystem;
 
 namespace {
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("async-test-" + std::to_string(getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
 std::unique_ptr<AsyncOmni> start(
     const char* config,
     const fs::path& traces = fs::temp_directory_path() / "async-test-traces",
@@ -30,7 +27,7 @@ std::unique_ptr<AsyncOmni> start(
   if (!omni) BOOST_FAIL(omni.error().message);
   return std::move(omni).value();
 }
-// Joins all parts of one request; `parts` counts them.
+// All parts of one request put together; `parts` counts them.
 Task<RequestOutput> ask(AsyncOmni& omni, std::string prompt, std::string id, int* parts = nullptr) {
   auto stream = omni.generate(std::move(prompt), {}, std::move(id));
   RequestOutput all;
@@ -42,7 +39,7 @@ Task<RequestOutput> ask(AsyncOmni& omni, std::string prompt, std::string id, int
   }
   co_return all;
 }
-// Reads the first part and then destroys the stream.
+// Takes the first part, then drops the stream.
 Task<std::string> ask_and_leave(AsyncOmni& omni) {
   auto stream = omni.generate("A long story", {}, "left");
   const auto part = co_await stream.next();
@@ -66,8 +63,7 @@ BOOST_AUTO_TEST_CASE(requests_in_flight_together_give_what_each_gives_alone) {
     if (i % 2) BOOST_TEST(out.text == alone.text);
     if (i % 2) BOOST_TEST((out.audio == alone.audio));
     BOOST_TEST(out.stages.size() == 3u);
-    BOOST_TEST(parts[static_cast<std::size_t>(i)] >
-               2);  // parts arrive during the work, not at its end
+    BOOST_TEST(parts[static_cast<std::size_t>(i)] > 2);  // as it comes, not at the end
   }
 }
 
@@ -136,12 +132,12 @@ BOOST_AUTO_TEST_CASE(a_rank_that_stops_or_dies_ends_requests_and_profiling_with_
     const auto after = ask(*omni, "too late", "").get();
     BOOST_TEST((after.error.code == ErrorCode::rank_failed));
     omni.reset();
-    BOOST_TEST(kill(pid, 0) != 0);  // even if it was stopped
+    BOOST_TEST(kill(pid, 0) != 0);  // also the stopped one is gone
     std::size_t of_it = 0;
     for (const auto& entry : fs::directory_iterator(folder))
       of_it += entry.path().filename().string().find("_" + std::to_string(pid) + "_") !=
                std::string::npos;
-    BOOST_TEST(of_it == 1u);  // one trace of its flight recorder
+    BOOST_TEST(of_it == 1u);  // the last that it recorded
     fs::remove_all(folder);
   }
 }

@@ -1,6 +1,5 @@
 // Tests the commands as a user sees them, with real processes and files, and what happens when a
 // process is killed.
-#define BOOST_TEST_MODULE pipeline
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,51 +22,28 @@
 #include <sstream>
 #include <thread>
 
-#include "trace_file.hpp"
+#include "tests/support.hpp"
+#include "tests/trace_file.hpp"
 
 using limelight::ErrorCode;
 using limelight::Omni;
+using namespace limelight::tests;
 namespace fs = std::filesystem;
 
 namespace {
 const fs::path configs = CONFIG_DIR;
 
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("pipeline-test-" + std::to_string(getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
-
-struct Ran {
-  int code = 0;
-  std::string output;  // standard output and error together
-};
 Ran limelight_command(const std::string& arguments) {
-  Ran ran;
-  FILE* pipe = popen((std::string(LIMELIGHT_COMMAND) + " " + arguments + " 2>&1").c_str(), "r");
-  std::array<char, 4096> buffer;
-  while (std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
-    ran.output.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return ran;
+  return run(LIMELIGHT_COMMAND " " + arguments);
 }
-std::string slurp(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-nlohmann::json read_trace(const fs::path& path) {
-  return nlohmann::json::parse(limelight::tests::read_gzip(path));
-}
+nlohmann::json read_trace(const fs::path& path) { return nlohmann::json::parse(read_gzip(path)); }
 // Writes the shipped config with one piece of text replaced.
 fs::path changed_config(const Folder& folder, const std::string& from, const std::string& to) {
-  std::string text = slurp(configs / "omni_tiny.yaml");
+  std::string text = read_file(configs / "omni_tiny.yaml");
   const auto at = text.find(from);
   BOOST_REQUIRE(at != std::string::npos);
   text.replace(at, from.size(), to);
-  const fs::path path = folder.path / "changed.yaml";
-  std::ofstream(path) << text;
-  return path;
+  return write_file(folder.path / "changed.yaml", text);
 }
 std::vector<std::string> left_behind() {
   std::vector<std::string> names;
@@ -89,9 +65,9 @@ BOOST_AUTO_TEST_CASE(run_writes_text_sound_and_one_trace_for_each_chosen_stage) 
                         traces + " --output-dir " + out);
   BOOST_TEST_INFO(ran.output);
   BOOST_REQUIRE(ran.code == 0);
-  BOOST_TEST(!slurp(out + "/0.txt").empty());
-  BOOST_TEST(slurp(out + "/0.wav").substr(0, 4) == "RIFF");
-  BOOST_TEST(nlohmann::json::parse(slurp(out + "/outputs.jsonl"))["transfers"].size() == 2u);
+  BOOST_TEST(!read_file(out + "/0.txt").empty());
+  BOOST_TEST(read_file(out + "/0.wav").substr(0, 4) == "RIFF");
+  BOOST_TEST(nlohmann::json::parse(read_file(out + "/outputs.jsonl"))["transfers"].size() == 2u);
   std::set<int> ranks;
   std::size_t files = 0;
   const std::regex name(R"(\d+-rank-(\d+)\..+_\d+_stage(\d+)-\w+\.pt\.trace\.json\.gz)");
@@ -120,7 +96,7 @@ BOOST_AUTO_TEST_CASE(run_writes_text_sound_and_one_trace_for_each_chosen_stage) 
   BOOST_TEST(limelight_command("trace diff -a /no/such.gz -b " + traces + "/*.gz")
                  .output.find("/no/such.gz") != std::string::npos);
   BOOST_TEST(ranks == (std::set<int>{0, 2}), boost::test_tools::per_element());
-  BOOST_TEST(slurp(traces + "/profiler_out_0.txt").find("Self CPU %") != std::string::npos);
+  BOOST_TEST(read_file(traces + "/profiler_out_0.txt").find("Self CPU %") != std::string::npos);
   BOOST_TEST(!fs::exists(traces + "/profiler_out_1.txt"));
   BOOST_TEST(left_behind().empty());
 }
@@ -389,8 +365,8 @@ BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_bytes) {
   const std::string a = folder.path / "a", b = folder.path / "b";
   BOOST_REQUIRE(limelight_command("run --prompt again --output-dir " + a).code == 0);
   BOOST_REQUIRE(limelight_command("run --prompt again --output-dir " + b).code == 0);
-  BOOST_TEST(slurp(a + "/0.txt") == slurp(b + "/0.txt"));
-  BOOST_TEST((slurp(a + "/0.wav") == slurp(b + "/0.wav")));
+  BOOST_TEST(read_file(a + "/0.txt") == read_file(b + "/0.txt"));
+  BOOST_TEST((read_file(a + "/0.wav") == read_file(b + "/0.wav")));
 }
 
 BOOST_AUTO_TEST_CASE(two_tensor_parallel_ranks_give_the_greedy_text_of_one) {

@@ -1,5 +1,4 @@
-// Tests `limelight trace ...` on traces of two ranks that exchange chunks.
-#define BOOST_TEST_MODULE trace_commands
+// `limelight trace ...` as a user sees it, on traces of two ranks that hand chunks to each other.
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,28 +14,23 @@
 
 #include "profiling/capture/session.hpp"
 #include "profiling/record/clock.hpp"
-#include "trace_file.hpp"
+#include "tests/support.hpp"
 
 namespace prof = limelight::profiling;
 namespace fs = std::filesystem;
+using namespace limelight::tests;
 
 namespace {
-// The traces of two processes.
+// Two traces, written by two processes.
 struct Traces {
-  fs::path folder = fs::temp_directory_path() / ("trace-commands-test-" + std::to_string(getpid()));
+  Folder own;
+  fs::path folder = own.path;
   std::string all;
   Traces() {
-    fs::create_directories(folder);
-    for (const int rank : {0, 1}) {
-      const pid_t pid = fork();
-      if (pid == 0) _exit(write(rank) ? 0 : 1);
-      int status = 0;
-      waitpid(pid, &status, 0);
-      BOOST_REQUIRE(status == 0);
-    }
+    for (const int rank : {0, 1})
+      BOOST_REQUIRE(exit_code(in_process([&] { return write(rank) ? 0 : 1; })) == 0);
     for (const auto& entry : fs::directory_iterator(folder)) all += " " + entry.path().string();
   }
-  ~Traces() { fs::remove_all(folder); }
 
  private:
   bool write(int rank) const {
@@ -64,26 +58,10 @@ struct Traces {
   }
 };
 
-struct Ran {
-  int code = 0;
-  std::string output;
-};
 Ran limelight_command(const std::string& arguments) {
-  Ran ran;
-  FILE* pipe =
-      popen((std::string(LIMELIGHT_COMMAND) + " trace " + arguments + " 2>&1").c_str(), "r");
-  std::array<char, 4096> buffer;
-  while (std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
-    ran.output.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-  return ran;
+  return run(LIMELIGHT_COMMAND " trace " + arguments);
 }
-std::string slurp(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-// Returns the answer of 127.0.0.1.
+// What 127.0.0.1 answers.
 std::string get(int port, const std::string& path) {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in to{};
@@ -109,7 +87,7 @@ BOOST_AUTO_TEST_CASE(report_is_one_page_that_holds_everything_and_no_name_breaks
   const fs::path page = traces.folder / "report.html";
   const Ran ran = limelight_command("report -o " + page.string() + traces.all);
   BOOST_REQUIRE_MESSAGE(ran.code == 0, ran.output);
-  const std::string html = slurp(page);
+  const std::string html = read_file(page);
   BOOST_TEST(html.find("<script>alert") == std::string::npos);
   for (const char* absent : {"http://", "https://", "@DATA@"})
     BOOST_TEST(html.find(absent) == std::string::npos, absent);
@@ -142,11 +120,11 @@ BOOST_AUTO_TEST_CASE(open_serves_one_file_to_the_perfetto_ui_and_ends) {
              said);
   const std::string path = said.substr(said.find(port_text) + port_text.size());
   BOOST_TEST(get(port, "/trace").find("404") !=
-             std::string::npos);  // the address lacks its secret part
+             std::string::npos);  // without the word of the address
   const std::string answer = get(port, path.substr(0, path.find('\n')));
   BOOST_TEST(answer.find("Access-Control-Allow-Origin: https://ui.perfetto.dev") !=
              std::string::npos);
-  BOOST_TEST((answer.substr(answer.find("\r\n\r\n") + 4) == slurp(file)));
+  BOOST_TEST((answer.substr(answer.find("\r\n\r\n") + 4) == read_file(file)));
   BOOST_TEST(pclose(pipe) == 0);
   BOOST_TEST(limelight_command("open --no-browser /no/such.gz").code == 1);
   BOOST_TEST(limelight_command("open --no-browser" + traces.all).output.find("expected one") !=

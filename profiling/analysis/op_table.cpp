@@ -28,10 +28,11 @@ std::string op_table(const std::vector<OpTotal>& ops) {
   std::string out = line;
   for (const OpTotal& row : sorted) {
     const auto self = static_cast<double>(row.self_ns), total = static_cast<double>(row.total_ns);
-    std::snprintf(line, sizeof line, "%-28s %10.2f%% %10.3fms %11.2f%% %10.3fms %11.3fus %10lu\n",
-                  row.name.c_str(), self / all * 100, self / 1e6, total / all * 100, total / 1e6,
+    std::snprintf(line, sizeof line, " %10.2f%% %10.3fms %11.2f%% %10.3fms %11.3fus %10lu\n",
+                  self / all * 100, self / 1e6, total / all * 100, total / 1e6,
                   total / 1e3 / static_cast<double>(row.calls), row.calls);
-    out += line;
+    // Names of kernels are of any length.
+    (out += row.name).append(row.name.size() < 28 ? 28 - row.name.size() : 0, ' ') += line;
   }
   return out;
 }

@@ -92,11 +92,11 @@ Result<std::string> describe_request(const std::vector<std::filesystem::path>& f
     char line[256];
     const auto ms = [](std::int64_t ns) { return static_cast<double>(ns) / 1e6; };
     std::snprintf(line, sizeof line,
-                  "request %s: %.3f ms from its submission to its last step\n\n%-6s %12s %12s %8s "
+                  ": %.3f ms from its submission to its last step\n\n%-6s %12s %12s %8s "
                   "%12s %12s %14s %10s\n",
-                  request.c_str(), end > begin ? ms(end - begin) : 0.0, "rank", "queue ms",
-                  "from ms", "steps", "compute ms", "transfer ms", "collective ms", "idle ms");
-    std::string text = line;
+                  end > begin ? ms(end - begin) : 0.0, "rank", "queue ms", "from ms", "steps",
+                  "compute ms", "transfer ms", "collective ms", "idle ms");
+    std::string text = "request " + request + line;  // ids and names are of any length
     for (const StagePath& s : path.stages) {
       if (s.steps == 0) continue;
       const std::int64_t queue =
@@ -113,9 +113,9 @@ Result<std::string> describe_request(const std::vector<std::filesystem::path>& f
       if (s.steps == 0 || s.orchestrator) continue;
       text += "\nrank " + std::to_string(s.rank) + ", slowest operations:\n";
       for (std::size_t i = 0; i < std::min<std::size_t>(s.operations.size(), 5); ++i) {
-        std::snprintf(line, sizeof line, "  %-28s %12.3f ms\n", s.operations[i].first.c_str(),
-                      ms(s.operations[i].second));
-        text += line;
+        const auto& [name, ns] = s.operations[i];
+        std::snprintf(line, sizeof line, " %12.3f ms\n", ms(ns));
+        (text += "  " + name).append(name.size() < 28 ? 28 - name.size() : 0, ' ') += line;
       }
     }
     return text;

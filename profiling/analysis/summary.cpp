@@ -123,10 +123,9 @@ Result<std::string> diff_table(const std::vector<std::filesystem::path>& before,
     char ratio[16] = "-";
     if (a.mean_us() > 0 && b.calls > 0)
       std::snprintf(ratio, sizeof ratio, "%.3f", b.mean_us() / a.mean_us());
-    std::snprintf(line, sizeof line, "%-32s %10lu %10lu %14.3f %14.3f %8s %16.3f\n", name.c_str(),
-                  a.calls, b.calls, a.mean_us(), b.mean_us(), ratio,
-                  static_cast<double>(b.self - a.self) / 1e6);
-    text += line;
+    std::snprintf(line, sizeof line, " %10lu %10lu %14.3f %14.3f %8s %16.3f\n", a.calls, b.calls,
+                  a.mean_us(), b.mean_us(), ratio, static_cast<double>(b.self - a.self) / 1e6);
+    (text += name).append(name.size() < 32 ? 32 - name.size() : 0, ' ') += line;
   }
   return text;
 }

@@ -4,8 +4,8 @@
 #define BOOST_TEST_ALTERNATIVE_INIT_API
 #include <cstdio>
 
-#include "../device_checks.hpp"
 #include "stages/models/decoder.hpp"
+#include "tests/device_checks.hpp"
 
 using namespace limelight;
 

@@ -1,6 +1,5 @@
-// Tests the GPU activity in a trace with a simulated libcupti: kernels, and everything that can go
-// wrong with them.
-#define BOOST_TEST_MODULE cupti
+// GPU activity in a trace, from a simulated libcupti: what a user sees of kernels, and of
+// everything that can go wrong with them.
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -14,11 +13,13 @@
 #include "profiling/cupti/cupti_source.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/correlated_span.hpp"
-#include "simulated_cupti/simulated_cupti.hpp"
-#include "trace_file.hpp"
+#include "tests/simulated_cupti/simulated_cupti.hpp"
+#include "tests/support.hpp"
+#include "tests/trace_file.hpp"
 
 namespace prof = limelight::profiling;
 namespace fs = std::filesystem;
+using limelight::tests::Folder;
 using nlohmann::json;
 
 namespace {
@@ -37,12 +38,6 @@ struct Simulation {
   }
 } const simulation;
 
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("cupti-test-" + std::to_string(getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
-
 prof::SessionOptions options(const fs::path& folder, prof::ActivitySource& source) {
   prof::DeviceProperties gpu;
   gpu.name = "Simulated GPU";
@@ -53,9 +48,6 @@ prof::SessionOptions options(const fs::path& folder, prof::ActivitySource& sourc
   gpu.sm_count = 132;
   return {.directory = folder,
           .timestamp = "1700000000000",
-          .rank = 0,
-          .world_size = 1,
-          .stage_id = 0,
           .stage_name = "thinker",
           .base_ns = prof::default_base_ns(),
           .source = &source,
@@ -66,10 +58,9 @@ struct Recorded {
   json trace, own;
   limelight::RankTrace report;
   std::vector<std::string> findings;
-  std::map<std::string, std::vector<json>>
-      by_category;  // slices by category, arrows by "s" and "f"
+  std::map<std::string, std::vector<json>> by_category;  // slices, and "s", "f"
 };
-// Runs `work` in a session and returns its trace.
+// One session around `work`.
 template <class F>
 Recorded record(prof::ActivitySource& source, F work) {
   const Folder folder;
@@ -126,8 +117,7 @@ BOOST_AUTO_TEST_CASE(kernels_copies_and_calls_are_in_the_trace_with_their_arrows
   BOOST_TEST(kernel["args"]["grid"] == json::parse("[128,1,1]"));
   BOOST_TEST(kernel["args"]["est. achieved occupancy %"] ==
              12);  // one block of 256 threads on each of 132 SMs, which hold 2048
-  // The External id leads from the operation to its launch, the correlation from there to the
-  // kernel.
+  // From the host's operation over its launch to the kernel.
   const json& call = r.by_category.at("cuda_runtime")[0];
   BOOST_TEST(call["name"] == "cudaLaunchKernel");
   BOOST_TEST(call["args"]["correlation"] == kernel["args"]["correlation"]);
@@ -163,7 +153,7 @@ BOOST_AUTO_TEST_CASE(graph_nodes_driver_calls_waits_and_overhead_are_in_the_trac
       BOOST_TEST(kernel["pid"] == 1);
     }
   for (const json& sync : r.by_category.at("cuda_sync")) {
-    BOOST_TEST(sync["pid"] == 1);  // the device of its context, known from other records
+    BOOST_TEST(sync["pid"] == 1);  // the device of its context, which other records told
     if (sync["name"] != "Stream Wait Event") {
       BOOST_TEST(sync["args"]["stream"] == -1);
       continue;

@@ -1,0 +1,41 @@
+// The table of operations.
+#include <boost/test/unit_test.hpp>
+
+#include "profiling/analysis/op_table.hpp"
+
+using limelight::profiling::op_table;
+
+BOOST_AUTO_TEST_SUITE(op_table_text)
+
+BOOST_AUTO_TEST_CASE(rows_of_one_name_are_added_up_and_the_largest_self_time_is_first) {
+  const std::string table = op_table({{"small", 1, 2'000'000, 1'000'000},
+                                      {"large", 2, 4'000'000, 2'000'000},
+                                      {"large", 2, 2'000'000, 1'000'000}});
+  BOOST_TEST(table.starts_with("Name "), table);
+  BOOST_TEST(table.find("Self CPU %") != std::string::npos);
+  const auto large = table.find("\nlarge"), small = table.find("\nsmall");
+  BOOST_REQUIRE(large != std::string::npos);
+  BOOST_REQUIRE(small != std::string::npos);
+  BOOST_TEST(large < small);
+  BOOST_TEST(table.rfind("large") == large + 1);
+  const std::string row = table.substr(large + 1, small - large - 1);
+  for (const char* part : {" 75.00%", " 3.000ms", " 6.000ms", " 1500.000us"})
+    BOOST_TEST(row.find(part) != std::string::npos, row);
+  BOOST_TEST(row.ends_with(" 4"), row);
+}
+
+// Such as those of kernels that are templates.
+BOOST_AUTO_TEST_CASE(a_name_of_any_length_keeps_its_row_whole) {
+  const std::string name(1000, 'n'), table = op_table({{name, 17, 2, 2}, {"next", 1, 1, 1}});
+  BOOST_TEST(table.find("\n" + name + " ") != std::string::npos);
+  BOOST_TEST(table.find(" 17\nnext ") != std::string::npos, table);
+}
+
+BOOST_AUTO_TEST_CASE(a_table_of_nothing_has_its_head_alone) {
+  const std::string table = op_table({});
+  BOOST_TEST(table.starts_with("Name "));
+  BOOST_TEST(table.find('\n') == table.size() - 1);
+  BOOST_TEST(op_table({{"none", 0, 0, 0}}).find("none") != std::string::npos);  // no calls
+}
+
+BOOST_AUTO_TEST_SUITE_END()

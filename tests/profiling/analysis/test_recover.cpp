@@ -1,0 +1,94 @@
+// What a killed rank leaves becomes a trace.
+#include <signal.h>
+
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <limelight/trace.hpp>
+#include <nlohmann/json.hpp>
+
+#include "profiling/record/clock.hpp"
+#include "tests/profiling/sessions.hpp"
+#include "tests/support.hpp"
+#include "tests/trace_file.hpp"
+
+namespace prof = limelight::profiling;
+namespace fs = std::filesystem;
+using namespace limelight::tests;
+
+// Again and again, at any time: whatever was recorded more than a quarter of a second before is in
+// the recovered trace.
+BOOST_AUTO_TEST_CASE(a_killed_rank_leaves_a_trace_that_can_be_recovered) {
+  const Folder folder;
+  for (int round = 0; round < 10; ++round) {
+    const pid_t rank = fork();
+    if (rank == 0) {
+      auto session = prof::Session::start(options(folder.path));
+      for (;;) {
+        const prof::Span a(outer);
+        const prof::Span b(inner, prof::pack_dims(2, 3, 4));
+        usleep(20);
+      }
+    }
+    usleep(250'000 + static_cast<unsigned>(round) * 17'000);
+    BOOST_TEST(prof::unfinished_traces(folder.path).empty());  // it is being written
+    const std::int64_t killed = prof::realtime_ns() - prof::default_base_ns();
+    kill(rank, SIGKILL);
+    waitpid(rank, nullptr, 0);
+    const auto left = prof::unfinished_traces(folder.path);
+    BOOST_REQUIRE(left.size() == 1u);
+    const auto recovered = prof::recover(left[0]);
+    if (!recovered) BOOST_FAIL(recovered.error().message);
+    for (const auto& finding : prof::validate({recovered->file})) BOOST_TEST(finding == "");
+    BOOST_TEST(recovered->events > 0u);
+    const auto json = nlohmann::json::parse(read_gzip(recovered->file));
+    BOOST_TEST(json["limelight"]["recovered"] == true);
+    double last = 0;
+    for (const auto& event : json["traceEvents"])
+      if (event["ph"] == "X") last = std::max(last, event["ts"].get<double>() * 1000);
+    BOOST_TEST(static_cast<double>(killed) - last < 250e6);
+    fs::remove(recovered->file);
+  }
+  BOOST_TEST((prof::recover(folder.path / "no.json").error().code ==
+              limelight::ErrorCode::invalid_argument));
+  std::ofstream(folder.path / ".torn.pt.trace.json.gz.part") << "nothing";
+  BOOST_TEST((prof::recover(folder.path / ".torn.pt.trace.json.gz.part").error().code ==
+              limelight::ErrorCode::corrupt));
+}
+
+// Within its first moments too: there is no file, or one that can be recovered, and the head of the
+// trace is in it long before the first events are.
+BOOST_AUTO_TEST_CASE(a_rank_killed_within_the_first_moments_leaves_no_empty_file) {
+  for (const char* format : {"json.gz", "json.zst"}) {
+    const Folder folder;
+    std::size_t heads = 0;
+    for (unsigned round = 0; round < 30; ++round) {
+      int started[2];
+      BOOST_REQUIRE(pipe(started) == 0);
+      const pid_t rank = fork();
+      if (rank == 0) {
+        prof::SessionOptions mine = options(folder.path);
+        mine.profile.format = format;
+        auto session = prof::Session::start(mine);
+        (void)!write(started[1], "x", 1);
+        for (;;) pause();
+      }
+      char byte;
+      BOOST_REQUIRE(read(started[0], &byte, 1) == 1);
+      close(started[0]);
+      close(started[1]);
+      usleep(round * 700);
+      kill(rank, SIGKILL);
+      waitpid(rank, nullptr, 0);
+      for (const auto& left : prof::unfinished_traces(folder.path)) {
+        ++heads;
+        BOOST_TEST(fs::file_size(left) > 0u);
+        const auto recovered = prof::recover(left);
+        if (!recovered) BOOST_FAIL(recovered.error().message);
+        for (const auto& finding : prof::validate({recovered->file})) BOOST_TEST(finding == "");
+        fs::remove(recovered->file);
+      }
+    }
+    BOOST_TEST(heads > 0u);
+    BOOST_TEST(fs::is_empty(folder.path));
+  }
+}

@@ -1,0 +1,106 @@
+// Where a request's time went.
+#include <boost/test/unit_test.hpp>
+#include <limelight/trace.hpp>
+
+#include "profiling/analysis/request_path.hpp"
+#include "tests/support.hpp"
+
+namespace prof = limelight::profiling;
+using namespace limelight::tests;
+
+namespace {
+
+prof::EventLine event(std::string_view name, std::int64_t begin, std::int64_t duration) {
+  return {.text = R"("args":{"request":"r"})",
+          .phase = 'X',
+          .category = name.starts_with("ProfilerStep#") ? "user_annotation" : "cpu_op",
+          .name = name,
+          .begin_ns = begin,
+          .duration_ns = duration};
+}
+prof::StagePath path_of(const std::vector<prof::EventLine>& events) {
+  prof::RequestPaths paths;
+  for (const auto& one : events) paths.add(one, 2);
+  const auto found = paths.finish();
+  BOOST_REQUIRE(found.size() == 1u);
+  BOOST_TEST(found[0].request == "r");
+  BOOST_REQUIRE(found[0].stages.size() == 1u);
+  return found[0].stages[0];
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(request_path)
+
+BOOST_AUTO_TEST_CASE(a_step_is_compute_but_for_the_transfers_and_collectives_in_it) {
+  const auto path = path_of({event("actor.submit", 50, 1), event("linear", 110, 20),
+                             event("ipc.loan", 130, 5), event("ipc.publish", 135, 5),
+                             event("collective.all_reduce", 140, 30), event("linear", 170, 5),
+                             event("ProfilerStep#1", 100, 100), event("ProfilerStep#2", 300, 50)});
+  BOOST_TEST(path.rank == 2);
+  BOOST_TEST(!path.orchestrator);
+  BOOST_TEST(path.submitted_ns == 50);
+  BOOST_TEST(path.first_step_ns == 100);
+  BOOST_TEST(path.last_step_ns == 350);
+  BOOST_TEST(path.steps == 2u);
+  BOOST_TEST(path.transfer_ns == 10);
+  BOOST_TEST(path.collective_ns == 30);
+  BOOST_TEST(path.compute_ns == 150 - 10 - 30);
+  BOOST_REQUIRE(path.operations.size() == 4u);
+  BOOST_TEST(path.operations[0].first == "collective.all_reduce");
+  BOOST_TEST(path.operations[1].first == "linear");
+  BOOST_TEST(path.operations[1].second == 25);
+}
+
+BOOST_AUTO_TEST_CASE(the_order_of_events_does_not_matter) {
+  std::vector<prof::EventLine> events{event("ProfilerStep#2", 300, 50),
+                                      event("ProfilerStep#1", 100, 100), event("linear", 110, 20)};
+  const auto path = path_of(events);
+  BOOST_TEST(path.first_step_ns == 100);
+  BOOST_TEST(path.last_step_ns == 350);
+}
+
+BOOST_AUTO_TEST_CASE(the_orchestrator_admits_and_finishes) {
+  const auto path =
+      path_of({event("orchestrator.submit", 10, 1), event("orchestrator.admit", 30, 1),
+               event("orchestrator.finish", 90, 5)});
+  BOOST_TEST(path.orchestrator);
+  BOOST_TEST(path.submitted_ns == 10);
+  BOOST_TEST(path.first_step_ns == 30);
+  BOOST_TEST(path.last_step_ns == 95);
+}
+
+BOOST_AUTO_TEST_CASE(events_of_no_request_and_what_are_no_slices_do_not_count) {
+  prof::RequestPaths paths;
+  auto one = event("linear", 1, 1);
+  one.phase = 'C';
+  paths.add(one, 0);
+  one = event("linear", 1, 1);
+  one.text = "{}";
+  paths.add(one, 0);
+  BOOST_TEST(paths.finish().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_request_is_described_whatever_the_length_of_its_id_and_of_names) {
+  const Folder folder;
+  const std::string id(400, 'i'), kernel(400, 'k');
+  const auto line = [&](const std::string& name, const char* category, const char* times) {
+    return "{\"ph\":\"X\",\"cat\":\"" + std::string(category) + "\",\"name\":\"" + name +
+           "\",\"pid\":1,\"tid\":1," + times + ",\"args\":{\"request\":\"" + id + "\"}}";
+  };
+  const auto file =
+      write_file(folder.path / "a",
+                 "{\n\"rank\": 1,\n\"baseTimeNanoseconds\": 0,\n\"traceEvents\": [\n" +
+                     line(kernel, "cpu_op", "\"ts\":2000.000,\"dur\":1000.000") + ",\n" +
+                     line("ProfilerStep#1", "user_annotation", "\"ts\":1000.000,\"dur\":4000.000") +
+                     "\n],\n\"limelight\": {},\n\"traceName\": \"a\"}\n");
+  const auto text = prof::describe_request({file}, id);
+  if (!text) BOOST_FAIL(text.error().message);
+  BOOST_TEST(text->starts_with("request " + id + ": 4.000 ms from its submission"), *text);
+  BOOST_TEST(text->find("\n\nrank ") != std::string::npos, *text);
+  BOOST_TEST(text->find("idle ms\n1 ") != std::string::npos, *text);
+  BOOST_TEST(text->ends_with("  " + kernel + "        1.000 ms\n"), *text);
+  BOOST_TEST(prof::describe_request({file}, "other").error().message.ends_with("are: " + id));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,85 @@
+// Time by operation, of traces of ours and of other writers.
+#include <boost/test/unit_test.hpp>
+#include <limelight/trace.hpp>
+
+#include "tests/profiling/sessions.hpp"
+#include "tests/support.hpp"
+
+namespace prof = limelight::profiling;
+namespace fs = std::filesystem;
+using namespace limelight::tests;
+
+namespace {
+// As other writers have it: events in any order and over several lines.
+std::string foreign(const std::string& events) { return "{\"traceEvents\": [\n" + events + "]}"; }
+std::string slice(const std::string& name, int ts, int dur, int tid = 1) {
+  return "{\"ph\": \"X\", \"name\": \"" + name +
+         "\", \"pid\": 1,\n\"tid\": " + std::to_string(tid) + ", \"ts\": " + std::to_string(ts) +
+         ", \"dur\": " + std::to_string(dur) + "}";
+}
+std::string row_of(const std::string& table, const std::string& name) {
+  const auto at = table.find("\n" + name + " ");
+  BOOST_REQUIRE_MESSAGE(at != std::string::npos, name << " in\n" << table);
+  return table.substr(at + 1, table.find('\n', at + 1) - at - 1);
+}
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(summary)
+
+BOOST_AUTO_TEST_CASE(a_summary_has_self_times_and_steps_under_one_name) {
+  const Folder folder;
+  const auto path = write_file(
+      folder.path / "foreign.json",
+      foreign(slice("inside", 2000, 3000) + "," + slice("outside", 1000, 9000) + "," +
+              slice("beside", 2000, 1000, 2) + "," + slice("ProfilerStep#1", 20'000, 10) + "," +
+              slice("ProfilerStep#2", 20'010, 10)));
+  const auto table = prof::summary_table({path, path});
+  if (!table) BOOST_FAIL(table.error().message);
+  BOOST_TEST(table->starts_with("foreign.json: {}\nforeign.json: {}\n"));
+  const auto has = [&](const char* name, const char* self, const char* total, const char* calls) {
+    const std::string row = row_of(*table, name);
+    BOOST_TEST(row.find(std::string(" ") + self) != std::string::npos, row);
+    BOOST_TEST(row.find(std::string(" ") + total) != std::string::npos, row);
+    BOOST_TEST(row.ends_with(std::string(" ") + calls), row);
+  };
+  has("outside", "12.000ms", "18.000ms", "2");
+  has("inside", "6.000ms", "6.000ms", "2");
+  has("beside", "2.000ms", "2.000ms", "2");
+  has("ProfilerStep", "0.040ms", "0.040ms", "4");
+}
+
+BOOST_AUTO_TEST_CASE(a_trace_of_ours_says_of_itself_what_it_lost) {
+  const Folder folder;
+  const auto table = prof::summary_table({written(options(folder.path))});
+  if (!table) BOOST_FAIL(table.error().message);
+  BOOST_TEST(table->find("\"ring_drops\":0") != std::string::npos, *table);
+  BOOST_TEST(row_of(*table, "work").ends_with(" 1"));
+}
+
+BOOST_AUTO_TEST_CASE(a_difference_has_the_largest_change_first_and_what_one_side_alone_has) {
+  const Folder folder;
+  const std::string longest(300, 'k');
+  const auto before = write_file(folder.path / "a", foreign(slice("same", 0, 1000) + "," +
+                                                            slice("slower", 2000, 1000) + "," +
+                                                            slice("gone", 4000, 500))),
+             after = write_file(folder.path / "b",
+                                foreign(slice("same", 0, 1000) + "," + slice("slower", 2000, 4000) +
+                                        "," + slice(longest, 7000, 100)));
+  const auto table = prof::diff_table({before}, {after});
+  if (!table) BOOST_FAIL(table.error().message);
+  const auto at = [&](const std::string& name) { return table->find("\n" + name + " "); };
+  BOOST_TEST(at("slower") < at("gone"));
+  BOOST_TEST(at("gone") < at(longest));
+  BOOST_TEST(at(longest) < at("same"));
+  BOOST_TEST(row_of(*table, "slower").find(" 4.000 ") != std::string::npos);
+  BOOST_TEST(row_of(*table, "gone").find(" - ") != std::string::npos);
+  BOOST_TEST(row_of(*table, longest).ends_with(" 0.100"));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_not_there_is_named) {
+  for (const auto& error : {prof::summary_table({"/no/such.gz"}).error(),
+                            prof::diff_table({}, {"/no/such.gz"}).error()})
+    BOOST_TEST(error.message.starts_with("/no/such.gz: "), error.message);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,47 @@
+// What a stage gives, kept.
+#pragma once
+
+#include <limelight/stage.hpp>
+#include <string>
+#include <vector>
+
+namespace limelight::tests {
+
+struct Collected final : stages::Output {
+  struct Chunk {
+    ipc::TensorSpec tensor;
+    bool last = false;
+    std::vector<std::byte> data;
+  };
+  std::vector<Chunk> to_user, to_next_stage;
+
+  Result<void> emit(stages::Port port,
+                    const ipc::TensorSpec& tensor,
+                    bool last,
+                    const std::function<void(std::span<std::byte>)>& write) override {
+    auto& chunks = port == stages::Port::user ? to_user : to_next_stage;
+    chunks.push_back({tensor, last, std::vector<std::byte>(*tensor.bytes())});
+    write(chunks.back().data);
+    return {};
+  }
+  const std::vector<Chunk>& of(stages::Port port) const {
+    return port == stages::Port::user ? to_user : to_next_stage;
+  }
+  // All that went to the user, as text and as samples.
+  std::string text() const {
+    std::string all;
+    for (const Chunk& chunk : to_user)
+      all.append(reinterpret_cast<const char*>(chunk.data.data()), chunk.data.size());
+    return all;
+  }
+  std::vector<float> samples() const {
+    std::vector<float> all;
+    for (const Chunk& chunk : to_user) {
+      const auto* from = reinterpret_cast<const float*>(chunk.data.data());
+      all.insert(all.end(), from, from + chunk.data.size() / sizeof(float));
+    }
+    return all;
+  }
+};
+
+}  // namespace limelight::tests

@@ -1,0 +1,60 @@
+// The stage config: what the shipped ones say, and what is wrong with others.
+#include <boost/test/unit_test.hpp>
+#include <limelight/config.hpp>
+
+#include "tests/support.hpp"
+
+using namespace limelight;
+using namespace limelight::tests;
+namespace fs = std::filesystem;
+
+BOOST_AUTO_TEST_SUITE(config)
+
+BOOST_AUTO_TEST_CASE(ranks_count_up_over_the_stages_of_a_shipped_config) {
+  const auto config = stages::parse(CONFIG_DIR "/omni_tiny_tp2.yaml");
+  if (!config) BOOST_FAIL(config.error().message);
+  BOOST_TEST(config->world_size() == 4);
+  const int first[] = {0, 2, 3};
+  for (const int stage : {0, 1, 2}) BOOST_TEST(config->first_rank(stage) == first[stage]);
+  const int stage_of[] = {0, 0, 1, 2};
+  for (const int rank : {0, 1, 2, 3})
+    BOOST_TEST(config->stage_of(rank)->stage_id == stage_of[rank]);
+  BOOST_TEST((config->stage_of(4) == nullptr));
+  BOOST_TEST((config->stage_of(-1) == nullptr));
+  BOOST_TEST((config->find(3) == nullptr));
+  BOOST_TEST(config->find(1)->model_stage == "talker");
+  BOOST_TEST(config->edges.size() == 2u);
+  BOOST_TEST(config->find(0)->sampling.seed == 42u);
+}
+
+BOOST_AUTO_TEST_CASE(stages_stand_in_the_order_of_the_flow_whatever_that_of_the_file) {
+  const Folder folder;
+  std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml");
+  const auto first = text.find("  - stage_id: 0"), second = text.find("  - stage_id: 1"),
+             third = text.find("  - stage_id: 2");
+  BOOST_REQUIRE(third != std::string::npos);
+  const std::string moved = text.substr(first, second - first);
+  text.insert(third, moved).erase(first, second - first);
+  const auto config = stages::parse(write_file(folder.path / "moved.yaml", text));
+  if (!config) BOOST_FAIL(config.error().message);
+  for (const int stage : {0, 1, 2})
+    BOOST_TEST(config->stages[static_cast<std::size_t>(stage)].stage_id == stage);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_config_is_refused_with_its_file) {
+  const Folder folder;
+  const auto none = stages::parse(folder.path / "none.yaml");
+  BOOST_REQUIRE(!none.ok());
+  BOOST_TEST((none.error().code == ErrorCode::not_found));
+  for (const char* text :
+       {"", "- 1", "stage_args: 3", "stage_args: []", "a: [", "stage_args: [{}]", "other: 1"}) {
+    const auto path = write_file(folder.path / "bad.yaml", text);
+    const auto refused = stages::parse(path);
+    BOOST_REQUIRE_MESSAGE(!refused.ok(), text);
+    BOOST_TEST((refused.error().code == ErrorCode::invalid_argument), text);
+    BOOST_TEST(refused.error().message.find(path.string()) != std::string::npos,
+               refused.error().message);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

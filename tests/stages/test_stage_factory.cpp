@@ -1,0 +1,63 @@
+// What a config names is made, and its largest tensor is known before.
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+
+#include "stages/code2wav.hpp"
+#include "stages/stage_factory.hpp"
+#include "stages/talker.hpp"
+#include "stages/thinker.hpp"
+#include "tests/stages/collected.hpp"
+
+using namespace limelight;
+using namespace limelight::stages;
+using namespace limelight::tests;
+
+namespace {
+StageConfig config_of(const char* kind) {
+  StageConfig config;
+  config.model_stage = kind;
+  config.shape.upsampling = {2, 3};
+  config.shape.input_hidden = config.shape.hidden;
+  return config;
+}
+template <class Kind>
+bool makes(const char* kind) {
+  const auto device = make_cpu_device();
+  const auto made = make_stage(config_of(kind), *device, nullptr);
+  return made.ok() && dynamic_cast<const Kind*>(made->get()) != nullptr;
+}
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(stage_factory)
+
+BOOST_AUTO_TEST_CASE(the_stage_is_of_the_kind_that_the_config_names) {
+  BOOST_TEST(makes<Thinker>("thinker"));
+  BOOST_TEST(makes<Talker>("talker"));
+  BOOST_TEST(makes<Code2Wav>("code2wav"));
+}
+
+BOOST_AUTO_TEST_CASE(the_largest_tensor_is_a_whole_context_or_a_whole_chunk) {
+  const ModelShape shape = config_of("").shape;
+  BOOST_TEST(max_output_bytes(config_of("thinker")) ==
+             static_cast<std::uint64_t>(shape.max_model_len * shape.hidden) * 4);
+  BOOST_TEST(max_output_bytes(config_of("talker")) ==
+             static_cast<std::uint64_t>(shape.chunk_frames * shape.codebooks) * 4);
+  BOOST_TEST(max_output_bytes(config_of("code2wav")) ==
+             static_cast<std::uint64_t>(shape.chunk_frames) * 6 * 4);
+}
+
+BOOST_AUTO_TEST_CASE(no_stage_emits_more_than_its_largest_tensor) {
+  StageConfig config = config_of("thinker");
+  config.shape.max_model_len = 64;
+  const auto device = make_cpu_device();
+  const auto stage = std::move(*make_stage(config, *device, nullptr));
+  Request request{1, "r", std::string(60, 'x'), {}};
+  request.sampling.max_tokens = 4;
+  BOOST_REQUIRE(stage->begin(request).ok());
+  Collected out;
+  while (*stage->step(1, out) == StepState::more) {}
+  for (const auto& chunks : {out.to_user, out.to_next_stage})
+    for (const auto& chunk : chunks) BOOST_TEST(chunk.data.size() <= max_output_bytes(config));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
