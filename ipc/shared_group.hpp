@@ -20,12 +20,15 @@ namespace limelight::ipc {
 class SharedGroup final : public Collective {
  public:
   // name: starts with "limelight-", unique to the run and stage. capacity_bytes: the largest
-  // payload of one collective. Errors: io, timeout (rank 0 did not create the segment in time).
+  // payload of one collective. Errors: io, unavailable (no room in /dev/shm), timeout (rank 0 did
+  // not create the segment in time).
   static Result<SharedGroup> join(const std::string& name,
                                   int rank,
                                   int size,
                                   std::size_t capacity_bytes,
                                   std::chrono::milliseconds timeout);
+  // Of the segment.
+  static std::size_t segment_bytes(int size, std::size_t capacity_bytes) noexcept;
   SharedGroup(SharedGroup&&) noexcept;
   ~SharedGroup() override;
 

@@ -15,8 +15,8 @@ namespace limelight::stages {
 Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
                                           Device& device,
                                           ipc::Collective* group);
-// The largest tensor that a stage emits, in bytes: what the channel and the broker's pools are
-// sized for.
-std::uint64_t max_output_bytes(const StageConfig& config);
+// The largest tensor that a stage emits to a port, in bytes: what the channel and the broker's
+// pools are sized for.
+std::uint64_t max_output_bytes(const StageConfig& config, Port port);
 
 }  // namespace limelight::stages

@@ -30,10 +30,13 @@ struct KeptRecord {
 
 class FlightMemory {
  public:
-  // file: see FlightOptions. If the file cannot be made, private memory is used instead. Throws
-  // std::bad_alloc if the memory cannot be mapped.
+  // file: see FlightOptions. All of it is allocated here, so that a full /dev/shm is no SIGBUS
+  // later. If the file cannot be made or has no room, private memory is used instead, and the log
+  // says so. Throws std::bad_alloc if the memory cannot be mapped.
   static std::unique_ptr<FlightMemory> create(const std::filesystem::path& file,
                                               std::size_t most_records);
+  // Of the file. A record has the same number of bytes wherever it stands.
+  static std::size_t bytes_for(std::size_t most_records) noexcept;
   // Maps the file read-only. Errors: not_found, io (cannot be mapped), busy (`owner` is gone, but
   // the process still runs), corrupt (not a flight recorder's file, a file of another user, or
   // impossible sizes).
