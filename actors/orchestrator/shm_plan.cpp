@@ -1,5 +1,6 @@
 #include "actors/orchestrator/shm_plan.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "actors/pipeline/pools.hpp"
@@ -11,8 +12,8 @@ namespace limelight::actors {
 
 namespace {
 
-constexpr std::size_t most_records = profiling::FlightOptions{}.most_records,
-                      least_records = most_records / 2;
+const std::size_t most_records = profiling::FlightOptions{}.most_records,
+                  least_records = most_records / 2;
 // Left to other processes: a named semaphore, the page that a file is rounded up to.
 constexpr std::uint64_t left_free = 128 * 1024;
 
@@ -37,10 +38,8 @@ std::size_t flight_records(const stages::PipelineConfig& config) {
   const std::uint64_t each = shm_share(shm_free(), collectives_bytes(config) + left_free,
                                        static_cast<std::uint64_t>(config.world_size()),
                                        flight_bytes(least_records), flight_bytes(most_records));
-  if (each == flight_bytes(most_records)) return most_records;
-  const std::uint64_t around = flight_bytes(0);
-  const std::size_t records =
-      (each - around) / ((flight_bytes(most_records) - around) / most_records + 1);
+  const std::size_t records = std::min(most_records, profiling::FlightMemory::records_in(each));
+  if (records == most_records) return records;
   log(LogLevel::warning,
       "/dev/shm has little room: a flight recorder keeps " + std::to_string(records) +
           " records, not " + std::to_string(most_records) +

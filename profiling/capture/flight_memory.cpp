@@ -62,6 +62,9 @@ struct FlightMemory::Layout {
 std::size_t FlightMemory::bytes_for(std::size_t most_records) noexcept {
   return Layout::bytes_for(most_records);
 }
+std::size_t FlightMemory::records_in(std::size_t bytes) noexcept {
+  return bytes < sizeof(Layout) ? 0 : (bytes - sizeof(Layout)) / sizeof(KeptRecord) + 1;
+}
 
 std::unique_ptr<FlightMemory> FlightMemory::create(const std::filesystem::path& file,
                                                    std::size_t most_records) {

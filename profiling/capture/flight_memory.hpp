@@ -35,8 +35,9 @@ class FlightMemory {
   // says so. Throws std::bad_alloc if the memory cannot be mapped.
   static std::unique_ptr<FlightMemory> create(const std::filesystem::path& file,
                                               std::size_t most_records);
-  // Of the file. A record has the same number of bytes wherever it stands.
+  // The size of a file for so many records, and how many fit into a file of some size.
   static std::size_t bytes_for(std::size_t most_records) noexcept;
+  static std::size_t records_in(std::size_t bytes) noexcept;
   // Maps the file read-only. Errors: not_found, io (cannot be mapped), busy (`owner` is gone, but
   // the process still runs), corrupt (not a flight recorder's file, a file of another user, or
   // impossible sizes).
