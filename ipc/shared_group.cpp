@@ -16,6 +16,7 @@
 #include <limelight/span.hpp>
 #include <thread>
 
+#include "base/shm_budget.hpp"
 #include "base/try.hpp"
 #include "profiling/record/event_names.hpp"
 
@@ -40,6 +41,8 @@ struct Head {
 };
 constexpr std::size_t head_bytes = 256;
 static_assert(sizeof(Head) <= head_bytes);
+
+std::size_t slot_bytes(std::size_t capacity_bytes) { return (capacity_bytes + 63) / 64 * 64; }
 
 void sleep_while(std::atomic<std::uint32_t>& word, std::uint32_t value) {
   const timespec slice{0, 50'000'000};  // wakes up regularly to check the deadline
@@ -91,6 +94,10 @@ struct SharedGroup::State {
   }
 };
 
+std::size_t SharedGroup::segment_bytes(int size, std::size_t capacity_bytes) noexcept {
+  return head_bytes + static_cast<std::size_t>(size) * slot_bytes(capacity_bytes);
+}
+
 Result<SharedGroup> SharedGroup::join(const std::string& name,
                                       int rank,
                                       int size,
@@ -99,8 +106,8 @@ Result<SharedGroup> SharedGroup::join(const std::string& name,
   auto state = std::make_unique<State>();
   state->name = name;
   state->size = size;
-  state->capacity = (capacity_bytes + 63) / 64 * 64;
-  state->mapped = head_bytes + static_cast<std::size_t>(size) * state->capacity;
+  state->capacity = slot_bytes(capacity_bytes);
+  state->mapped = segment_bytes(size, capacity_bytes);
   const std::string path = "/" + name;
   const auto refuse = [&](const char* what) {
     return Error{ErrorCode::io,
@@ -110,9 +117,9 @@ Result<SharedGroup> SharedGroup::join(const std::string& name,
   if (rank == 0) {
     state->fd = shm_open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (state->fd < 0) return refuse("cannot create");
-    if (::flock(state->fd, LOCK_EX) != 0 ||
-        ::ftruncate(state->fd, static_cast<off_t>(state->mapped)) != 0)
-      return refuse("cannot size");
+    if (::flock(state->fd, LOCK_EX) != 0) return refuse("cannot lock");
+    if (auto room = allocate_shm(state->fd, state->mapped, {}, "collectives"); !room)
+      return room.error();  // State's destructor removes the file
   } else {
     struct stat info {};
     for (;;) {

@@ -20,13 +20,16 @@ namespace limelight::ipc {
 class SharedGroup final : public Collective {
  public:
   // Every rank of the stage calls it. name: starts with "limelight-", unique to the run and stage.
-  // capacity_bytes: the largest amount of data in one collective. Errors: io, corrupt (the segment
-  // is of a group with another size), timeout (rank 0 did not create the segment in time).
+  // capacity_bytes: the largest amount of data in one collective. Errors: io, unavailable (no room
+  // in /dev/shm), corrupt (the segment is of a group with another size), timeout (rank 0 did not
+  // create the segment in time).
   static Result<SharedGroup> join(const std::string& name,
                                   int rank,
                                   int size,
                                   std::size_t capacity_bytes,
                                   std::chrono::milliseconds timeout);
+  // Of the segment.
+  static std::size_t segment_bytes(int size, std::size_t capacity_bytes) noexcept;
   SharedGroup(SharedGroup&&) noexcept;
   ~SharedGroup() override;
 

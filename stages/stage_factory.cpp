@@ -79,9 +79,13 @@ Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
   }
 }
 
-std::uint64_t max_output_bytes(const StageConfig& config) {
+// The text of one step: a token's bytes, and what was held back of a character.
+constexpr std::uint64_t most_text_bytes = 16 * 1024;
+
+std::uint64_t max_output_bytes(const StageConfig& config, Port port) {
   const ModelShape& s = config.shape;
   const auto number = [](int x) { return static_cast<std::uint64_t>(x); };
+  if (config.model_stage == "thinker" && port == Port::user) return most_text_bytes;
   if (config.model_stage == "thinker")
     return number(s.max_model_len) * number(s.hidden) * sizeof(float);
   if (config.model_stage == "talker")

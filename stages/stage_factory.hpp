@@ -20,8 +20,8 @@ Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
 // The size in bytes of the stage's weights, over all of its ranks, if they are dummies. Weights of
 // files are mapped.
 std::uint64_t dummy_weight_bytes(const StageConfig& config);
-// The size in bytes of the largest tensor that a stage emits. Channels and the broker's pools are
-// sized for it.
-std::uint64_t max_output_bytes(const StageConfig& config);
+// The size in bytes of the largest tensor that a stage emits to a port. Channels and the broker's
+// pools are sized for it.
+std::uint64_t max_output_bytes(const StageConfig& config, Port port);
 
 }  // namespace limelight::stages

@@ -17,14 +17,14 @@ namespace {
 constexpr auto broker_timeout = 10s;
 }
 
-Result<void> use_broker(const std::vector<ipc::Pool>& pools) {
+Result<void> use_broker(const std::vector<ipc::Pool>& pools, const std::vector<ShmNeed>& beside) {
   static std::mutex mutex;
   static std::unique_ptr<ipc::Broker>
       broker;  // made before iceoryx's runtime, so it is given back after it
   const std::lock_guard lock(mutex);
   const auto helper = find_helper("limelight-broker");
   if (!helper) return helper.error();
-  auto used = ipc::Broker::use(*helper, pools);
+  auto used = ipc::Broker::use(*helper, pools, beside);
   if (!used) return used.error();
   if (broker) return {};
   broker = std::make_unique<ipc::Broker>(std::move(used).value());

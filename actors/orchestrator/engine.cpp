@@ -18,6 +18,7 @@
 #include "actors/orchestrator/launcher.hpp"
 #include "actors/orchestrator/own_trace.hpp"
 #include "actors/orchestrator/profiler_out.hpp"
+#include "actors/orchestrator/shm_plan.hpp"
 #include "actors/orchestrator/supervisor.hpp"
 #include "actors/pipeline/local_middleman.hpp"
 #include "actors/pipeline/pools.hpp"
@@ -368,7 +369,8 @@ Result<void> Engine::State::start() {
   most_admitted = static_cast<std::size_t>(config.max_inflight);
   for (const stages::StageConfig& s : config.stages)
     most_admitted = std::min(most_admitted, static_cast<std::size_t>(s.max_batch_size));
-  LIMELIGHT_TRY(use_broker(pools_for(config)));
+  const bool flight = args.flight_recorder.count() > 0;
+  LIMELIGHT_TRY(use_broker(pools_for(config), needs_beside_broker(config, flight)));
   for (const stages::StageConfig& s : config.stages)
     if (s.final_output) {
       auto port = make_subscriber(topic_to_user(run, s.stage_id), user_window);
@@ -420,7 +422,8 @@ Result<void> Engine::State::start() {
     return published;
   std::error_code ignored;
   if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored),
-                                     control, run, config.world_size(), args.flight_recorder);
+                                     control, run, config.world_size(), args.flight_recorder,
+                                     flight ? flight_records(config) : 0);
       !started)
     return started;
   for (UserPort& user : ports) user.thread = std::thread([this, &user] { receive(user); });

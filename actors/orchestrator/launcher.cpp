@@ -49,7 +49,8 @@ Result<void> Launcher::start(const fs::path& executable,
                              const fs::path& control,
                              const std::string& run,
                              int world_size,
-                             std::chrono::milliseconds flight) {
+                             std::chrono::milliseconds flight,
+                             std::size_t flight_records) {
   std::error_code failed;
   fs::create_directories(folder_, failed);
   if (failed || ::pipe2(lifeline_, O_CLOEXEC) != 0 || ::pipe2(stop_pipe_, O_CLOEXEC) != 0)
@@ -71,9 +72,10 @@ Result<void> Launcher::start(const fs::path& executable,
                           control.string(),
                           run,
                           std::to_string(lifeline_in_child),
-                          std::to_string(flight.count())};
-    char* argv[] = {args[0].data(), args[1].data(), args[2].data(), args[3].data(),
-                    args[4].data(), args[5].data(), args[6].data(), nullptr};
+                          std::to_string(flight.count()),
+                          std::to_string(flight_records)};
+    char* argv[] = {args[0].data(), args[1].data(), args[2].data(), args[3].data(), args[4].data(),
+                    args[5].data(), args[6].data(), args[7].data(), nullptr};
     const std::string log = (folder_ / ("rank-" + std::to_string(rank) + ".log")).string();
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);

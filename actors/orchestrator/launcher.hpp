@@ -33,13 +33,15 @@ class Launcher {
   ~Launcher();
 
   // control: where the orchestrator listens already; run: the name of this run; flight: what the
-  // flight recorders keep. Errors: io.
+  // flight recorders keep, in at most so many records (0: as many as they are made for). Errors:
+  // io.
   Result<void> start(const std::filesystem::path& executable,
                      const std::filesystem::path& config,
                      const std::filesystem::path& control,
                      const std::string& run,
                      int world_size,
-                     std::chrono::milliseconds flight);
+                     std::chrono::milliseconds flight,
+                     std::size_t flight_records);
   // From now on deaths are expected. Ranks that do not end within the grace period are killed.
   // Idempotent.
   void shutdown(std::chrono::milliseconds grace);

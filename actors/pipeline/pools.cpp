@@ -1,27 +1,97 @@
 #include "actors/pipeline/pools.hpp"
 
+#include <algorithm>
+#include <map>
+
 #include "actors/pipeline/topics.hpp"
 #include "ipc/iceoryx/channel.hpp"
+#include "ipc/shared_group.hpp"
 #include "stages/stage_factory.hpp"
 
 namespace limelight::actors {
 
-std::vector<ipc::Pool> pools_for(const stages::PipelineConfig& config) {
-  // Most chunks are far smaller than the largest (one decode step against a whole prefill), so few
-  // full-size ones suffice: a producer that finds none waits for the consumer.
-  constexpr std::uint64_t small = 16 * 1024;
-  std::vector<ipc::Pool> pools;
-  std::uint32_t small_chunks = 0;
-  const auto channel = [&](const stages::StageConfig& from, int window) {
-    small_chunks += static_cast<std::uint32_t>(window) + 16;
-    const std::uint64_t largest = stages::max_output_bytes(from);
-    if (largest > small) pools.push_back({ipc::chunk_bytes(largest), 6});
-  };
-  for (const stages::Edge& edge : config.edges) channel(*config.find(edge.from), edge.window_size);
+namespace {
+
+// Chunks of a decode step, of codes and of text: nearly all that are sent.
+constexpr std::uint64_t small = 16 * 1024;
+// Eight loans of the producer, and as many that the consumer holds beside the window.
+constexpr std::uint32_t beside_window = 16;
+// Of a channel's largest size where chunks differ, which is the prefill of a prompt as long as the
+// model takes: one that the producer fills while the consumer reads the other.
+constexpr std::uint32_t most_prompts = 2;
+// A prefill of an eighth of that is the longest that is common.
+constexpr std::uint64_t common_part = 8;
+
+struct Channel {
+  std::uint64_t largest;
+  bool differ;  // a chunk of the largest size is rare
+  int window;
+};
+
+std::vector<Channel> channels_of(const stages::PipelineConfig& config) {
+  using stages::Port;
+  std::vector<Channel> channels;
+  for (const stages::Edge& edge : config.edges) {
+    const stages::StageConfig& from = *config.find(edge.from);
+    channels.push_back({stages::max_output_bytes(from, Port::next_stage),
+                        from.model_stage == "thinker", edge.window_size});
+  }
   for (const stages::StageConfig& s : config.stages)
-    if (s.final_output) channel(s, static_cast<int>(user_window));
-  pools.push_back({ipc::chunk_bytes(small), small_chunks});
+    if (s.final_output)
+      channels.push_back(
+          {stages::max_output_bytes(s, Port::user), false, static_cast<int>(user_window)});
+  return channels;
+}
+
+}  // namespace
+
+// A producer that finds no chunk of its size waits for the consumer, so the counts below decide how
+// much may be under way, not whether it arrives. Small chunks are enough for every window. Of
+// larger ones a request has one prefill on each channel; a common one never waits for another
+// request's, as there is a chunk for each request, one that the producer fills and one that its
+// port keeps. The sound of a request goes to the user in chunks of one size, as many as that.
+//
+// iceoryx takes a chunk from the smallest pool whose chunks are large enough and from no other, so
+// each pool has chunks for every channel that sends anything of its size: were they fewer, prefills
+// that wait for a stage could take all the chunks that this stage needs to go on.
+std::vector<ipc::Pool> pools_for(const stages::PipelineConfig& config) {
+  const std::vector<Channel> channels = channels_of(config);
+  int requests = config.max_inflight;
+  for (const stages::StageConfig& s : config.stages)
+    requests = std::min(requests, s.max_batch_size);
+  const auto under_way = static_cast<std::uint32_t>(requests) + 2;
+
+  std::map<std::uint64_t, std::uint32_t> chunks{{small, 0}};  // by the tensor's bytes
+  for (const Channel& channel : channels) {
+    if (channel.largest > small) chunks[channel.largest] = 0;
+    if (channel.differ && channel.largest / common_part > small)
+      chunks[channel.largest / common_part] = 0;
+  }
+  for (const Channel& channel : channels) {
+    std::uint64_t below = 0;
+    for (auto& [bytes, count] : chunks) {
+      if (bytes == small) count += static_cast<std::uint32_t>(channel.window) + beside_window;
+      else if (bytes == channel.largest && channel.differ) count += most_prompts;
+      else if (below < channel.largest) count += under_way;
+      below = bytes;
+    }
+  }
+  std::vector<ipc::Pool> pools;
+  for (const auto& [bytes, count] : chunks) pools.push_back({ipc::chunk_bytes(bytes), count});
   return pools;
+}
+
+std::size_t collective_bytes(const stages::StageConfig& stage) {
+  return static_cast<std::size_t>(stage.shape.hidden) * sizeof(float) * 64;
+}
+
+std::uint64_t collectives_bytes(const stages::PipelineConfig& config) {
+  std::uint64_t sum = 0;
+  for (const stages::StageConfig& s : config.stages)
+    if (s.tensor_parallel_size > 1)
+      sum +=
+          page_bytes(ipc::SharedGroup::segment_bytes(s.tensor_parallel_size, collective_bytes(s)));
+  return sum;
 }
 
 }  // namespace limelight::actors

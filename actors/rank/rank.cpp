@@ -29,7 +29,7 @@ constexpr auto finish_grace = std::chrono::seconds(4);
 
 // What both actors of a rank work on.
 struct RankState {
-  RankState(RankWorker& w, int rank, int world_size, const std::filesystem::path& flight)
+  RankState(RankWorker& w, int rank, int world_size, const prof::FlightOptions& flight)
       : worker(w), traces(w, rank, world_size, flight) {}
   RankWorker& worker;
   RankTraces traces;
@@ -134,9 +134,10 @@ void die_with_orchestrator(int fd) {
 
 int run_rank(const RankOptions& options) {
   die_with_orchestrator(options.lifeline_fd);
-  const auto flight = flight_file(options.run, options.rank);
-  if (options.flight.count() > 0)
-    prof::enable_flight_recorder({.keep = options.flight, .file = flight});
+  prof::FlightOptions flight{.keep = options.flight,
+                             .file = flight_file(options.run, options.rank)};
+  if (options.flight_records > 0) flight.most_records = options.flight_records;
+  if (options.flight.count() > 0) prof::enable_flight_recorder(flight);
   const struct GiveBack {
     ~GiveBack() { prof::disable_flight_recorder(); }
   } give_back;

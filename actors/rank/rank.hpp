@@ -14,6 +14,7 @@ struct RankOptions {
   std::string run;                      // name of this run, part of all names in shared memory
   int lifeline_fd = -1;                 // closes when the orchestrator is gone, however it went
   std::chrono::milliseconds flight{0};  // what the flight recorder keeps; 0: it is off
+  std::size_t flight_records = 0;       // at most so many; 0: as many as it is made for
 };
 
 // Serves until told to end. Returns the exit status; says on standard error what failed.

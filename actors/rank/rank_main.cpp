@@ -19,9 +19,10 @@ int main(int argc, char** argv) {
   limelight::log_to_stderr();
   limelight::actors::RankOptions options;
   std::chrono::milliseconds::rep flight = 0;
-  if (argc != 7 || *argv[1] == '\0' || !read_number(argv[2], 0, options.rank) || *argv[3] == '\0' ||
+  if (argc != 8 || *argv[1] == '\0' || !read_number(argv[2], 0, options.rank) || *argv[3] == '\0' ||
       *argv[4] == '\0' || !read_number(argv[5], 0, options.lifeline_fd) ||
-      !read_number(argv[6], decltype(flight){0}, flight)) {
+      !read_number(argv[6], decltype(flight){0}, flight) ||
+      !read_number(argv[7], std::size_t{0}, options.flight_records)) {
     std::fprintf(stderr, "limelight-rank is started by Limelight itself; run `limelight --help`\n");
     return 2;
   }

@@ -10,7 +10,7 @@ namespace limelight::actors {
 
 namespace prof = limelight::profiling;
 
-RankTraces::RankTraces(RankWorker& worker, int rank, int world_size, std::filesystem::path flight)
+RankTraces::RankTraces(RankWorker& worker, int rank, int world_size, prof::FlightOptions flight)
     : worker_(worker),
       rank_(rank),
       world_size_(world_size),
@@ -130,8 +130,8 @@ RankTrace RankTraces::set_flight(const SetFlight& m) {
   const std::lock_guard lock(mutex_);
   if (closed_) return refused();
   prof::disable_flight_recorder();
-  if (m.keep_ms > 0)
-    prof::enable_flight_recorder({.keep = std::chrono::milliseconds(m.keep_ms), .file = flight_});
+  flight_.keep = std::chrono::milliseconds(m.keep_ms);
+  if (m.keep_ms > 0) prof::enable_flight_recorder(flight_);
   return blank();
 }
 

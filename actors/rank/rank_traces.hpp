@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "actors/pipeline/protocol.hpp"
+#include "profiling/capture/flight_recorder.hpp"
 #include "profiling/capture/session.hpp"
 #include "profiling/cupti/cupti_source.hpp"
 
@@ -21,8 +22,8 @@ class RankWorker;
 
 class RankTraces {
  public:
-  // flight: the file of this rank's flight recorder. The worker outlives this.
-  RankTraces(RankWorker& worker, int rank, int world_size, std::filesystem::path flight);
+  // flight: of this rank's flight recorder, when it is switched on. The worker outlives this.
+  RankTraces(RankWorker& worker, int rank, int world_size, profiling::FlightOptions flight);
   // Answers within some tens of microseconds: the file is made by the session's own thread.
   RankTrace start(const StartTrace& request);
   // Returns once the file is whole and synced, or gone where it is to be discarded.
@@ -43,7 +44,7 @@ class RankTraces {
   std::mutex mutex_;  // guards everything below
   bool closed_ = false;
   int rank_, world_size_;
-  std::filesystem::path flight_;
+  profiling::FlightOptions flight_;
   std::unique_ptr<profiling::ActivitySource> source_;  // of a GPU; attached for good
   std::string no_source_;                              // why there is none on a GPU
   std::unique_ptr<profiling::Session> session_;

@@ -7,6 +7,7 @@
 #include <new>
 #include <thread>
 
+#include "actors/pipeline/pools.hpp"
 #include "actors/pipeline/topics.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
@@ -119,14 +120,13 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
     return attached.error();
 
   if (ranks > 1) {
-    auto joined = ipc::SharedGroup::join(
-        prefix + "-stage" + std::to_string(id), rank - first, ranks,
-        static_cast<std::size_t>(mine->shape.hidden) * sizeof(float) * 64, connect_timeout);
+    auto joined = ipc::SharedGroup::join(prefix + "-stage" + std::to_string(id), rank - first,
+                                         ranks, collective_bytes(*mine), connect_timeout);
     if (!joined) return joined.error();
     worker->group_.emplace(std::move(joined).value());
   }
   if (worker->leads()) {
-    const std::uint64_t largest = stages::max_output_bytes(*mine);
+    const std::uint64_t largest = stages::max_output_bytes(*mine, stages::Port::next_stage);
     for (const stages::Edge& edge : config.edges) {
       if (edge.from == id)
         worker->next_.emplace_back(topic_between(run, id, edge.to), largest,
@@ -136,7 +136,9 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
           topic_between(run, edge.from, id), static_cast<std::size_t>(edge.window_size));
       worker->input_stage_ = edge.from;
     }
-    if (mine->final_output) worker->user_.emplace(topic_to_user(run, id), largest, user_window);
+    if (mine->final_output)
+      worker->user_.emplace(topic_to_user(run, id),
+                            stages::max_output_bytes(*mine, stages::Port::user), user_window);
   }
   std::string notice;
   auto device = stages::make_device(mine->devices, rank - first, notice, mine->cpu);

@@ -1,10 +1,12 @@
 #include "ipc/iceoryx/broker.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -143,6 +145,13 @@ bool answers(const fs::path& helper, const fs::path& log) {
   return false;
 }
 
+// What a broker that was killed left in /dev/shm. Nobody may run one.
+void remove_dead_broker() {
+  ::shm_unlink("/iceoryx_mgmt");
+  if (const group* mine = ::getgrgid(::getegid()))
+    ::shm_unlink(("/" + std::string(mine->gr_name)).c_str());
+}
+
 }  // namespace
 
 Result<fs::path> runtime_folder() {
@@ -161,7 +170,9 @@ Result<fs::path> runtime_folder() {
   return path;
 }
 
-Result<Broker> Broker::use(const fs::path& helper, std::vector<Pool> wanted) {
+Result<Broker> Broker::use(const fs::path& helper,
+                           std::vector<Pool> wanted,
+                           std::vector<ShmNeed> beside) {
   const auto folder = runtime_folder();
   if (!folder) return folder.error();
   wanted = normalise(std::move(wanted));
@@ -213,6 +224,15 @@ Result<Broker> Broker::use(const fs::path& helper, std::vector<Pool> wanted) {
     }
   } else {
     clean_stale();
+    remove_dead_broker();
+    const auto needs = broker_needs(wanted);
+    beside.insert(beside.begin(), needs.begin(), needs.end());
+  }
+  if (auto room = shm_has_room(beside); !room) {
+    ::close(users);
+    return give_up(room.error());
+  }
+  if (!held) {
     ::unlink(state_file.c_str());
     const int pid = spawn_helper(helper, words_of(wanted), log);
     if (pid < 0) {

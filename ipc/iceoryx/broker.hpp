@@ -4,9 +4,9 @@
 // a file of the user's own runtime folder, the kernel drops that lock when the process dies,
 // however it dies, and the helper ends when it can lock the file alone. One that does not answer
 // any more is replaced, if nobody uses it. Its pools are private to the user and as large as the
-// first user asked for. It takes back the channels of clients that are dead, and of no others
-// (watched_roudi.hpp). A RouDi that somebody else runs is used as it is: that one also gives up
-// whoever is silent for 1.5 s.
+// first user asked for; all of its shared memory is allocated when it starts. It takes back the
+// channels of clients that are dead, and of no others (watched_roudi.hpp). A RouDi that somebody
+// else runs is used as it is: that one also gives up whoever is silent for 1.5 s.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,8 @@
 #include <limelight/result.hpp>
 #include <memory>
 #include <vector>
+
+#include "base/shm_budget.hpp"
 
 namespace limelight::ipc {
 
@@ -25,10 +27,14 @@ struct Pool {
 // Use of the broker: while it lives, the broker does.
 class Broker {
  public:
-  // Finds or starts the broker. helper: the limelight-broker executable. Errors: unavailable (it
-  // did not come up, with its log; or it does not answer and others use it), too_large (the one
-  // that runs has smaller pools than asked for).
-  static Result<Broker> use(const std::filesystem::path& helper, std::vector<Pool> pools);
+  // Finds or starts the broker. helper: the limelight-broker executable. beside: what the caller
+  // will put into /dev/shm itself; there must be room for it and for a broker that is to be started
+  // before anything is made. Errors: unavailable (no such room; or it did not come up, with its
+  // log; or it does not answer and others use it), too_large (the one that runs has smaller pools
+  // than asked for).
+  static Result<Broker> use(const std::filesystem::path& helper,
+                            std::vector<Pool> pools,
+                            std::vector<ShmNeed> beside = {});
   Broker(Broker&&) noexcept;
   Broker& operator=(Broker&&) noexcept;
   ~Broker();
@@ -39,6 +45,9 @@ class Broker {
   int lock_fd_ = -1;
   int pid_ = 0;
 };
+
+// What a broker with these pools takes of /dev/shm, in parts.
+std::vector<ShmNeed> broker_needs(const std::vector<Pool>& pools);
 
 // The user's own folder for locks and run folders, mode 0700: $XDG_RUNTIME_DIR/limelight or
 // /tmp/limelight-<uid>. Errors: io, also when somebody else owns it.

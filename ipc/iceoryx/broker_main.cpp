@@ -7,13 +7,15 @@
 
 #include <cstdio>
 #include <fstream>
+#include <iceoryx_hoofs/error_handling/error_handling.hpp>
 #include <iceoryx_hoofs/log/logmanager.hpp>
-#include <iceoryx_posh/roudi/iceoryx_roudi_components.hpp>
+#include <iceoryx_posh/internal/roudi/port_manager.hpp>
 #include <string_view>
 #include <thread>
 
 #include "ipc/iceoryx/broker.hpp"
 #include "ipc/iceoryx/broker_files.hpp"
+#include "ipc/iceoryx/broker_memory.hpp"
 #include "ipc/iceoryx/channel.hpp"
 #include "ipc/iceoryx/robust_mutex.hpp"
 #include "ipc/iceoryx/watched_roudi.hpp"
@@ -26,6 +28,19 @@ namespace {
 
 constexpr auto end_timeout = std::chrono::seconds(3);
 constexpr std::uint64_t most_pool_bytes = std::uint64_t{16} << 30;
+
+// iceoryx's own handler ends the process also when RouDi's introspection finds no chunk for what it
+// says before it is stopped. Ours lets the call return its error, but for the fatal ones, after
+// which iceoryx itself cannot go on.
+void install_error_handler() {
+  static auto restore = iox::ErrorHandler::setTemporaryErrorHandler(
+      [](const iox::Error error, const std::function<void()>&, const iox::ErrorLevel level) {
+        if (level != iox::ErrorLevel::FATAL) return;
+        std::fprintf(stderr, "limelight-broker: iceoryx cannot go on: %s\n",
+                     iox::ErrorHandler::toString(error));
+        _exit(70);
+      });
+}
 
 // Returns the exit status, as serve() does.
 int ping() {
@@ -40,6 +55,7 @@ int serve(int argc, char** argv) {
   ::signal(SIGINT, SIG_IGN);
   iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff,
                                                            iox::log::LogLevelOutput::kHideLogLevel);
+  install_error_handler();
   std::vector<Pool> pools;
   std::uint64_t total = 0;
   for (int i = 1; i < argc; ++i) {
@@ -68,16 +84,21 @@ int serve(int argc, char** argv) {
   }
   const int users = open_lock(*folder / users_file);
 
-  iox::mepoo::MePooConfig memory;
-  for (const Pool& pool : pools)
-    memory.addMemPool({static_cast<std::uint32_t>(pool.chunk_bytes), pool.chunks});
   const auto group = iox::posix::PosixGroup::getGroupOfCurrentProcess().getName();
-  iox::RouDiConfig_t config;
-  config.m_sharedMemorySegments.push_back(
-      iox::mepoo::SegmentConfig::SegmentEntry(group, group, memory));
+  auto memory = BrokerMemory::create(pools, group.c_str());
+  if (!memory) {
+    std::fprintf(stderr, "limelight-broker: %s\n", memory.error().message.c_str());
+    return 1;
+  }
   {
-    iox::roudi::IceOryxRouDiComponents components(config);
-    WatchedRouDi roudi(components.rouDiMemoryManager, components.portManager);
+    // What a RouDi that was killed left of its socket would keep clients from starting.
+    iox::runtime::IpcInterfaceBase::cleanupOutdatedIpcChannel(iox::roudi::IPC_CHANNEL_ROUDI_NAME);
+    if ((*memory)->createAndAnnounceMemory().has_error()) {
+      std::fprintf(stderr, "limelight-broker: cannot map its shared memory\n");
+      return 1;
+    }
+    iox::roudi::PortManager ports(memory->get());
+    WatchedRouDi roudi(**memory, ports);
     const fs::path state = *folder / state_file_name, part = *folder / "broker.state.part";
     std::ofstream(part) << "ready " << getpid() << words_of(pools) << "\n";
     fs::rename(part, state);

@@ -68,6 +68,10 @@ WatchedRouDi::WatchedRouDi(iox::roudi::RouDiMemoryInterface& memory, iox::roudi:
             ports,
             {iox::roudi::MonitoringMode::OFF, kill_clients,
              RuntimeMessagesThreadStart::DEFER_START}) {
+  // Nobody reads what RouDi tells of itself, and there is no memory for all of it.
+  m_processIntrospection.stop();
+  m_mempoolIntrospection.stop();
+  m_portManager->stopPortIntrospection();
   startProcessRuntimeMessagesThread();  // only now is processMessage() this one
 }
 

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/log.hpp"
+#include "base/shm_budget.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/registry.hpp"
 
@@ -57,6 +59,13 @@ struct FlightMemory::Layout {
   }
 };
 
+std::size_t FlightMemory::bytes_for(std::size_t most_records) noexcept {
+  return Layout::bytes_for(most_records);
+}
+std::size_t FlightMemory::records_in(std::size_t bytes) noexcept {
+  return bytes < sizeof(Layout) ? 0 : (bytes - sizeof(Layout)) / sizeof(KeptRecord) + 1;
+}
+
 std::unique_ptr<FlightMemory> FlightMemory::create(const std::filesystem::path& file,
                                                    std::size_t most_records) {
   std::unique_ptr<FlightMemory> made(new FlightMemory);
@@ -64,10 +73,18 @@ std::unique_ptr<FlightMemory> FlightMemory::create(const std::filesystem::path& 
   if (!file.empty()) {
     made->fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (made->fd_ >= 0) made->file_ = file;
-    if (made->fd_ >= 0 && (::flock(made->fd_, LOCK_EX | LOCK_NB) != 0 ||
-                           ::ftruncate(made->fd_, static_cast<off_t>(made->bytes_)) != 0)) {
-      ::close(std::exchange(made->fd_, -1));
-      ::unlink(std::exchange(made->file_, {}).c_str());
+    std::string why;
+    if (made->fd_ < 0 || ::flock(made->fd_, LOCK_EX | LOCK_NB) != 0)
+      why = file.string() + ": " + std::strerror(errno);
+    else if (auto room = allocate_shm(made->fd_, made->bytes_, {}, "a flight recorder"); !room)
+      why = room.error().message;
+    if (!why.empty()) {
+      log(LogLevel::warning,
+          "what the flight recorder keeps will be lost if this process is "
+          "killed: " +
+              why);
+      if (made->fd_ >= 0) ::close(std::exchange(made->fd_, -1));
+      if (!made->file_.empty()) ::unlink(std::exchange(made->file_, {}).c_str());
     }
   }
   void* memory = ::mmap(nullptr, made->bytes_, PROT_READ | PROT_WRITE,

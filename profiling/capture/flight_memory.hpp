@@ -30,10 +30,14 @@ struct KeptRecord {
 
 class FlightMemory {
  public:
-  // file: see FlightOptions. If the file cannot be made, private memory is used instead. Throws
-  // std::bad_alloc if the memory cannot be mapped.
+  // file: see FlightOptions. All of it is allocated here, so that a full /dev/shm is no SIGBUS
+  // later. If the file cannot be made or has no room, private memory is used instead, and the log
+  // says so. Throws std::bad_alloc if the memory cannot be mapped.
   static std::unique_ptr<FlightMemory> create(const std::filesystem::path& file,
                                               std::size_t most_records);
+  // The size of a file for so many records, and how many fit into a file of some size.
+  static std::size_t bytes_for(std::size_t most_records) noexcept;
+  static std::size_t records_in(std::size_t bytes) noexcept;
   // Maps the file read-only. Errors: not_found, io (cannot be mapped), busy (`owner` is gone, but
   // the process still runs), corrupt (not a flight recorder's file, a file of another user, or
   // impossible sizes).

@@ -26,7 +26,8 @@ struct FlightOptions {
       std::size_t{1} << 18;  // 10 MiB; if more is recorded within `keep`, a shorter time is kept
   // The file that holds the memory, best in /dev/shm. It is created when the recorder is enabled,
   // locked (flock) while the recorder uses it, and removed when the recorder is disabled. If empty,
-  // or if it cannot be created, the memory is private to this process.
+  // or if it cannot be created or has no room, the memory is private to this process; in the latter
+  // cases the log says so.
   std::filesystem::path file = {};
 };
 

@@ -38,11 +38,11 @@ BOOST_AUTO_TEST_CASE(the_stage_is_of_the_kind_that_the_config_names) {
 
 BOOST_AUTO_TEST_CASE(the_largest_tensor_is_a_whole_context_or_a_whole_chunk) {
   const ModelShape shape = config_of("").shape;
-  BOOST_TEST(max_output_bytes(config_of("thinker")) ==
+  BOOST_TEST(max_output_bytes(config_of("thinker"), Port::next_stage) ==
              static_cast<std::uint64_t>(shape.max_model_len * shape.hidden) * 4);
-  BOOST_TEST(max_output_bytes(config_of("talker")) ==
+  BOOST_TEST(max_output_bytes(config_of("talker"), Port::next_stage) ==
              static_cast<std::uint64_t>(shape.chunk_frames * shape.codebooks) * 4);
-  BOOST_TEST(max_output_bytes(config_of("code2wav")) ==
+  BOOST_TEST(max_output_bytes(config_of("code2wav"), Port::next_stage) ==
              static_cast<std::uint64_t>(shape.chunk_frames) * 6 * 4);
 }
 
@@ -56,8 +56,25 @@ BOOST_AUTO_TEST_CASE(no_stage_emits_more_than_its_largest_tensor) {
   BOOST_REQUIRE(stage->begin(request).ok());
   Collected out;
   while (*stage->step(1, out) == StepState::more) {}
-  for (const auto& chunks : {out.to_user, out.to_next_stage})
-    for (const auto& chunk : chunks) BOOST_TEST(chunk.data.size() <= max_output_bytes(config));
+  for (const auto& chunk : out.to_user)
+    BOOST_TEST(chunk.data.size() <= max_output_bytes(config, Port::user));
+  for (const auto& chunk : out.to_next_stage)
+    BOOST_TEST(chunk.data.size() <= max_output_bytes(config, Port::next_stage));
+}
+
+BOOST_AUTO_TEST_CASE(a_shape_beyond_the_memory_is_refused_with_both_numbers) {
+  StageConfig config = config_of("thinker");
+  config.shape.layers = 1'000'000;
+  config.shape.hidden = 16'384;
+  config.shape.mlp = 65'536;
+  const auto device = make_cpu_device();
+  const auto stage = make_stage(config, *device, nullptr);
+  BOOST_REQUIRE(!stage.ok());
+  BOOST_TEST((stage.error().code == ErrorCode::unavailable));
+  const std::string& said = stage.error().message;
+  BOOST_TEST(said.find(" needs ") != std::string::npos, said);
+  BOOST_TEST(said.find(" GiB of memory for its weights, ") != std::string::npos, said);
+  BOOST_TEST(said.ends_with(" GiB are there"), said);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

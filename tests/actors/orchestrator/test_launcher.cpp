@@ -52,7 +52,7 @@ struct Launched {
   Launcher launcher{run, [this](const RankDeath& death) { deaths.add(death); }};
 
   limelight::Result<void> start(const fs::path& program, int world_size) {
-    return launcher.start(program, "config.yaml", "the-control", "the-run", world_size, 250ms);
+    return launcher.start(program, "config.yaml", "the-control", "the-run", world_size, 250ms, 0);
   }
   void start_script(const std::string& script, int world_size = 1) {
     const fs::path program = write_file(folder.path / "rank", "#!/bin/sh\n" + script + "\n");
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_program_that_is_not_there_is_an_error_that_names_it) {
 
 BOOST_AUTO_TEST_CASE(a_run_folder_that_cannot_be_made_is_an_error_that_names_it) {
   Launcher other("/proc/no-such-folder", [](const RankDeath&) {});
-  const auto started = other.start("/bin/true", "", "", "", 1, 0ms);
+  const auto started = other.start("/bin/true", "", "", "", 1, 0ms, 0);
   BOOST_REQUIRE(!started.ok());
   BOOST_TEST((started.error().code == ErrorCode::io));
   BOOST_TEST(started.error().message.starts_with("/proc/no-such-folder: "));
@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(a_run_folder_that_cannot_be_made_is_an_error_that_names_it)
 BOOST_AUTO_TEST_CASE(the_run_folder_goes_with_the_launcher) {
   {
     Launcher other(folder.path / "other", [](const RankDeath&) {});
-    BOOST_REQUIRE(other.start("/bin/true", "", "", "", 1, 0ms).ok());
+    BOOST_REQUIRE(other.start("/bin/true", "", "", "", 1, 0ms, 0).ok());
     BOOST_TEST(fs::exists(folder.path / "other/rank-0.log"));
   }
   BOOST_TEST(!fs::exists(folder.path / "other"));

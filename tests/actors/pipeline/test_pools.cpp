@@ -20,7 +20,7 @@ std::uint64_t largest_of(const std::vector<ipc::Pool>& pools) {
   for (const ipc::Pool& pool : pools) most = std::max<std::uint64_t>(most, pool.chunk_bytes);
   return most;
 }
-std::uint64_t small_chunks(const std::vector<ipc::Pool>& pools) { return pools.back().chunks; }
+std::uint64_t small_chunks(const std::vector<ipc::Pool>& pools) { return pools.front().chunks; }
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(pools)
@@ -29,7 +29,9 @@ BOOST_AUTO_TEST_CASE(the_largest_tensor_of_every_stage_fits_a_chunk) {
   const auto config = shipped();
   const std::uint64_t largest = largest_of(pools_for(config));
   for (const stages::StageConfig& stage : config.stages)
-    BOOST_TEST(ipc::chunk_bytes(stages::max_output_bytes(stage)) <= largest, stage.model_stage);
+    for (const auto port : {stages::Port::next_stage, stages::Port::user})
+      BOOST_TEST(ipc::chunk_bytes(stages::max_output_bytes(stage, port)) <= largest,
+                 stage.model_stage);
 }
 
 BOOST_AUTO_TEST_CASE(a_longer_context_gets_larger_chunks_and_a_larger_window_more) {
