@@ -31,7 +31,7 @@ struct Model {
 
   Model(std::shared_ptr<const stages::ModelFile> file, const stages::CpuOptions& cpu)
       : device(stages::make_cpu_device(cpu)) {
-    stages::take_model(file, config);
+    stages::set_model(file, config);
     stages::FileWeights weights(file);
     decoder = std::make_unique<stages::Decoder>(config, weights, *device, nullptr);
     const auto whole = stages::MatrixPart::whole(config.shape.vocab, config.shape.hidden);

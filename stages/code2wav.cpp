@@ -45,10 +45,10 @@ int Code2Wav::samples_per_frame(const ModelShape& shape) {
 }
 
 Result<void> Code2Wav::begin(const Request& request) {
-  Open open{decoder_.make_cache(), {}, {}, 0};
+  Stream stream{decoder_.make_cache(), {}, {}, 0};
   for (const Upsampler& up : upsamplers_)
-    open.tails.emplace_back(static_cast<std::size_t>(up.stride * up.out));
-  open_.insert_or_assign(request.number, std::move(open));
+    stream.tails.emplace_back(static_cast<std::size_t>(up.stride * up.out));
+  streams_.insert_or_assign(request.number, std::move(stream));
   return {};
 }
 
@@ -69,17 +69,17 @@ Result<void> Code2Wav::consume(std::uint64_t request,
       return Error{ErrorCode::corrupt, "code2wav: found code " + std::to_string(code) +
                                            ", expected 0 to " +
                                            std::to_string(s.codebook_size - 1)};
-  open_.at(request).waiting.push_back(std::move(work));
+  streams_.at(request).waiting.push_back(std::move(work));
   return {};
 }
 
 Result<StepState> Code2Wav::step(std::uint64_t request, Output& output) {
   static const prof::NameId upsample_name =
       prof::intern("upsample", prof::Category::cpu_op, prof::ValueKind::dims);
-  Open& open = open_.at(request);
-  if (open.waiting.empty()) return StepState::needs_input;
-  const Work work = std::move(open.waiting.front());
-  open.waiting.pop_front();
+  Stream& stream = streams_.at(request);
+  if (stream.waiting.empty()) return StepState::needs_input;
+  const Work work = std::move(stream.waiting.front());
+  stream.waiting.pop_front();
 
   const ModelShape& s = config_.shape;
   const int books = s.codebooks, frames = static_cast<int>(work.codes.size()) / books;
@@ -97,7 +97,7 @@ Result<StepState> Code2Wav::step(std::uint64_t request, Output& output) {
       for (std::size_t j = 0; j < h; ++j)
         rows[frame * h + j] += from[j] / static_cast<float>(books);
     }
-    LIMELIGHT_TRY(decoder_.forward(rows, frames, open.cache));
+    LIMELIGHT_TRY(decoder_.forward(rows, frames, stream.cache));
     std::vector<float> x(static_cast<std::size_t>(frames * channels));
     linear_of_host(device_, rows, *input_, x, frames);
     for (std::size_t u = 0; u < upsamplers_.size(); ++u) {
@@ -110,7 +110,7 @@ Result<StepState> Code2Wav::step(std::uint64_t request, Output& output) {
       std::vector<float> kernels(static_cast<std::size_t>(n) * 2 * half),
           y(static_cast<std::size_t>(n) * half);
       linear_of_host(device_, x, *up.weights, kernels, n);
-      std::vector<float>& tail = open.tails[u];
+      std::vector<float>& tail = stream.tails[u];
       for (std::size_t t = 0; t < static_cast<std::size_t>(n); ++t) {
         const float* kernel = kernels.data() + t * 2 * half;
         for (std::size_t i = 0; i < half; ++i) y[t * half + i] = tail[i] + kernel[i];
@@ -123,7 +123,7 @@ Result<StepState> Code2Wav::step(std::uint64_t request, Output& output) {
     wave.resize(static_cast<std::size_t>(n));
     linear_of_host(device_, x, *output_, wave, n);
   }
-  open.samples += wave.size();
+  stream.samples += wave.size();
   const auto write = [&](std::span<std::byte> to) {
     auto* samples = reinterpret_cast<float*>(to.data());
     for (std::size_t i = 0; i < wave.size(); ++i) samples[i] = std::tanh(wave[i]);
@@ -135,9 +135,9 @@ Result<StepState> Code2Wav::step(std::uint64_t request, Output& output) {
   return work.last ? StepState::done : StepState::more;
 }
 
-void Code2Wav::end(std::uint64_t request) { open_.erase(request); }
+void Code2Wav::end(std::uint64_t request) { streams_.erase(request); }
 std::uint64_t Code2Wav::tokens_out(std::uint64_t request) const {
-  return open_.at(request).samples;
+  return streams_.at(request).samples;
 }
 
 }  // namespace limelight::stages

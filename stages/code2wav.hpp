@@ -47,7 +47,7 @@ class Code2Wav final : public Stage {
     std::vector<std::int32_t> codes;
     bool last;
   };
-  struct Open {
+  struct Stream {
     Decoder::Cache cache;
     // For each upsampler, what its last kernel adds to the next chunk: [stride, out].
     std::vector<std::vector<float>> tails;
@@ -61,7 +61,7 @@ class Code2Wav final : public Stage {
   std::unique_ptr<Matrix> input_;  // [channels, hidden]
   std::vector<Upsampler> upsamplers_;
   std::unique_ptr<Matrix> output_;  // [1, out of the last upsampler]
-  std::map<std::uint64_t, Open> open_;
+  std::map<std::uint64_t, Stream> streams_;
 };
 
 }  // namespace limelight::stages

@@ -128,7 +128,7 @@ struct Reader {
   }
 
   // Opens the model and takes the shape from it. max_model_len of the config is applied later.
-  void take_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
+  void set_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
     auto opened = ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
     if (!opened) {
       const bool fetchable = opened.error().code == ErrorCode::not_found &&
@@ -139,7 +139,7 @@ struct Reader {
                       ? " (`limelight fetch " + name + "` downloads it, if that command knows it)"
                       : ""));
     }
-    stages::take_model(*opened, s);
+    stages::set_model(*opened, s);
     const ModelSpec& spec = s.model->spec();
     // These two matrices are split by columns, and a block of weights cannot be divided.
     const int tp = s.tensor_parallel_size;
@@ -257,7 +257,7 @@ struct Reader {
       if (s.model_stage != "thinker")
         refuse(model_at, "model", "'" + model + "'",
                "no model: only the thinker can load one; " + s.model_stage + " has dummy weights");
-      take_model(model_at, model, s);
+      set_model(model_at, model, s);
     }
     if (max_model_len > 0)
       s.shape.max_model_len =
@@ -422,7 +422,7 @@ Result<PipelineConfig> parse(const std::filesystem::path& file) {
   }
 }
 
-void take_model(std::shared_ptr<const ModelFile> model, StageConfig& config) {
+void set_model(std::shared_ptr<const ModelFile> model, StageConfig& config) {
   const ModelSpec& spec = model->spec();
   ModelShape& shape = config.shape;
   shape.layers = spec.layers;

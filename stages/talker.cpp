@@ -37,8 +37,8 @@ Result<void> Talker::begin(const Request& request) {
                                                   std::to_string(request.sampling.max_tokens) +
                                                   " of the talker exceeds max_model_len " +
                                                   std::to_string(config_.shape.max_model_len)};
-  open_.insert_or_assign(request.number,
-                         Open{Sampler(request.sampling), decoder_.make_cache(), {}, false, 0, {}});
+  sequences_.insert_or_assign(
+      request.number, Sequence{Sampler(request.sampling), decoder_.make_cache(), {}, false, 0, {}});
   return {};
 }
 
@@ -51,25 +51,25 @@ Result<void> Talker::consume(std::uint64_t request,
       tensor.shape[1] != static_cast<std::uint64_t>(in))
     return Error{ErrorCode::corrupt, "talker: found a chunk " + tensor.text() +
                                          ", expected float32 [n, " + std::to_string(in) + "]"};
-  Open& open = open_.at(request);
-  const std::size_t old = open.conditions.size(), rows = tensor.shape[0];
-  open.conditions.resize(old + rows * static_cast<std::size_t>(h));
+  Sequence& sequence = sequences_.at(request);
+  const std::size_t old = sequence.conditions.size(), rows = tensor.shape[0];
+  sequence.conditions.resize(old + rows * static_cast<std::size_t>(h));
   const std::span<const float> states(reinterpret_cast<const float*>(data.data()),
                                       data.size() / sizeof(float));
   if (rows > 0)
-    linear_of_host(device_, states, *projection_, std::span(open.conditions).subspan(old),
+    linear_of_host(device_, states, *projection_, std::span(sequence.conditions).subspan(old),
                    static_cast<int>(rows));
-  open.conditions_complete = last;
+  sequence.conditions_complete = last;
   return {};
 }
 
 Result<StepState> Talker::step(std::uint64_t request, Output& output) {
-  Open& open = open_.at(request);
+  Sequence& sequence = sequences_.at(request);
   const ModelShape& s = config_.shape;
   const auto h = static_cast<std::size_t>(s.hidden),
              size = static_cast<std::size_t>(s.codebook_size);
-  const std::size_t t = open.sampler.count();
-  if ((t + 1) * h > open.conditions.size() && !open.conditions_complete)
+  const std::size_t t = sequence.sampler.count();
+  if ((t + 1) * h > sequence.conditions.size() && !sequence.conditions_complete)
     return StepState::needs_input;
 
   std::vector<float> row(h);
@@ -79,41 +79,42 @@ Result<StepState> Talker::step(std::uint64_t request, Output& output) {
   const auto add_code = [&](std::size_t book, int code) {
     add(std::span(embedding_).subspan((book * size + static_cast<std::size_t>(code)) * h, h));
   };
-  add_code(0, open.previous);
-  if ((t + 1) * h <= open.conditions.size()) add(std::span(open.conditions).subspan(t * h, h));
-  LIMELIGHT_TRY(decoder_.forward(row, 1, open.cache));
+  add_code(0, sequence.previous);
+  if ((t + 1) * h <= sequence.conditions.size())
+    add(std::span(sequence.conditions).subspan(t * h, h));
+  LIMELIGHT_TRY(decoder_.forward(row, 1, sequence.cache));
 
   std::vector<float> logits(size);
   linear_of_host(device_, row, *heads_[0], logits, 1);
-  int code = open.sampler.next(logits);
-  const bool stop = open.sampler.is_stop(code), last = stop || open.sampler.exhausted();
+  int code = sequence.sampler.next(logits);
+  const bool stop = sequence.sampler.is_stop(code), last = stop || sequence.sampler.exhausted();
   if (!stop) {
-    open.frames.push_back(open.previous = code);
+    sequence.frames.push_back(sequence.previous = code);
     for (std::size_t book = 1; book < static_cast<std::size_t>(s.codebooks); ++book) {
       add_code(book - 1, code);
       linear_of_host(device_, row, *heads_[book], logits, 1);
       code = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-      open.frames.push_back(code);
+      sequence.frames.push_back(code);
     }
   }
   const std::uint64_t books = static_cast<std::uint64_t>(s.codebooks),
-                      frames = open.frames.size() / books;
+                      frames = sequence.frames.size() / books;
   if (last || frames >= static_cast<std::uint64_t>(s.chunk_frames)) {
     const auto write = [&](std::span<std::byte> to) {
-      std::memcpy(to.data(), open.frames.data(), to.size());
+      std::memcpy(to.data(), sequence.frames.data(), to.size());
     };
     if (auto sent = output.emit(
             Port::next_stage, ipc::TensorSpec::of(ipc::DType::int32, {frames, books}), last, write);
         !sent)
       return sent.error();
-    open.frames.clear();
+    sequence.frames.clear();
   }
   return last ? StepState::done : StepState::more;
 }
 
-void Talker::end(std::uint64_t request) { open_.erase(request); }
+void Talker::end(std::uint64_t request) { sequences_.erase(request); }
 std::uint64_t Talker::tokens_out(std::uint64_t request) const {
-  return open_.at(request).sampler.count();
+  return sequences_.at(request).sampler.count();
 }
 
 }  // namespace limelight::stages

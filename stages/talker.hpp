@@ -31,7 +31,7 @@ class Talker final : public Stage {
   std::uint64_t tokens_out(std::uint64_t request) const override;
 
  private:
-  struct Open {
+  struct Sequence {
     Sampler sampler;
     Decoder::Cache cache;
     std::vector<float> conditions;  // projected input: [rows, hidden]
@@ -45,7 +45,7 @@ class Talker final : public Stage {
   std::unique_ptr<Matrix> projection_;          // [hidden, input_hidden]
   std::vector<float> embedding_;                // [codebooks * codebook_size, hidden]
   std::vector<std::unique_ptr<Matrix>> heads_;  // one for each codebook: [codebook_size, hidden]
-  std::map<std::uint64_t, Open> open_;
+  std::map<std::uint64_t, Sequence> sequences_;
 };
 
 }  // namespace limelight::stages

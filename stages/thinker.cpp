@@ -42,9 +42,9 @@ Result<void> Thinker::begin(const Request& request) {
                      " prompt tokens and max_tokens " +
                      std::to_string(request.sampling.max_tokens) + " exceed max_model_len " +
                      std::to_string(config_.shape.max_model_len)};
-  open_.insert_or_assign(
+  sequences_.insert_or_assign(
       request.number,
-      Open{Sampler(request.sampling), std::move(tokens), decoder_.make_cache(), {}});
+      Sequence{Sampler(request.sampling), std::move(tokens), decoder_.make_cache(), {}});
   return {};
 }
 
@@ -57,19 +57,19 @@ Result<void> Thinker::consume(std::uint64_t,
 }
 
 Result<StepState> Thinker::step(std::uint64_t request, Output& output) {
-  Open& open = open_.at(request);
-  const int n = static_cast<int>(open.input.size()), h = config_.shape.hidden;
+  Sequence& sequence = sequences_.at(request);
+  const int n = static_cast<int>(sequence.input.size()), h = config_.shape.hidden;
   std::vector<float> rows(static_cast<std::size_t>(n) * static_cast<std::size_t>(h));
-  for (std::size_t i = 0; i < open.input.size(); ++i)
-    embed_(open.input[i],
+  for (std::size_t i = 0; i < sequence.input.size(); ++i)
+    embed_(sequence.input[i],
            std::span(rows).subspan(i * static_cast<std::size_t>(h), static_cast<std::size_t>(h)));
-  LIMELIGHT_TRY(decoder_.forward(rows, n, open.cache));
+  LIMELIGHT_TRY(decoder_.forward(rows, n, sequence.cache));
   std::vector<float> logits(static_cast<std::size_t>(config_.shape.vocab));
   linear_of_host(device_, std::span(rows).last(static_cast<std::size_t>(h)), *head_, logits, 1);
-  const int token = open.sampler.next(logits);
-  const bool stop = open.sampler.is_stop(token) || tokenizer_->ends(token);
-  const bool last = stop || open.sampler.exhausted();
-  open.input.assign(1, token);
+  const int token = sequence.sampler.next(logits);
+  const bool stop = sequence.sampler.is_stop(token) || tokenizer_->ends(token);
+  const bool last = stop || sequence.sampler.exhausted();
+  sequence.input.assign(1, token);
 
   const auto hidden = ipc::TensorSpec::of(
       ipc::DType::float32, {static_cast<std::uint64_t>(n), static_cast<std::uint64_t>(h)});
@@ -78,8 +78,8 @@ Result<StepState> Thinker::step(std::uint64_t request, Output& output) {
           [&](std::span<std::byte> to) { std::memcpy(to.data(), rows.data(), to.size()); });
       !sent)
     return sent.error();
-  std::string text = stop ? "" : open.text.push(tokenizer_->bytes(token));
-  if (last) text += open.text.rest();
+  std::string text = stop ? "" : sequence.text.push(tokenizer_->bytes(token));
+  if (last) text += sequence.text.rest();
   if (auto sent = output.emit(
           Port::user, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
           [&](std::span<std::byte> to) { std::memcpy(to.data(), text.data(), to.size()); });
@@ -88,9 +88,9 @@ Result<StepState> Thinker::step(std::uint64_t request, Output& output) {
   return last ? StepState::done : StepState::more;
 }
 
-void Thinker::end(std::uint64_t request) { open_.erase(request); }
+void Thinker::end(std::uint64_t request) { sequences_.erase(request); }
 std::uint64_t Thinker::tokens_out(std::uint64_t request) const {
-  return open_.at(request).sampler.count();
+  return sequences_.at(request).sampler.count();
 }
 
 }  // namespace limelight::stages

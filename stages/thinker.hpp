@@ -37,7 +37,7 @@ class Thinker final : public Stage {
   std::uint64_t tokens_out(std::uint64_t request) const override;
 
  private:
-  struct Open {
+  struct Sequence {
     Sampler sampler;
     std::vector<int> input;  // of the next step: the whole prompt, then one token
     Decoder::Cache cache;
@@ -49,7 +49,7 @@ class Thinker final : public Stage {
   std::unique_ptr<Tokenizer> tokenizer_;
   std::function<void(int, std::span<float>)> embed_;
   std::unique_ptr<Matrix> head_;  // [vocab, hidden]
-  std::map<std::uint64_t, Open> open_;
+  std::map<std::uint64_t, Sequence> sequences_;
 };
 
 }  // namespace limelight::stages

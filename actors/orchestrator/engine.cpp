@@ -111,7 +111,7 @@ Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
 }  // namespace
 
 struct Engine::State {
-  struct Open {
+  struct PendingRequest {
     RequestOutput output;  // its text and audio stay empty: they leave with each update
     std::optional<stages::SamplingParams> sampling;
     OnUpdate on_update;
@@ -140,7 +140,7 @@ struct Engine::State {
   std::mutex mutex;
   std::condition_variable joined;
   std::map<int, Join> ranks;
-  std::map<std::uint64_t, Open> open;
+  std::map<std::uint64_t, PendingRequest> open;
   std::size_t admitted = 0, most_admitted = 1;
   std::uint64_t next_number = 1;
   std::optional<Clock::time_point> last_dump;  // that was not asked for
@@ -152,8 +152,8 @@ struct Engine::State {
   Result<void> start();
   void fail(Error error);
   // The following are called with the lock held.
-  void finish(std::map<std::uint64_t, Open>::iterator at, Error error);
-  void settle(std::map<std::uint64_t, Open>::iterator at);
+  void finish(std::map<std::uint64_t, PendingRequest>::iterator at, Error error);
+  void settle(std::map<std::uint64_t, PendingRequest>::iterator at);
   void admit();
   void tell_cancel(std::uint64_t number, int but_stage);
   std::filesystem::path trace_folder() const {
@@ -172,9 +172,9 @@ struct Engine::State {
   void ask_supervisor(const Message& message, OnTraces done);
 };
 
-void Engine::State::finish(std::map<std::uint64_t, Open>::iterator at, Error error) {
+void Engine::State::finish(std::map<std::uint64_t, PendingRequest>::iterator at, Error error) {
   const prof::RequestScope scope(static_cast<std::uint32_t>(at->first));
-  Open request = std::move(at->second);
+  PendingRequest request = std::move(at->second);
   const prof::Span span(names.finish, us_since(request.start));
   open.erase(at);
   if (request.admitted) --admitted;
@@ -244,7 +244,7 @@ void Engine::State::salvage(int rank, prof::Owner owner) {
                              " could not be written: " + report.error().message);
 }
 
-void Engine::State::settle(std::map<std::uint64_t, Open>::iterator at) {
+void Engine::State::settle(std::map<std::uint64_t, PendingRequest>::iterator at) {
   if (at->second.stages_left > 0 || at->second.ports_left > 0) return;
   finish(at, {ErrorCode::none, {}});
   admit();
@@ -540,7 +540,7 @@ std::uint64_t Engine::submit(std::string id,
   const std::uint64_t number = s.next_number++;
   const prof::RequestScope scope(static_cast<std::uint32_t>(number));
   const prof::Span span(names.submit);
-  State::Open request;
+  State::PendingRequest request;
   request.output.request_id = id.empty() ? std::to_string(number - 1) : std::move(id);
   prof::name_request(static_cast<std::uint32_t>(number), request.output.request_id);
   request.output.prompt = std::move(prompt);

@@ -46,7 +46,7 @@ double ms_since(Clock::time_point start) {
 
 class RankWorker::ChunkOutput final : public stages::Output {
  public:
-  ChunkOutput(RankWorker& worker, Open& open) : worker_(worker), open_(open) {}
+  ChunkOutput(RankWorker& worker, ServedRequest& request) : worker_(worker), request_(request) {}
 
   Result<void> emit(stages::Port port,
                     const ipc::TensorSpec& tensor,
@@ -58,7 +58,7 @@ class RankWorker::ChunkOutput final : public stages::Output {
     if (port == stages::Port::next_stage)
       for (ipc::Publisher& next : worker_.next_)
         LIMELIGHT_TRY(send(next, port, tensor, last, write));
-    ++open_.sequence[static_cast<int>(port)];
+    ++request_.sequence[static_cast<int>(port)];
     return {};
   }
 
@@ -69,8 +69,8 @@ class RankWorker::ChunkOutput final : public stages::Output {
                     bool last,
                     const std::function<void(std::span<std::byte>)>& write) {
     ipc::ChunkHeader header;
-    header.request = open_.report.number;
-    header.sequence = open_.sequence[static_cast<int>(port)];
+    header.request = request_.report.number;
+    header.sequence = request_.sequence[static_cast<int>(port)];
     header.stage = static_cast<std::int16_t>(worker_.config_.stage_id);
     header.last = last ? 1 : 0;
     header.tensor = tensor;
@@ -96,7 +96,7 @@ class RankWorker::ChunkOutput final : public stages::Output {
     return {};
   }
   RankWorker& worker_;
-  Open& open_;
+  ServedRequest& request_;
 };
 
 Result<std::unique_ptr<RankWorker>> RankWorker::create(
@@ -217,26 +217,26 @@ void RankWorker::begin_submitted(bool wait) {
   for (const stages::Request& request : fresh) {
     const prof::RequestScope scope(static_cast<std::uint32_t>(request.number));
     prof::name_request(static_cast<std::uint32_t>(request.number), request.id);
-    Open& open = open_[request.number];
-    open.report.number = request.number;
-    open.report.stage.stage_id = open.report.received.to_stage = config_.stage_id;
-    open.report.received.from_stage = input_stage_;
+    ServedRequest& served = served_[request.number];
+    served.report.number = request.number;
+    served.report.stage.stage_id = served.report.received.to_stage = config_.stage_id;
+    served.report.received.from_stage = input_stage_;
     newest_begun_ = std::max(newest_begun_, request.number);
     if (auto begun = guarded([&] { return stage_->begin(request); }); !begun) {
       finish(request.number, begun.error());
       continue;
     }
-    open.begun = true;
-    std::vector<ipc::Chunk> early = std::move(open.early);
+    served.begun = true;
+    std::vector<ipc::Chunk> early = std::move(served.early);
     for (const ipc::Chunk& chunk : early) {
-      const auto still = open_.find(request.number);
-      if (still != open_.end()) consume(still->second, chunk);
+      const auto still = served_.find(request.number);
+      if (still != served_.end()) consume(still->second, chunk);
     }
   }
 }
 
 void RankWorker::drop(std::uint64_t number) {
-  if (open_.erase(number) > 0) stage_->end(number);
+  if (served_.erase(number) > 0) stage_->end(number);
 }
 
 void RankWorker::drop_cancelled() {
@@ -246,7 +246,7 @@ void RankWorker::drop_cancelled() {
     cancelled.swap(cancelled_);
   }
   for (const std::uint64_t number : cancelled) {
-    if (open_.contains(number)) (void)tell({Plan::Act::cancel, number});
+    if (served_.contains(number)) (void)tell({Plan::Act::cancel, number});
     drop(number);
   }
 }
@@ -257,13 +257,13 @@ Result<void> RankWorker::tell(Plan plan) {
                            plan.act == Plan::Act::end ? 1s : 30s);
 }
 
-void RankWorker::consume(Open& open, const ipc::Chunk& chunk) {
+void RankWorker::consume(ServedRequest& served, const ipc::Chunk& chunk) {
   static const prof::NameId name =
       prof::intern("consume", prof::Category::cpu_op, prof::ValueKind::bytes);
   const ipc::ChunkHeader& header = chunk.header();
   const prof::RequestScope scope(static_cast<std::uint32_t>(header.request));
   const prof::Span span(name, chunk.data().size());
-  TransferStats& received = open.report.received;
+  TransferStats& received = served.report.received;
   ++received.chunks;
   received.size_bytes += chunk.data().size();
   received.tx_time_ms +=
@@ -275,16 +275,16 @@ void RankWorker::consume(Open& open, const ipc::Chunk& chunk) {
     return stage_->consume(header.request, header.tensor, chunk.data(), header.last != 0);
   });
   received.rx_decode_time_ms += ms_since(start);
-  open.starved = false;
+  served.starved = false;
   if (!done) finish(header.request, done.error());
 }
 
 void RankWorker::accept(ipc::Chunk chunk) {
   const std::uint64_t number = chunk.header().request;
-  const auto at = open_.find(number);
-  if (at != open_.end() && at->second.begun) return consume(at->second, chunk);
-  if (at == open_.end() && number <= newest_begun_) return;
-  open_[number].early.push_back(std::move(chunk));
+  const auto at = served_.find(number);
+  if (at != served_.end() && at->second.begun) return consume(at->second, chunk);
+  if (at == served_.end() && number <= newest_begun_) return;
+  served_[number].early.push_back(std::move(chunk));
 }
 
 void RankWorker::receive(std::chrono::milliseconds timeout) {
@@ -302,18 +302,18 @@ void RankWorker::receive(std::chrono::milliseconds timeout) {
 
 std::uint64_t RankWorker::choose() {
   const auto ready = [](const auto& entry) { return entry.second.begun && !entry.second.starved; };
-  auto at = std::find_if(open_.upper_bound(last_served_), open_.end(), ready);
-  if (at == open_.end()) at = std::find_if(open_.begin(), open_.end(), ready);
-  return at == open_.end() ? 0 : last_served_ = at->first;
+  auto at = std::find_if(served_.upper_bound(last_served_), served_.end(), ready);
+  if (at == served_.end()) at = std::find_if(served_.begin(), served_.end(), ready);
+  return at == served_.end() ? 0 : last_served_ = at->first;
 }
 
 void RankWorker::step(std::uint64_t number) {
   static const prof::NameId name = prof::intern(
       config_.model_stage + " step", prof::Category::user_annotation, prof::ValueKind::step);
-  Open& open = open_.at(number);
+  ServedRequest& served = served_.at(number);
   const prof::RequestScope scope(static_cast<std::uint32_t>(number));
   prof::Span span(name, ++steps_);
-  ChunkOutput output(*this, open);
+  ChunkOutput output(*this, served);
   const auto start = Clock::now();
   auto state = guarded([&] { return stage_->step(number, output); });
   if (!state) {
@@ -323,21 +323,21 @@ void RankWorker::step(std::uint64_t number) {
   }
   if (*state == stages::StepState::needs_input) {
     span.discard();
-    open.starved = true;
+    served.starved = true;
     return;
   }
-  open.report.stage.stage_gen_time_ms += ms_since(start);
+  served.report.stage.stage_gen_time_ms += ms_since(start);
   if (*state == stages::StepState::done) finish(number, {ErrorCode::none, {}});
 }
 
 void RankWorker::finish(std::uint64_t number, Error error) {
-  const auto at = open_.find(number);
-  if (at == open_.end()) return;
+  const auto at = served_.find(number);
+  if (at == served_.end()) return;
   at->second.report.error = std::move(error);
   if (at->second.begun) at->second.report.stage.num_tokens_out = stage_->tokens_out(number);
   if (leads()) report_(at->second.report);
   stage_->end(number);
-  open_.erase(at);
+  served_.erase(at);
 }
 
 void RankWorker::follow() {
@@ -352,7 +352,7 @@ void RankWorker::follow() {
       if (ending_) return;
     }
     if (plan.act == Plan::Act::cancel) drop(plan.request);
-    else if (open_.contains(plan.request)) step(plan.request);
+    else if (served_.contains(plan.request)) step(plan.request);
   }
 }
 

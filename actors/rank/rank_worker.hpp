@@ -52,7 +52,7 @@ class RankWorker {
 
  private:
   class ChunkOutput;
-  struct Open {
+  struct ServedRequest {
     StageReport report;
     std::map<int, std::uint32_t> sequence;  // by port
     bool starved = false;
@@ -74,7 +74,7 @@ class RankWorker {
   Result<void> tell(Plan plan);
   void follow();
   void accept(ipc::Chunk chunk);
-  void consume(Open& open, const ipc::Chunk& chunk);
+  void consume(ServedRequest& served, const ipc::Chunk& chunk);
   void receive(std::chrono::milliseconds timeout);
   std::uint64_t choose();
   void step(std::uint64_t number);
@@ -92,7 +92,7 @@ class RankWorker {
   int input_stage_ = -1;
   std::vector<ipc::Publisher> next_;
   std::optional<ipc::Publisher> user_;
-  std::map<std::uint64_t, Open> open_;
+  std::map<std::uint64_t, ServedRequest> served_;
   std::uint64_t last_served_ = 0;
   std::uint64_t newest_begun_ =
       0;  // requests up to this number that are not open are over: their late chunks are dropped

@@ -99,7 +99,7 @@ struct PipelineConfig {
 };
 
 // Makes `model` the model of a stage, and takes the stage's shape from it.
-void take_model(std::shared_ptr<const ModelFile> model, StageConfig& config);
+void set_model(std::shared_ptr<const ModelFile> model, StageConfig& config);
 
 // Reads and checks a config, and opens the models that its stages name. Errors: not_found (the
 // file), invalid_argument (everything else).

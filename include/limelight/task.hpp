@@ -38,7 +38,7 @@ class Task {
       return waiting == nullptr ? std::noop_coroutine()
                                 : std::coroutine_handle<>::from_address(const_cast<void*>(waiting));
     }
-    T take() {
+    T result() {
       if (failure) std::rethrow_exception(failure);
       if constexpr (!std::is_void_v<T>) return std::move(*value);
     }
@@ -71,7 +71,7 @@ class Task {
 
   T get() {
     while (!state_->done()) state_->waiter.wait(nullptr, std::memory_order_acquire);
-    return state_->take();
+    return state_->result();
   }
   auto operator co_await() const {
     struct Awaiter {
@@ -82,7 +82,7 @@ class Task {
         return state->waiter.compare_exchange_strong(running, waiting.address(),
                                                      std::memory_order_acq_rel);
       }
-      T await_resume() { return state->take(); }
+      T await_resume() { return state->result(); }
     };
     return Awaiter{state_};
   }

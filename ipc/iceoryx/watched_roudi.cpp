@@ -50,7 +50,7 @@ void ClientWatch::remove(const std::string& name) {
   clients_.erase(client);
 }
 
-std::vector<std::string> ClientWatch::take_dead() {
+std::vector<std::string> ClientWatch::remove_dead() {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> dead;
   std::erase_if(clients_, [&dead](const auto& entry) {
@@ -86,7 +86,7 @@ void WatchedRouDi::processMessage(const iox::runtime::IpcMessage& message,
 }
 
 void WatchedRouDi::cyclicUpdateHook() noexcept {
-  for (const std::string& name : take_dead())
+  for (const std::string& name : remove_dead())
     (void)m_prcMgr->unregisterProcess(iox::RuntimeName_t(iox::cxx::TruncateToCapacity, name));
 }
 

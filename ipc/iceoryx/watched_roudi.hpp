@@ -24,7 +24,7 @@ class ClientWatch {
   ~ClientWatch();
   void add(const std::string& name, int pid);  // replaces a client of that name
   void remove(const std::string& name);        // the client has unregistered
-  std::vector<std::string> take_dead();        // returns each dead client once
+  std::vector<std::string> remove_dead();      // returns each dead client once
 
  private:
   struct Client {

@@ -7,7 +7,7 @@
 
 #include "base/try.hpp"
 #include "profiling/analysis/request_path.hpp"
-#include "profiling/analysis/trace_lines.hpp"
+#include "profiling/analysis/trace_line_reader.hpp"
 #include "profiling/record/event_names.hpp"
 #include "profiling/trace/json_writer.hpp"
 #include "profiling/trace/member_file.hpp"
@@ -23,7 +23,7 @@ constexpr std::size_t most_waiting = 1 << 18;  // chunks that wait for their oth
 
 // One file, and its next event.
 struct Input {
-  TraceLines lines;
+  TraceLineReader lines;
   std::optional<EventLine> event;
   std::int64_t host_pid = 0;
 
@@ -64,7 +64,7 @@ class Merger {
         if (input.event && (next == nullptr || input.event->end_ns() < next->event->end_ns()))
           next = &input;
       if (next == nullptr) break;
-      take(*next);
+      add_event(*next);
       LIMELIGHT_TRY(next->advance());
       if (!status_) return status_.error();
     }
@@ -126,7 +126,7 @@ class Merger {
     status_ = file_.write(head += '\n');
   }
 
-  void take(Input& input) {
+  void add_event(Input& input) {
     const EventLine& event = *input.event;
     std::string line(event.text);
     const std::int64_t rank = input.lines.rank();
@@ -291,7 +291,7 @@ Result<Merged> merge(const std::vector<std::filesystem::path>& files,
   std::vector<Input> inputs;
   std::map<int, std::filesystem::path> ranks;
   for (const auto& path : files) {
-    auto lines = TraceLines::open(path);
+    auto lines = TraceLineReader::open(path);
     if (!lines) return lines.error();
     if (const auto [at, fresh] = ranks.emplace(lines->rank(), path); !fresh)
       return Error{ErrorCode::invalid_argument,

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limelight/trace.hpp>
 
-#include "profiling/analysis/text_input.hpp"
+#include "profiling/analysis/compressed_reader.hpp"
 #include "profiling/trace/member_file.hpp"
 #include "profiling/trace/trace_information.hpp"
 
@@ -53,7 +53,7 @@ struct Members {
   std::uint64_t whole_bytes = 0, slices = 0;
 };
 Result<Members> read_members(const fs::path& part) {
-  auto input = TextInput::open(part);
+  auto input = CompressedReader::open(part);
   if (!input) return input.error();
   // A member is known to be complete only at its end, so its text is kept until then. One read
   // returns text of one member only.

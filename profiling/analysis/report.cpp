@@ -10,7 +10,7 @@
 #include "profiling/analysis/histogram.hpp"
 #include "profiling/analysis/request_path.hpp"
 #include "profiling/analysis/self_time.hpp"
-#include "profiling/analysis/trace_lines.hpp"
+#include "profiling/analysis/trace_line_reader.hpp"
 #include "profiling/record/event_names.hpp"
 
 namespace limelight::profiling {
@@ -55,7 +55,7 @@ class Report {
     std::optional<std::int64_t> base;
     for (const bool first : {true, false})
       for (const auto& path : files) {
-        auto lines = TraceLines::open(path);
+        auto lines = TraceLineReader::open(path);
         if (!lines) return lines.error();
         if (base.value_or(lines->base_ns()) != lines->base_ns())
           return Error{ErrorCode::invalid_argument,
@@ -66,7 +66,7 @@ class Report {
           auto event = lines->next();
           if (!event) return event.error();
           if (!*event) break;
-          first ? measure(**event, lines->rank()) : take(**event, lines->rank());
+          first ? measure(**event, lines->rank()) : add_event(**event, lines->rank());
         }
         ranks_[lines->rank()].own = lines->own_json();
         if (first) names_.push_back(path.filename().string());
@@ -150,7 +150,7 @@ class Report {
     end_ = std::max(end_, e.end_ns());
   }
 
-  void take(const EventLine& e, int number) {
+  void add_event(const EventLine& e, int number) {
     if (e.phase != 'X') return;
     Rank& rank = ranks_[number];
     paths_.add(e, number);

@@ -70,7 +70,7 @@ Result<std::string> describe_request(const std::vector<std::filesystem::path>& f
                                      const std::string& request) {
   RequestPaths paths;
   for (const auto& file : files) {
-    auto lines = TraceLines::open(file);
+    auto lines = TraceLineReader::open(file);
     if (!lines) return lines.error();
     for (;;) {
       auto event = lines->next();

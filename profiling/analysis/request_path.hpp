@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "profiling/analysis/trace_lines.hpp"
+#include "profiling/analysis/trace_line_reader.hpp"
 
 namespace limelight::profiling {
 

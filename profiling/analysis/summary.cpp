@@ -6,11 +6,11 @@
 #include <set>
 
 #include "base/try.hpp"
+#include "profiling/analysis/chrome_trace_reader.hpp"
 #include "profiling/analysis/op_table.hpp"
 #include "profiling/analysis/self_time.hpp"
 #include "profiling/analysis/slices.hpp"
-#include "profiling/analysis/trace_lines.hpp"
-#include "profiling/analysis/trace_reader.hpp"
+#include "profiling/analysis/trace_line_reader.hpp"
 #include "profiling/record/event_names.hpp"
 
 namespace limelight::profiling {
@@ -29,7 +29,7 @@ struct Row {
 using Rows = std::map<std::string, Row, std::less<>>;
 
 // Adds a trace of Limelight, one event at a time; memory does not grow with the file.
-Result<void> add_own(TraceLines& lines, Rows& rows, std::string& heads) {
+Result<void> add_own(TraceLineReader& lines, Rows& rows, std::string& heads) {
   SelfTime self;
   for (;;) {
     const auto next = lines.next();
@@ -56,9 +56,9 @@ Result<void> add_own(TraceLines& lines, Rows& rows, std::string& heads) {
 
 // Adds the operations of a file to rows, and a line with what it states about itself to heads.
 Result<void> add_file(const std::filesystem::path& file, Rows& rows, std::string& heads) {
-  if (auto lines = TraceLines::open(file)) return add_own(*lines, rows, heads);
+  if (auto lines = TraceLineReader::open(file)) return add_own(*lines, rows, heads);
   std::map<Track, std::vector<Slice>> tracks;
-  const auto head = read_trace(file, [&](const json& e, std::size_t line) {
+  const auto head = read_chrome_trace(file, [&](const json& e, std::size_t line) {
     if (e.value("ph", "") != "X" || !e.contains("ts") || !e.contains("dur")) return;
     const std::int64_t begin = nanoseconds(e["ts"]);
     std::string name = e.value("name", "");

@@ -6,8 +6,8 @@
 #include <regex>
 #include <set>
 
+#include "profiling/analysis/chrome_trace_reader.hpp"
 #include "profiling/analysis/slices.hpp"
-#include "profiling/analysis/trace_reader.hpp"
 #include "profiling/trace/trace_information.hpp"
 
 namespace limelight::profiling {
@@ -153,8 +153,8 @@ std::vector<std::string> validate(const std::vector<std::filesystem::path>& file
   std::set<std::int64_t> bases;
   for (const auto& file : files) {
     FileCheck check(file, findings);
-    const auto head =
-        read_trace(file, [&](const json& event, std::size_t line) { check.event(event, line); });
+    const auto head = read_chrome_trace(
+        file, [&](const json& event, std::size_t line) { check.event(event, line); });
     if (!head) {
       findings.push_back(head.error().message);
       continue;

@@ -16,7 +16,7 @@
 #include "profiling/record/clock.hpp"
 #include "profiling/record/registry.hpp"
 #include "profiling/trace/member_file.hpp"
-#include "profiling/trace/trace_text.hpp"
+#include "profiling/trace/trace_writer.hpp"
 
 namespace limelight::profiling {
 
@@ -198,7 +198,7 @@ Result<RankTrace> write_records(const SessionOptions& options,
   if (!file) return file.error();
   report.file = file->path();
   const ClockMap clock = ClockMap::calibrate();
-  TraceText text(options, std::move(words));
+  TraceWriter text(options, std::move(words));
   text.begin(clock_source());
   std::uint64_t first = ~std::uint64_t{0}, last = 0;
   for (const KeptRecord& kept : records) {

@@ -24,7 +24,7 @@
 #include "profiling/record/registry.hpp"
 #include "profiling/trace/member_file.hpp"
 #include "profiling/trace/trace_information.hpp"
-#include "profiling/trace/trace_text.hpp"
+#include "profiling/trace/trace_writer.hpp"
 
 namespace limelight::profiling {
 
@@ -56,7 +56,7 @@ struct Session::State {
   unsigned activities = all_activities;
   std::filesystem::path path;
   std::optional<MemberFile> file;  // made by the writer
-  TraceText text;
+  TraceWriter text;
   ClockMap clock = ClockMap::calibrate();
   std::uint64_t begin_ticks = ticks();
   std::uint64_t end_ticks = ~std::uint64_t{0};  // what begins later is left out
@@ -91,7 +91,7 @@ struct Session::State {
   void launch(std::chrono::milliseconds first);
   void run(std::chrono::milliseconds first);
   std::size_t drain();
-  void take(const Record& record, ThreadTotals& thread_totals, int thread_id);
+  void write_record(const Record& record, ThreadTotals& thread_totals, int thread_id);
   bool wanted(const Record& record);
   const Kind& kind_of(NameId name);
   bool limit_reached();
@@ -129,7 +129,9 @@ bool Session::State::limit_reached() {
   return ticks() >= end_ticks;
 }
 
-void Session::State::take(const Record& record, ThreadTotals& thread_totals, int thread_id) {
+void Session::State::write_record(const Record& record,
+                                  ThreadTotals& thread_totals,
+                                  int thread_id) {
   if (!wanted(record)) return;
   // A step ends after what is in it, so the last one is whole.
   if (options.profile.steps != 0 && kind_of(record.name).step && ++steps == options.profile.steps)
@@ -163,7 +165,7 @@ std::size_t Session::State::drain() {
   return detail::drain_rings([&](const Record& record, int thread_id) {
     keeper.keep(record, thread_id);
     if (last == nullptr || thread_id != last_id) last = &threads[last_id = thread_id];
-    take(record, *last, thread_id);
+    write_record(record, *last, thread_id);
   });
 }
 

@@ -103,14 +103,14 @@ struct Code {
     // Huffman's algorithm with two queues, both in the order of counts: the leaves, and the nodes
     // made from them.
     std::size_t leaf = 0, made = leaves;
-    const auto take = [&] {
+    const auto pop_smallest = [&] {
       const bool from_leaves =
           leaf < leaves && (made == nodes.size() || nodes[leaf].count <= nodes[made].count);
       return static_cast<int>(from_leaves ? leaf++ : made++);
     };
     nodes.reserve(2 * leaves);
     while (nodes.size() < 2 * leaves - 1) {
-      const int a = take(), b = take();
+      const int a = pop_smallest(), b = pop_smallest();
       nodes.push_back(
           {nodes[static_cast<std::size_t>(a)].count + nodes[static_cast<std::size_t>(b)].count, a,
            b, 0});

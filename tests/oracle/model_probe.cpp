@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   if (!file) return std::fprintf(stderr, "%s\n", file.error().message.c_str()), 1;
   const auto tokenizer = std::move(*make_bpe_tokenizer((*file)->tokenizer()));
   StageConfig config;
-  take_model(*file, config);
+  set_model(*file, config);
   FileWeights weights(*file);
   const auto device =
       make_cpu_device({.activations = exact ? Activations::float32 : Activations::int8});

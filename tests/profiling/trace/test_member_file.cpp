@@ -1,7 +1,7 @@
 // A compressed file: there under its name when it is whole, and readable as far as it came.
 #include <boost/test/unit_test.hpp>
 
-#include "profiling/analysis/text_input.hpp"
+#include "profiling/analysis/compressed_reader.hpp"
 #include "profiling/trace/member_file.hpp"
 #include "tests/support.hpp"
 
@@ -12,7 +12,7 @@ using limelight::ErrorCode;
 
 namespace {
 std::string text_of(const fs::path& path) {
-  auto input = prof::TextInput::open(path);
+  auto input = prof::CompressedReader::open(path);
   BOOST_REQUIRE(input.ok());
   std::string text, piece(1000, '\0');
   for (std::size_t n; (n = input->read(piece.data(), piece.size())) > 0;) text.append(piece, 0, n);

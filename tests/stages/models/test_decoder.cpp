@@ -55,7 +55,7 @@ struct Network {
                    limelight::ipc::Collective* group = nullptr,
                    const CpuOptions& cpu = {})
       : device(make_cpu_device(cpu)) {
-    take_model(file, config);
+    set_model(file, config);
     FileWeights weights(file);
     decoder = std::make_unique<Decoder>(config, weights, *device, group);
     head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens",

@@ -1,5 +1,5 @@
 // Reads any Chrome trace event by event: .json, .json.gz or .json.zst of any size, in bounded
-// memory. The traces of Limelight are read faster by trace_lines.hpp.
+// memory. The traces of Limelight are read faster by trace_line_reader.hpp.
 #pragma once
 
 #include <filesystem>
@@ -18,7 +18,7 @@ struct TraceHead {
 // Calls on_event(event, line) for each element of traceEvents, on the calling thread. line: the
 // line in which the event ends, from 1. Errors: not_found, corrupt (with file, line, and what the
 // JSON parser found).
-Result<TraceHead> read_trace(
+Result<TraceHead> read_chrome_trace(
     const std::filesystem::path& file,
     const std::function<void(const nlohmann::json&, std::size_t)>& on_event);
 

@@ -31,10 +31,10 @@ struct Words {
 };
 Words own_words();  // the names of this process
 
-class TraceText {
+class TraceWriter {
  public:
   // options must outlive the object.
-  explicit TraceText(const SessionOptions& options, Words words = own_words())
+  explicit TraceWriter(const SessionOptions& options, Words words = own_words())
       : options_(options), words_(std::move(words)) {}
   void begin(const char* clock_source);
   // Writes a span. begin_ns: since the base. thread_id: the kernel's. external: the External id, if

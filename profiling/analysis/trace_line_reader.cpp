@@ -1,8 +1,8 @@
-#include "profiling/analysis/trace_lines.hpp"
+#include "profiling/analysis/trace_line_reader.hpp"
 
 #include <charconv>
 
-#include "profiling/analysis/text_input.hpp"
+#include "profiling/analysis/compressed_reader.hpp"
 
 namespace limelight::profiling {
 
@@ -54,16 +54,16 @@ std::optional<std::uint64_t> EventLine::number_arg(std::string_view key) const {
   return to_number(arg(key), value) ? std::optional(value) : std::nullopt;
 }
 
-struct TraceLines::State {
+struct TraceLineReader::State {
   std::filesystem::path path;
-  TextInput input;
+  CompressedReader input;
   std::string buffer, own, backend = "shm", groups = "[]";
   std::size_t at = 0, line = 0;
   int rank = 0;
   std::int64_t base_ns = 0;
   bool ended = false;
 
-  State(std::filesystem::path file, TextInput text)
+  State(std::filesystem::path file, CompressedReader text)
       : path(std::move(file)), input(std::move(text)) {}
   // Reads the next line. Returns false at the end, or if the file is damaged.
   bool next_line(std::string_view& text) {
@@ -90,18 +90,18 @@ struct TraceLines::State {
   }
 };
 
-TraceLines::TraceLines(std::unique_ptr<State> state) : state_(std::move(state)) {}
-TraceLines::TraceLines(TraceLines&&) noexcept = default;
-TraceLines::~TraceLines() = default;
-int TraceLines::rank() const noexcept { return state_->rank; }
-std::int64_t TraceLines::base_ns() const noexcept { return state_->base_ns; }
-const std::filesystem::path& TraceLines::path() const noexcept { return state_->path; }
-const std::string& TraceLines::backend() const noexcept { return state_->backend; }
-const std::string& TraceLines::groups_json() const noexcept { return state_->groups; }
-const std::string& TraceLines::own_json() const noexcept { return state_->own; }
+TraceLineReader::TraceLineReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TraceLineReader::TraceLineReader(TraceLineReader&&) noexcept = default;
+TraceLineReader::~TraceLineReader() = default;
+int TraceLineReader::rank() const noexcept { return state_->rank; }
+std::int64_t TraceLineReader::base_ns() const noexcept { return state_->base_ns; }
+const std::filesystem::path& TraceLineReader::path() const noexcept { return state_->path; }
+const std::string& TraceLineReader::backend() const noexcept { return state_->backend; }
+const std::string& TraceLineReader::groups_json() const noexcept { return state_->groups; }
+const std::string& TraceLineReader::own_json() const noexcept { return state_->own; }
 
-Result<TraceLines> TraceLines::open(const std::filesystem::path& path) {
-  auto input = TextInput::open(path);
+Result<TraceLineReader> TraceLineReader::open(const std::filesystem::path& path) {
+  auto input = CompressedReader::open(path);
   if (!input) return input.error();
   auto state = std::make_unique<State>(path, std::move(input).value());
   bool has_rank = false, has_base = false;
@@ -119,12 +119,12 @@ Result<TraceLines> TraceLines::open(const std::filesystem::path& path) {
       return state->broken(
           "found no rank or no baseTimeNanoseconds before the events, expected a trace of "
           "Limelight");
-    return TraceLines(std::move(state));
+    return TraceLineReader(std::move(state));
   }
   return state->broken("found no events, expected a trace of Limelight");
 }
 
-Result<std::optional<EventLine>> TraceLines::next() {
+Result<std::optional<EventLine>> TraceLineReader::next() {
   State& s = *state_;
   if (s.ended) return std::optional<EventLine>();
   std::string_view text;

@@ -1,7 +1,7 @@
 // Any Chrome trace, event by event.
 #include <boost/test/unit_test.hpp>
 
-#include "profiling/analysis/trace_reader.hpp"
+#include "profiling/analysis/chrome_trace_reader.hpp"
 #include "tests/support.hpp"
 
 namespace prof = limelight::profiling;
@@ -9,7 +9,7 @@ using namespace limelight::tests;
 using limelight::ErrorCode;
 using nlohmann::json;
 
-BOOST_AUTO_TEST_SUITE(trace_reader)
+BOOST_AUTO_TEST_SUITE(chrome_trace_reader)
 
 BOOST_AUTO_TEST_CASE(events_come_with_the_line_that_they_end_in_and_the_head_without_them) {
   const Folder folder;
@@ -17,11 +17,12 @@ BOOST_AUTO_TEST_CASE(events_come_with_the_line_that_they_end_in_and_the_head_wit
       "{\"a\": [{\"x\": 1}],\n\"traceEvents\": [\n{\"n\": 1,\n\"args\": {\"d\": {}}},"
       "\n{\"n\": 2}],\n\"z\": {\"traceEvents\": [{\"n\": 3}]}}";
   std::vector<std::pair<int, std::size_t>> seen;
-  const auto head = prof::read_trace(write_file(folder.path / "a", text),
-                                     [&](const json& event, std::size_t line) {
-                                       seen.emplace_back(event["n"].get<int>(), line);
-                                       if (event["n"] == 1) BOOST_TEST(event["args"].contains("d"));
-                                     });
+  const auto head = prof::read_chrome_trace(write_file(folder.path / "a", text),
+                                            [&](const json& event, std::size_t line) {
+                                              seen.emplace_back(event["n"].get<int>(), line);
+                                              if (event["n"] == 1)
+                                                BOOST_TEST(event["args"].contains("d"));
+                                            });
   if (!head) BOOST_FAIL(head.error().message);
   BOOST_REQUIRE(seen.size() == 2u);
   BOOST_TEST((seen[0] == std::pair(1, std::size_t{4})));
@@ -36,7 +37,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_trace_is_refused_with_its_line) {
   const Folder folder;
   const auto refused = [&](std::string_view text, const char* says) {
     const auto path = write_file(folder.path / "a", text);
-    const auto head = prof::read_trace(path, [](const json&, std::size_t) {});
+    const auto head = prof::read_chrome_trace(path, [](const json&, std::size_t) {});
     BOOST_REQUIRE_MESSAGE(!head.ok(), text);
     BOOST_TEST((head.error().code == ErrorCode::corrupt));
     BOOST_TEST(head.error().message.starts_with(path.string() + ":"), head.error().message);
@@ -47,7 +48,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_trace_is_refused_with_its_line) {
   refused("{\"traceEvents\": [{", ":1: ");
   refused("", ":1: ");
   refused("\x1f\x8b\x08 no gzip at all", "compression");
-  BOOST_TEST((prof::read_trace("/no/such", [](const json&, std::size_t) {}).error().code ==
+  BOOST_TEST((prof::read_chrome_trace("/no/such", [](const json&, std::size_t) {}).error().code ==
               ErrorCode::not_found));
 }
 

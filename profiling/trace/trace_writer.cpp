@@ -1,4 +1,4 @@
-#include "profiling/trace/trace_text.hpp"
+#include "profiling/trace/trace_writer.hpp"
 
 #include <unistd.h>
 
@@ -44,14 +44,14 @@ Words own_words() {
           [](std::uint32_t request) { return detail::request_name(request); }};
 }
 
-void TraceText::number(std::uint64_t value) {
+void TraceWriter::number(std::uint64_t value) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
   text_.append(digits, end);
 }
 
 // Writes microseconds with three decimals: at most half of most_times, with the key.
-char* TraceText::microseconds_to(char* at, std::uint64_t ns) {
+char* TraceWriter::microseconds_to(char* at, std::uint64_t ns) {
   const auto three = [&at](std::uint64_t value) {
     *at++ = static_cast<char>('0' + value / 100);
     *at++ = static_cast<char>('0' + value / 10 % 10);
@@ -75,22 +75,22 @@ char* TraceText::microseconds_to(char* at, std::uint64_t ns) {
   return at;
 }
 
-void TraceText::microseconds(std::uint64_t ns) {
+void TraceWriter::microseconds(std::uint64_t ns) {
   char digits[most_times];
   text_.append(digits, microseconds_to(digits, ns));
 }
 
-void TraceText::metadata(const char* name,
-                         std::int64_t pid,
-                         std::int64_t tid,
-                         const std::string& args) {
+void TraceWriter::metadata(const char* name,
+                           std::int64_t pid,
+                           std::int64_t tid,
+                           const std::string& args) {
   text_ += "{\"ph\":\"M\",\"name\":\"";
   (((text_ += name) += "\",\"ts\":0.000,\"pid\":") += std::to_string(pid)) += ",\"tid\":";
   ((text_ += std::to_string(tid)) += ",\"args\":{") += args;
   text_ += "}}";
 }
 
-void TraceText::begin(const char* clock_source) {
+void TraceWriter::begin(const char* clock_source) {
   host_pid_ = options_.pid != 0 ? options_.pid : getpid();
   pid_ = std::to_string(host_pid_);
   char host[256] = "host";
@@ -105,7 +105,9 @@ void TraceText::begin(const char* clock_source) {
   json.line().key("distributedInfo").begin_object().member("backend", options_.backend);
   json.line().member("rank", options_.rank);  // on a line of its own: see the header
   json.line().member("world_size", options_.world_size).member("pg_count", options_.groups.size());
-  json.line().key("pg_config").begin_array();  // on a line of its own: TraceLines expects it there
+  json.line()
+      .key("pg_config")
+      .begin_array();  // on a line of its own: TraceLineReader expects it there
   for (const ProcessGroup& group : options_.groups) write_group(json, group);
   json.end_array().end_object();
   json.line().member("record_shapes", 1);
@@ -127,7 +129,7 @@ void TraceText::begin(const char* clock_source) {
 }
 
 // Writes the text of an event before the time of its begin.
-void TraceText::head(const Record& record, int thread_id) {
+void TraceWriter::head(const Record& record, int thread_id) {
   if (record.name >= heads_.size()) heads_.resize(record.name + 1);
   auto& [info, head] = heads_[record.name];
   if (head.empty()) {
@@ -147,7 +149,7 @@ void TraceText::head(const Record& record, int thread_id) {
 }
 
 // Writes the text of an event after its duration.
-void TraceText::tail(const Record& record, std::uint64_t external) {
+void TraceWriter::tail(const Record& record, std::uint64_t external) {
   const NameInfo& info = heads_[record.name].first;
   text_ += ",\"args\":{";
   const Dims d = unpack_dims(record.value);
@@ -212,7 +214,7 @@ void TraceText::tail(const Record& record, std::uint64_t external) {
 
 // The same operation with the same shape occurs many times, so the text without its times is
 // cached.
-const TraceText::Line& TraceText::line_of(const Record& record, int thread_id) {
+const TraceWriter::Line& TraceWriter::line_of(const Record& record, int thread_id) {
   std::uint64_t hash = record.value * 0x9e3779b97f4a7c15u ^ record.name;
   hash = (hash ^ hash >> 32 ^ static_cast<std::uint64_t>(thread_id) << 16 ^ record.request) *
          0x9e3779b97f4a7c15u;
@@ -234,11 +236,11 @@ const TraceText::Line& TraceText::line_of(const Record& record, int thread_id) {
   return line;
 }
 
-void TraceText::event(const Record& record,
-                      std::int64_t begin_ns,
-                      std::uint64_t duration_ns,
-                      int thread_id,
-                      std::uint64_t external) {
+void TraceWriter::event(const Record& record,
+                        std::int64_t begin_ns,
+                        std::uint64_t duration_ns,
+                        int thread_id,
+                        std::uint64_t external) {
   const std::uint64_t begin = begin_ns < 0 ? 0 : static_cast<std::uint64_t>(begin_ns);
   const auto differs_each_time = [](const NameInfo& info) {
     return info.correlated || info.value_kind == ValueKind::chunk ||
@@ -269,9 +271,9 @@ void TraceText::event(const Record& record,
   tail(record, external);
 }
 
-void TraceText::end(const RankTrace& report,
-                    const std::vector<std::pair<int, std::string>>& thread_names,
-                    std::string_view trace_name) {
+void TraceWriter::end(const RankTrace& report,
+                      const std::vector<std::pair<int, std::string>>& thread_names,
+                      std::string_view trace_name) {
   for (const auto& [tid, name] : thread_names) {
     text_ += ",\n";
     metadata("thread_name", host_pid_, tid, "\"name\":" + json_string(name));

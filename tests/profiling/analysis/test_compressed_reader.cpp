@@ -1,7 +1,7 @@
 // A trace's text, whatever it is packed in and however it ends.
 #include <boost/test/unit_test.hpp>
 
-#include "profiling/analysis/text_input.hpp"
+#include "profiling/analysis/compressed_reader.hpp"
 #include "profiling/trace/member_file.hpp"
 #include "tests/support.hpp"
 
@@ -16,7 +16,7 @@ struct Read {
   std::uint64_t whole_bytes = 0, whole_text = 0;
 };
 Read all_of(const fs::path& path, std::size_t room = 1000) {
-  auto input = prof::TextInput::open(path);
+  auto input = prof::CompressedReader::open(path);
   BOOST_REQUIRE(input.ok());
   Read read;
   std::string piece(room, '\0');
@@ -34,7 +34,7 @@ std::string member(const std::string& text, const char* format) {
 }
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(text_input)
+BOOST_AUTO_TEST_SUITE(compressed_reader)
 
 BOOST_AUTO_TEST_CASE(the_packing_is_known_by_the_first_bytes_whatever_the_file_is_called) {
   const Folder folder;
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(bytes_of_another_kind_behind_a_member_break_the_packing) {
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_not_there_is_named) {
-  const auto none = prof::TextInput::open("/no/such.gz");
+  const auto none = prof::CompressedReader::open("/no/such.gz");
   BOOST_REQUIRE(!none.ok());
   BOOST_TEST((none.error().code == limelight::ErrorCode::not_found));
   BOOST_TEST(none.error().message.starts_with("/no/such.gz: "));

@@ -1,9 +1,9 @@
-// The part of TraceText that writes device activity.
+// The part of TraceWriter that writes device activity.
 #include <algorithm>
 #include <cstdio>
 #include <utility>
 
-#include "profiling/trace/trace_text.hpp"
+#include "profiling/trace/trace_writer.hpp"
 
 namespace limelight::profiling {
 
@@ -55,19 +55,19 @@ int occupancy(const DeviceActivity& a, const DeviceProperties& d) {
 
 }  // namespace
 
-const std::string& TraceText::escaped(std::string_view name) {
+const std::string& TraceWriter::escaped(std::string_view name) {
   const auto [at, fresh] = names_.try_emplace(name.data());
   if (fresh) at->second = json_string(name);
   return at->second;
 }
 
-void TraceText::field(const char* key, std::uint64_t value) {
+void TraceWriter::field(const char* key, std::uint64_t value) {
   if (text_.back() != '{') text_ += ',';
   ((text_ += '"') += key) += "\":";
   number(value);
 }
 
-void TraceText::introduce(std::int64_t pid, std::int64_t tid, const DeviceActivity& a) {
+void TraceWriter::introduce(std::int64_t pid, std::int64_t tid, const DeviceActivity& a) {
   if (!tracks_.emplace(pid, tid).second) return;
   const bool host = by_host(a.kind);
   if (!host && pid >= 0 && tracks_.emplace(pid, -2).second) {
@@ -92,7 +92,7 @@ void TraceText::introduce(std::int64_t pid, std::int64_t tid, const DeviceActivi
   metadata("thread_name", pid, tid, "\"name\":" + json_string(name));
 }
 
-void TraceText::flow(const char* phase, std::uint32_t id, const Place& place) {
+void TraceWriter::flow(const char* phase, std::uint32_t id, const Place& place) {
   ((text_ += ",\n{\"ph\":\"") += phase) += "\",\"cat\":\"ac2g\",\"name\":\"ac2g\",\"id\":";
   number(id);
   (text_ += ",\"pid\":") += std::to_string(place.pid);
@@ -104,7 +104,7 @@ void TraceText::flow(const char* phase, std::uint32_t id, const Place& place) {
 
 // Draws the arrow from a launch to its work once both are known; either may be reported first, in
 // different buffers.
-void TraceText::link(std::uint32_t correlation, const Place& place, bool is_launch) {
+void TraceWriter::link(std::uint32_t correlation, const Place& place, bool is_launch) {
   const auto arrow = [&](const Place& from, const Place& to) {
     flow("s", correlation, from);
     flow("f", correlation, to);
@@ -132,7 +132,7 @@ void TraceText::link(std::uint32_t correlation, const Place& place, bool is_laun
   }
 }
 
-void TraceText::kernel_args(const DeviceActivity& a) {
+void TraceWriter::kernel_args(const DeviceActivity& a) {
   field("queued", static_cast<std::uint64_t>(std::max<std::int64_t>(a.queued_ns, 0)));
   field("registers per thread", a.registers);
   field("shared memory", a.shared_memory);
@@ -173,7 +173,7 @@ void TraceText::kernel_args(const DeviceActivity& a) {
   }
 }
 
-void TraceText::device(const DeviceActivity& a) {
+void TraceWriter::device(const DeviceActivity& a) {
   const bool work = on_device(a.kind), host = by_host(a.kind);
   const std::int64_t pid = host                       ? host_pid_
                            : a.kind == Kind::overhead ? -1

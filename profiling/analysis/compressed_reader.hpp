@@ -13,12 +13,12 @@
 
 namespace limelight::profiling {
 
-class TextInput {
+class CompressedReader {
  public:
   // Errors: not_found.
-  static Result<TextInput> open(const std::filesystem::path& path);
-  TextInput(TextInput&&) noexcept;
-  ~TextInput();
+  static Result<CompressedReader> open(const std::filesystem::path& path);
+  CompressedReader(CompressedReader&&) noexcept;
+  ~CompressedReader();
 
   // Reads the next bytes, at most `room`. Returns 0 at the end, or where the compressed data is
   // damaged.
@@ -34,7 +34,7 @@ class TextInput {
 
  private:
   struct State;
-  explicit TextInput(std::unique_ptr<State> state);
+  explicit CompressedReader(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

@@ -1,11 +1,11 @@
-#include "profiling/analysis/trace_reader.hpp"
+#include "profiling/analysis/chrome_trace_reader.hpp"
 
 #include <algorithm>
 #include <istream>
 #include <streambuf>
 #include <vector>
 
-#include "profiling/analysis/text_input.hpp"
+#include "profiling/analysis/compressed_reader.hpp"
 
 namespace limelight::profiling {
 
@@ -15,7 +15,7 @@ namespace {
 
 class InputBuffer final : public std::streambuf {
  public:
-  explicit InputBuffer(TextInput input) : input_(std::move(input)), bytes_(256 * 1024) {}
+  explicit InputBuffer(CompressedReader input) : input_(std::move(input)), bytes_(256 * 1024) {}
   std::size_t line() {
     count_to(gptr());
     return lines_ + 1;
@@ -38,7 +38,7 @@ class InputBuffer final : public std::streambuf {
     counted_to_ = bytes_.data();
     return traits_type::to_int_type(*gptr());
   }
-  TextInput input_;
+  CompressedReader input_;
   std::vector<char> bytes_;
   // Counts the lines of the buffer up to `end`.
   void count_to(const char* end) {
@@ -51,9 +51,9 @@ class InputBuffer final : public std::streambuf {
 
 }  // namespace
 
-Result<TraceHead> read_trace(const std::filesystem::path& path,
-                             const std::function<void(const json&, std::size_t)>& on_event) {
-  auto input = TextInput::open(path);
+Result<TraceHead> read_chrome_trace(const std::filesystem::path& path,
+                                    const std::function<void(const json&, std::size_t)>& on_event) {
+  auto input = CompressedReader::open(path);
   if (!input) return input.error();
   InputBuffer buffer(std::move(input).value());
   std::istream in(&buffer);

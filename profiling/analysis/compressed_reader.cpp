@@ -1,4 +1,4 @@
-#include "profiling/analysis/text_input.hpp"
+#include "profiling/analysis/compressed_reader.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t piece_bytes = std::size_t{1} << 18;
 }
 
-struct TextInput::State {
+struct CompressedReader::State {
   enum class Packing { none, gzip, zstd } packing = Packing::none;
   int fd = -1;
   std::vector<unsigned char> in = std::vector<unsigned char>(piece_bytes);
@@ -76,14 +76,14 @@ struct TextInput::State {
   }
 };
 
-TextInput::TextInput(std::unique_ptr<State> state) : state_(std::move(state)) {}
-TextInput::TextInput(TextInput&&) noexcept = default;
-TextInput::~TextInput() = default;
-bool TextInput::broken() const noexcept { return state_->broken; }
-std::uint64_t TextInput::whole_bytes() const noexcept { return state_->whole_bytes; }
-std::uint64_t TextInput::whole_text() const noexcept { return state_->whole_text; }
+CompressedReader::CompressedReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CompressedReader::CompressedReader(CompressedReader&&) noexcept = default;
+CompressedReader::~CompressedReader() = default;
+bool CompressedReader::broken() const noexcept { return state_->broken; }
+std::uint64_t CompressedReader::whole_bytes() const noexcept { return state_->whole_bytes; }
+std::uint64_t CompressedReader::whole_text() const noexcept { return state_->whole_text; }
 
-Result<TextInput> TextInput::open(const std::filesystem::path& path) {
+Result<CompressedReader> CompressedReader::open(const std::filesystem::path& path) {
   auto state = std::make_unique<State>();
   state->fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (state->fd < 0)
@@ -101,10 +101,10 @@ Result<TextInput> TextInput::open(const std::filesystem::path& path) {
       state->zstd = ZSTD_createDStream();
     }
   }
-  return TextInput(std::move(state));
+  return CompressedReader(std::move(state));
 }
 
-std::size_t TextInput::read(char* to, std::size_t room) {
+std::size_t CompressedReader::read(char* to, std::size_t room) {
   State& s = *state_;
   while (!s.ended && !s.broken) {
     if (!s.fill()) {

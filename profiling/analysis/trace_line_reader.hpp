@@ -2,7 +2,7 @@
 // so the memory that is needed does not grow with the file.
 //
 // Traces of other programs, whose events span lines, are refused with the line that shows it;
-// trace_reader.hpp reads any trace. One thread uses an object.
+// chrome_trace_reader.hpp reads any trace. One thread uses an object.
 #pragma once
 
 #include <cstdint>
@@ -30,12 +30,12 @@ struct EventLine {
   std::optional<std::uint64_t> number_arg(std::string_view key) const;
 };
 
-class TraceLines {
+class TraceLineReader {
  public:
   // Errors: not_found, corrupt (not a trace of Limelight).
-  static Result<TraceLines> open(const std::filesystem::path& path);
-  TraceLines(TraceLines&&) noexcept;
-  ~TraceLines();
+  static Result<TraceLineReader> open(const std::filesystem::path& path);
+  TraceLineReader(TraceLineReader&&) noexcept;
+  ~TraceLineReader();
 
   // Returns the next event, or nothing at the end. Errors: corrupt, with file and line.
   Result<std::optional<EventLine>> next();
@@ -52,7 +52,7 @@ class TraceLines {
 
  private:
   struct State;
-  explicit TraceLines(std::unique_ptr<State> state);
+  explicit TraceLineReader(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

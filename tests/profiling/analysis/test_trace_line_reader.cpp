@@ -1,7 +1,7 @@
 // A trace of ours, line by line.
 #include <boost/test/unit_test.hpp>
 
-#include "profiling/analysis/trace_lines.hpp"
+#include "profiling/analysis/trace_line_reader.hpp"
 #include "tests/profiling/sessions.hpp"
 #include "tests/support.hpp"
 
@@ -17,14 +17,14 @@ const std::string head =
     "\"baseTimeNanoseconds\": 77,\n\"traceEvents\": [\n";
 const std::string tail = "],\n\"limelight\": {\"events\": 1},\n\"traceName\": \"x\"}\n";
 
-prof::TraceLines lines_of(const fs::path& path) {
-  auto lines = prof::TraceLines::open(path);
+prof::TraceLineReader lines_of(const fs::path& path) {
+  auto lines = prof::TraceLineReader::open(path);
   if (!lines) BOOST_FAIL(lines.error().message);
   return std::move(lines).value();
 }
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(trace_lines)
+BOOST_AUTO_TEST_SUITE(trace_line_reader)
 
 BOOST_AUTO_TEST_CASE(the_head_the_events_and_the_end_are_read) {
   const Folder folder;
@@ -85,11 +85,12 @@ BOOST_AUTO_TEST_CASE(what_is_no_trace_of_ours_is_refused_with_its_line) {
   for (const char* text :
        {"", "{}", "{\n\"traceEvents\": [\n", "{\n\"rank\": 1,\n\"traceEvents\": [\n"}) {
     write_file(path, text);
-    const auto lines = prof::TraceLines::open(path);
+    const auto lines = prof::TraceLineReader::open(path);
     BOOST_REQUIRE_MESSAGE(!lines.ok(), text);
     BOOST_TEST((lines.error().code == ErrorCode::corrupt));
   }
-  BOOST_TEST((prof::TraceLines::open(folder.path / "none").error().code == ErrorCode::not_found));
+  BOOST_TEST(
+      (prof::TraceLineReader::open(folder.path / "none").error().code == ErrorCode::not_found));
   const struct {
     const char *event, *says;
   } cases[] = {{"{\"ph\":\"X\",\n", "one event in this line"},
