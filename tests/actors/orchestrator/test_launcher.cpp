@@ -44,6 +44,10 @@ class Deaths {
   std::map<int, RankDeath> deaths_;
 };
 
+limelight::Result<void> start(Launcher& launcher, const fs::path& program, int world_size) {
+  return launcher.start(program, "config.yaml", "the-control", "the-run", world_size, 250ms, 0);
+}
+
 // A launcher whose ranks run `script`: $2 is their number, and fd 3 their lifeline.
 struct Launched {
   Folder folder;
@@ -51,13 +55,10 @@ struct Launched {
   fs::path run = folder.path / "run";
   Launcher launcher{run, [this](const RankDeath& death) { deaths.add(death); }};
 
-  limelight::Result<void> start(const fs::path& program, int world_size) {
-    return launcher.start(program, "config.yaml", "the-control", "the-run", world_size, 250ms, 0);
-  }
   void start_script(const std::string& script, int world_size = 1) {
     const fs::path program = write_file(folder.path / "rank", "#!/bin/sh\n" + script + "\n");
     fs::permissions(program, fs::perms::owner_all);
-    const auto started = start(program, world_size);
+    const auto started = start(launcher, program, world_size);
     if (!started) BOOST_FAIL(started.error().message);
   }
   // Until the rank has written a line of this text to its log.
@@ -153,7 +154,7 @@ BOOST_AUTO_TEST_CASE(the_lifeline_of_the_ranks_ends_with_the_launcher_s_process)
 }
 
 BOOST_AUTO_TEST_CASE(a_program_that_is_not_there_is_an_error_that_names_it) {
-  const auto started = start("/no/such/rank", 2);
+  const auto started = start(launcher, "/no/such/rank", 2);
   BOOST_REQUIRE(!started.ok());
   BOOST_TEST((started.error().code == ErrorCode::io));
   BOOST_TEST(started.error().message.starts_with("/no/such/rank: cannot start rank 0"));
@@ -161,7 +162,7 @@ BOOST_AUTO_TEST_CASE(a_program_that_is_not_there_is_an_error_that_names_it) {
 
 BOOST_AUTO_TEST_CASE(a_run_folder_that_cannot_be_made_is_an_error_that_names_it) {
   Launcher other("/proc/no-such-folder", [](const RankDeath&) {});
-  const auto started = other.start("/bin/true", "", "", "", 1, 0ms, 0);
+  const auto started = start(other, "/bin/true", 1);
   BOOST_REQUIRE(!started.ok());
   BOOST_TEST((started.error().code == ErrorCode::io));
   BOOST_TEST(started.error().message.starts_with("/proc/no-such-folder: "));
@@ -170,7 +171,7 @@ BOOST_AUTO_TEST_CASE(a_run_folder_that_cannot_be_made_is_an_error_that_names_it)
 BOOST_AUTO_TEST_CASE(the_run_folder_goes_with_the_launcher) {
   {
     Launcher other(folder.path / "other", [](const RankDeath&) {});
-    BOOST_REQUIRE(other.start("/bin/true", "", "", "", 1, 0ms, 0).ok());
+    BOOST_REQUIRE(start(other, "/bin/true", 1).ok());
     BOOST_TEST(fs::exists(folder.path / "other/rank-0.log"));
   }
   BOOST_TEST(!fs::exists(folder.path / "other"));
