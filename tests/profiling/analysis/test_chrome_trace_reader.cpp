@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_trace_is_refused_with_its_line) {
   refused("{\n\"a\": 1,\n}", ":3: ");
   refused("{\"traceEvents\": [{", ":1: ");
   refused("", ":1: ");
-  refused("\x1f\x8b\x08 no gzip at all", "compression");
+  refused("\x1f\x8b\x08 no gzip at all", "compressed data");
   BOOST_TEST((prof::read_chrome_trace("/no/such", [](const json&, std::size_t) {}).error().code ==
               ErrorCode::not_found));
 }

@@ -72,6 +72,7 @@ BOOST_AUTO_TEST_CASE(
   BOOST_TEST(path->find("ipc.publish") != std::string::npos);
   BOOST_TEST(prof::describe_request(files, "other").error().message.find("there are: req-1") !=
              std::string::npos);
-  BOOST_TEST(prof::merge({files[0], files[0]}, out).error().message.find("one trace a rank") !=
-             std::string::npos);
+  BOOST_TEST(
+      prof::merge({files[0], files[0]}, out).error().message.find("one trace of each rank") !=
+      std::string::npos);
 }

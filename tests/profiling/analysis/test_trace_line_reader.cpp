@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_trace_of_ours_is_refused_with_its_line) {
       (prof::TraceLineReader::open(folder.path / "none").error().code == ErrorCode::not_found));
   const struct {
     const char *event, *says;
-  } cases[] = {{"{\"ph\":\"X\",\n", "one event in this line"},
+  } cases[] = {{"{\"ph\":\"X\",\n", "a line with one event"},
                {R"({"ph":"X","name":"n","pid":1.5x})", "'ts' and 'dur'"},
                {R"({"ph":"X","name":"n","pid":"a"})", "'pid'"},
                {R"({"ph":"X","name":"n","pid":1,"ts":1.5,"dur":1.000})", "three decimals"},

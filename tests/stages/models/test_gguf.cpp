@@ -28,11 +28,11 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
     return changed;
   };
   refused(with(0, {'X'}), "offset 0");
-  refused(with(4, {0, 0, 0, 3}), "other byte order");
+  refused(with(4, {0, 0, 0, 3}), "big-endian");
   refused(with(8, {255, 255, 255, 255, 255, 255, 255, 127}), "offset 8");    // tensors
   refused(with(16, {255, 255, 255, 255, 255, 255, 255, 127}), "offset 16");  // metadata
   refused(with(24, {255, 255, 255, 255, 255, 255, 255, 127}), "offset 24");  // the length of a key
-  refused(good.substr(0, good.size() / 2), "bytes that are there");
+  refused(good.substr(0, good.size() / 2), "bytes of data in the file");
   refused(good.substr(0, 1000), "offset");
   const auto patched = [&](const std::string& find, std::size_t behind,
                            std::initializer_list<int> bytes) {
@@ -45,11 +45,12 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
   refused(patched("blk.0.attn_k.weight", 4, {0, 0, 0, 0, 0, 0, 0, 127}), "2^48");
   refused(patched("blk.0.attn_k.weight", 20, {77}), "Q4_K");
   refused(patched("blk.0.attn_k.weight", 24, {1}), "multiple of 32");
-  refused(patched("blk.0.attn_k.weight", 24, {0, 0, 0, 0, 0, 0, 0, 0}), "behind tensor");
-  refused(patched("blk.0.attn_k.weight", 24, {0, 0, 0, 0, 0, 0, 0, 64}), "bytes that are there");
+  refused(patched("blk.0.attn_k.weight", 24, {0, 0, 0, 0, 0, 0, 0, 0}), "after the end of tensor");
+  refused(patched("blk.0.attn_k.weight", 24, {0, 0, 0, 0, 0, 0, 0, 64}),
+          "bytes of data in the file");
   std::string renamed = good;
   renamed.replace(renamed.find("blk.1.attn_v.weight"), 19, "blk.1.attn_x.weight");
-  refused(renamed, "tensor 'layers.1.v_proj' is missing");
+  refused(renamed, "found no tensor 'layers.1.v_proj'");
   renamed = good;
   renamed.replace(renamed.find("general.architecture") + 20 + 4 + 8, 5, "gemma");
   refused(renamed, "architecture 'gemma'");
