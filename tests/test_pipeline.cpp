@@ -627,10 +627,10 @@ BOOST_AUTO_TEST_CASE(config_errors_name_file_line_key_and_what_was_expected) {
     const char *from, *to, *expected;
   } cases[] = {
       {"hidden: 640", "hidden: wide",
-       R"(changed\.yaml:10: key 'hidden': found 'wide', expected a whole number)"},
+       R"(changed\.yaml:11: key 'hidden': found 'wide', expected a whole number)"},
       {"vocab: 2048", "vocab: 200", R"(key 'vocab': found 200, expected 256 or more)"},
       {"final_output_type: text", "final_output_kind: text",
-       R"(changed\.yaml:12: key 'final_output_kind': .*unknown key.*expected one of)"},
+       R"(changed\.yaml:13: key 'final_output_kind': .*unknown key.*expected one of)"},
       {"chunk_frames: 25", "chunk_frames: 50",
        R"(key 'chunk_frames': found 25, expected 50 or more)"},
       {"defaults: {max_inflight: 4}", "defaults: {window_size: 0}",
