@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace limelight::stages {
+namespace limelight {
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -35,4 +35,4 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
-}  // namespace limelight::stages
+}  // namespace limelight

@@ -7,7 +7,7 @@
 #include <memory>
 #include <span>
 
-namespace limelight::stages {
+namespace limelight {
 
 class MappedFile {
  public:
@@ -24,4 +24,4 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-}  // namespace limelight::stages
+}  // namespace limelight

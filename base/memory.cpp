@@ -26,6 +26,17 @@ std::uint64_t left_on_the_machine() {
   return unknown;
 }
 
+// What a control group counts as used, but for copies of files: the kernel drops those when memory
+// is wanted, and the files of a model that is mapped would else look like memory that is gone.
+std::uint64_t used_in(const std::string& group_folder) {
+  std::uint64_t used = number_in(group_folder + "/memory.current");
+  std::ifstream in(group_folder + "/memory.stat");
+  std::string key;
+  for (std::uint64_t bytes = 0; used != unknown && in >> key >> bytes;)
+    if (key == "inactive_file" || key == "active_file") used -= std::min(used, bytes);
+  return used;
+}
+
 // Version 2 of control groups: each limit counts from this process's group up to the root.
 std::uint64_t left_in_the_group() {
   std::ifstream in("/proc/self/cgroup");
@@ -35,7 +46,7 @@ std::uint64_t left_in_the_group() {
     for (std::string group = line.substr(3);; group.resize(group.find_last_of('/'))) {
       const std::string folder = "/sys/fs/cgroup" + group;
       const std::uint64_t most = number_in(folder + "/memory.max");
-      const std::uint64_t used = number_in(folder + "/memory.current");
+      const std::uint64_t used = used_in(folder);
       if (most != unknown && used != unknown) left = std::min(left, most - std::min(most, used));
       if (group.find_last_of('/') == std::string::npos) return left;
     }

@@ -1,13 +1,13 @@
 #include "cli/doctor_command.hpp"
 
 #include <dlfcn.h>
-#include <sys/statvfs.h>
 
 #include <cstdio>
 #include <string>
 #include <thread>
 
 #include "base/shared_library.hpp"
+#include "base/shm_budget.hpp"
 #include "profiling/record/clock.hpp"
 
 namespace limelight::cli {
@@ -53,11 +53,9 @@ int doctor() {
       std::string(profiling::clock_source()) + (std::string(profiling::clock_source()) == "tsc"
                                                     ? ": invariant, shared by all ranks"
                                                     : ": no invariant TSC, spans cost more"));
-  struct statvfs shm {};
-  if (statvfs("/dev/shm", &shm) == 0)
-    say("shared memory",
-        std::to_string(shm.f_bavail * shm.f_frsize >> 20) + " MiB free in /dev/shm");
-  else say("shared memory", "no /dev/shm: ranks cannot exchange chunks");
+  if (const std::uint64_t free = shm_free(); free > 0)
+    say("shared memory", std::to_string(free >> 20) + " MiB free in /dev/shm");
+  else say("shared memory", "no room in /dev/shm, or none there: ranks cannot exchange chunks");
   say("CUDA driver", found(cuda_driver_library(), "stages run on the CPU"));
   say("CUPTI", found(cupti_library(), "GPU activity cannot be recorded"));
   say("NCCL",

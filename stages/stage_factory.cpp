@@ -37,16 +37,25 @@ std::uint64_t dummy_weight_bytes(const StageConfig& config) {
   const auto number = [](int x) { return static_cast<double>(x); };
   const double attention =
       number(s.hidden) * number(s.head_dim) * (2 * number(s.heads) + 2 * number(s.kv_heads));
-  const double layer = attention + 3 * number(s.hidden) * number(s.mlp);
-  double floats = number(s.layers) * layer;
-  if (config.model_stage == "thinker") floats += 2 * number(s.vocab) * number(s.hidden);
-  else if (config.model_stage == "talker")
-    floats += number(s.input_hidden) * number(s.hidden) +
-              2 * number(s.codebooks) * number(s.codebook_size) * number(s.hidden);
-  else floats = number(s.codebooks) * number(s.codebook_size) * number(s.channels);
-  // While a matrix is packed for the products, it is there twice.
+  // Matrices of products are kept in the stage's dtype; embeddings are kept as floats.
+  double packed = number(s.layers) * (attention + 3 * number(s.hidden) * number(s.mlp));
+  double floats = 0;
+  if (config.model_stage == "thinker") {
+    packed += number(s.vocab) * number(s.hidden);
+    floats += number(s.vocab) * number(s.hidden);
+  } else if (config.model_stage == "talker") {
+    const double codes = number(s.codebooks) * number(s.codebook_size) * number(s.hidden);
+    packed += number(s.input_hidden) * number(s.hidden) + codes;
+    floats += codes;
+  } else {
+    packed = 0;
+    floats = number(s.codebooks) * number(s.codebook_size) * number(s.channels);
+  }
+  // While a matrix is packed, it is there as floats too.
   floats += std::max(number(s.vocab), number(s.mlp)) * number(s.hidden);
-  return static_cast<std::uint64_t>(std::min(floats * sizeof(float), 1e18));
+  const double bytes = packed * static_cast<double>(ipc::size_of(config.dtype)) +
+                       floats * static_cast<double>(sizeof(float));
+  return static_cast<std::uint64_t>(std::min(bytes, 1e18));
 }
 
 Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
@@ -93,6 +102,12 @@ std::uint64_t max_output_bytes(const StageConfig& config, Port port) {
   // code2wav makes one chunk of samples from each chunk of codes. It does not see the config of the
   // talker, so its own chunk_frames must be at least the talker's; parse() checks that.
   return number(s.chunk_frames) * number(Code2Wav::samples_per_frame(s)) * sizeof(float);
+}
+
+std::uint64_t common_output_bytes(const StageConfig& config, Port port) {
+  // A prefill of a prompt of an eighth of the context is the longest that is common.
+  const std::uint64_t largest = max_output_bytes(config, port);
+  return config.model_stage == "thinker" && port == Port::next_stage ? largest / 8 : largest;
 }
 
 }  // namespace limelight::stages

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,7 +23,8 @@
 #include <thread>
 
 #include "actors/pipeline/local_middleman.hpp"
-#include "local_ping_protocol.hpp"
+#include "tests/local_ping_protocol.hpp"
+#include "tests/support.hpp"
 
 extern char** environ;
 using namespace std::chrono_literals;
@@ -30,6 +32,8 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 namespace limelight::actors {
+
+using tests::Folder;
 
 constexpr int stranger_got_nothing = 0, stranger_got_bytes = 1, stranger_kept_out = 2,
               peer_refused = 3;
@@ -102,12 +106,16 @@ inline int play_hub(const fs::path& path) {
   for (;;) ::pause();
 }
 
+// Also if the test is killed.
+inline void end_with_the_test() { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
 inline bool become_another_user() {
   return ::setgroups(0, nullptr) == 0 && ::setgid(65534) == 0 && ::setuid(65534) == 0;
 }
 
 inline int play_other_listener(const std::string& path) {
   if (!become_another_user() || raw_listen(path) < 0) return 4;
+  end_with_the_test();  // another user's process forgets what it was told before
   for (;;) ::pause();
 }
 
@@ -142,15 +150,6 @@ class Process {
 };
 
 // ---- The run under test.
-
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/limelight-uds-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { fs::remove_all(path); }
-  fs::path path;
-};
 
 struct Run {
   explicit Run(PeerCheck check = nullptr) {

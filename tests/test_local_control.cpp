@@ -5,7 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "actors/orchestrator/launcher.hpp"
-#include "local_test_run.hpp"
+#include "tests/local_test_run.hpp"
 
 using namespace limelight;
 using namespace limelight::actors;
@@ -319,6 +319,8 @@ int main(int argc, char** argv) {
   // The launcher starts this executable as it starts a rank; "config" is where it connects.
   if (argc > 3 && std::string_view(argv[3]) == "as-a-rank") return play_peer(argv[1]);
   const std::string role = argc == 2 ? argv[0] : "";
+  for (const char* child : {"peer", "hub", "sleep", "other-user"})
+    if (role == child) end_with_the_test();
   if (role == "peer") return play_peer(argv[1]);
   if (role == "hub") return play_hub(argv[1]);
   if (role == "sleep") return ::pause();

@@ -25,8 +25,10 @@
 #include "ipc/iceoryx/broker.hpp"
 #include "profiling/capture/flight_memory.hpp"
 #include "profiling/capture/flight_recorder.hpp"
+#include "tests/support.hpp"
 
 using namespace limelight;
+using tests::Folder;
 namespace fs = std::filesystem;
 
 namespace {
@@ -83,12 +85,6 @@ void check_refused(const Ran& ran) {
     BOOST_TEST(!contains(ran, part), ran.output);
   BOOST_TEST(contains(ran, "left:\n"), ran.output);
 }
-
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("shm-budget-test-" + std::to_string(getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
 
 // A file in /dev/shm without a name.
 struct ShmFile {

@@ -414,18 +414,13 @@ Result<void> Engine::State::start() {
                                         [this](const RankDeath& death) { on_death(death); });
   // Whoever is no rank of this run is told nothing, even if it is a process of this user.
   const auto control = *folder / ("run-" + run + ".control");
-  if (auto published = publish_local(orchestrator, control,
-                                     [this](const PeerCredentials& peer) {
-                                       return same_user(peer) && launcher->started(peer.pid);
-                                     });
-      !published)
-    return published;
+  LIMELIGHT_TRY(publish_local(orchestrator, control, [this](const PeerCredentials& peer) {
+    return same_user(peer) && launcher->started(peer.pid);
+  }));
   std::error_code ignored;
-  if (auto started = launcher->start(*helper, std::filesystem::absolute(config.file, ignored),
-                                     control, run, config.world_size(), args.flight_recorder,
-                                     flight ? flight_records(config) : 0);
-      !started)
-    return started;
+  LIMELIGHT_TRY(launcher->start(*helper, std::filesystem::absolute(config.file, ignored), control,
+                                run, config.world_size(), args.flight_recorder,
+                                flight ? flight_records(config) : 0));
   for (UserPort& user : ports) user.thread = std::thread([this, &user] { receive(user); });
 
   std::unique_lock lock(mutex);

@@ -19,12 +19,10 @@ constexpr std::uint32_t beside_window = 16;
 // Of a channel's largest size where chunks differ, which is the prefill of a prompt as long as the
 // model takes: one that the producer fills while the consumer reads the other.
 constexpr std::uint32_t most_prompts = 2;
-// A prefill of an eighth of that is the longest that is common.
-constexpr std::uint64_t common_part = 8;
 
 struct Channel {
   std::uint64_t largest;
-  bool differ;  // a chunk of the largest size is rare
+  std::uint64_t common;  // less than the largest where such a chunk is rare
   int window;
 };
 
@@ -34,12 +32,13 @@ std::vector<Channel> channels_of(const stages::PipelineConfig& config) {
   for (const stages::Edge& edge : config.edges) {
     const stages::StageConfig& from = *config.find(edge.from);
     channels.push_back({stages::max_output_bytes(from, Port::next_stage),
-                        from.model_stage == "thinker", edge.window_size});
+                        stages::common_output_bytes(from, Port::next_stage), edge.window_size});
   }
   for (const stages::StageConfig& s : config.stages)
     if (s.final_output)
-      channels.push_back(
-          {stages::max_output_bytes(s, Port::user), false, static_cast<int>(user_window)});
+      channels.push_back({stages::max_output_bytes(s, Port::user),
+                          stages::common_output_bytes(s, Port::user),
+                          static_cast<int>(user_window)});
   return channels;
 }
 
@@ -64,14 +63,13 @@ std::vector<ipc::Pool> pools_for(const stages::PipelineConfig& config) {
   std::map<std::uint64_t, std::uint32_t> chunks{{small, 0}};  // by the tensor's bytes
   for (const Channel& channel : channels) {
     if (channel.largest > small) chunks[channel.largest] = 0;
-    if (channel.differ && channel.largest / common_part > small)
-      chunks[channel.largest / common_part] = 0;
+    if (channel.common > small) chunks[channel.common] = 0;
   }
   for (const Channel& channel : channels) {
     std::uint64_t below = 0;
     for (auto& [bytes, count] : chunks) {
       if (bytes == small) count += static_cast<std::uint32_t>(channel.window) + beside_window;
-      else if (bytes == channel.largest && channel.differ) count += most_prompts;
+      else if (bytes == channel.largest && channel.common < bytes) count += most_prompts;
       else if (below < channel.largest) count += under_way;
       below = bytes;
     }

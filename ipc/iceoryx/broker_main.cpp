@@ -13,6 +13,7 @@
 #include <string_view>
 #include <thread>
 
+#include "base/log.hpp"
 #include "ipc/iceoryx/broker.hpp"
 #include "ipc/iceoryx/broker_files.hpp"
 #include "ipc/iceoryx/broker_memory.hpp"
@@ -49,6 +50,7 @@ int ping() {
 }
 
 int serve(int argc, char** argv) {
+  log_to_stderr();
   if (argc == 2 && std::string_view(argv[1]) == ping_word) return ping();
   use_robust_mutexes();
   ::umask(0077);

@@ -12,6 +12,7 @@
 #include <iceoryx_posh/internal/mepoo/mepoo_segment.hpp>
 
 #include "base/shm_budget.hpp"
+#include "base/try.hpp"
 #include "ipc/iceoryx/broker_layout.hpp"
 
 namespace limelight::ipc {
@@ -108,10 +109,8 @@ Result<std::unique_ptr<BrokerMemory>> BrokerMemory::create(const std::vector<Poo
     ::close(fd);
     return allocated;
   };
-  if (auto made = make(iox::roudi::SHM_NAME, layout.management, layout.used, "the broker"); !made)
-    return made.error();
-  if (auto made = make(group, layout.payload, {}, "the pools of the channels"); !made)
-    return made.error();
+  LIMELIGHT_TRY(make(iox::roudi::SHM_NAME, layout.management, layout.used, "the broker"));
+  LIMELIGHT_TRY(make(group, layout.payload, {}, "the pools of the channels"));
   return memory;
 }
 

@@ -3,9 +3,10 @@
 #include <pthread.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <iceoryx_hoofs/internal/posix_wrapper/mutex.hpp>
+
+#include "base/log.hpp"
 
 namespace limelight::ipc {
 void use_robust_mutexes() noexcept {}
@@ -29,7 +30,8 @@ mutex::mutex(const bool recursive) noexcept {
                     pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) == 0 &&
                     pthread_mutex_init(&m_handle, &attributes) == 0;
   if (!made) {
-    std::fprintf(stderr, "cannot make a robust mutex that processes can share\n");
+    limelight::log(limelight::LogLevel::error,
+                   "cannot make a robust mutex that processes can share");
     std::abort();
   }
   pthread_mutexattr_destroy(&attributes);

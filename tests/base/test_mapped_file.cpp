@@ -5,7 +5,7 @@
 #include "tests/support.hpp"
 
 using limelight::ErrorCode;
-using limelight::stages::MappedFile;
+using limelight::MappedFile;
 using namespace limelight::tests;
 
 BOOST_AUTO_TEST_SUITE(base_mapped_file)

@@ -2,10 +2,10 @@
 // so the same binary also starts on a machine without a driver.
 #include <cuda_runtime_api.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "base/log.hpp"
 #include "profiling/record/correlated_span.hpp"
 #include "stages/devices/cuda/cuda_kernels.hpp"
 #include "stages/devices/device.hpp"
@@ -38,8 +38,7 @@ std::uint64_t dims(int a, int b = 0, int c = 0) {
 // The launcher reports this line as the reason.
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  std::fprintf(stderr, "CUDA: %s: %s\n", what, cudaGetErrorString(status));
-  std::fflush(stderr);
+  log(LogLevel::error, std::string("CUDA: ") + what + ": " + cudaGetErrorString(status));
   std::_Exit(71);
 }
 
