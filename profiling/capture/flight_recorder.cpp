@@ -74,6 +74,10 @@ class Recorder {
     const std::lock_guard lock(memory_mutex_);
     memory_->keep_request_name(request, id);
   }
+  void end_request(std::uint32_t request) {
+    const std::lock_guard lock(memory_mutex_);
+    memory_->end_request(request);
+  }
   double cpu_share() {
     const std::lock_guard lock(memory_mutex_);
     return memory_->cpu_share();
@@ -139,6 +143,11 @@ const detail::RecordingObserver observer{
           const std::lock_guard lock(alive_mutex);
           if (owned_recorder) owned_recorder->keep_request_name(request, id);
         },
+    .request_forgotten =
+        [](std::uint32_t request) {
+          const std::lock_guard lock(alive_mutex);
+          if (owned_recorder) owned_recorder->end_request(request);
+        },
 };
 }  // namespace
 
@@ -164,6 +173,9 @@ void enable_flight_recorder(const FlightOptions& options) {
   detail::recording_observer.store(&observer, std::memory_order_release);
   const std::lock_guard alive(alive_mutex);
   owned_recorder = std::make_unique<Recorder>(options);
+  detail::request_names().for_each_open([](std::uint32_t request, std::string_view id) {
+    owned_recorder->keep_request_name(request, id);
+  });
   recorder = owned_recorder.get();
   detail::recording.store(true, std::memory_order_relaxed);
 }

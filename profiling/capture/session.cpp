@@ -118,7 +118,7 @@ bool Session::State::wanted(const Record& record) {
   if (options.profile.request_id.empty()) return true;
   if (record.request == 0 || record.request == other_request) return false;
   if (record.request == wanted_request) return true;
-  const bool is_it = detail::request_name(record.request) == options.profile.request_id;
+  const bool is_it = detail::request_names().find(record.request) == options.profile.request_id;
   (is_it ? wanted_request : other_request) = record.request;
   return is_it;
 }

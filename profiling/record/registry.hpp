@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "profiling/record/request_names.hpp"
 #include "profiling/record/ring.hpp"
 
 namespace limelight::profiling::detail {
@@ -25,7 +26,7 @@ struct Registry {
 };
 Registry& registry();
 
-std::string request_name(std::uint32_t request);
+RequestNames& request_names();  // of this process
 std::vector<std::pair<int, std::string>> thread_names();
 std::uint64_t ring_drops();  // records that found their ring full, since the process began
 
@@ -55,6 +56,7 @@ std::size_t drain_rings(F&& f) {
 struct RecordingObserver {
   bool (*keeps_recording)() noexcept;  // recording goes on when no session runs
   void (*request_named)(std::uint32_t request, std::string_view id);
+  void (*request_forgotten)(std::uint32_t request);
 };
 inline std::atomic<const RecordingObserver*> recording_observer{nullptr};
 
