@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "ipc/iceoryx/broker_files.hpp"
@@ -41,6 +43,12 @@ std::string words_of(const std::vector<Pool>& pools) {
 }
 
 namespace {
+
+// The path of a socket, without its final zero, and the longest name that a socket in the runtime
+// folder has: that of a run.
+constexpr std::size_t most_socket_bytes = sizeof(sockaddr_un::sun_path) - 1;
+constexpr std::string_view longest_socket_name = "/run-4194304-4294967295.control";
+constexpr std::size_t most_folder_bytes = most_socket_bytes - longest_socket_name.size();
 
 constexpr const char* roudi_lock = "/tmp/iox-unique-roudi.lock";
 
@@ -159,6 +167,13 @@ Result<fs::path> runtime_folder() {
   const fs::path path = base != nullptr && *base == '/'
                             ? fs::path(base) / "limelight"
                             : fs::path("/tmp/limelight-" + std::to_string(getuid()));
+  if (const std::size_t size = path.native().size(); size > most_folder_bytes)
+    return Error{ErrorCode::invalid_argument,
+                 "XDG_RUNTIME_DIR: the runtime folder " + path.string() + " has a path of " +
+                     std::to_string(size) + " bytes, expected at most " +
+                     std::to_string(most_folder_bytes) +
+                     ": the path of a Unix socket in it may have " +
+                     std::to_string(most_socket_bytes) + " bytes; choose a shorter folder"};
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return Error{ErrorCode::io,
                  path.string() + ": cannot make the runtime folder: " + std::strerror(errno)};

@@ -50,7 +50,8 @@ class Broker {
 std::vector<ShmNeed> broker_needs(const std::vector<Pool>& pools);
 
 // The user's own folder for locks and run folders, mode 0700: $XDG_RUNTIME_DIR/limelight or
-// /tmp/limelight-<uid>. Errors: io, also when somebody else owns it.
+// /tmp/limelight-<uid>. Errors: io, also when somebody else owns it; invalid_argument, when its
+// path is too long for the sockets that are made in it.
 Result<std::filesystem::path> runtime_folder();
 
 // Removes what killed processes of this user left in /tmp and /dev/shm: only files that carry our

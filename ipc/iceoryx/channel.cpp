@@ -115,17 +115,23 @@ struct Publisher::State {
 };
 
 namespace {
-// iceoryx's queues hold 256 chunks, and iceoryx itself needs a few of them.
-constexpr std::size_t most_window = 250;
 std::size_t clamp_window(std::size_t window) {
   return std::clamp<std::size_t>(window, 1, most_window);
 }
 
+// Room for what the consumer holds while it takes the next chunk.
+std::size_t queue_capacity(std::size_t window) { return clamp_window(window) + 2; }
+static_assert(most_window + 2 <= iox::MAX_SUBSCRIBER_QUEUE_CAPACITY);
 }  // namespace
 
 Publisher::Publisher(std::string_view topic, std::uint64_t max_bytes, std::size_t window) {
   iox::popo::PublisherOptions options;
   options.subscriberTooSlowPolicy = iox::popo::ConsumerTooSlowPolicy::WAIT_FOR_CONSUMER;
+  if (window != clamp_window(window))
+    log(LogLevel::warning, "channel " + std::string(topic) + ": found a window of " +
+                               std::to_string(window) + " chunks, expected 1 to " +
+                               std::to_string(most_window) + ": it is " +
+                               std::to_string(clamp_window(window)));
   state_.reset(new State{iox::popo::UntypedPublisher(service(topic), options), std::string(topic),
                          max_bytes, std::vector<State::Sent>(clamp_window(window))});
 }
@@ -224,7 +230,7 @@ inline void pause_cpu() {
 Subscriber::Subscriber(std::string_view topic, std::size_t window) {
   iox::popo::SubscriberOptions options;
   // The queue is never full, because the publisher keeps the window.
-  options.queueCapacity = clamp_window(window) + 2;
+  options.queueCapacity = queue_capacity(window);
   options.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
   state_.reset(
       new State{iox::popo::UntypedSubscriber(service(topic), options), {}, {}, std::string(topic)});
