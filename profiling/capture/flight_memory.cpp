@@ -206,16 +206,17 @@ auto places_of(Words& words, std::uint32_t request) {
 // of the open one with the lowest number.
 void FlightMemory::keep_request_name(std::uint32_t request, std::string_view id) noexcept {
   if (fd_ < 0) return;
-  Word* best = nullptr;
-  for (Word& word : places_of(at_->requests, request)) {
+  const auto rank = [](const Word& word) {
+    return std::pair(word.use == Use::free ? 0 : word.use == Use::ended ? 1 : 2, word.key);
+  };
+  const auto places = places_of(at_->requests, request);
+  Word* best = places.data();
+  for (Word& word : places) {
     if (word.use != Use::free && word.key == request) {
       best = &word;
       break;
     }
-    const auto rank = [](const Word& w) {
-      return std::pair(w.use == Use::free ? 0 : w.use == Use::ended ? 1 : 2, w.key);
-    };
-    if (best == nullptr || rank(word) < rank(*best)) best = &word;
+    if (rank(word) < rank(*best)) best = &word;
   }
   best->set(request, id);
 }

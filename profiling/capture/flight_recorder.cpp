@@ -12,7 +12,7 @@
 
 #include "base/try.hpp"
 #include "profiling/capture/flight_memory.hpp"
-#include "profiling/capture/own_cost.hpp"
+#include "profiling/capture/profiler_cost.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/registry.hpp"
 #include "profiling/trace/member_file.hpp"
@@ -26,7 +26,7 @@ constexpr auto drain_interval = std::chrono::milliseconds(
     100);  // so that a ring of 32 768 records has room for 300 000 spans a second on its thread
 constexpr auto soon = std::chrono::milliseconds(4);
 
-std::mutex task_mutex;  // held while the task runs, so that not_later() waits for its end
+std::mutex task_mutex;  // held while the task runs, so that cancel_scheduled() waits for its end
 std::function<void()> task;
 void do_task() {
   const std::lock_guard lock(task_mutex);
@@ -151,7 +151,7 @@ const detail::RecordingObserver observer{
 };
 }  // namespace
 
-bool detail::later_on_flight_thread(std::function<void()> what) {
+bool detail::schedule_on_recorder_thread(std::function<void()> what) {
   const std::lock_guard lock(alive_mutex);
   if (!owned_recorder) return false;
   {
@@ -162,7 +162,7 @@ bool detail::later_on_flight_thread(std::function<void()> what) {
   return true;
 }
 
-bool detail::not_later() {
+bool detail::cancel_scheduled() {
   const std::lock_guard lock(task_mutex);
   return std::exchange(task, nullptr) != nullptr;
 }

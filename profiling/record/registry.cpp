@@ -11,7 +11,7 @@ namespace limelight::profiling {
 namespace detail {
 
 Registry& registry() {
-  static Registry* instance = new Registry;  // outlives every recording thread
+  static Registry* instance = new Registry;  // never freed: it must outlive all recording threads
   return *instance;
 }
 
@@ -28,7 +28,8 @@ struct AbandonAtExit {
   }
 };
 
-// A process that starts threads for years gives names to all of them.
+// The names of older threads are forgotten, so that a process that keeps starting threads needs a
+// bounded amount of memory.
 constexpr std::size_t most_thread_names = 1024;
 
 // Allocates and registers the calling thread's ring.
@@ -73,14 +74,14 @@ void stop_recording() noexcept {
 }
 
 RequestNames& request_names() {
-  static RequestNames* instance = new RequestNames;  // outlives every thread that names a request
+  static RequestNames* instance = new RequestNames;  // never freed: threads may still name requests
   return *instance;
 }
 
 }  // namespace detail
 
-// The name is in the table before the observer hears of it: a flight recorder that is enabled at
-// this moment finds it there.
+// The table gets the name before the observer does, so that a flight recorder that is enabled at
+// this moment finds it in the table.
 void name_request(std::uint32_t request, std::string_view id) {
   detail::request_names().name(request, id);
   if (const auto* observer = detail::recording_observer.load(std::memory_order_acquire))
@@ -97,7 +98,7 @@ void name_thread(std::string_view name) {
   const int thread = static_cast<int>(syscall(SYS_gettid));
   detail::Registry& all = detail::registry();
   const std::lock_guard lock(all.mutex);
-  // The kernel gives the id of a thread that ended to another one.
+  // Another thread may have had this id before and have ended.
   std::erase_if(all.thread_names, [&](const auto& known) { return known.first == thread; });
   if (all.thread_names.size() == detail::most_thread_names)
     all.thread_names.erase(all.thread_names.begin());
