@@ -8,7 +8,6 @@
 #include <iostream>
 #include <limelight/omni.hpp>
 #include <limelight/trace.hpp>
-#include <nlohmann/json.hpp>
 
 #include "cli/end_signals.hpp"
 #include "cli/run_inputs.hpp"
@@ -16,8 +15,6 @@
 #include "cli/statistics.hpp"
 
 namespace limelight::cli {
-
-using nlohmann::json;
 
 namespace {
 
@@ -38,6 +35,7 @@ std::string whose(const RankTrace& t) {
 std::string failed_trace(const RankTrace& t) {
   return "no trace of " + whose(t) + ": " + t.error.message;
 }
+
 }  // namespace
 
 int run(const RunOptions& options) {
@@ -76,7 +74,6 @@ int run(const RunOptions& options) {
   });
 
   int code = 0;
-  json traces = json::array();
   std::vector<RequestOutput> outputs;
   std::string problem;
   const auto start = std::chrono::steady_clock::now();
@@ -128,11 +125,7 @@ int run(const RunOptions& options) {
     if (const auto wrote = write_outputs(options.output_dir, outputs); !wrote)
       problem = wrote.error().message, code = 1;
   if (options.json) {
-    for (const RankTrace& t : files) traces.push_back(to_json(t));
-    json requests = json::array();
-    for (const RequestOutput& out : outputs) requests.push_back(to_json(out));
-    std::cout << text_of({{"requests", requests}, {"traces", traces}, {"wall_ms", wall}}, 2)
-              << "\n";
+    std::cout << results_text(outputs, files, wall);
   } else if (!outputs.empty()) {
     std::cout << statistics_table(outputs, wall);
     for (const RankTrace& t : files)

@@ -1,6 +1,7 @@
 #include "cli/run_outputs.hpp"
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "base/try.hpp"
 #include "cli/wav.hpp"
@@ -8,6 +9,12 @@
 namespace limelight::cli {
 
 using nlohmann::json;
+
+namespace {
+std::string text_of(const json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+}  // namespace
 
 json to_json(const RequestOutput& out) {
   json stages = json::array(), transfers = json::array();
@@ -58,8 +65,13 @@ json to_json(const RankTrace& t) {
   return result;
 }
 
-std::string text_of(const json& json, int indent) {
-  return json.dump(indent, ' ', false, json::error_handler_t::replace);
+std::string results_text(const std::vector<RequestOutput>& outputs,
+                         const std::vector<RankTrace>& traces,
+                         double wall_ms) {
+  json result{{"requests", json::array()}, {"traces", json::array()}, {"wall_ms", wall_ms}};
+  for (const RequestOutput& output : outputs) result["requests"].push_back(to_json(output));
+  for (const RankTrace& trace : traces) result["traces"].push_back(to_json(trace));
+  return text_of(result, 2) + "\n";
 }
 
 Result<void> write_outputs(const std::filesystem::path& folder,
@@ -71,7 +83,7 @@ Result<void> write_outputs(const std::filesystem::path& folder,
                  folder.string() + ": cannot make the output folder: " + failed.message()};
   std::ofstream lines(folder / "outputs.jsonl");
   for (const RequestOutput& out : outputs) {
-    lines << text_of(to_json(out), -1) << "\n";
+    lines << text_of(to_json(out)) << "\n";
     const auto text = folder / (out.request_id + ".txt");
     if (!(std::ofstream(text) << out.text << "\n").flush())
       return Error{ErrorCode::io, text.string() + ": cannot write the text"};

@@ -5,7 +5,8 @@
 #include <limelight/profile.hpp>
 #include <limelight/request.hpp>
 #include <limelight/result.hpp>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <vector>
 
 namespace limelight::cli {
@@ -17,9 +18,12 @@ nlohmann::json to_json(const RequestOutput& output);
 // A trace: where it is and what is in it. The key "error" is there only if the rank has no trace.
 nlohmann::json to_json(const RankTrace& trace);
 
-// JSON as text. Bytes that are not valid UTF-8, which a model can produce, become U+FFFD. indent:
-// -1 writes everything on one line.
-std::string text_of(const nlohmann::json& json, int indent);
+// What --json prints: {"requests": [...], "traces": [...], "wall_ms": ...}. Bytes that are not
+// valid UTF-8, which a model can produce, become U+FFFD. wall_ms: the time that all requests took
+// together.
+std::string results_text(const std::vector<RequestOutput>& outputs,
+                         const std::vector<RankTrace>& traces,
+                         double wall_ms);
 
 // Makes the folder and writes outputs.jsonl and, for each request, <request>.txt and, if it has
 // sound, <request>.wav. Errors: io.

@@ -26,7 +26,8 @@ BOOST_AUTO_TEST_CASE(a_program_of_the_installation_in_the_path_is_found) {
   fs::create_directories(folder.path / "bin");
   fs::create_directories(folder.path / "libexec/limelight");
   const fs::path helper = write_file(folder.path / "libexec/limelight" / name, "#!/bin/sh\n");
-  const std::string old = std::getenv("PATH");
+  const char* path = std::getenv("PATH");
+  const std::string old = path != nullptr ? path : "";
   const std::string with = old + ":relative:" + (folder.path / "bin").string();
   setenv("PATH", with.c_str(), 1);
   const auto none = find_helper(name);  // no `limelight` there

@@ -1,5 +1,6 @@
 // The results of `limelight run` as scripts read them.
 #include <boost/test/unit_test.hpp>
+#include <nlohmann/json.hpp>
 
 #include "cli/run_outputs.hpp"
 #include "tests/support.hpp"
@@ -61,6 +62,17 @@ BOOST_AUTO_TEST_CASE(a_trace_says_where_it_is_or_why_it_is_not) {
   BOOST_TEST(!cli::to_json(trace).contains("error"));
   trace.error = {ErrorCode::io, "the disk is full"};
   BOOST_TEST(cli::to_json(trace)["error"]["code"] == "io");
+}
+
+BOOST_AUTO_TEST_CASE(all_of_it_is_one_object) {
+  RequestOutput out = output();
+  out.text = "half a character: \xc3";  // as a model may end
+  const json all = json::parse(cli::results_text({out, output()}, {RankTrace{.rank = 3}}, 12.5));
+  BOOST_TEST(all["requests"].size() == 2u);
+  BOOST_TEST(all["requests"][0]["text"] == "half a character: \xef\xbf\xbd");
+  BOOST_TEST(all["traces"][0]["rank"] == 3);
+  BOOST_TEST(all["wall_ms"] == 12.5);
+  BOOST_TEST(json::parse(cli::results_text({}, {}, 0))["requests"] == json::array());
 }
 
 BOOST_AUTO_TEST_CASE(each_request_has_its_files_and_a_line) {

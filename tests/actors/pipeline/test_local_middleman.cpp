@@ -1,7 +1,5 @@
 // Plays the strangers who come to the socket of a run, and shows that its own processes work
 // meanwhile and after; and whom the launcher knows as its own.
-#define BOOST_TEST_NO_MAIN
-#define BOOST_TEST_ALTERNATIVE_INIT_API
 #include <boost/test/unit_test.hpp>
 
 #include "actors/orchestrator/launcher.hpp"
