@@ -40,13 +40,16 @@ struct Model {
     embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
   }
   // Feeds tokens to the decoder and returns the most likely next token.
-  int feed(const std::vector<int>& tokens, stages::Decoder::Cache& cache) {
+  int feed(const std::vector<int>& tokens,
+           stages::KvCache& cache,
+           stages::KvCache::Sequence& sequence) {
     const auto h = static_cast<std::size_t>(config.shape.hidden);
     std::vector<float> rows(tokens.size() * h),
         logits(static_cast<std::size_t>(config.shape.vocab));
     for (std::size_t i = 0; i < tokens.size(); ++i)
       embed(tokens[i], std::span(rows).subspan(i * h, h));
-    (void)decoder->forward(rows, static_cast<int>(tokens.size()), cache);
+    const stages::Decoder::Part part{&sequence, static_cast<int>(tokens.size()), {}};
+    (void)decoder->forward(rows, {&part, 1}, cache);
     device->linear(std::span(rows).last(h), *head, logits, 1);
     return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   }
@@ -109,12 +112,13 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
     std::vector<double> prefill, decode;
     const auto measure = [&](Model& one, int times) {
       for (int round = 0; round < times; ++round) {
-        auto cache = one.decoder->make_cache();
+        stages::KvCache cache = one.decoder->make_cache(1);
+        stages::KvCache::Sequence sequence;
         start = Clock::now();
-        int token = one.feed(prompt, cache);
+        int token = one.feed(prompt, cache, sequence);
         prefill.push_back(prompt_tokens / seconds_since(start));
         start = Clock::now();
-        for (int i = 0; i < answer_tokens; ++i) token = one.feed({token}, cache);
+        for (int i = 0; i < answer_tokens; ++i) token = one.feed({token}, cache, sequence);
         decode.push_back(answer_tokens / seconds_since(start));
       }
     };

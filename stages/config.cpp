@@ -1,11 +1,13 @@
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limelight/config.hpp>
 #include <set>
 
 #include "stages/devices/device.hpp"
+#include "stages/models/kv_cache.hpp"
 #include "stages/models/model_file.hpp"
 
 namespace limelight::stages {
@@ -15,6 +17,7 @@ namespace {
 // The default of max_model_len for a model from files. The model's own limit can need more shared
 // memory than a machine has.
 constexpr int usual_model_len = 2048;
+constexpr int most_requests = 256;  // in one step of a stage
 
 // An internal exception: nested parsers throw it to abort, and parse() catches it. An empty text
 // means that the file cannot be read.
@@ -183,7 +186,7 @@ struct Reader {
                       refuse(v, k, show(v), "cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1");
                   }},
                  {"max_batch_size",
-                  [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, 256); }}});
+                  [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, most_requests); }}});
           }},
          {"engine_args",
           [&](auto& n, auto&) {
@@ -235,8 +238,29 @@ struct Reader {
                   }},
                  {"tensor_parallel_size",
                   [&](auto& v, auto& k) { s.tensor_parallel_size = positive(v, k, 16); }},
-                 {"max_num_batched_tokens", [&](auto& v, auto& k) { positive(v, k); }},
-                 {"gpu_memory_utilization", [&](auto& v, auto& k) { as<float>(v, k, "a number"); }},
+                 {"max_num_seqs",
+                  [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, most_requests); }},
+                 {"max_num_batched_tokens",
+                  [&](auto& v, auto& k) { s.max_num_batched_tokens = positive(v, k); }},
+                 {"block_size",
+                  [&](auto& v, auto& k) { s.cache.block_size = positive(v, k, 256); }},
+                 {"num_gpu_blocks_override",
+                  [&](auto& v, auto& k) { s.cache.blocks = positive(v, k, 1 << 24); }},
+                 {"kv_cache_memory_bytes",
+                  [&](auto& v, auto& k) {
+                    s.cache.bytes = as<std::uint64_t>(v, k, "a whole number of bytes");
+                    if (s.cache.bytes == 0) refuse(v, k, show(v), "1 byte or more");
+                  }},
+                 {"gpu_memory_utilization",
+                  [&](auto& v, auto& k) {
+                    s.cache.memory_fraction = as<double>(v, k, "a number above 0, 1 at most");
+                    if (!(s.cache.memory_fraction > 0 && s.cache.memory_fraction <= 1))
+                      refuse(v, k, show(v), "a number above 0, 1 at most");
+                  }},
+                 {"enable_prefix_caching",
+                  [&](auto& v, auto& k) {
+                    s.cache.share_prefixes = as<bool>(v, k, "true or false");
+                  }},
                  {"model_shape", [&](auto& v, auto&) { s.shape = shape(v); }}});
           }},
          {"engine_input_source", [&](auto& n, auto& k) { s.engine_input_source = numbers(n, k); }},
@@ -267,11 +291,25 @@ struct Reader {
       refuse(node, "vocab", std::to_string(s.shape.vocab),
              "256 or more: the tokenizer has a token for each byte");
     const int tp = s.tensor_parallel_size;
+    if (s.max_num_batched_tokens < s.max_batch_size)
+      refuse(node, "max_num_batched_tokens", std::to_string(s.max_num_batched_tokens),
+             "max_batch_size (" + std::to_string(s.max_batch_size) +
+                 ") or more: each request of a step has a token");
     if (tp > 1 && s.model_stage != "thinker")
       refuse(node, "tensor_parallel_size", std::to_string(tp),
              "1: only the thinker can be split over ranks");
     if (s.shape.kv_heads % tp != 0 || s.shape.mlp % tp != 0)
       refuse(node, "tensor_parallel_size", std::to_string(tp), "a divisor of kv_heads and mlp");
+    const std::uint64_t needed = longest_sequence_bytes(s);
+    const int blocks = (s.shape.max_model_len + s.cache.block_size - 1) / s.cache.block_size;
+    if (s.cache.blocks > 0 && s.cache.blocks < blocks)
+      refuse(node, "num_gpu_blocks_override", std::to_string(s.cache.blocks),
+             std::to_string(blocks) + " or more: a sequence of max_model_len " +
+                 std::to_string(s.shape.max_model_len) + " takes as many");
+    if (s.cache.bytes > 0 && s.cache.bytes < needed)
+      refuse(node, "kv_cache_memory_bytes", std::to_string(s.cache.bytes),
+             std::to_string(needed) + " or more: a sequence of max_model_len " +
+                 std::to_string(s.shape.max_model_len) + " takes as many");
     return s;
   }
 
@@ -336,6 +374,9 @@ struct Reader {
       refuse(root["runtime"]["edges"], "edges", "a cycle among stages" + left,
              "edges without a cycle");
     }
+    for (StageConfig& s : ordered)
+      s.next_stage_unread = std::none_of(config.edges.begin(), config.edges.end(),
+                                         [&](const Edge& edge) { return edge.from == s.stage_id; });
     config.stages = std::move(ordered);
   }
 

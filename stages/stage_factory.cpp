@@ -6,6 +6,7 @@
 
 #include "base/memory.hpp"
 #include "stages/code2wav.hpp"
+#include "stages/models/kv_cache.hpp"
 #include "stages/models/model_file.hpp"
 #include "stages/talker.hpp"
 #include "stages/thinker.hpp"
@@ -77,6 +78,16 @@ Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
   const std::uint64_t needed = config.model ? 0 : dummy_weight_bytes(config) / ranks;
   if (device.is_host() && needed > available_memory())
     return too_much("needs " + gibibytes(needed) + " of memory for its weights");
+  if (const double fraction = config.cache.memory_fraction; fraction > 0 && device.is_host()) {
+    const double budget = fraction * static_cast<double>(available_memory());
+    const std::uint64_t least = longest_sequence_bytes(config);
+    if (budget < static_cast<double>(least))
+      return too_much("has gpu_memory_utilization " + std::to_string(fraction) +
+                      ", which must give " + gibibytes(least) +
+                      " for the KV cache of one sequence of max_model_len");
+  }
+  if (device.is_host() && config.cache.bytes > available_memory())
+    return too_much("needs " + gibibytes(config.cache.bytes) + " for kv_cache_memory_bytes");
   try {
     return construct(config, std::move(tokenizer), device, group);
   } catch (const std::bad_alloc&) {
@@ -96,18 +107,13 @@ std::uint64_t max_output_bytes(const StageConfig& config, Port port) {
   const auto number = [](int x) { return static_cast<std::uint64_t>(x); };
   if (config.model_stage == "thinker" && port == Port::user) return most_text_bytes;
   if (config.model_stage == "thinker")
-    return number(s.max_model_len) * number(s.hidden) * sizeof(float);
+    return number(std::min(s.max_model_len, config.max_num_batched_tokens)) * number(s.hidden) *
+           sizeof(float);
   if (config.model_stage == "talker")
     return number(std::max(s.chunk_frames, 1)) * number(s.codebooks) * sizeof(std::int32_t);
   // code2wav makes one chunk of samples from each chunk of codes. It does not see the config of the
   // talker, so its own chunk_frames must be at least the talker's; parse() checks that.
   return number(s.chunk_frames) * number(Code2Wav::samples_per_frame(s)) * sizeof(float);
-}
-
-std::uint64_t common_output_bytes(const StageConfig& config, Port port) {
-  // A prefill of a prompt of an eighth of the context is the longest that is common.
-  const std::uint64_t largest = max_output_bytes(config, port);
-  return config.model_stage == "thinker" && port == Port::next_stage ? largest / 8 : largest;
 }
 
 }  // namespace limelight::stages

@@ -23,7 +23,5 @@ std::uint64_t dummy_weight_bytes(const StageConfig& config);
 // The size in bytes of the largest tensor that a stage emits to a port. Channels and the broker's
 // pools are sized for it.
 std::uint64_t max_output_bytes(const StageConfig& config, Port port);
-// The size that nearly all of its tensors keep to: less than the largest where that one is rare.
-std::uint64_t common_output_bytes(const StageConfig& config, Port port);
 
 }  // namespace limelight::stages

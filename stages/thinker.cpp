@@ -1,5 +1,6 @@
 #include "stages/thinker.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <limelight/span.hpp>
 
@@ -17,6 +18,7 @@ Thinker::Thinker(const StageConfig& config,
     : config_(config),
       device_(device),
       decoder_(config, weights, device, group),
+      cache_(decoder_.make_cache(config.max_batch_size, !config.next_stage_unread)),
       tokenizer_(std::move(tokenizer)),
       embed_(weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden)) {
   // Models with tied embeddings have no matrix of their own for the logits.
@@ -43,8 +45,7 @@ Result<void> Thinker::begin(const Request& request) {
                      std::to_string(request.sampling.max_tokens) + " exceed max_model_len " +
                      std::to_string(config_.shape.max_model_len)};
   sequences_.insert_or_assign(
-      request.number,
-      Sequence{Sampler(request.sampling), std::move(tokens), decoder_.make_cache(), {}});
+      request.number, Sequence{.sampler = Sampler(request.sampling), .tokens = std::move(tokens)});
   return {};
 }
 
@@ -56,39 +57,120 @@ Result<void> Thinker::consume(std::uint64_t,
                                        ", expected none: its only input is the prompt"};
 }
 
-Result<StepState> Thinker::step(std::uint64_t request, Output& output) {
-  Sequence& sequence = sequences_.at(request);
-  const int n = static_cast<int>(sequence.input.size()), h = config_.shape.hidden;
-  std::vector<float> rows(static_cast<std::size_t>(n) * static_cast<std::size_t>(h));
-  for (std::size_t i = 0; i < sequence.input.size(); ++i)
-    embed_(sequence.input[i],
-           std::span(rows).subspan(i * static_cast<std::size_t>(h), static_cast<std::size_t>(h)));
-  LIMELIGHT_TRY(decoder_.forward(rows, n, sequence.cache));
-  std::vector<float> logits(static_cast<std::size_t>(config_.shape.vocab));
-  linear_of_host(device_, std::span(rows).last(static_cast<std::size_t>(h)), *head_, logits, 1);
-  const int token = sequence.sampler.next(logits);
-  const bool stop = sequence.sampler.is_stop(token) || tokenizer_->ends(token);
-  const bool last = stop || sequence.sampler.exhausted();
-  sequence.input.assign(1, token);
+Demand Thinker::demand(std::uint64_t request) const {
+  const int rest = sequences_.at(request).rest();
+  return {.tokens = rest, .divisible = rest > 1};
+}
 
-  const auto hidden = ipc::TensorSpec::of(
-      ipc::DType::float32, {static_cast<std::uint64_t>(n), static_cast<std::uint64_t>(h)});
-  if (auto sent = output.emit(
-          Port::next_stage, hidden, last,
-          [&](std::span<std::byte> to) { std::memcpy(to.data(), rows.data(), to.size()); });
-      !sent)
-    return sent.error();
-  std::string text = stop ? "" : sequence.text.push(tokenizer_->bytes(token));
+bool Thinker::reserve(std::uint64_t request, int tokens) {
+  Sequence& sequence = sequences_.at(request);
+  if (sequence.cache.blocks.empty()) cache_.find(sequence.tokens, sequence.cache);
+  return cache_.reserve(std::min(tokens, sequence.rest()), sequence.cache);
+}
+
+void Thinker::preempt(std::uint64_t request) { cache_.release(sequences_.at(request).cache); }
+
+Result<void> Thinker::step(std::span<Turn> batch) {
+  const auto h = static_cast<std::size_t>(config_.shape.hidden),
+             vocab = static_cast<std::size_t>(config_.shape.vocab);
+  std::vector<Slice> slices;
+  std::vector<Decoder::Part> parts;
+  std::vector<float> x;
+  for (const Turn& turn : batch) {
+    Sequence& sequence = sequences_.at(turn.request);
+    const int rows = std::min(turn.tokens, sequence.rest()), from = sequence.cache.position;
+    slices.push_back(
+        {&sequence, static_cast<int>(x.size() / h), rows, from, rows == sequence.rest()});
+    for (int i = from; i < from + rows; ++i) {
+      x.resize(x.size() + h);
+      embed_(sequence.tokens[static_cast<std::size_t>(i)], std::span(x).last(h));
+    }
+    parts.push_back({&sequence.cache, rows, sequence.tokens});
+  }
+  LIMELIGHT_TRY(decoder_.forward(x, parts, cache_));
+
+  std::vector<float> last_rows;
+  for (const Slice& slice : slices)
+    if (slice.samples) {
+      const auto row = x.begin() + (slice.row + slice.rows - 1) * static_cast<std::ptrdiff_t>(h);
+      last_rows.insert(last_rows.end(), row, row + static_cast<std::ptrdiff_t>(h));
+    }
+  std::vector<float> logits(last_rows.size() / h * vocab);
+  if (!last_rows.empty())
+    linear_of_host(device_, last_rows, *head_, logits, static_cast<int>(last_rows.size() / h));
+  std::span<float> next = logits;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    Turn& turn = batch[i];
+    const std::span<float> mine = slices[i].samples ? next.first(vocab) : std::span<float>();
+    next = next.subspan(mine.size());
+    const prof::RequestScope scope(static_cast<std::uint32_t>(turn.request));
+    const auto state = finish_turn(slices[i], x, mine, *turn.output);
+    if (state) turn.state = *state;
+    else turn.error = state.error();
+  }
+  return {};
+}
+
+// What was emitted before the request was preempted is not emitted again; what was found in the
+// cache was never computed here, and is read from there.
+Result<void> Thinker::emit_hidden(const Slice& slice,
+                                  std::span<const float> x,
+                                  bool last,
+                                  Output& output) {
+  Sequence& sequence = *slice.sequence;
+  if (config_.next_stage_unread) return {};
+  const auto h = static_cast<std::size_t>(config_.shape.hidden);
+  const auto emit = [&](int rows, bool end, const auto& write) {
+    sequence.sent += rows;
+    return output.emit(
+        Port::next_stage,
+        ipc::TensorSpec::of(ipc::DType::float32, {static_cast<std::uint64_t>(rows), h}), end,
+        write);
+  };
+  while (sequence.sent < slice.position) {
+    const int rows = std::min(slice.position - sequence.sent, config_.max_num_batched_tokens);
+    const int from = sequence.sent;
+    LIMELIGHT_TRY(emit(rows, false, [&](std::span<std::byte> to) {
+      decoder_.read_outputs(sequence.cache, from, cache_,
+                            {reinterpret_cast<float*>(to.data()), to.size() / sizeof(float)});
+    }));
+  }
+  const int skipped = std::min(sequence.sent - slice.position, slice.rows);
+  if (skipped == slice.rows) return {};
+  return emit(slice.rows - skipped, last, [&](std::span<std::byte> to) {
+    std::memcpy(to.data(), x.data() + static_cast<std::size_t>(slice.row + skipped) * h, to.size());
+  });
+}
+
+Result<StepState> Thinker::finish_turn(const Slice& slice,
+                                       std::span<const float> x,
+                                       std::span<float> logits,
+                                       Output& output) {
+  Sequence& sequence = *slice.sequence;
+  if (!slice.samples) {
+    LIMELIGHT_TRY(emit_hidden(slice, x, false, output));
+    return StepState::more;
+  }
+  const auto token = sequence.sampler.next(logits);
+  if (!token) return token.error();
+  const bool stop = sequence.sampler.is_stop(*token) || tokenizer_->ends(*token);
+  const bool last = stop || sequence.sampler.exhausted();
+  sequence.tokens.push_back(*token);
+  LIMELIGHT_TRY(emit_hidden(slice, x, last, output));
+  std::string text = stop ? "" : sequence.text.push(tokenizer_->bytes(*token));
   if (last) text += sequence.text.rest();
-  if (auto sent = output.emit(
-          Port::user, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
-          [&](std::span<std::byte> to) { std::memcpy(to.data(), text.data(), to.size()); });
-      !sent)
-    return sent.error();
+  LIMELIGHT_TRY(output.emit(
+      Port::user, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
+      [&](std::span<std::byte> to) { std::memcpy(to.data(), text.data(), to.size()); }));
   return last ? StepState::done : StepState::more;
 }
 
-void Thinker::end(std::uint64_t request) { sequences_.erase(request); }
+void Thinker::end(std::uint64_t request) {
+  const auto at = sequences_.find(request);
+  if (at == sequences_.end()) return;
+  cache_.release(at->second.cache);
+  sequences_.erase(at);
+}
 std::uint64_t Thinker::tokens_out(std::uint64_t request) const {
   return sequences_.at(request).sampler.count();
 }

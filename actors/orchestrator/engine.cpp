@@ -367,8 +367,6 @@ void Engine::State::receive(UserPort& port) {
 Result<void> Engine::State::start() {
   const CafVisit visit;
   most_admitted = static_cast<std::size_t>(config.max_inflight);
-  for (const stages::StageConfig& s : config.stages)
-    most_admitted = std::min(most_admitted, static_cast<std::size_t>(s.max_batch_size));
   const bool flight = args.flight_recorder.count() > 0;
   LIMELIGHT_TRY(use_broker(pools_for(config), needs_beside_broker(config, flight)));
   for (const stages::StageConfig& s : config.stages)

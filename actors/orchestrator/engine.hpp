@@ -2,9 +2,9 @@
 // AsyncOmni are thin skins over it.
 //
 // All functions may be called from any thread. Requests beyond what the config admits at once
-// (max_inflight, and the smallest max_batch_size of a stage) wait in order. Updates of one request
-// come in order, the last one has `finished` set, and every submitted request gets that one,
-// whatever happens.
+// (max_inflight) wait in order; of those that are admitted, each rank chooses which are in a step.
+// Updates of one request come in order, the last one has `finished` set, and every submitted
+// request gets that one, whatever happens.
 #pragma once
 
 #include <functional>

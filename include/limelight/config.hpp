@@ -64,11 +64,23 @@ struct CpuOptions {
 
 class ModelFile;
 
+// How much of the keys and values of its sequences a rank keeps, in blocks. Without `bytes`,
+// `blocks` and `memory_fraction` there is room for max_batch_size sequences of max_model_len.
+struct CacheConfig {
+  int block_size = 16;         // positions in a block
+  int blocks = 0;              // 0: as the following say
+  std::uint64_t bytes = 0;     // 0: not stated
+  double memory_fraction = 0;  // of the memory that is free at the start; 0: not stated
+  bool share_prefixes = true;  // prompts that begin alike share blocks
+};
+
 struct StageConfig {
   int stage_id = 0;
   std::string model_stage;  // "thinker", "talker" or "code2wav"
   int tensor_parallel_size = 1;
-  int max_batch_size = 4;
+  int max_batch_size = 4;            // requests in one step
+  int max_num_batched_tokens = 256;  // tokens in one step: longer prompts take several
+  CacheConfig cache;
   std::uint64_t weights_seed = 0;
   std::string devices = "cpu";             // see make_device()
   ipc::DType dtype = ipc::DType::float32;  // type of dummy weights: float32 or bfloat16
@@ -79,6 +91,7 @@ struct StageConfig {
   bool final_output = false;
   std::string final_output_type;  // "text" or "audio"
   SamplingParams sampling;
+  bool next_stage_unread = false;  // no edge leaves this stage
 };
 
 struct Edge {

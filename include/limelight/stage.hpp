@@ -1,15 +1,22 @@
-// A stage reads a request and chunks of tensors, and emits chunks of tensors, one step at a time.
+// A stage reads requests and chunks of tensors, and emits chunks of tensors, one step at a time. A
+// step serves a batch of requests together.
 //
 // The rank that hosts the stage calls it:
 //
 //   begin(request)
-//     consume(chunk)  for each chunk of the input, in order
-//     step(output)    again while it returns more; after needs_input, once a chunk has come
-//   end(request)      after done, or when the request is cancelled
+//     consume(chunk)     for each chunk of each input, in the order of that input
+//     demand(request)    how much the request could compute now
+//     reserve(request)   before each step that it takes part in
+//     step(batch)        again while its turn ends as `more`; after needs_input, once a chunk came
+//     preempt(request)   when another request needs its memory: nothing that was emitted is lost
+//   end(request)         after done, after an error, or when the request is cancelled
 //
-// All calls come from one thread. Several requests may be open at once; the host chooses which one
-// steps next. A stage knows no process, channel or actor: it reads chunks where they are, and
-// writes into memory that the Output provides and that is then sent without a copy.
+// All calls come from one thread. The host's scheduler chooses which requests are in a batch. A
+// stage knows no process, channel or actor: it reads chunks where they are, and writes into memory
+// that the Output provides and that is then sent without a copy.
+//
+// The ranks of one stage get the same calls in the same order, so whatever a stage decides from its
+// own state, all of its ranks decide alike.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +40,7 @@ struct Request {
 
 enum class Port { next_stage, user };
 
+// Where one request's tensors go.
 class Output {
  public:
   virtual ~Output() = default;
@@ -46,6 +54,22 @@ class Output {
 
 enum class StepState { more, needs_input, done };
 
+// What a request would compute in its next step, in tokens (frames, rows: the unit of the stage's
+// budget). 0: it waits for input. divisible: fewer do as well, the rest comes in later steps.
+struct Demand {
+  int tokens = 1;
+  bool divisible = false;
+};
+
+// A request's part of a step. The host sets the first three members, the stage the others.
+struct Turn {
+  std::uint64_t request = 0;
+  int tokens = 1;  // as demanded, or fewer of a divisible demand
+  Output* output = nullptr;
+  StepState state = StepState::more;
+  Error error{ErrorCode::none, {}};  // of this request: the others go on
+};
+
 class Stage {
  public:
   virtual ~Stage() = default;
@@ -57,10 +81,31 @@ class Stage {
                                const ipc::TensorSpec& tensor,
                                std::span<const std::byte> data,
                                bool last) = 0;
-  virtual Result<StepState> step(std::uint64_t request, Output& output) = 0;
+  virtual Demand demand(std::uint64_t) const { return {}; }
+  // Takes the memory that `tokens` more of the request need. False if there is not enough now.
+  virtual bool reserve(std::uint64_t, int) { return true; }
+  // Gives the request's memory back; its next steps compute again what was in it.
+  virtual void preempt(std::uint64_t) {}
+  // Computes one step of each request of the batch. An error of step() ends all of them; an error
+  // in a turn ends that request.
+  virtual Result<void> step(std::span<Turn> batch) = 0;
   virtual void end(std::uint64_t request) = 0;
   // The number of tokens, codes or samples emitted so far, for the statistics.
   virtual std::uint64_t tokens_out(std::uint64_t request) const = 0;
+};
+
+// A stage that computes one request at a time: the base of stages that have no use for batches.
+class SingleStage : public Stage {
+ public:
+  virtual Result<StepState> step(std::uint64_t request, Output& output) = 0;
+  Result<void> step(std::span<Turn> batch) final {
+    for (Turn& turn : batch) {
+      Result<StepState> state = step(turn.request, *turn.output);
+      if (state) turn.state = *state;
+      else turn.error = state.error();
+    }
+    return {};
+  }
 };
 
 }  // namespace limelight::stages

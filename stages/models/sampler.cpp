@@ -12,10 +12,24 @@ namespace limelight::stages {
 
 namespace prof = limelight::profiling;
 
-int Sampler::next(std::span<float> logits) {
+namespace {
+// A sum of products with 0 is 0 unless one of the numbers is infinite or none at all.
+bool all_finite(std::span<const float> numbers) {
+  float sum = 0;
+  for (const float number : numbers) sum += number * 0.0f;
+  return sum == 0;
+}
+}  // namespace
+
+Result<int> Sampler::next(std::span<float> logits) {
   static const prof::NameId name =
       prof::intern("sample", prof::Category::cpu_op, prof::ValueKind::dims);
   const prof::Span span(name, prof::pack_dims(logits.size()));
+  if (!all_finite(logits))
+    return Error{ErrorCode::corrupt,
+                 "step " + std::to_string(tokens_.size() + 1) +
+                     " of this request gave logits that are not finite (NaN or infinite), "
+                     "expected numbers: the weights or the prompt's embeddings are at fault"};
   if (params_.repetition_penalty != 1.0f)
     for (const int seen : std::set<int>(tokens_.begin(), tokens_.end())) {
       float& logit = logits[static_cast<std::size_t>(seen)];

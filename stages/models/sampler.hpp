@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limelight/config.hpp>
+#include <limelight/result.hpp>
 #include <span>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace limelight::stages {
 class Sampler {
  public:
   explicit Sampler(const SamplingParams& params) : params_(params) {}
-  int next(std::span<float> logits);  // overwrites the logits
+  // Overwrites the logits. Errors: corrupt (one of them is no finite number).
+  Result<int> next(std::span<float> logits);
   bool is_stop(int token) const;
   std::size_t count() const noexcept { return tokens_.size(); }
   bool exhausted() const noexcept {

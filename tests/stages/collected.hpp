@@ -44,4 +44,19 @@ struct Collected final : stages::Output {
   }
 };
 
+// One step of one request, as large as it asks for.
+inline Result<stages::StepState> step_one(stages::Stage& stage,
+                                          std::uint64_t request,
+                                          stages::Output& output) {
+  const stages::Demand demand = stage.demand(request);
+  if (demand.tokens == 0) return stages::StepState::needs_input;
+  if (!stage.reserve(request, demand.tokens))
+    return Error{ErrorCode::busy, "the stage has no memory for this step"};
+  stages::Turn turn{.request = request, .tokens = demand.tokens, .output = &output};
+  const Result<void> done = stage.step({&turn, 1});
+  if (!done) return done.error();
+  if (turn.error.code != ErrorCode::none) return turn.error;
+  return turn.state;
+}
+
 }  // namespace limelight::tests

@@ -39,7 +39,7 @@ struct Talking {
   // Until it needs input or is done.
   StepState run() {
     for (;;)
-      if (const auto state = *stage->step(1, out); state != StepState::more) return state;
+      if (const auto state = *step_one(*stage, 1, out); state != StepState::more) return state;
   }
   std::vector<std::byte> codes() const {
     std::vector<std::byte> all;

@@ -28,7 +28,7 @@ struct Thinking {
   Collected answer(std::uint64_t number) {
     Collected out;
     StepState state = StepState::more;
-    while (state == StepState::more) state = *stage->step(number, out);
+    while (state == StepState::more) state = *step_one(*stage, number, out);
     BOOST_TEST((state == StepState::done));
     return out;
   }
@@ -66,8 +66,8 @@ BOOST_AUTO_TEST_CASE(requests_in_turns_give_what_each_gives_alone) {
   BOOST_REQUIRE(stage->begin(request(3, "Another", 6)).ok());
   Collected second, third;
   for (int i = 0; i < 6; ++i) {
-    BOOST_TEST(stage->step(2, second).ok());
-    BOOST_TEST(stage->step(3, third).ok());
+    BOOST_TEST(step_one(*stage, 2, second).ok());
+    BOOST_TEST(step_one(*stage, 3, third).ok());
   }
   BOOST_TEST(second.text() == alone);
   BOOST_TEST(third.text() != alone);

@@ -170,71 +170,91 @@ class CpuDevice final : public Device {
     }
   }
 
-  void rope(
-      std::span<float> x, int n, int heads, int head_dim, int position, const Rope& rope) override {
+  void place(const Placement& placement) override {
+    placement_ = &placement;
+    angles_of_ = nullptr;
+  }
+
+  void rope(std::span<float> x, int heads, int head_dim, const Rope& rope) override {
+    const int n = placement_->rows();
     const prof::Span span(rope_name, dims(n, heads, head_dim));
     const int half = head_dim / 2, apart = rope.interleaved ? 1 : half,
               step = rope.interleaved ? 2 : 1;
+    turn_to(rope, half);
     for (int r = 0; r < n; ++r)
-      for (int i = 0; i < half; ++i) {
-        const float frequency =
-            rope.frequencies.empty()
-                ? std::pow(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(head_dim))
-                : rope.frequencies[static_cast<std::size_t>(i)];
-        const float angle = static_cast<float>(position + r) * frequency;
-        const float c = std::cos(angle), s = std::sin(angle);
-        for (int h = 0; h < heads; ++h) {
-          float* at = x.data() + (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim + i * step;
+      for (int h = 0; h < heads; ++h) {
+        float* at = x.data() + (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim;
+        const Angle* angle = angles_.data() + static_cast<std::ptrdiff_t>(r) * half;
+        for (int i = 0; i < half; ++i, ++angle, at += step) {
           const float a = at[0], b = at[apart];
-          at[0] = a * c - b * s;
-          at[apart] = b * c + a * s;
+          at[0] = a * angle->cos - b * angle->sin;
+          at[apart] = b * angle->cos + a * angle->sin;
         }
       }
+  }
+
+  void store(std::span<const float> rows, std::span<float> cache, int width) override {
+    const std::size_t bytes = static_cast<std::size_t>(width) * sizeof(float);
+    for (std::size_t r = 0; r < placement_->slots.size(); ++r)
+      std::memcpy(cache.data() + static_cast<std::ptrdiff_t>(placement_->slots[r]) * width,
+                  rows.data() + static_cast<std::ptrdiff_t>(r) * width, bytes);
   }
 
   void attention(std::span<const float> q,
                  std::span<const float> keys,
                  std::span<const float> values,
                  std::span<float> out,
-                 int n,
                  int heads,
                  int kv_heads,
-                 int head_dim,
-                 int position) override {
-    const prof::Span span(attention_name, dims(n, heads, position + n));
+                 int head_dim) override {
+    const Placement& p = *placement_;
+    const int n = p.rows();
+    const int longest = *std::max_element(p.positions.begin(), p.positions.end()) + 1;
+    const prof::Span span(attention_name, dims(n, heads, longest));
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
     const int group = heads / kv_heads, stride = kv_heads * head_dim;
     const auto width = static_cast<std::size_t>(head_dim);
-    // One piece of work is one row and one head. For a few positions a second thread costs more
+    // One piece of work is one head of one row; all rows of a head come one after the other, so
+    // that threads get equal shares of a prompt. For a few positions a second thread costs more
     // than it gains.
     const std::size_t pieces = static_cast<std::size_t>(n) * static_cast<std::size_t>(heads);
-    pool_.run(
-        pieces, pieces * static_cast<std::size_t>(position + n) < 4096 ? pieces : 1,
-        [&](std::size_t begin, std::size_t end) {
-          std::vector<float> scores(static_cast<std::size_t>(position + n));
-          for (std::size_t piece = begin; piece < end; ++piece) {
-            const int r = static_cast<int>(piece) / heads, h = static_cast<int>(piece) % heads,
-                      seen = position + r + 1;
-            const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(piece) * head_dim,
-                                 head = static_cast<std::ptrdiff_t>(h / group) * head_dim;
-            float top = -INFINITY;
-            for (int t = 0; t < seen; ++t) {
-              const float score =
-                  scale * kernels_.dot(q.data() + at,
-                                       keys.data() + static_cast<std::ptrdiff_t>(t) * stride + head,
-                                       width);
-              scores[static_cast<std::size_t>(t)] = score;
-              top = std::max(top, score);
-            }
-            const float sum = kernels_.exp_sum(scores.data(), top, static_cast<std::size_t>(seen));
-            float* to = out.data() + at;
-            std::fill(to, to + head_dim, 0.0f);
-            for (int t = 0; t < seen; ++t)
-              kernels_.add_scaled(scores[static_cast<std::size_t>(t)] / sum,
-                                  values.data() + static_cast<std::ptrdiff_t>(t) * stride + head,
-                                  to, width);
+    std::size_t positions = 0;
+    for (const std::int32_t position : p.positions)
+      positions += static_cast<std::size_t>(position) + 1;
+    const bool alone = positions * static_cast<std::size_t>(heads) < 4096;
+    pool_.run(pieces, alone ? pieces : 1, [&](std::size_t begin, std::size_t end) {
+      std::vector<float> scores(static_cast<std::size_t>(longest));
+      for (std::size_t piece = begin; piece < end; ++piece) {
+        const auto r = piece % static_cast<std::size_t>(n);
+        const int h = static_cast<int>(piece / static_cast<std::size_t>(n)),
+                  seen = p.positions[r] + 1;
+        const std::ptrdiff_t at = (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim,
+                             head = static_cast<std::ptrdiff_t>(h / group) * head_dim;
+        const std::int32_t* table =
+            p.tables.data() + static_cast<std::ptrdiff_t>(p.sequences[r]) * p.table_width;
+        // Calls `each` with every position and the offset of its row in the caches.
+        const auto walk = [&](const auto& each) {
+          for (int t = 0, block = 0; t < seen; ++block) {
+            std::ptrdiff_t row = static_cast<std::ptrdiff_t>(table[block]) * p.block_size;
+            for (const int stop = std::min(seen, t + p.block_size); t < stop; ++t, ++row)
+              each(t, row * stride + head);
           }
+        };
+        float top = -INFINITY;
+        walk([&](int t, std::ptrdiff_t row) {
+          const float score = scale * kernels_.dot(q.data() + at, keys.data() + row, width);
+          scores[static_cast<std::size_t>(t)] = score;
+          top = std::max(top, score);
         });
+        const float sum = kernels_.exp_sum(scores.data(), top, static_cast<std::size_t>(seen));
+        float* to = out.data() + at;
+        std::fill(to, to + head_dim, 0.0f);
+        walk([&](int t, std::ptrdiff_t row) {
+          kernels_.add_scaled(scores[static_cast<std::size_t>(t)] / sum, values.data() + row, to,
+                              width);
+        });
+      }
+    });
   }
 
   void silu_mul(std::span<float> gate, std::span<const float> up) override {
@@ -249,6 +269,28 @@ class CpuDevice final : public Device {
   }
 
  private:
+  struct Angle {
+    float cos, sin;
+  };
+  // Fills angles_, [rows, half], which all layers of a step share.
+  void turn_to(const Rope& rope, int half) {
+    if (angles_of_ == placement_ && frequencies_ == rope.frequencies.data() && half_ == half)
+      return;
+    angles_of_ = placement_;
+    frequencies_ = rope.frequencies.data();
+    half_ = half;
+    angles_.clear();
+    for (const std::int32_t position : placement_->positions)
+      for (int i = 0; i < half; ++i) {
+        const float frequency =
+            rope.frequencies.empty()
+                ? std::pow(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(2 * half))
+                : rope.frequencies[static_cast<std::size_t>(i)];
+        const float angle = static_cast<float>(position) * frequency;
+        angles_.push_back({std::cos(angle), std::sin(angle)});
+      }
+  }
+
   void linear_of_blocks(std::span<const float> x,
                         const BlockMatrix& matrix,
                         std::span<float> y,
@@ -305,6 +347,11 @@ class CpuDevice final : public Device {
   std::vector<std::int8_t> values_;  // scratch: quantised rows of x
   std::vector<float> scales_, sums_;
   std::vector<std::uint16_t> rounded_;
+  const Placement* placement_ = nullptr;
+  std::vector<Angle> angles_;
+  const Placement* angles_of_ = nullptr;  // with these frequencies
+  const float* frequencies_ = nullptr;
+  int half_ = 0;
   dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream_{engine_};
 };

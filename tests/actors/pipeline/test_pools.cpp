@@ -34,10 +34,10 @@ BOOST_AUTO_TEST_CASE(the_largest_tensor_of_every_stage_fits_a_chunk) {
                  stage.model_stage);
 }
 
-BOOST_AUTO_TEST_CASE(a_longer_context_gets_larger_chunks_and_a_larger_window_more) {
+BOOST_AUTO_TEST_CASE(longer_steps_get_larger_chunks_and_a_larger_window_more) {
   auto config = shipped();
   const auto before = pools_for(config);
-  config.stages[0].shape.max_model_len *= 4;
+  config.stages[0].max_num_batched_tokens = config.stages[0].shape.max_model_len;
   config.edges[0].window_size += 100;
   const auto after = pools_for(config);
   BOOST_TEST(largest_of(after) > largest_of(before));

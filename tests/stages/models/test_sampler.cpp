@@ -1,6 +1,7 @@
 // How the next token is chosen.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <limits>
 
 #include "stages/models/sampler.hpp"
 
@@ -13,7 +14,7 @@ BOOST_AUTO_TEST_CASE(sampling_keeps_to_its_parameters) {
     std::vector<int> tokens;
     for (int i = 0; i < count; ++i) {
       auto copy = logits;
-      tokens.push_back(sampler.next(copy));
+      tokens.push_back(*sampler.next(copy));
     }
     return tokens;
   };
@@ -35,4 +36,19 @@ BOOST_AUTO_TEST_CASE(sampling_keeps_to_its_parameters) {
   BOOST_TEST((draw(params, 200) != tokens));
   params.top_p = 0.3f;
   BOOST_TEST(draw(params, 2) == (std::vector<int>{1, 1}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(logits_that_are_no_numbers_are_an_error_that_names_the_step) {
+  for (const float wrong :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()}) {
+    Sampler sampler({});
+    std::vector<float> logits{1, 2, 3};
+    BOOST_TEST(*sampler.next(logits) == 2);
+    logits = {1, wrong, 3};
+    const auto refused = sampler.next(logits);
+    BOOST_REQUIRE(!refused.ok());
+    BOOST_TEST((refused.error().code == limelight::ErrorCode::corrupt));
+    BOOST_TEST(refused.error().message.starts_with("step 2 of this request"));
+  }
 }
