@@ -35,7 +35,8 @@ int main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  limelight bench ipc --quick --json\n"
-      "  LIMELIGHT_PYTHON=python3 limelight bench decode --model smollm2");
+      "  LIMELIGHT_PYTHON=python3 limelight bench decode --model smollm2\n"
+      "  limelight bench decode --concurrency 1,2,4,8,16");
   bool quick = false, json = false;
   std::string config, model = "smollm2";
   if (const auto found = limelight::find_shared("configs/omni_tiny.yaml")) config = found->string();
@@ -52,6 +53,17 @@ int main(int argc, char** argv) {
       "decode", "A published model on the CPU, beside llama.cpp where python3 has its package");
   decode->add_option("--model", model, "a file, a folder, or the name of a model that was fetched")
       ->capture_default_str();
+  std::vector<int> concurrency;
+  int threads = 2;
+  decode
+      ->add_option("--concurrency", concurrency,
+                   "requests that decode together, such as 1,2,4,8,16: tokens/s of all, beside "
+                   "llama.cpp's parallel decoding")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 256));
+  decode->add_option("--threads", threads, "with --concurrency")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
   for (CLI::App* one : {ipc, matmul, profiler, decode}) {
     one->add_flag("--quick", quick, "a short run: fewer sizes or rounds");
     one->add_flag("--json", json, "{\"results\": [...]} on standard output");
@@ -65,6 +77,9 @@ int main(int argc, char** argv) {
   if (ipc->parsed()) return print("ipc", json, bench::bench_ipc({.quick = quick}));
   if (matmul->parsed()) return print("matmul", json, bench::bench_matmul(quick));
   if (decode->parsed())
-    return print("decode", json, bench::bench_decode({.quick = quick, .model = model}));
+    return print(
+        "decode", json,
+        bench::bench_decode(
+            {.quick = quick, .model = model, .concurrency = concurrency, .threads = threads}));
   return print("profiler", json, bench::bench_profiler({.quick = quick, .config = config}));
 }
