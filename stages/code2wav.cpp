@@ -6,6 +6,7 @@
 #include <limelight/span.hpp>
 
 #include "base/try.hpp"
+#include "stages/registry.hpp"
 
 namespace limelight::stages {
 
@@ -54,6 +55,7 @@ Result<void> Code2Wav::begin(const Request& request) {
 }
 
 Result<void> Code2Wav::consume(std::uint64_t request,
+                               int,
                                const ipc::TensorSpec& tensor,
                                std::span<const std::byte> data,
                                bool last) {
@@ -154,7 +156,7 @@ Result<void> Code2Wav::step(std::span<Turn> batch) {
     slice.stream->samples += count;
     const prof::RequestScope scope(static_cast<std::uint32_t>(slice.turn->request));
     const auto sent =
-        slice.turn->output->emit(Port::user, ipc::TensorSpec::of(ipc::DType::float32, {count}),
+        slice.turn->output->emit(audio_port, ipc::TensorSpec::of(ipc::DType::float32, {count}),
                                  last, [&](std::span<std::byte> memory) {
                                    auto* samples = reinterpret_cast<float*>(memory.data());
                                    for (std::size_t i = 0; i < count; ++i)
@@ -214,6 +216,54 @@ void Code2Wav::end(std::uint64_t request) {
 }
 std::uint64_t Code2Wav::tokens_out(std::uint64_t request) const {
   return streams_.at(request).samples;
+}
+
+namespace {
+Result<void> check(const StageConfig& config, std::span<const Feed> feeds) {
+  const auto refuse = [](const std::string& what) {
+    return Error{ErrorCode::invalid_argument, what};
+  };
+  const ModelShape& s = config.shape;
+  for (const Feed& feed : feeds) {
+    const ModelShape& from = feed.source->shape;
+    const std::string source = "stage " + std::to_string(feed.source->stage_id);
+    if (s.codebooks != from.codebooks || s.codebook_size != from.codebook_size)
+      return refuse("codebooks: found " + std::to_string(s.codebooks) + " of " +
+                    std::to_string(s.codebook_size) + " codes, expected those of " + source + ": " +
+                    std::to_string(from.codebooks) + " of " + std::to_string(from.codebook_size));
+    if (s.chunk_frames < from.chunk_frames)
+      return refuse("chunk_frames: found " + std::to_string(s.chunk_frames) + ", expected " +
+                    std::to_string(from.chunk_frames) + " or more, those of " + source +
+                    ": its chunks must fit");
+  }
+  return {};
+}
+}  // namespace
+
+StageType code2wav_type() {
+  return {
+      .name = "code2wav",
+      .inputs = {{"codes", "codes"}},
+      .outputs = {{"audio", "audio"}},
+      .check = check,
+      // One chunk of samples for each chunk of codes; check() sees to it that those fit.
+      .largest_output =
+          [](const StageConfig& config, int) {
+            return static_cast<std::uint64_t>(config.shape.chunk_frames) *
+                   static_cast<std::uint64_t>(Code2Wav::samples_per_frame(config.shape)) *
+                   sizeof(float);
+          },
+      .weight_bytes =
+          [](const StageConfig& config) {
+            const ModelShape& s = config.shape;
+            return dummy_bytes(config, decoder_parameters(s),
+                               decoder_parameter(s.codebooks, s.codebook_size) * s.hidden);
+          },
+      .make = [](const StageConfig& config, Device& device,
+                 ipc::Collective* group) -> Result<std::unique_ptr<Stage>> {
+        DummyWeights weights(config.weights_seed);
+        return std::unique_ptr<Stage>(std::make_unique<Code2Wav>(config, weights, device, group));
+      }};
 }
 
 }  // namespace limelight::stages

@@ -1,5 +1,5 @@
 // code2wav turns audio codes into a waveform. For each chunk of codes it emits one chunk of samples
-// at 24 kHz, float32 [samples], on Port::user.
+// at 24 kHz, float32 [samples], on its only output, `audio`.
 //
 //   codes [frames, codebooks]
 //     -> mean of the codebooks' embeddings
@@ -29,6 +29,7 @@ class Code2Wav final : public Stage {
            ipc::Collective* group);
   Result<void> begin(const Request& request) override;
   Result<void> consume(std::uint64_t request,
+                       int input,
                        const ipc::TensorSpec& tensor,
                        std::span<const std::byte> data,
                        bool last) override;
@@ -38,6 +39,9 @@ class Code2Wav final : public Stage {
   Result<void> step(std::span<Turn> batch) override;
   void end(std::uint64_t request) override;
   std::uint64_t tokens_out(std::uint64_t request) const override;
+
+  static constexpr int codes_port = 0;  // input
+  static constexpr int audio_port = 0;  // output
 
   static int samples_per_frame(const ModelShape& shape);
 

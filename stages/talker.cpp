@@ -5,6 +5,7 @@
 #include <limelight/span.hpp>
 
 #include "base/try.hpp"
+#include "stages/registry.hpp"
 
 namespace limelight::stages {
 
@@ -46,6 +47,7 @@ Result<void> Talker::begin(const Request& request) {
 }
 
 Result<void> Talker::consume(std::uint64_t request,
+                             int,
                              const ipc::TensorSpec& tensor,
                              std::span<const std::byte> data,
                              bool last) {
@@ -183,9 +185,8 @@ Result<StepState> Talker::finish_turn(Sequence& sequence, bool stop, Output& out
   const std::uint64_t books = static_cast<std::uint64_t>(config_.shape.codebooks),
                       frames = sequence.frames.size() / books;
   if (last || frames >= static_cast<std::uint64_t>(config_.shape.chunk_frames)) {
-    LIMELIGHT_TRY(output.emit(Port::next_stage,
-                              ipc::TensorSpec::of(ipc::DType::int32, {frames, books}), last,
-                              [&](std::span<std::byte> to) {
+    LIMELIGHT_TRY(output.emit(codes_port, ipc::TensorSpec::of(ipc::DType::int32, {frames, books}),
+                              last, [&](std::span<std::byte> to) {
                                 std::memcpy(to.data(), sequence.frames.data(), to.size());
                               }));
     sequence.frames.clear();
@@ -201,6 +202,44 @@ void Talker::end(std::uint64_t request) {
 }
 std::uint64_t Talker::tokens_out(std::uint64_t request) const {
   return sequences_.at(request).sampler.count();
+}
+
+namespace {
+Result<void> check(const StageConfig& config, std::span<const Feed> feeds) {
+  for (const Feed& feed : feeds)
+    if (config.shape.input_hidden != feed.source->shape.hidden)
+      return Error{ErrorCode::invalid_argument,
+                   "input_hidden: found " + std::to_string(config.shape.input_hidden) +
+                       ", expected " + std::to_string(feed.source->shape.hidden) +
+                       ", the hidden size of stage " + std::to_string(feed.source->stage_id)};
+  return {};
+}
+}  // namespace
+
+StageType talker_type() {
+  return {.name = "talker",
+          .inputs = {{"hidden", "hidden_states"}},
+          .outputs = {{"codes", "codes"}},
+          .check = check,
+          .largest_output =
+              [](const StageConfig& config, int) {
+                return static_cast<std::uint64_t>(std::max(config.shape.chunk_frames, 1)) *
+                       static_cast<std::uint64_t>(config.shape.codebooks) * sizeof(std::int32_t);
+              },
+          .weight_bytes =
+              [](const StageConfig& config) {
+                const ModelShape& s = config.shape;
+                const double codes = decoder_parameter(s.codebooks, s.codebook_size) * s.hidden;
+                return dummy_bytes(
+                    config,
+                    decoder_parameters(s) + decoder_parameter(s.input_hidden, s.hidden) + codes,
+                    codes);
+              },
+          .make = [](const StageConfig& config, Device& device,
+                     ipc::Collective* group) -> Result<std::unique_ptr<Stage>> {
+            DummyWeights weights(config.weights_seed);
+            return std::unique_ptr<Stage>(std::make_unique<Talker>(config, weights, device, group));
+          }};
 }
 
 }  // namespace limelight::stages

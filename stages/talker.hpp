@@ -1,5 +1,5 @@
 // The talker reads the hidden states of the thinker and generates audio codes, one frame in each
-// step. It emits chunks of int32 [frames, codebooks] on Port::next_stage.
+// step. It emits chunks of int32 [frames, codebooks] on its only output, `codes`.
 //
 // Frame t is conditioned on row t of the hidden states, so the codes do not depend on when chunks
 // arrive. If the thinker ends before the talker does, the remaining frames have no condition.
@@ -23,6 +23,7 @@ class Talker final : public Stage {
   Talker(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group);
   Result<void> begin(const Request& request) override;
   Result<void> consume(std::uint64_t request,
+                       int input,
                        const ipc::TensorSpec& tensor,
                        std::span<const std::byte> data,
                        bool last) override;
@@ -32,6 +33,9 @@ class Talker final : public Stage {
   Result<void> step(std::span<Turn> batch) override;
   void end(std::uint64_t request) override;
   std::uint64_t tokens_out(std::uint64_t request) const override;
+
+  static constexpr int hidden_port = 0;  // input
+  static constexpr int codes_port = 0;   // output
 
  private:
   struct Sequence {

@@ -5,6 +5,8 @@
 #include <limelight/span.hpp>
 
 #include "base/try.hpp"
+#include "stages/models/model_file.hpp"
+#include "stages/registry.hpp"
 
 namespace limelight::stages {
 
@@ -18,7 +20,7 @@ Thinker::Thinker(const StageConfig& config,
     : config_(config),
       device_(device),
       decoder_(config, weights, device, group),
-      cache_(decoder_.make_cache(config.max_batch_size, !config.next_stage_unread)),
+      cache_(decoder_.make_cache(config.max_batch_size, config.reads(hidden_port))),
       tokenizer_(std::move(tokenizer)),
       embed_(weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden)) {
   // Models with tied embeddings have no matrix of their own for the logits.
@@ -49,10 +51,8 @@ Result<void> Thinker::begin(const Request& request) {
   return {};
 }
 
-Result<void> Thinker::consume(std::uint64_t,
-                              const ipc::TensorSpec& tensor,
-                              std::span<const std::byte>,
-                              bool) {
+Result<void> Thinker::consume(
+    std::uint64_t, int, const ipc::TensorSpec& tensor, std::span<const std::byte>, bool) {
   return Error{ErrorCode::corrupt, "thinker: found a chunk " + tensor.text() +
                                        ", expected none: its only input is the prompt"};
 }
@@ -118,12 +118,12 @@ Result<void> Thinker::emit_hidden(const Slice& slice,
                                   bool last,
                                   Output& output) {
   Sequence& sequence = *slice.sequence;
-  if (config_.next_stage_unread) return {};
+  if (!config_.reads(hidden_port)) return {};
   const auto h = static_cast<std::size_t>(config_.shape.hidden);
   const auto emit = [&](int rows, bool end, const auto& write) {
     sequence.sent += rows;
     return output.emit(
-        Port::next_stage,
+        hidden_port,
         ipc::TensorSpec::of(ipc::DType::float32, {static_cast<std::uint64_t>(rows), h}), end,
         write);
   };
@@ -160,7 +160,7 @@ Result<StepState> Thinker::finish_turn(const Slice& slice,
   std::string text = stop ? "" : sequence.text.push(tokenizer_->bytes(*token));
   if (last) text += sequence.text.rest();
   LIMELIGHT_TRY(output.emit(
-      Port::user, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
+      text_port, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
       [&](std::span<std::byte> to) { std::memcpy(to.data(), text.data(), to.size()); }));
   return last ? StepState::done : StepState::more;
 }
@@ -173,6 +173,62 @@ void Thinker::end(std::uint64_t request) {
 }
 std::uint64_t Thinker::tokens_out(std::uint64_t request) const {
   return sequences_.at(request).sampler.count();
+}
+
+namespace {
+
+// The text of one step: a token's bytes, and what was held back of a character.
+constexpr std::uint64_t most_text_bytes = 16 * 1024;
+
+std::uint64_t largest_output(const StageConfig& config, int output) {
+  if (output == Thinker::text_port) return most_text_bytes;
+  const int rows = std::min(config.shape.max_model_len, config.max_num_batched_tokens);
+  return static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(config.shape.hidden) *
+         sizeof(float);
+}
+
+Result<std::unique_ptr<Stage>> make(const StageConfig& config,
+                                    Device& device,
+                                    ipc::Collective* group) {
+  if (!config.model) {
+    DummyWeights weights(config.weights_seed);
+    return std::unique_ptr<Stage>(
+        std::make_unique<Thinker>(config, weights, make_byte_tokenizer(), device, group));
+  }
+  auto tokenizer = make_bpe_tokenizer(config.model->tokenizer());
+  if (!tokenizer)
+    return Error{tokenizer.error().code,
+                 config.model->path().string() + ": " + tokenizer.error().message};
+  FileWeights weights(config.model);
+  return std::unique_ptr<Stage>(
+      std::make_unique<Thinker>(config, weights, std::move(tokenizer).value(), device, group));
+}
+
+Result<void> check(const StageConfig& config, std::span<const Feed>) {
+  if (config.shape.vocab < 256)
+    return Error{ErrorCode::invalid_argument,
+                 "vocab: found " + std::to_string(config.shape.vocab) +
+                     ", expected 256 or more: the tokenizer has a token for each byte"};
+  return {};
+}
+
+}  // namespace
+
+StageType thinker_type() {
+  return {.name = "thinker",
+          .inputs = {},
+          .outputs = {{"text", "text"}, {"hidden", "hidden_states"}},
+          .reads_prompt = true,
+          .loads_models = true,
+          .splits = true,
+          .check = check,
+          .largest_output = largest_output,
+          .weight_bytes =
+              [](const StageConfig& config) {
+                const double embedding = decoder_parameter(config.shape.vocab, config.shape.hidden);
+                return dummy_bytes(config, decoder_parameters(config.shape) + embedding, embedding);
+              },
+          .make = make};
 }
 
 }  // namespace limelight::stages

@@ -1,8 +1,8 @@
 // The thinker reads the prompt and generates text, one token in each step of a request.
 //
 //   output port  tensor               content of one chunk
-//   user         uint8 [bytes]        text: whole UTF-8 characters
-//   next_stage   float32 [n, hidden]  hidden states: of the prompt's tokens, in as many chunks as
+//   text         uint8 [bytes]        whole UTF-8 characters
+//   hidden       float32 [n, hidden]  hidden states: of the prompt's tokens, in as many chunks as
 //                                     it took steps, then of one token
 //
 // A step computes the rows of all its requests together: slices of prompts, and the newest token of
@@ -31,6 +31,7 @@ class Thinker final : public Stage {
           ipc::Collective* group);
   Result<void> begin(const Request& request) override;
   Result<void> consume(std::uint64_t request,
+                       int input,
                        const ipc::TensorSpec& tensor,
                        std::span<const std::byte> data,
                        bool last) override;
@@ -40,6 +41,8 @@ class Thinker final : public Stage {
   Result<void> step(std::span<Turn> batch) override;
   void end(std::uint64_t request) override;
   std::uint64_t tokens_out(std::uint64_t request) const override;
+
+  static constexpr int text_port = 0, hidden_port = 1;
 
  private:
   struct Sequence {

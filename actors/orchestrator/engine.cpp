@@ -332,7 +332,7 @@ void Engine::State::on_report(const StageReport& report) {
   }
   RequestOutput& output = at->second.output;
   output.stages.push_back(report.stage);
-  if (report.received.from_stage >= 0) output.transfers.push_back(report.received);
+  output.transfers.insert(output.transfers.end(), report.received.begin(), report.received.end());
   --at->second.stages_left;
   settle(at);
 }
@@ -370,7 +370,7 @@ Result<void> Engine::State::start() {
   const bool flight = args.flight_recorder.count() > 0;
   LIMELIGHT_TRY(use_broker(pools_for(config), needs_beside_broker(config, flight)));
   for (const stages::StageConfig& s : config.stages)
-    if (s.final_output) {
+    if (s.user_output >= 0) {
       auto port = make_subscriber(topic_to_user(run, s.stage_id), user_window);
       if (!port) return port.error();
       ports.push_back({s.stage_id, s.final_output_type, std::move(port).value(), {}});

@@ -23,15 +23,15 @@ struct Channel {
 };
 
 std::vector<Channel> channels_of(const stages::PipelineConfig& config) {
-  using stages::Port;
   std::vector<Channel> channels;
   for (const stages::Edge& edge : config.edges) {
     const stages::StageConfig& from = *config.find(edge.from);
-    channels.push_back({stages::max_output_bytes(from, Port::next_stage), edge.window_size});
+    channels.push_back({stages::max_output_bytes(from, edge.output), edge.window_size});
   }
   for (const stages::StageConfig& s : config.stages)
-    if (s.final_output)
-      channels.push_back({stages::max_output_bytes(s, Port::user), static_cast<int>(user_window)});
+    if (s.user_output >= 0)
+      channels.push_back(
+          {stages::max_output_bytes(s, s.user_output), static_cast<int>(user_window)});
   return channels;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limelight/request.hpp>
+#include <vector>
 
 namespace limelight::actors {
 
@@ -11,7 +12,7 @@ struct StageReport {
   std::uint64_t number = 0;  // of the request
   Error error = {ErrorCode::none, {}};
   StageStats stage;
-  TransferStats received = {.from_stage = -1};  // from the stage before; -1: there is none
+  std::vector<TransferStats> received = {};  // through each of its inputs
 };
 template <class Inspector>
 auto inspect(Inspector& f, StageReport& x) {

@@ -62,18 +62,15 @@ class RankWorker::ChunkOutput final : public stages::Output {
  public:
   ChunkOutput(RankWorker& worker, ServedRequest& request) : worker_(worker), request_(request) {}
 
-  Result<void> emit(stages::Port port,
+  Result<void> emit(int port,
                     const ipc::TensorSpec& tensor,
                     bool last,
                     const std::function<void(std::span<std::byte>)>& write) override {
     if (!worker_.is_first_rank())
       return {};  // every rank of a group has the same result; one sends it
-    if (port == stages::Port::user && worker_.user_)
-      LIMELIGHT_TRY(send(*worker_.user_, port, tensor, last, write));
-    if (port == stages::Port::next_stage)
-      for (ipc::Publisher& next : worker_.next_)
-        LIMELIGHT_TRY(send(next, port, tensor, last, write));
-    ++request_.sequence[static_cast<int>(port)];
+    for (Outlet& outlet : worker_.outlets_)
+      if (outlet.output == port) LIMELIGHT_TRY(send(outlet.publisher, port, tensor, last, write));
+    ++request_.sequence[port];
     return {};
   }
   // What it took to send, the waiting for a slow consumer included.
@@ -81,7 +78,7 @@ class RankWorker::ChunkOutput final : public stages::Output {
 
  private:
   Result<void> send(ipc::Publisher& publisher,
-                    stages::Port port,
+                    int port,
                     const ipc::TensorSpec& tensor,
                     bool last,
                     const std::function<void(std::span<std::byte>)>& write) {
@@ -92,7 +89,7 @@ class RankWorker::ChunkOutput final : public stages::Output {
     } timed{sending_ms_};
     ipc::ChunkHeader header;
     header.request = request_.report.number;
-    header.sequence = request_.sequence[static_cast<int>(port)];
+    header.sequence = request_.sequence[port];
     header.stage = static_cast<std::int16_t>(worker_.config_.stage_id);
     header.last = last ? 1 : 0;
     header.tensor = tensor;
@@ -156,19 +153,24 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
     worker->group_.emplace(std::move(joined).value());
   }
   if (worker->is_first_rank()) {
-    const std::uint64_t largest = stages::max_output_bytes(*mine, stages::Port::next_stage);
+    std::vector<ipc::Subscriber::Channel> channels;
     for (const stages::Edge& edge : config.edges) {
+      const auto topic = topic_between(run, edge.from, edge.to, edge.input);
+      const auto window = static_cast<std::size_t>(edge.window_size);
       if (edge.from == id)
-        worker->next_.emplace_back(topic_between(run, id, edge.to), largest,
-                                   static_cast<std::size_t>(edge.window_size));
+        worker->outlets_.push_back(
+            {edge.output,
+             ipc::Publisher(topic, stages::max_output_bytes(*mine, edge.output), window)});
       if (edge.to != id) continue;
-      worker->input_ = std::make_unique<ipc::Subscriber>(
-          topic_between(run, edge.from, id), static_cast<std::size_t>(edge.window_size));
-      worker->input_stage_ = edge.from;
+      channels.push_back({topic, window});
+      worker->inputs_.push_back(edge);
     }
-    if (mine->final_output)
-      worker->user_.emplace(topic_to_user(run, id),
-                            stages::max_output_bytes(*mine, stages::Port::user), user_window);
+    if (!channels.empty()) worker->input_ = std::make_unique<ipc::Subscriber>(channels);
+    if (mine->user_output >= 0)
+      worker->outlets_.push_back(
+          {mine->user_output,
+           ipc::Publisher(topic_to_user(run, id),
+                          stages::max_output_bytes(*mine, mine->user_output), user_window)});
   }
   std::string notice;
   auto device = stages::make_device(mine->devices, rank - first, notice, mine->cpu);
@@ -189,10 +191,9 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
   // The broker connects ports in its own time; what is published before would be lost.
   const auto deadline = Clock::now() + connect_timeout;
   const auto connected = [&] {
-    for (const ipc::Publisher& next : worker->next_)
-      if (!next.has_subscribers()) return false;
-    return (!worker->user_ || worker->user_->has_subscribers()) &&
-           (!worker->input_ || worker->input_->connected());
+    for (const Outlet& outlet : worker->outlets_)
+      if (!outlet.publisher.has_subscribers()) return false;
+    return !worker->input_ || worker->input_->connected();
   };
   while (!connected()) {
     if (Clock::now() > deadline)
@@ -247,8 +248,9 @@ void RankWorker::begin(const stages::Request& request) {
   prof::name_request(static_cast<std::uint32_t>(request.number), request.id);
   ServedRequest& served = served_[request.number];
   served.report.number = request.number;
-  served.report.stage.stage_id = served.report.received.to_stage = config_.stage_id;
-  served.report.received.from_stage = input_stage_;
+  served.report.stage.stage_id = config_.stage_id;
+  for (const stages::Edge& edge : inputs_)
+    served.report.received.push_back({.from_stage = edge.from, .to_stage = edge.to});
   newest_begun_ = std::max(newest_begun_, request.number);
   if (auto begun = guarded([&] { return stage_->begin(request); }); !begun)
     return finish(request.number, begun.error());
@@ -320,7 +322,7 @@ void RankWorker::consume(ServedRequest& served, const ipc::Chunk& chunk) {
   const ipc::ChunkHeader& header = chunk.header();
   const prof::RequestScope scope(static_cast<std::uint32_t>(header.request));
   const prof::Span span(name, chunk.data().size());
-  TransferStats& received = served.report.received;
+  TransferStats& received = served.report.received[chunk.channel()];
   ++received.chunks;
   received.size_bytes += chunk.data().size();
   received.tx_time_ms +=
@@ -329,7 +331,8 @@ void RankWorker::consume(ServedRequest& served, const ipc::Chunk& chunk) {
       prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - header.sent_ticks)) / 1e6;
   const auto start = Clock::now();
   auto done = guarded([&] {
-    return stage_->consume(header.request, header.tensor, chunk.data(), header.last != 0);
+    return stage_->consume(header.request, inputs_[chunk.channel()].input, header.tensor,
+                           chunk.data(), header.last != 0);
   });
   received.rx_decode_time_ms += ms_since(start);
   scheduler_.feed(header.request);

@@ -55,7 +55,7 @@ class RankWorker {
   class ChunkOutput;
   struct ServedRequest {
     StageReport report;
-    std::map<int, std::uint32_t> sequence;  // by port
+    std::map<int, std::uint32_t> sequence;  // by output
     std::vector<ipc::Chunk> early;          // of a request that was not submitted yet
     bool begun = false;
   };
@@ -88,9 +88,12 @@ class RankWorker {
       gpu_group_;  // of ranks on GPUs; those on the CPU sum over group_
   std::unique_ptr<stages::Stage> stage_;
   std::unique_ptr<ipc::Subscriber> input_;
-  int input_stage_ = -1;
-  std::vector<ipc::Publisher> next_;
-  std::optional<ipc::Publisher> user_;
+  std::vector<stages::Edge> inputs_;  // by the channels of input_
+  struct Outlet {
+    int output;  // a port of the stage
+    ipc::Publisher publisher;
+  };
+  std::vector<Outlet> outlets_;  // to other stages, and to the user
   std::map<std::uint64_t, ServedRequest> served_;
   Scheduler scheduler_;          // of the first rank
   std::vector<Action> actions_;  // that this group does next

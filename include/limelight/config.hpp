@@ -6,6 +6,7 @@
 // here has a thread.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -76,7 +77,7 @@ struct CacheConfig {
 
 struct StageConfig {
   int stage_id = 0;
-  std::string model_stage;  // "thinker", "talker" or "code2wav"
+  std::string model_stage;  // the name of a stage type
   int tensor_parallel_size = 1;
   int max_batch_size = 4;            // requests in one step
   int max_num_batched_tokens = 256;  // tokens in one step: longer prompts take several
@@ -91,11 +92,18 @@ struct StageConfig {
   bool final_output = false;
   std::string final_output_type;  // "text" or "audio"
   SamplingParams sampling;
-  bool next_stage_unread = false;  // no edge leaves this stage
+  int user_output = -1;             // the output that goes to the user; -1: none
+  std::vector<int> unread_outputs;  // that no edge leaves from and no user reads
+
+  bool reads(int output) const {  // whether somebody does
+    return std::find(unread_outputs.begin(), unread_outputs.end(), output) == unread_outputs.end();
+  }
 };
 
+// From an output of one stage to an input of another: indices of ports in their types.
 struct Edge {
   int from = 0, to = 0;
+  int output = 0, input = 0;
   int window_size = 8;  // chunks that may wait in the channel
 };
 

@@ -38,15 +38,14 @@ struct Request {
   SamplingParams sampling;
 };
 
-enum class Port { next_stage, user };
-
 // Where one request's tensors go.
 class Output {
  public:
   virtual ~Output() = default;
   // Calls `write` with the memory of the tensor (64-byte aligned, not zeroed), then sends the
   // tensor. `last`: no chunk of this request follows on this port.
-  virtual Result<void> emit(Port port,
+  // port: index of an output in the stage's type.
+  virtual Result<void> emit(int port,
                             const ipc::TensorSpec& tensor,
                             bool last,
                             const std::function<void(std::span<std::byte>)>& write) = 0;
@@ -75,9 +74,11 @@ class Stage {
   virtual ~Stage() = default;
   // Errors: invalid_argument (a prompt or parameter that this stage cannot serve).
   virtual Result<void> begin(const Request& request) = 0;
-  // Gives the stage one chunk of its input. `data` is valid during the call only. `last`: it is the
-  // last chunk. Errors: corrupt (a dtype or shape that this stage does not read).
+  // Gives the stage one chunk of an input (its index in the stage's type). `data` is valid during
+  // the call only. `last`: it is the last chunk of this input. Errors: corrupt (a dtype or shape
+  // that this stage does not read).
   virtual Result<void> consume(std::uint64_t request,
+                               int input,
                                const ipc::TensorSpec& tensor,
                                std::span<const std::byte> data,
                                bool last) = 0;

@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(each_token_gives_its_text_and_the_states_of_what_it_was_fed
   BOOST_REQUIRE(stage->begin(request(1, "Hello", 3)).ok());
   const Collected out = answer(1);
   const auto hidden = static_cast<std::uint32_t>(config.shape.hidden);
-  const auto& states = out.of(Port::next_stage);
+  const auto& states = out.of(Thinker::hidden_port);
   BOOST_REQUIRE(states.size() == 3u);
   BOOST_TEST(states[0].tensor.shape[0] == 5u);  // a token for each byte of the prompt
   for (std::size_t i = 0; i < 3; ++i) {
@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(each_token_gives_its_text_and_the_states_of_what_it_was_fed
     if (i > 0) BOOST_TEST(states[i].tensor.shape[0] == 1u);
   }
   BOOST_TEST(!out.text().empty());
-  BOOST_TEST(out.of(Port::user).back().last);
+  BOOST_TEST(out.of(Thinker::text_port).back().last);
   BOOST_TEST(stage->tokens_out(1) == 3u);
   stage->end(1);
 }
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(a_stop_token_ends_the_answer_and_is_not_in_it) {
   BOOST_REQUIRE(stage->begin(stopped).ok());
   const Collected out = answer(2);
   BOOST_TEST(out.text() == "");
-  BOOST_TEST(out.of(Port::user).size() == 1u);
+  BOOST_TEST(out.of(Thinker::text_port).size() == 1u);
   BOOST_TEST(!whole.empty());
 }
 
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(what_it_cannot_serve_is_refused_with_both_numbers) {
   BOOST_TEST(long_one.error().message ==
              "request 'the-request': 5 prompt tokens and max_tokens 36 exceed max_model_len 40");
   BOOST_TEST(stage->begin(request(1, "Hello", 35)).ok());
-  const auto chunk = stage->consume(1, ipc::TensorSpec::of(ipc::DType::int32, {1}), {}, true);
+  const auto chunk = stage->consume(1, 0, ipc::TensorSpec::of(ipc::DType::int32, {1}), {}, true);
   BOOST_REQUIRE(!chunk.ok());
   BOOST_TEST((chunk.error().code == ErrorCode::corrupt));
 }

@@ -6,6 +6,7 @@
 
 #include "actors/rank/scheduler.hpp"
 #include "stages/stage_factory.hpp"
+#include "stages/thinker.hpp"
 #include "tests/stages/collected.hpp"
 
 using namespace limelight;
@@ -22,10 +23,8 @@ struct Counted final : stages::Stage {
   int room = 1000;
 
   Result<void> begin(const stages::Request&) override { return {}; }
-  Result<void> consume(std::uint64_t,
-                       const ipc::TensorSpec&,
-                       std::span<const std::byte>,
-                       bool) override {
+  Result<void> consume(
+      std::uint64_t, int, const ipc::TensorSpec&, std::span<const std::byte>, bool) override {
     return {};
   }
   stages::Demand demand(std::uint64_t request) const override { return wants.at(request); }
@@ -147,7 +146,7 @@ BOOST_AUTO_TEST_CASE(no_answer_depends_on_its_neighbours_or_on_the_memory) {
   };
   const auto states = [](const Collected& out) {
     std::vector<std::byte> all;
-    for (const auto& chunk : out.to_next_stage)
+    for (const auto& chunk : out.of(stages::Thinker::hidden_port))
       all.insert(all.end(), chunk.data.begin(), chunk.data.end());
     return all;
   };
@@ -202,7 +201,7 @@ BOOST_AUTO_TEST_CASE(no_answer_depends_on_its_neighbours_or_on_the_memory) {
     for (std::uint64_t n = 1; n <= count; ++n) {
       BOOST_TEST(together[n].text() == alone[n].text(), "request " << n);
       BOOST_TEST((states(together[n]) == states(alone[n])), "hidden states of request " << n);
-      BOOST_TEST(together[n].to_next_stage.back().last);
+      BOOST_TEST(together[n].of(stages::Thinker::hidden_port).back().last);
     }
   }
 }
