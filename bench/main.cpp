@@ -5,6 +5,7 @@
 
 #include "base/helper.hpp"
 #include "base/log.hpp"
+#include "bench/blocks.hpp"
 #include "bench/decode.hpp"
 #include "bench/ipc.hpp"
 #include "bench/matmul.hpp"
@@ -46,6 +47,14 @@ int main(int argc, char** argv) {
                                      "raw iceoryx, ZeroMQ and a UNIX socket");
   CLI::App* matmul = app.add_subcommand(
       "matmul", "Matrix products of the CPU device beside OpenBLAS, where that is installed");
+  bench::BlocksOptions blocks_options;
+  CLI::App* blocks = app.add_subcommand(
+      "blocks", "Matrix products of the CPU device with weights in blocks, by the number of rows");
+  blocks
+      ->add_option("--in", blocks_options.in,
+                   "columns of x, 256 or a multiple of it for the types with K")
+      ->capture_default_str();
+  blocks->add_option("--out", blocks_options.out, "columns of the product")->capture_default_str();
   CLI::App* profiler = app.add_subcommand(
       "profiler", "What recording, writing and stopping cost, and what the pipeline feels of it");
   profiler->add_option("--config", config, "stage config of the pipeline")->capture_default_str();
@@ -64,7 +73,7 @@ int main(int argc, char** argv) {
   decode->add_option("--threads", threads, "with --concurrency")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
-  for (CLI::App* one : {ipc, matmul, profiler, decode}) {
+  for (CLI::App* one : {ipc, matmul, blocks, profiler, decode}) {
     one->add_flag("--quick", quick, "a short run: fewer sizes or rounds");
     one->add_flag("--json", json, "{\"results\": [...]} on standard output");
   }
@@ -76,6 +85,10 @@ int main(int argc, char** argv) {
 
   if (ipc->parsed()) return print("ipc", json, bench::bench_ipc({.quick = quick}));
   if (matmul->parsed()) return print("matmul", json, bench::bench_matmul(quick));
+  if (blocks->parsed()) {
+    blocks_options.quick = quick;
+    return print("blocks", json, bench::bench_blocks(blocks_options));
+  }
   if (decode->parsed())
     return print(
         "decode", json,

@@ -307,19 +307,33 @@ class CpuDevice final : public Device {
     } else if (!as_floats) {
       values_.resize(rows * in);
       scales_.resize(rows * in / 32);
-      sums_.resize(rows * in / 16);
+      sums_.resize(rows * in / 32);
+      halves_.resize(rows * in / 16);
       for (std::size_t r = 0; r < rows; ++r)
         kernels_.quantise(x.data() + r * in, in, values_.data() + r * in,
-                          scales_.data() + r * in / 32, sums_.data() + r * in / 16);
+                          scales_.data() + r * in / 32, sums_.data() + r * in / 32,
+                          halves_.data() + r * in / 16);
     }
-    const QuantisedRows quantised{values_.data(), scales_.data(), sums_.data()};
+    const QuantisedRows quantised{values_.data(), scales_.data(), sums_.data(), halves_.data()};
     pool_.run(out, 16, [&](std::size_t begin, std::size_t end) {
+      if (!as_bf16 && !as_floats) {
+        thread_local std::vector<std::byte> scratch;
+        scratch.resize(scratch_bytes(in) + 64);
+        kernels_.dot_blocks(
+            {.type = w.type,
+             .data = w.data + begin * w.row_bytes,
+             .row_bytes = w.row_bytes,
+             .rows = end - begin,
+             .cols = in},
+            quantised, rows,
+            scratch.data() + 64 - reinterpret_cast<std::uintptr_t>(scratch.data()) % 64,
+            y.data() + begin, out);
+        return;
+      }
       for (std::size_t row = begin; row < end; ++row) {
         const std::byte* weights = w.data + row * w.row_bytes;
         if (as_bf16) kernels_.dot_bf16(weights, in, rounded_.data(), rows, y.data() + row, out);
-        else if (as_floats)
-          kernels_.dot_floats(w.type, weights, in, x.data(), rows, y.data() + row, out);
-        else kernels_.dot_blocks(w.type, weights, in, quantised, rows, y.data() + row, out);
+        else kernels_.dot_floats(w.type, weights, in, x.data(), rows, y.data() + row, out);
       }
     });
   }
@@ -346,6 +360,7 @@ class CpuDevice final : public Device {
   WorkPool pool_;
   std::vector<std::int8_t> values_;  // scratch: quantised rows of x
   std::vector<float> scales_, sums_;
+  std::vector<std::int16_t> halves_;
   std::vector<std::uint16_t> rounded_;
   const Placement* placement_ = nullptr;
   std::vector<Angle> angles_;
