@@ -1,5 +1,5 @@
-// Where the programs and files are that belong to this library: in the built tree as in an
-// installation, wherever that was moved to.
+// Finds the programs and data files that belong to Limelight, in the build tree and in an
+// installation, also after the installation was moved.
 #pragma once
 
 #include <filesystem>
@@ -8,12 +8,15 @@
 
 namespace limelight {
 
-// An executable of this project: beside the running one, in its ../libexec/limelight, in that of a
-// `limelight` in $PATH, or where it was to be installed. Errors: not_found, with what was tried.
+// Returns the path of a helper program, such as limelight-rank. Looks in these folders in this
+// order: that of the running executable; ../libexec/limelight beside it; the same of every
+// `limelight` in $PATH; the libexec folder that was set when Limelight was built. Errors: not_found
+// (lists these folders).
 Result<std::filesystem::path> find_helper(const std::string& name);
 
-// A file below share/limelight: beside the running executable, or beside its folder's parent
-// (bin/), or that one's (libexec/limelight/). Errors: not_found, with what was tried.
+// Returns the path of a data file. name: relative to share/limelight. Looks for share/limelight in
+// the folder of the running executable, then in the parent of that folder (for a program in bin/),
+// then in the parent's parent (libexec/limelight/). Errors: not_found (lists the paths).
 Result<std::filesystem::path> find_shared(const std::filesystem::path& name);
 
 }  // namespace limelight

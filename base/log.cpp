@@ -12,7 +12,7 @@ struct Log {
   LogSink sink;
 };
 Log& the_log() {
-  static Log* instance = new Log;  // outlives every thread that still speaks while the process ends
+  static Log* instance = new Log;  // never freed: threads may still log while the process ends
   return *instance;
 }
 }  // namespace

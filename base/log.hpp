@@ -1,4 +1,5 @@
-// How the library's own code speaks to the log sink of <limelight/log.hpp>. Thread-safe.
+// Sends messages of the library to the log sink that the user set (<limelight/log.hpp>). Any thread
+// may call these functions.
 #pragma once
 
 #include <limelight/log.hpp>
@@ -7,7 +8,8 @@ namespace limelight {
 
 void log(LogLevel level, std::string_view message);
 
-// Says everything on standard error, a line each: for the programs of this project.
+// Sets a sink that writes each message as a line to standard error. The programs of this project
+// use it.
 void log_to_stderr();
 
 }  // namespace limelight

@@ -1,4 +1,5 @@
-// A file in memory, read-only, as the kernel shares it among all processes that map it.
+// A file that is mapped into memory, read-only. All processes that map the file share one copy of
+// it in memory.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,7 @@ namespace limelight {
 
 class MappedFile {
  public:
-  // Errors: not_found, io; corrupt (empty, or no regular file).
+  // Errors: not_found, io, corrupt (the file is empty or not a regular file).
   static Result<std::shared_ptr<const MappedFile>> open(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;

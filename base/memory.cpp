@@ -10,7 +10,7 @@ namespace limelight {
 namespace {
 constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();
 
-// A file that holds one number; "max" and a missing file are unknown.
+// Returns the number in the file. "max" and a missing file give `unknown`.
 std::uint64_t number_in(const std::string& path) {
   std::ifstream in(path);
   std::uint64_t number = 0;
@@ -26,8 +26,8 @@ std::uint64_t left_on_the_machine() {
   return unknown;
 }
 
-// What a control group counts as used, but for copies of files: the kernel drops those when memory
-// is wanted, and the files of a model that is mapped would else look like memory that is gone.
+// Returns the memory that a control group uses, without its page cache. The kernel frees the page
+// cache when memory is short. If it were counted, a mapped model file would look like used memory.
 std::uint64_t used_in(const std::string& group_folder) {
   std::uint64_t used = number_in(group_folder + "/memory.current");
   std::ifstream in(group_folder + "/memory.stat");
@@ -37,7 +37,8 @@ std::uint64_t used_in(const std::string& group_folder) {
   return used;
 }
 
-// Version 2 of control groups: each limit counts from this process's group up to the root.
+// For version 2 of control groups. The limits of this process's group and of all groups above it
+// apply, so the smallest rest counts.
 std::uint64_t left_in_the_group() {
   std::ifstream in("/proc/self/cgroup");
   std::uint64_t left = unknown;

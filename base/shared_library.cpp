@@ -5,7 +5,8 @@
 namespace limelight {
 
 namespace {
-// By its name, as the dynamic linker looks for it, then where the CUDA toolkit was at build time.
+// Tries the bare name first, which the dynamic loader searches for, and then the folder that the
+// CUDA toolkit had when Limelight was built.
 SharedLibrary of_the_toolkit(std::string what, const std::vector<std::string>& names) {
   SharedLibrary library{.what = std::move(what), .paths = names};
 #ifdef LIMELIGHT_CUDA_LIB_DIR

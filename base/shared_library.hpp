@@ -1,5 +1,5 @@
-// The libraries of a GPU machine that are loaded at run time: their names and places stand here,
-// once for those that call them and for `limelight doctor`, which says what they would find.
+// The libraries for GPUs, which are loaded at run time. Their names and paths are in this file
+// only: `limelight doctor` looks for the same files that the library loads.
 //
 // Any thread may call these functions.
 #pragma once
@@ -11,20 +11,21 @@
 namespace limelight {
 
 struct SharedLibrary {
-  std::string what;                // as a person calls it
-  std::vector<std::string> paths;  // in the order in which they are tried
+  std::string what;                // its name in messages, such as "NCCL"
+  std::vector<std::string> paths;  // load() tries them in this order
 };
 
-// The major version is that of the headers this build was made with: another one has other structs.
+// The file names contain the major version of the headers that this build was compiled with. The
+// structs of another major version would differ.
 SharedLibrary cupti_library();
 SharedLibrary nccl_library();
 SharedLibrary cuda_driver_library();
 
 struct LoadedLibrary {
-  void* handle = nullptr;  // of dlopen(); stays loaded unless the caller closes it
-  std::string path;        // the one of `paths` that was there
+  void* handle = nullptr;  // from dlopen(); the library stays loaded unless the caller closes it
+  std::string path;        // the path that was loaded
 };
-// Errors: unavailable, with what the loader said to the first path.
+// Errors: unavailable (with the dynamic loader's message about the first path).
 Result<LoadedLibrary> load(const SharedLibrary& library);
 
 }  // namespace limelight

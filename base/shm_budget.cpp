@@ -14,12 +14,12 @@ namespace {
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 
-// Up, so that what is said to be needed suffices.
+// Rounds up, so that the size in the message is sufficient.
 std::uint64_t whole_mebibytes(std::uint64_t bytes) noexcept {
   return (bytes + mebibyte - 1) / mebibyte;
 }
 
-// With a digit, so that the parts can be added up by whoever reads them.
+// Has one decimal, so that the parts in the message add up to the sum.
 std::string mebibytes(std::uint64_t bytes) {
   const std::uint64_t tenths = (bytes * 10 + mebibyte - 1) / mebibyte;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MiB";
@@ -41,7 +41,7 @@ Error no_room(const std::vector<ShmNeed>& needs) {
           "/dev/shm is too small: needed " + mebibytes(needed) + " (" + parts + "), free " +
               std::to_string(shm_free() / mebibyte) +
               " MiB; in a container, start it with --shm-size=" +
-              std::to_string(whole_mebibytes(used + needed)) +  // what is in use stays in use
+              std::to_string(whole_mebibytes(used + needed)) +
               "m or more; elsewhere, remove what fills /dev/shm or mount it larger"};
 }
 
@@ -66,8 +66,8 @@ Result<void> allocate_shm(int fd,
   const auto failed = [&](int error) {
     return Error{ErrorCode::io, "shared memory for " + what + ": " + std::strerror(error)};
   };
-  // Where all of it is allocated, posix_fallocate sets the size when it is done, so whoever waits
-  // for the file to have its size finds it whole. Nobody waits for a file with holes.
+  // posix_fallocate() sets the size last. A process that waits for the file to have its size
+  // therefore finds all of it allocated. No process waits for a file that is allocated in parts.
   if (!ranges.empty() && ::ftruncate(fd, static_cast<off_t>(size)) != 0) return failed(errno);
   const std::vector<ShmRange> whole{{0, size}};
   for (const ShmRange& range : ranges.empty() ? whole : ranges) {

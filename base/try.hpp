@@ -1,5 +1,5 @@
-// Passing an error on: LIMELIGHT_TRY(call()) returns the call's error from the function it stands
-// in, if there is one. For a Result whose value is not needed; the function returns a Result.
+// LIMELIGHT_TRY(call()): if the call fails, the surrounding function returns the call's error. Both
+// must return a Result. The value of the call's Result is dropped.
 #pragma once
 
 #include <utility>

@@ -14,9 +14,9 @@ struct Measurement {
   std::vector<std::pair<std::string, std::string>> params;  // such as {"bytes", "4096"}
   double value = 0;
   std::string unit;
-  std::string peer;                     // name of the peer; empty: there is none
-  std::optional<double> peer_value;     // in the same unit
-  std::optional<double> ratio() const;  // value / peer_value
+  std::string peer = {};                  // name of the peer; empty: there is none
+  std::optional<double> peer_value = {};  // in the same unit
+  std::optional<double> ratio() const;    // value / peer_value
 };
 
 // {"results": [{"name", "params", "value", "unit", "peer", "peer_value", "ratio"}]}. Values of

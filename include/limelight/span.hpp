@@ -170,8 +170,11 @@ class RequestScope {
   std::uint32_t previous_;
 };
 
-// Sets the name of a request number in the trace. The last 4096 names are kept.
+// Sets the name of a request number in the trace. It is kept until forget_request().
 void name_request(std::uint32_t request, std::string_view id);
+// The request has ended. Traces that are written a little later still show its name: the names of
+// the last 4096 such requests are kept. Does nothing if the request has no name.
+void forget_request(std::uint32_t request);
 
 // Sets the name of the calling thread in the trace. Call it once, when the thread starts.
 void name_thread(std::string_view name);

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "ipc/iceoryx/broker_files.hpp"
@@ -33,7 +35,7 @@ int open_lock(const fs::path& path) {
   return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-std::string words_of(const std::vector<Pool>& pools) {
+std::string pool_arguments(const std::vector<Pool>& pools) {
   std::string out;
   for (const Pool& pool : pools)
     out += " " + std::to_string(pool.chunk_bytes) + "x" + std::to_string(pool.chunks);
@@ -41,6 +43,12 @@ std::string words_of(const std::vector<Pool>& pools) {
 }
 
 namespace {
+
+// The path of a socket, without its final zero, and the longest name that a socket in the runtime
+// folder has: that of a run.
+constexpr std::size_t most_socket_bytes = sizeof(sockaddr_un::sun_path) - 1;
+constexpr std::string_view longest_socket_name = "/run-4194304-4294967295.control";
+constexpr std::size_t most_folder_bytes = most_socket_bytes - longest_socket_name.size();
 
 constexpr const char* roudi_lock = "/tmp/iox-unique-roudi.lock";
 
@@ -59,7 +67,7 @@ std::string read_file(const fs::path& path) {
   return text.str();
 }
 
-// "ready <pid> <bytes>x<chunks> ...", written by the helper once it serves.
+// The content of the state file: "ready <pid> <bytes>x<chunks> ...".
 struct State {
   int pid = 0;
   std::vector<Pool> pools;
@@ -78,8 +86,8 @@ State parse_state(const std::string& text) {
   return state;
 }
 
-// Sorted by size, one of each, sizes whole multiples of 64.
-std::vector<Pool> normalise(std::vector<Pool> pools) {
+// Rounds the sizes up to multiples of 64, merges pools of the same size, and sorts them by size.
+std::vector<Pool> normalize(std::vector<Pool> pools) {
   for (Pool& pool : pools) pool.chunk_bytes = (pool.chunk_bytes + 63) / 64 * 64;
   std::sort(pools.begin(), pools.end(),
             [](const Pool& a, const Pool& b) { return a.chunk_bytes < b.chunk_bytes; });
@@ -97,7 +105,7 @@ bool serves(const State& running, const std::vector<Pool>& wanted) {
          (!running.pools.empty() && running.pools.back().chunk_bytes >= wanted.back().chunk_bytes);
 }
 
-// Neither gone nor a zombie.
+// Returns whether the process exists and is not a zombie.
 bool alive(int pid) {
   const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
   const auto name_end = stat.rfind(") ");
@@ -119,7 +127,7 @@ int spawn_helper(const fs::path& helper, const std::string& arguments, const fs:
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(
-      &attributes, POSIX_SPAWN_SETSID);  // Ctrl-C is for the orchestrator: the broker goes last
+      &attributes, POSIX_SPAWN_SETSID);  // Ctrl-C reaches the orchestrator, but not the broker
   pid_t pid = 0;
   const int failed = posix_spawn(&pid, helper.c_str(), &files, &attributes, argv.data(), environ);
   posix_spawnattr_destroy(&attributes);
@@ -128,8 +136,8 @@ int spawn_helper(const fs::path& helper, const std::string& arguments, const fs:
   return failed == 0 ? pid : -1;
 }
 
-// Whether the broker that runs still takes requests. A process of its own asks: a broker that is
-// stuck makes whoever asks wait without end.
+// Returns whether the running broker answers. A separate process asks it, because a request to a
+// broker that hangs blocks for ever.
 bool answers(const fs::path& helper, const fs::path& log) {
   const int pid = spawn_helper(helper, ping_word, log);
   if (pid < 0) return false;
@@ -145,7 +153,7 @@ bool answers(const fs::path& helper, const fs::path& log) {
   return false;
 }
 
-// What a broker that was killed left in /dev/shm. Nobody may run one.
+// Removes the segments that a killed broker left in /dev/shm. Call it only while no broker runs.
 void remove_dead_broker() {
   ::shm_unlink("/iceoryx_mgmt");
   if (const group* mine = ::getgrgid(::getegid()))
@@ -159,6 +167,13 @@ Result<fs::path> runtime_folder() {
   const fs::path path = base != nullptr && *base == '/'
                             ? fs::path(base) / "limelight"
                             : fs::path("/tmp/limelight-" + std::to_string(getuid()));
+  if (const std::size_t size = path.native().size(); size > most_folder_bytes)
+    return Error{ErrorCode::invalid_argument,
+                 "XDG_RUNTIME_DIR: the runtime folder " + path.string() + " has a path of " +
+                     std::to_string(size) + " bytes, expected at most " +
+                     std::to_string(most_folder_bytes) +
+                     ": the path of a Unix socket in it may have " +
+                     std::to_string(most_socket_bytes) + " bytes; choose a shorter folder"};
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return Error{ErrorCode::io,
                  path.string() + ": cannot make the runtime folder: " + std::strerror(errno)};
@@ -175,37 +190,37 @@ Result<Broker> Broker::use(const fs::path& helper,
                            std::vector<ShmNeed> beside) {
   const auto folder = runtime_folder();
   if (!folder) return folder.error();
-  wanted = normalise(std::move(wanted));
+  wanted = normalize(std::move(wanted));
   const fs::path state_file = *folder / state_file_name, log = *folder / "broker.log";
 
   const int start_lock = open_lock(*folder / "broker.start");
   if (start_lock < 0)
     return Error{ErrorCode::io, (*folder / "broker.start").string() + ": " + std::strerror(errno)};
-  ::flock(start_lock, LOCK_EX);  // one start at a time
+  ::flock(start_lock, LOCK_EX);  // only one process at a time starts a broker
   const auto give_up = [&](Error error) {
     ::close(start_lock);
     return error;
   };
   const int users = open_lock(*folder / users_file);
-  ::flock(users, LOCK_SH);  // waits for a broker that is about to end
+  ::flock(users, LOCK_SH);  // waits until a broker that is about to exit has exited
 
   State running = parse_state(read_file(state_file));
   bool held = lock_is_held(roudi_lock);
-  // A broker that was killed may hold its lock for a moment longer; whoever attached to it would
-  // wait for ever.
+  // A killed broker may hold RouDi's lock for a moment longer. A process that attached to it now
+  // would wait for ever.
   for (int i = 0; i < 500 && held && running.pid != 0 && !alive(running.pid); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     held = lock_is_held(roudi_lock);
   }
   if (held && running.pid != 0 && alive(running.pid) && !answers(helper, *folder / "ping.log")) {
-    // A process that was killed inside iceoryx took a lock with it. Nobody can start with this
-    // broker; if nobody uses it, another one can.
+    // The broker hangs, for example because a killed process held one of its locks. If no process
+    // uses it, it is killed and a new one is started.
     if (::flock(users, LOCK_EX | LOCK_NB) != 0) {
       ::close(users);
       return give_up(
           {ErrorCode::unavailable, "the broker (pid " + std::to_string(running.pid) +
-                                       ") does not answer, and other runs still use it: end them, "
-                                       "or restart this process if it is one"});
+                                       ") does not answer, and other runs still use it: end those "
+                                       "runs, or restart this process if it is one of them"});
     }
     ::kill(running.pid, SIGKILL);
     for (int i = 0; i < 500 && (held = lock_is_held(roudi_lock)); ++i)
@@ -234,7 +249,7 @@ Result<Broker> Broker::use(const fs::path& helper,
   }
   if (!held) {
     ::unlink(state_file.c_str());
-    const int pid = spawn_helper(helper, words_of(wanted), log);
+    const int pid = spawn_helper(helper, pool_arguments(wanted), log);
     if (pid < 0) {
       const Error error{ErrorCode::unavailable,
                         helper.string() + ": cannot start the broker: " + std::strerror(errno)};
@@ -246,8 +261,8 @@ Result<Broker> Broker::use(const fs::path& helper,
       int status = 0;
       if (::waitpid(pid, &status, WNOHANG) == pid || std::chrono::steady_clock::now() > deadline) {
         ::close(users);
-        return give_up({ErrorCode::unavailable,
-                        "the broker did not come up; its log says:\n" + read_file(log)});
+        return give_up(
+            {ErrorCode::unavailable, "the broker did not start; its log says:\n" + read_file(log)});
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
@@ -269,13 +284,12 @@ Broker::~Broker() {
   ::close(lock_fd_);
   if (pid_ == 0) return;
   int status = 0;
-  // The helper notices within its poll interval; waiting here leaves no zombie and nothing in
-  // shared memory behind the caller. Somebody else's child, or one that another run still uses, is
-  // left alone.
+  // If this process started the helper, wait until it has exited, so that no zombie and no shared
+  // memory are left. Do not wait if another process started it (waitpid() fails) or still uses it.
   for (int i = 0; i < 200 && ::waitpid(pid_, &status, WNOHANG) == 0; ++i) {
     const auto folder = runtime_folder();
     const int users = folder ? open_lock(*folder / users_file) : -1;
-    // The helper itself holds the lock alone while it ends; other users share it.
+    // While the helper exits it holds the lock exclusively. Other users hold it shared.
     const bool used = users >= 0 && ::flock(users, LOCK_EX | LOCK_NB) != 0 &&
                       ::flock(users, LOCK_SH | LOCK_NB) == 0;
     if (users >= 0) ::close(users);
@@ -293,8 +307,7 @@ void clean_stale() {
       if (!name.starts_with("limelight-") || ::lstat(entry.path().c_str(), &info) != 0 ||
           info.st_uid != getuid())
         continue;
-      // iceoryx's socket of an application lies beside its lock file, which tells whether its owner
-      // lives.
+      // iceoryx locks a file beside the socket of each client for as long as the client exists.
       fs::path lock = entry.path();
       if (S_ISSOCK(info.st_mode)) lock += ".lock";
       else if (!S_ISREG(info.st_mode)) continue;

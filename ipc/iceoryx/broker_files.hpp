@@ -1,5 +1,5 @@
-// What the broker and its users agree on: the words of its command line, and the lock files in the
-// runtime folder.
+// The protocol between limelight-broker and the processes that use it: its command line and its
+// files in the runtime folder.
 #pragma once
 
 #include <chrono>
@@ -11,18 +11,20 @@
 
 namespace limelight::ipc {
 
-// Asks the broker that runs, instead of becoming one: exit status 0 if it answers in time.
+// With this argument limelight-broker starts no broker. It checks whether the running broker
+// answers within ping_timeout, and exits with status 0 if so.
 inline constexpr const char* ping_word = "--ping";
 inline constexpr auto ping_timeout = std::chrono::seconds(3);
 
-// Locked by every user, shared, while it uses the broker; by the broker alone while it ends.
+// Each process that uses the broker holds a shared lock on this file. The broker holds an exclusive
+// lock on it while it exits.
 inline constexpr const char* users_file = "broker.users";
-// " <bytes>x<chunks>" of each pool: the broker's arguments, and what it says of itself behind
-// "ready <pid>" in the state file once it serves.
+// The broker writes "ready <pid>" and pool_arguments() to this file once clients can attach.
 inline constexpr const char* state_file_name = "broker.state";
-std::string words_of(const std::vector<Pool>& pools);
+// Returns " <bytes>x<chunks>" for each pool, as in the broker's command line.
+std::string pool_arguments(const std::vector<Pool>& pools);
 
-// A descriptor, or -1 with errno.
+// Opens a lock file; makes it if necessary. Returns a descriptor, or -1 and sets errno.
 int open_lock(const std::filesystem::path& path);
 
 }  // namespace limelight::ipc

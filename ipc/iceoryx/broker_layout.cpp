@@ -24,17 +24,19 @@ std::uint64_t align(std::uint64_t bytes, std::uint64_t alignment) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-// T: what the table holds. entries: of those, from the front, that are used.
+// Appends the used ranges of one of iceoryx's tables. T: the type of an entry. at: the table's
+// offset. entries: how many are used, from the front.
 template <class T, class Table>
 void add_table(std::vector<ShmRange>& ranges, std::uint64_t at, std::uint64_t entries) {
   ranges.push_back({at, entries * sizeof(iox::cxx::optional<T>)});
-  // The number of entries that were ever used stands behind the last.
+  // After its entries the table has a counter of the entries that were ever used.
   ranges.push_back({at + sizeof(Table) - sizeof(std::uint64_t), sizeof(std::uint64_t)});
 }
 
 std::vector<ShmRange> used_tables(std::uint64_t at) {
   std::vector<ShmRange> ranges;
-  // offsetof of a class that is not standard-layout: every compiler of this platform has it.
+  // The standard leaves offsetof of a class that is not standard-layout to the compiler. GCC and
+  // Clang support it.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
 #define LIMELIGHT_TABLE(member, T, entries) \
@@ -60,9 +62,10 @@ MePooConfig pool_config(const std::vector<Pool>& pools) {
   return config;
 }
 
-// RouDi publishes the list of services each time that one comes or goes, and nobody reads it: one
-// chunk is kept for latecomers, one is being written, one is for whoever reads after all. The small
-// ones are for what its introspection sends before it is stopped; its larger topics find no chunk.
+// RouDi publishes the list of services whenever a port is added or removed. Nobody subscribes to it
+// here, so three chunks suffice: one is kept for late subscribers, one is being written, and one is
+// spare. The pool of small chunks is for what RouDi's introspection publishes before it is stopped.
+// Its larger topics get no chunk.
 MePooConfig service_pools() {
   constexpr std::uint32_t chunks = 3;
   const auto whole = [](std::size_t bytes) {

@@ -1,15 +1,16 @@
-// Where things lie in the broker's two shared memory segments, and which parts of them are used.
+// The layout of the broker's two shared memory segments, and the parts of them that are used.
 //
-// As iceoryx makes its management segment, it writes zeros to every page: 63 MiB, whoever uses it,
-// and a SIGBUS where there is less. Most of that is never touched: tables for 1536 clients and
-// servers, and chunks for its introspection. The broker leaves those parts as holes
-// (broker_memory.hpp). Used are
-//   - the chunks in which RouDi publishes its list of services,
-//   - the management of the payload segment and of its chunks,
-//   - the table of publishers, all of it, and as many subscribers and condition variables as there
-//     are publishers: a channel has one of each, so none is used beyond that.
-// Tables are filled from the front. Whoever starts a pipeline computes from this what the broker
-// will need before it starts one, and without linking RouDi.
+// iceoryx itself allocates all of its management segment by writing zeros to it: 63 MiB, and a
+// SIGBUS if /dev/shm is smaller. Most of it is never used: tables for 1536 clients and servers, and
+// chunks for introspection. Our broker leaves holes in the file for these parts
+// (broker_memory.hpp) and allocates only the parts that are used:
+//   - the chunks in which RouDi publishes its list of services;
+//   - the management data of the payload segment and of its chunks;
+//   - the whole table of publishers, and as many entries of the tables of subscribers and condition
+//     variables. A channel has one publisher, one subscriber and one condition variable, and
+//     iceoryx fills its tables from the front, so later entries are never used.
+// A process that starts a pipeline computes the broker's needs from this layout before it starts
+// the broker, and without linking RouDi.
 #pragma once
 
 #include <cstdint>
@@ -24,18 +25,18 @@
 namespace limelight::ipc {
 
 struct BrokerLayout {
-  // Of the blocks of the management segment, which follow each other, each where its alignment
-  // allows.
+  // The sizes of the blocks of the management segment. They follow each other, with gaps for their
+  // alignment.
   std::uint64_t services = 0, segments = 0, ports = 0;
-  std::uint64_t management = 0;  // the segment's size
-  std::vector<ShmRange> used;    // of it, in ascending order
-  std::uint64_t payload = 0;     // the other segment's size; all of it is used
+  std::uint64_t management = 0;  // the size of the management segment
+  std::vector<ShmRange> used;    // its used parts, in ascending order
+  std::uint64_t payload = 0;     // the size of the payload segment; all of it is used
 };
 
 iox::mepoo::MePooConfig pool_config(const std::vector<Pool>& pools);
-// Of RouDi's own chunks.
+// The pools of the chunks in which RouDi publishes its list of services.
 iox::mepoo::MePooConfig service_pools();
-// group: of this process; it names the payload segment.
+// group: the name of this process's group, which iceoryx uses as the name of the payload segment.
 iox::mepoo::SegmentConfig segment_config(const std::vector<Pool>& pools, const std::string& group);
 
 BrokerLayout broker_layout(const std::vector<Pool>& pools);

@@ -1,4 +1,5 @@
-// The broker's process (see broker.hpp): argv[1...] are the pools, <bytes>x<chunks>.
+// The program limelight-broker (see broker.hpp). Its arguments are the pools, each as
+// <bytes>x<chunks>.
 #include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -30,25 +31,26 @@ namespace {
 constexpr auto end_timeout = std::chrono::seconds(3);
 constexpr std::uint64_t most_pool_bytes = std::uint64_t{16} << 30;
 
-// iceoryx's own handler ends the process also when RouDi's introspection finds no chunk for what it
-// says before it is stopped. Ours lets the call return its error, but for the fatal ones, after
-// which iceoryx itself cannot go on.
+// Replaces iceoryx's error handler, which ends the process even if RouDi's introspection gets no
+// chunk before it is stopped. This one ends it only after fatal errors, after which iceoryx cannot
+// continue; after any other error the call returns it.
 void install_error_handler() {
   static auto restore = iox::ErrorHandler::setTemporaryErrorHandler(
       [](const iox::Error error, const std::function<void()>&, const iox::ErrorLevel level) {
         if (level != iox::ErrorLevel::FATAL) return;
-        std::fprintf(stderr, "limelight-broker: iceoryx cannot go on: %s\n",
+        std::fprintf(stderr, "limelight-broker: iceoryx has failed and cannot continue: %s\n",
                      iox::ErrorHandler::toString(error));
         _exit(70);
       });
 }
 
-// Returns the exit status, as serve() does.
+// Attaches to the running broker. Returns the exit status: 0 if it answered.
 int ping() {
   const bool attached = attach("limelight-ping-" + std::to_string(getpid()), ping_timeout).ok();
   return attached ? 0 : 1;
 }
 
+// Parses the arguments and runs the broker. Returns the exit status.
 int serve(int argc, char** argv) {
   log_to_stderr();
   if (argc == 2 && std::string_view(argv[1]) == ping_word) return ping();
@@ -66,7 +68,8 @@ int serve(int argc, char** argv) {
         pool.chunk_bytes > UINT32_MAX || pool.chunks == 0 || pool.chunk_bytes % 64 != 0) {
       std::fprintf(
           stderr,
-          "limelight-broker: '%s': expected <bytes>x<chunks>, bytes a multiple of 64 below 4 GiB\n",
+          "limelight-broker: found '%s', expected <bytes>x<chunks>, bytes a multiple of 64 below 4 "
+          "GiB\n",
           argv[i]);
       return 2;
     }
@@ -75,8 +78,9 @@ int serve(int argc, char** argv) {
   }
   if (pools.empty() || total > most_pool_bytes) {
     std::fprintf(stderr,
-                 "limelight-broker: expected pools of 1 byte to %lu bytes together, found %lu\n",
-                 most_pool_bytes, total);
+                 "limelight-broker: found %zu pools with %lu bytes together, expected at least one "
+                 "pool and at most %lu bytes\n",
+                 pools.size(), total, most_pool_bytes);
     return 2;
   }
   const auto folder = runtime_folder();
@@ -93,7 +97,7 @@ int serve(int argc, char** argv) {
     return 1;
   }
   {
-    // What a RouDi that was killed left of its socket would keep clients from starting.
+    // Clients cannot start while the socket of a killed RouDi exists.
     iox::runtime::IpcInterfaceBase::cleanupOutdatedIpcChannel(iox::roudi::IPC_CHANNEL_ROUDI_NAME);
     if ((*memory)->createAndAnnounceMemory().has_error()) {
       std::fprintf(stderr, "limelight-broker: cannot map its shared memory\n");
@@ -102,12 +106,12 @@ int serve(int argc, char** argv) {
     iox::roudi::PortManager ports(memory->get());
     WatchedRouDi roudi(**memory, ports);
     const fs::path state = *folder / state_file_name, part = *folder / "broker.state.part";
-    std::ofstream(part) << "ready " << getpid() << words_of(pools) << "\n";
+    std::ofstream(part) << "ready " << getpid() << pool_arguments(pools) << "\n";
     fs::rename(part, state);
     while (::flock(users, LOCK_EX | LOCK_NB) != 0) ::poll(nullptr, 0, 20);
     std::error_code ignored;
     fs::remove(state, ignored);
-    // RouDi that is stuck cannot be joined either; the next start clears away what it leaves.
+    // If RouDi hangs, its threads cannot be joined: exit then. The next start removes its files.
     std::thread([] {
       std::this_thread::sleep_for(end_timeout);
       _exit(3);

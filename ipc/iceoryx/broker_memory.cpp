@@ -23,8 +23,9 @@ using iox::posix::SharedMemoryObject;
 using iox::posix::SharedMemoryObjectError;
 using iox::roudi::RouDiMemoryManagerError;
 
-// iceoryx's payload segment asks this class for its memory and always wants a new file. Ours is
-// there already, so it is opened: then iceoryx neither sizes it nor writes zeros nor removes it.
+// The payload segment gets its memory from this class and always asks for a new file. We have made
+// the file already, so this class opens it instead. Then iceoryx does not set the size of the file,
+// writes no zeros to it, and does not remove it.
 struct AllocatedObject : SharedMemoryObject {
   explicit AllocatedObject(SharedMemoryObject&& opened) noexcept
       : SharedMemoryObject(std::move(opened)) {}
@@ -42,7 +43,8 @@ struct AllocatedObject : SharedMemoryObject {
   }
 };
 using Manager = iox::mepoo::SegmentManager<iox::mepoo::MePooSegment<AllocatedObject>>;
-// RouDi and its clients take it for iceoryx's own, which it is but for how it opened its file.
+// RouDi uses the object as if it were of iceoryx's own type. The two differ only in how they open
+// the file.
 static_assert(sizeof(AllocatedObject) == sizeof(SharedMemoryObject) &&
               sizeof(Manager) == sizeof(iox::mepoo::SegmentManager<>) &&
               alignof(Manager) == alignof(iox::mepoo::SegmentManager<>));
@@ -79,7 +81,7 @@ BrokerMemory::BrokerMemory(const std::vector<Pool>& pools, const std::string& gr
                   iox::posix::OpenMode::OPEN_EXISTING) {
   for (iox::roudi::MemoryBlock* block :
        std::initializer_list<iox::roudi::MemoryBlock*>{&services_, &segments_, &ports_})
-    management_.addMemoryBlock(block).or_else([](auto) {});  // there is room for 64
+    management_.addMemoryBlock(block).or_else([](auto) {});  // it takes up to 64
 }
 
 Result<std::unique_ptr<BrokerMemory>> BrokerMemory::create(const std::vector<Pool>& pools,
@@ -89,17 +91,18 @@ Result<std::unique_ptr<BrokerMemory>> BrokerMemory::create(const std::vector<Poo
   if (memory->services_.size() != layout.services || memory->segments_.size() != layout.segments ||
       memory->ports_.size() != layout.ports)
     return Error{ErrorCode::internal,
-                 "the broker's memory is laid out otherwise than this build of Limelight expects: "
-                 "was iceoryx updated?"};
+                 "the layout of iceoryx's shared memory differs from what this build of Limelight "
+                 "expects: build Limelight with the installed version of iceoryx"};
   auto lock = iox::posix::FileLock::create(iox::roudi::ROUDI_LOCK_NAME);
   if (lock.has_error())
-    return Error{ErrorCode::busy, "another RouDi runs on this machine, or left its lock locked"};
+    return Error{ErrorCode::busy,
+                 "another RouDi runs on this machine: it holds /tmp/iox-unique-roudi.lock"};
   memory->lock_.emplace(std::move(lock.value()));
 
   const auto make = [&](const std::string& name, std::uint64_t size,
                         const std::vector<ShmRange>& ranges, const char* what) -> Result<void> {
     const std::string path = "/" + name;
-    ::shm_unlink(path.c_str());  // of a RouDi that was killed: we have its lock
+    ::shm_unlink(path.c_str());  // a killed RouDi may have left it; we hold RouDi's lock
     const int fd = ::shm_open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
       return Error{ErrorCode::io,

@@ -1,9 +1,11 @@
-// The shared memory of the broker: iceoryx's two segments, made and allocated by us, the management
-// segment with holes where it is not used (broker_layout.hpp). Clients open both by name and size
-// and see no difference.
+// The shared memory of the broker: iceoryx's management segment and payload segment.
 //
-// Invariants: while one lives, this process holds RouDi's lock; both files are in /dev/shm and
-// nobody else's. Made and destroyed by the broker's main thread; RouDi's threads read it.
+// iceoryx would make and allocate both itself. This class makes the files, so that unused parts of
+// the management segment remain holes (broker_layout.hpp) and a full /dev/shm is an error. Clients
+// open the segments by name and size and notice no difference.
+//
+// As long as the object exists, this process holds RouDi's lock, and both files are in /dev/shm.
+// The broker's main thread makes and destroys the object; RouDi's threads read it.
 #pragma once
 
 #include <iceoryx_hoofs/posix_wrapper/file_lock.hpp>
@@ -25,13 +27,13 @@ namespace limelight::ipc {
 
 class BrokerMemory final : public iox::roudi::RouDiMemoryInterface {
  public:
-  // Makes both files and allocates them. group: of this process; it names the payload segment.
-  // Errors: busy (a RouDi runs), unavailable (no room in /dev/shm), io.
+  // Makes and allocates both files. group: the name of this process's group, which is the name of
+  // the payload segment. Errors: busy (a RouDi runs), unavailable (no space in /dev/shm), io.
   static Result<std::unique_ptr<BrokerMemory>> create(const std::vector<Pool>& pools,
                                                       const std::string& group);
   ~BrokerMemory() override;
 
-  // For RouDi.
+  // The interface that RouDi calls.
   iox::cxx::expected<iox::roudi::RouDiMemoryManagerError> createAndAnnounceMemory() noexcept
       override;
   iox::cxx::expected<iox::roudi::RouDiMemoryManagerError> destroyMemory() noexcept override;
@@ -42,7 +44,7 @@ class BrokerMemory final : public iox::roudi::RouDiMemoryInterface {
   iox::cxx::optional<iox::mepoo::SegmentManager<>*> segmentManager() const noexcept override;
 
  private:
-  // The manager of the payload segment, inside the management segment.
+  // The block of the management segment that holds the manager of the payload segment.
   class Segments final : public iox::roudi::MemoryBlock {
    public:
     explicit Segments(iox::mepoo::SegmentConfig config) : config_(std::move(config)) {}
@@ -61,8 +63,8 @@ class BrokerMemory final : public iox::roudi::RouDiMemoryInterface {
   BrokerMemory(const std::vector<Pool>& pools, const std::string& group);
 
   std::optional<iox::posix::FileLock> lock_;
-  std::vector<std::string> files_;  // ours, to be removed
-  // The provider uses the blocks until it is destroyed.
+  std::vector<std::string> files_;  // that the destructor removes
+  // Declared before management_, which uses these blocks until it is destroyed.
   iox::roudi::MemPoolCollectionMemoryBlock services_;
   Segments segments_;
   iox::roudi::PortPoolMemoryBlock ports_;

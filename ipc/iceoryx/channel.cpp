@@ -115,17 +115,23 @@ struct Publisher::State {
 };
 
 namespace {
-// iceoryx's queues hold 256 chunks, and iceoryx itself needs a few of them.
-constexpr std::size_t most_window = 250;
 std::size_t clamp_window(std::size_t window) {
   return std::clamp<std::size_t>(window, 1, most_window);
 }
 
+// Room for what the consumer holds while it takes the next chunk.
+std::size_t queue_capacity(std::size_t window) { return clamp_window(window) + 2; }
+static_assert(most_window + 2 <= iox::MAX_SUBSCRIBER_QUEUE_CAPACITY);
 }  // namespace
 
 Publisher::Publisher(std::string_view topic, std::uint64_t max_bytes, std::size_t window) {
   iox::popo::PublisherOptions options;
   options.subscriberTooSlowPolicy = iox::popo::ConsumerTooSlowPolicy::WAIT_FOR_CONSUMER;
+  if (window != clamp_window(window))
+    log(LogLevel::warning, "channel " + std::string(topic) + ": found a window of " +
+                               std::to_string(window) + " chunks, expected 1 to " +
+                               std::to_string(most_window) + ": it is " +
+                               std::to_string(clamp_window(window)));
   state_.reset(new State{iox::popo::UntypedPublisher(service(topic), options), std::string(topic),
                          max_bytes, std::vector<State::Sent>(clamp_window(window))});
 }
@@ -239,7 +245,7 @@ Subscriber::Subscriber(const std::vector<Channel>& channels) : state_(std::make_
   for (const Channel& channel : channels) {
     iox::popo::SubscriberOptions options;
     // The queue is never full, because the publisher keeps the window.
-    options.queueCapacity = clamp_window(channel.window) + 2;
+    options.queueCapacity = queue_capacity(channel.window);
     options.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
     state_->ports.push_back(std::make_unique<State::Port>(channel.topic, options));
     state_->wait_set

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ipc/window.hpp"
+
 namespace limelight::ipc {
 
 // The header of every chunk: one cache line, directly before the data in shared memory.
@@ -44,8 +46,8 @@ struct Loan {
 
 class Publisher {
  public:
-  // max_bytes: the largest tensor, for which the broker has a pool. window: the number of chunks
-  // that may wait in the channel (1 to 250).
+  // max_bytes: the largest tensor, for which the broker has a pool. window: 1 to most_window (see
+  // ipc/window.hpp); another number becomes the nearest of these, and the log says so.
   Publisher(std::string_view topic, std::uint64_t max_bytes, std::size_t window);
   ~Publisher();
   Publisher(Publisher&&) noexcept;

@@ -12,7 +12,7 @@ namespace limelight::ipc {
 
 namespace {
 
-constexpr bool kill_clients = false;  // the orchestrator ends its ranks
+constexpr bool kill_clients = false;  // when RouDi ends; the orchestrator ends its ranks itself
 
 int open_pidfd(int pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
 
@@ -68,11 +68,11 @@ WatchedRouDi::WatchedRouDi(iox::roudi::RouDiMemoryInterface& memory, iox::roudi:
             ports,
             {iox::roudi::MonitoringMode::OFF, kill_clients,
              RuntimeMessagesThreadStart::DEFER_START}) {
-  // Nobody reads what RouDi tells of itself, and there is no memory for all of it.
+  // Nobody reads RouDi's introspection, and there is no memory for all of it.
   m_processIntrospection.stop();
   m_mempoolIntrospection.stop();
   m_portManager->stopPortIntrospection();
-  startProcessRuntimeMessagesThread();  // only now is processMessage() this one
+  startProcessRuntimeMessagesThread();  // deferred until processMessage() is overridden
 }
 
 WatchedRouDi::~WatchedRouDi() { shutdown(); }

@@ -1,8 +1,8 @@
-// iceoryx's RouDi, but the kernel tells it which clients have died. The broker runs it.
+// iceoryx's RouDi with another way to find dead clients: it asks the kernel.
 //
-// The original RouDi removes a client that sent no sign of life for 1.5 s, and destroys its ports,
-// even if the client is only stopped, swapped out or starved. Such a client continues later and
-// then waits for ever, or locks a mutex that no longer exists. This RouDi removes the ports of dead
+// The original RouDi removes a client that sent no keep-alive message for 1.5 s and destroys its
+// ports, even if the client is only stopped, swapped out or starved. When such a client continues,
+// it waits for ever, or locks a mutex that no longer exists. This RouDi destroys the ports of dead
 // clients only, within 100 ms. A stopped client keeps its ports; detecting it is the task of the
 // heartbeat.
 #pragma once
@@ -15,7 +15,7 @@
 
 namespace limelight::ipc {
 
-// The clients, by the names that they registered. Two threads of RouDi call its functions.
+// The registered clients by name. Two threads of RouDi call its functions.
 class ClientWatch {
  public:
   ClientWatch() = default;

@@ -129,10 +129,10 @@ class FileCheck {
         say(1, "key 'limelight." + std::string(entry.key) +
                    "': missing; a trace must state what it lost and cost");
     const auto known = trace_keys();
-    for (const auto& [key, value] : own.items())
+    for (const auto& member : own.items())
       if (std::none_of(known.begin(), known.end(),
-                       [&key](const TraceKey& entry) { return entry.key == key; }))
-        say(1, "key 'limelight." + key + "': found an unknown key");
+                       [&member](const TraceKey& entry) { return entry.key == member.key(); }))
+        say(1, "key 'limelight." + member.key() + "': found an unknown key");
   }
   void say(std::size_t line, const std::string& what) {
     if (++said_ <= 20)

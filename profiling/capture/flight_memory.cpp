@@ -10,6 +10,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 #include "base/log.hpp"
 #include "base/shm_budget.hpp"
@@ -19,12 +20,17 @@
 namespace limelight::profiling {
 
 namespace {
-constexpr std::uint64_t expected_magic = 0x4c494d45464c5403;  // "LIMEFLT", version 3
+constexpr std::uint64_t expected_magic = 0x4c494d45464c5404;  // "LIMEFLT", version 4
 constexpr std::size_t most_requests = 4096, most_threads = 64, names_bytes = std::size_t{256} << 10,
                       most_text = 56;
+// The name of a request is in one of so many places, so that a request that is open for long keeps
+// its place while others come and go.
+constexpr std::size_t places_of_request = 8;
 
+enum class Use : std::uint32_t { free, open, ended };  // threads are never said to have ended
 struct Word {
-  std::uint32_t key = 0, used = 0;
+  std::uint32_t key = 0;
+  Use use = Use::free;
   char text[most_text] = {};
 
   void set(std::uint32_t number, std::string_view from) noexcept {
@@ -32,7 +38,7 @@ struct Word {
     std::memcpy(text, from.data(), n);
     text[n] = '\0';
     key = number;
-    used = 1;
+    use = Use::open;
   }
   std::string get() const { return {text, strnlen(text, most_text)}; }
 };
@@ -188,8 +194,37 @@ void FlightMemory::keep_words(std::uint64_t drops) {
   for (const auto& [thread, name] : detail::thread_names())
     if (i < most_threads) at_->threads[i++].set(static_cast<std::uint32_t>(thread), name);
 }
+namespace {
+template <class Words>
+auto places_of(Words& words, std::uint32_t request) {
+  constexpr std::size_t groups = most_requests / places_of_request;
+  return std::span(words).subspan(request % groups * places_of_request, places_of_request);
+}
+}  // namespace
+
+// Takes a free place, or else that of the request that ended with the lowest number, or else that
+// of the open one with the lowest number.
 void FlightMemory::keep_request_name(std::uint32_t request, std::string_view id) noexcept {
-  if (fd_ >= 0) at_->requests[request % most_requests].set(request, id);
+  if (fd_ < 0) return;
+  const auto rank = [](const Word& word) {
+    return std::pair(word.use == Use::free ? 0 : word.use == Use::ended ? 1 : 2, word.key);
+  };
+  const auto places = places_of(at_->requests, request);
+  Word* best = places.data();
+  for (Word& word : places) {
+    if (word.use != Use::free && word.key == request) {
+      best = &word;
+      break;
+    }
+    if (rank(word) < rank(*best)) best = &word;
+  }
+  best->set(request, id);
+}
+
+void FlightMemory::end_request(std::uint32_t request) noexcept {
+  if (fd_ < 0) return;
+  for (Word& word : places_of(at_->requests, request))
+    if (word.use == Use::open && word.key == request) word.use = Use::ended;
 }
 
 std::vector<KeptRecord> FlightMemory::since(std::uint64_t from, bool& overwritten) const {
@@ -211,13 +246,14 @@ NameInfo FlightMemory::name(NameId id) const {
   return id < names_.size() ? names_[id] : NameInfo{.name = "(unnamed)"};
 }
 std::string FlightMemory::request_name(std::uint32_t request) const {
-  const Word& word = at_->requests[request % most_requests];
-  return word.used != 0 && word.key == request ? word.get() : std::to_string(request);
+  for (const Word& word : places_of(at_->requests, request))
+    if (word.use != Use::free && word.key == request) return word.get();
+  return std::to_string(request);
 }
 std::vector<std::pair<int, std::string>> FlightMemory::thread_names() const {
   std::vector<std::pair<int, std::string>> names;
   for (const Word& word : at_->threads)
-    if (word.used != 0) names.emplace_back(static_cast<int>(word.key), word.get());
+    if (word.use != Use::free) names.emplace_back(static_cast<int>(word.key), word.get());
   return names;
 }
 

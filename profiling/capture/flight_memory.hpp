@@ -49,7 +49,10 @@ class FlightMemory {
   // Stores the names that were interned since the last call, the names of the threads, and the
   // number of records that were lost so far (`drops`).
   void keep_words(std::uint64_t drops);
+  // Stores the first 55 bytes of a request's name. Newer requests take the place of those for which
+  // end_request() was called; those are the last 4096, or nearly.
   void keep_request_name(std::uint32_t request, std::string_view id) noexcept;
+  void end_request(std::uint32_t request) noexcept;
   // Stores the CPU time that the recorder's thread used between two times, which are in ticks.
   void keep_cost(std::uint64_t cpu_ns, std::uint64_t began, std::uint64_t until) noexcept;
 

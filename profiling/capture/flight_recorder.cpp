@@ -12,7 +12,7 @@
 
 #include "base/try.hpp"
 #include "profiling/capture/flight_memory.hpp"
-#include "profiling/capture/own_cost.hpp"
+#include "profiling/capture/profiler_cost.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/registry.hpp"
 #include "profiling/trace/member_file.hpp"
@@ -26,7 +26,7 @@ constexpr auto drain_interval = std::chrono::milliseconds(
     100);  // so that a ring of 32 768 records has room for 300 000 spans a second on its thread
 constexpr auto soon = std::chrono::milliseconds(4);
 
-std::mutex task_mutex;  // held while the task runs, so that not_later() waits for its end
+std::mutex task_mutex;  // held while the task runs, so that cancel_scheduled() waits for its end
 std::function<void()> task;
 void do_task() {
   const std::lock_guard lock(task_mutex);
@@ -73,6 +73,10 @@ class Recorder {
   void keep_request_name(std::uint32_t request, std::string_view id) {
     const std::lock_guard lock(memory_mutex_);
     memory_->keep_request_name(request, id);
+  }
+  void end_request(std::uint32_t request) {
+    const std::lock_guard lock(memory_mutex_);
+    memory_->end_request(request);
   }
   double cpu_share() {
     const std::lock_guard lock(memory_mutex_);
@@ -139,10 +143,15 @@ const detail::RecordingObserver observer{
           const std::lock_guard lock(alive_mutex);
           if (owned_recorder) owned_recorder->keep_request_name(request, id);
         },
+    .request_forgotten =
+        [](std::uint32_t request) {
+          const std::lock_guard lock(alive_mutex);
+          if (owned_recorder) owned_recorder->end_request(request);
+        },
 };
 }  // namespace
 
-bool detail::later_on_flight_thread(std::function<void()> what) {
+bool detail::schedule_on_recorder_thread(std::function<void()> what) {
   const std::lock_guard lock(alive_mutex);
   if (!owned_recorder) return false;
   {
@@ -153,7 +162,7 @@ bool detail::later_on_flight_thread(std::function<void()> what) {
   return true;
 }
 
-bool detail::not_later() {
+bool detail::cancel_scheduled() {
   const std::lock_guard lock(task_mutex);
   return std::exchange(task, nullptr) != nullptr;
 }
@@ -164,6 +173,9 @@ void enable_flight_recorder(const FlightOptions& options) {
   detail::recording_observer.store(&observer, std::memory_order_release);
   const std::lock_guard alive(alive_mutex);
   owned_recorder = std::make_unique<Recorder>(options);
+  detail::request_names().for_each_open([](std::uint32_t request, std::string_view id) {
+    owned_recorder->keep_request_name(request, id);
+  });
   recorder = owned_recorder.get();
   detail::recording.store(true, std::memory_order_relaxed);
 }

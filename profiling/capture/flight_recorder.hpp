@@ -66,10 +66,10 @@ bool flight_enabled() noexcept;
 // Schedules `task` on the recorder's thread in about 4 ms. If the recorder is disabled before that,
 // disable_flight_recorder() runs the task. At most one task may be pending. Returns false if no
 // recorder is enabled; then the task is dropped.
-bool later_on_flight_thread(std::function<void()> task);
+bool schedule_on_recorder_thread(std::function<void()> task);
 // Cancels the pending task. Returns true if the task had not started. Returns false if there is
 // none to cancel; a task that had started has finished by then.
-bool not_later();
+bool cancel_scheduled();
 }  // namespace detail
 
 }  // namespace limelight::profiling

@@ -19,7 +19,7 @@
 #include <thread>
 
 #include "profiling/capture/flight_recorder.hpp"
-#include "profiling/capture/own_cost.hpp"
+#include "profiling/capture/profiler_cost.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/registry.hpp"
 #include "profiling/trace/member_file.hpp"
@@ -30,18 +30,18 @@ namespace limelight::profiling {
 
 namespace {
 std::atomic<bool> session_runs{false};
-// Each wake-up costs the work a little, so the writer sleeps long while little is recorded, and
-// short once rings fill up.
+// How long the writer sleeps between two drains: long while little is recorded, because each
+// wake-up takes time from the recording threads, and short while rings fill up.
 constexpr auto calm_interval = std::chrono::milliseconds(60),
                busy_interval = std::chrono::milliseconds(1);
-// The writer begins after who started it has its answer, and the other ranks of the machine have
-// theirs.
-constexpr auto first_interval = std::chrono::milliseconds(
-    4);  // without a flight recorder, which waits as long before it starts the writer
+// The first sleep. It delays the writer so that it does not compete with the answers of this and
+// the other ranks to start_profile. With a flight recorder it is not needed: the recorder starts
+// the writer after the same delay.
+constexpr auto first_interval = std::chrono::milliseconds(4);
 constexpr std::size_t busy_records = 4096;
 constexpr std::size_t flush_at = 16 * 1024;  // small enough to stay in a cache
-constexpr auto member_interval =
-    std::chrono::milliseconds(120);  // how much a kill may cost at most, and a drain
+// A kill loses at most what was recorded in this time, plus one sleep of the writer.
+constexpr auto member_interval = std::chrono::milliseconds(120);
 constexpr auto follow_interval = std::chrono::milliseconds(500);
 constexpr auto poll_interval = std::chrono::milliseconds(50);
 }  // namespace
@@ -55,11 +55,11 @@ struct Session::State {
   SessionOptions options;
   unsigned activities = all_activities;
   std::filesystem::path path;
-  std::optional<MemberFile> file;  // made by the writer
+  std::optional<MemberFile> file;  // the writer makes it
   TraceWriter text;
   ClockMap clock = ClockMap::calibrate();
   std::uint64_t begin_ticks = ticks();
-  std::uint64_t end_ticks = ~std::uint64_t{0};  // what begins later is left out
+  std::uint64_t end_ticks = ~std::uint64_t{0};  // records that begin later are left out
   std::uint64_t steps = 0;
   struct Kind {
     bool known = false, step = false, chosen = false;
@@ -71,8 +71,8 @@ struct Session::State {
   std::chrono::steady_clock::time_point member_begun = std::chrono::steady_clock::now(),
                                         followed = member_begun, polled = member_begun;
   RankTrace report;
-  Result<void> status;  // the first failure of the writing thread; it keeps draining so that nobody
-                        // else notices
+  // The first error of the writer. It continues to drain after an error, so that rings do not fill.
+  Result<void> status;
 
   std::mutex mutex;
   std::condition_variable wake;
@@ -80,8 +80,8 @@ struct Session::State {
   bool stopped = false;
   std::thread thread;
 
-  // Time spent inside finished spans, by depth, not yet taken off their parent: parents end after
-  // their children.
+  // The time of finished spans, by depth, that is not yet subtracted from the self time of their
+  // parent. (A parent ends after its children.)
   struct ThreadTotals {
     std::array<std::uint64_t, 257> inside{};
   };
@@ -106,19 +106,21 @@ const Session::State::Kind& Session::State::kind_of(NameId name) {
   Kind& kind = kinds[name];
   if (kind.known) return kind;
   const NameInfo& info = name_info(name);
-  const bool step = info.value_kind == ValueKind::step;  // always there: readers look for them
+  // Steps are recorded whatever the activities are, because readers need them.
+  const bool step = info.value_kind == ValueKind::step;
   kind = {true, step, step || (activities & static_cast<unsigned>(info.activity)) != 0};
   return kind;
 }
 
-// Between begin and end, and of the kind and for the request that were asked for.
+// Returns whether the record began within the session and matches the activities and the request of
+// the options.
 bool Session::State::wanted(const Record& record) {
   if (record.begin < begin_ticks || record.begin >= end_ticks || !kind_of(record.name).chosen)
     return false;
   if (options.profile.request_id.empty()) return true;
   if (record.request == 0 || record.request == other_request) return false;
   if (record.request == wanted_request) return true;
-  const bool is_it = detail::request_name(record.request) == options.profile.request_id;
+  const bool is_it = detail::request_names().find(record.request) == options.profile.request_id;
   (is_it ? wanted_request : other_request) = record.request;
   return is_it;
 }
@@ -133,7 +135,7 @@ void Session::State::write_record(const Record& record,
                                   ThreadTotals& thread_totals,
                                   int thread_id) {
   if (!wanted(record)) return;
-  // A step ends after what is in it, so the last one is whole.
+  // The record of a step comes after the records of the spans in it, so the last step is complete.
   if (options.profile.steps != 0 && kind_of(record.name).step && ++steps == options.profile.steps)
     end_ticks = std::min(end_ticks, record.end);
   const std::int64_t begin = clock.to_realtime_ns(record.begin) - options.base_ns;
@@ -173,7 +175,7 @@ void Session::State::poll_device() {
   if (options.source == nullptr || report.gpu != "recorded") return;
   const std::int64_t began = clock.to_realtime_ns(begin_ticks);
   options.source->poll([&](const DeviceActivity& activity) {
-    if (activity.end_ns < began) return;  // left over from before this session
+    if (activity.end_ns < began) return;  // from before this session
     DeviceActivity mine = activity;
     mine.begin_ns = std::max<std::int64_t>(activity.begin_ns - options.base_ns, 0);
     mine.end_ns = std::max(activity.end_ns - options.base_ns, mine.begin_ns);
@@ -184,7 +186,8 @@ void Session::State::poll_device() {
   });
 }
 
-// What is due now and then: members that survive a kill, the clock, the device.
+// Does what is due at intervals: adjusts the clock, polls the device, and ends a member, so that it
+// survives a kill.
 void Session::State::keep_up() {
   const auto now = std::chrono::steady_clock::now();
   if (now - followed > follow_interval) {
@@ -202,8 +205,8 @@ void Session::State::keep_up() {
   }
 }
 
-// With the head of the trace as a member of its own: from here on a kill leaves what can be
-// recovered.
+// Makes the file and writes the head of the trace as its first member. From then on a killed
+// process leaves a file that can be recovered.
 void Session::State::begin_file() {
   auto made = MemberFile::create(path);
   if (!made) {
@@ -217,7 +220,7 @@ void Session::State::begin_file() {
 
 void Session::State::launch(std::chrono::milliseconds first) {
   thread = std::thread([this, first] {
-    // A writer that wakes up does not push a working thread off its core.
+    // With SCHED_BATCH the writer does not preempt another thread when it wakes up.
     const sched_param no_priority{};
     pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
     pthread_setname_np(pthread_self(), "trace-writer");
@@ -332,8 +335,9 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     detail::registry().session_drains = true;
   }
   detail::recording.store(true, std::memory_order_relaxed);
-  // To start a thread takes longer than all of the above.
-  if (!detail::later_on_flight_thread([raw] { raw->launch(busy_interval); }))
+  // Starting a thread takes longer than all of the above, so the recorder's thread does it if there
+  // is one.
+  if (!detail::schedule_on_recorder_thread([raw] { raw->launch(busy_interval); }))
     raw->launch(first_interval);
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
@@ -350,7 +354,8 @@ Result<RankTrace> Session::stop() {
     s.stopping = true;
   }
   s.wake.notify_one();
-  if (detail::not_later()) s.run(busy_interval);  // it was so short that nobody wrote yet
+  // If the writer's thread has not been started yet, this thread writes the file.
+  if (detail::cancel_scheduled()) s.run(busy_interval);
   else s.thread.join();
   session_runs = false;
   if (!s.status) return s.status.error();

@@ -1,13 +1,17 @@
-// A trace session: from start to stop, everything that this process records goes to one compressed
-// file.
+// A trace session writes everything that this process records between start and stop to one
+// compressed file.
 //
-// One background thread drains all rings, more often the more is recorded, formats, compresses and
-// writes; nothing grows with the session's length. That thread makes the file, with the head of the
-// trace as its first member, so that there is never one that cannot be recovered, some milliseconds
-// after start() has answered; so what goes wrong with it is told by stop(). The file carries a
-// hidden, unfinished name until stop() has written its end and synced it; only then it gets its own
-// name. One session at a time in a process. start and stop may be called from any thread, one at a
-// time.
+// A background thread, the writer, drains the rings of all threads, formats the records, compresses
+// them and writes them. It drains more often when more is recorded. Memory does not grow with the
+// length of the session.
+//
+// The writer makes the file a few milliseconds after start() has returned, so stop() reports any
+// error of the file. Until the session has ended, the file is called `.<name>.part`; it gets its
+// own name once it is complete and synced. The first member of the file is the head of the trace,
+// so a .part file can be recovered at any time after it was made.
+//
+// A process runs one session at a time. Any thread may call start() and stop(), but not both at the
+// same time.
 #pragma once
 
 #include <cstdint>
@@ -24,14 +28,17 @@ namespace limelight::profiling {
 
 class Session {
  public:
-  // Makes the directory if need be. Errors: io (the directory), busy (a session runs in this
-  // process), late (start_at_ns has passed), invalid_argument (prefix, format).
+  // Starts recording. Makes the directory if necessary. Errors: io (the directory), busy (a session
+  // runs in this process), late (start_at_ns has passed), invalid_argument (prefix, format,
+  // activities).
   static Result<std::unique_ptr<Session>> start(SessionOptions options);
-  // Ends recording and returns once the file is whole and synced. A session that reached a limit
-  // ended by itself: its file is whole already. Errors: io; the unfinished file is gone then.
+  // Ends recording and returns when the file is complete and synced. If the session has reached a
+  // limit of its options, it has ended already. Call it once. Errors: io (the unfinished file was
+  // removed), invalid_argument (the session was stopped before).
   Result<RankTrace> stop();
+  // The path that the file has after stop().
   const std::filesystem::path& file() const noexcept;
-  ~Session();  // stops if nobody did
+  ~Session();  // calls stop() unless it was called
 
  private:
   struct State;
@@ -39,8 +46,8 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
-// Records that wait in the rings of this process: a benchmark that would overfill them can slow
-// down.
+// Returns the number of records that wait in the rings of this process. A benchmark that records
+// without a pause can wait while there are many, so that none are lost.
 std::uint64_t recorded_backlog();
 
 }  // namespace limelight::profiling

@@ -22,13 +22,13 @@ struct CuptiOptions {
   std::string library;
   // Blocks until the devices have finished all launched work. stop() calls it first, because the
   // records of kernels that still run would be lost. If empty, stop() does not wait.
-  std::function<void()> synchronise;
+  std::function<void()> synchronize;
   std::size_t buffer_bytes = std::size_t{1} << 20;
   std::size_t buffers = 24;  // when all are full, records are dropped and counted
 };
 
-// At most one source may exist in a process. Errors: unavailable (built without CUDA, the library
-// cannot be loaded, or a source exists already); the message says what to install.
+// At most one source may exist in a process. Errors: unavailable (built without CUDA, or the
+// library cannot be loaded; the message says what to install), busy (a source exists already).
 Result<std::unique_ptr<ActivitySource>> make_cupti_source(CuptiOptions options = {});
 
 }  // namespace limelight::profiling

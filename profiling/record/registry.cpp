@@ -3,7 +3,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <limelight/span.hpp>
 #include <string_view>
 
@@ -12,7 +11,7 @@ namespace limelight::profiling {
 namespace detail {
 
 Registry& registry() {
-  static Registry* instance = new Registry;  // outlives every recording thread
+  static Registry* instance = new Registry;  // never freed: it must outlive all recording threads
   return *instance;
 }
 
@@ -29,14 +28,10 @@ struct AbandonAtExit {
   }
 };
 
-struct RequestNames {
-  std::mutex mutex;
-  std::array<std::pair<std::uint32_t, std::string>, 4096> slots;
-};
-RequestNames& request_names() {
-  static RequestNames* instance = new RequestNames;
-  return *instance;
-}
+// The names of older threads are forgotten, so that a process that keeps starting threads needs a
+// bounded amount of memory.
+constexpr std::size_t most_thread_names = 1024;
+
 // Allocates and registers the calling thread's ring.
 void attach_thread() {
   thread_local AbandonAtExit at_exit;
@@ -78,27 +73,36 @@ void stop_recording() noexcept {
   recording.store(observer != nullptr && observer->keeps_recording(), std::memory_order_relaxed);
 }
 
-std::string request_name(std::uint32_t request) {
-  RequestNames& names = request_names();
-  const std::lock_guard lock(names.mutex);
-  const auto& slot = names.slots[request % names.slots.size()];
-  return slot.first == request ? slot.second : std::to_string(request);
+RequestNames& request_names() {
+  static RequestNames* instance = new RequestNames;  // never freed: threads may still name requests
+  return *instance;
 }
 
 }  // namespace detail
 
+// The table gets the name before the observer does, so that a flight recorder that is enabled at
+// this moment finds it in the table.
 void name_request(std::uint32_t request, std::string_view id) {
+  detail::request_names().name(request, id);
   if (const auto* observer = detail::recording_observer.load(std::memory_order_acquire))
     observer->request_named(request, id);
-  auto& names = detail::request_names();
-  const std::lock_guard lock(names.mutex);
-  names.slots[request % names.slots.size()] = {request, std::string(id)};
+}
+
+void forget_request(std::uint32_t request) {
+  detail::request_names().forget(request);
+  if (const auto* observer = detail::recording_observer.load(std::memory_order_acquire))
+    observer->request_forgotten(request);
 }
 
 void name_thread(std::string_view name) {
+  const int thread = static_cast<int>(syscall(SYS_gettid));
   detail::Registry& all = detail::registry();
   const std::lock_guard lock(all.mutex);
-  all.thread_names.emplace_back(static_cast<int>(syscall(SYS_gettid)), std::string(name));
+  // Another thread may have had this id before and have ended.
+  std::erase_if(all.thread_names, [&](const auto& known) { return known.first == thread; });
+  if (all.thread_names.size() == detail::most_thread_names)
+    all.thread_names.erase(all.thread_names.begin());
+  all.thread_names.emplace_back(thread, std::string(name));
 }
 
 }  // namespace limelight::profiling

@@ -1,5 +1,5 @@
-// All rings of this process, and the words that records refer to. Owned by the process; used by
-// sessions alone.
+// All rings of this process, and the names of its threads and requests. Sessions and the flight
+// recorder use it.
 #pragma once
 
 #include <atomic>
@@ -10,27 +10,32 @@
 #include <string_view>
 #include <vector>
 
+#include "profiling/record/request_names.hpp"
 #include "profiling/record/ring.hpp"
 
 namespace limelight::profiling::detail {
 
 struct Registry {
-  std::mutex drain_mutex;  // a ring has one consumer at a time; taken before `mutex`
-  bool session_drains =
-      false;  // guarded by drain_mutex: a session empties the rings, the flight recorder need not
-  std::mutex mutex;  // taken when a thread records for the first time, and once a drain
+  // Held by the thread that drains the rings, because a ring has one consumer at a time. Lock it
+  // before `mutex`.
+  std::mutex drain_mutex;
+  // Guarded by drain_mutex. A session drains the rings, so the flight recorder's thread does not.
+  bool session_drains = false;
+  // Guards the members below. Locked when a thread records for the first time, and in each drain.
+  std::mutex mutex;
   std::vector<std::unique_ptr<Ring>> rings;
   std::vector<std::pair<int, std::string>> thread_names;
   std::uint64_t drops_of_freed_rings = 0;
 };
 Registry& registry();
 
-std::string request_name(std::uint32_t request);
+RequestNames& request_names();  // of this process
 std::vector<std::pair<int, std::string>> thread_names();
-std::uint64_t ring_drops();  // records that found their ring full, since the process began
+// The number of records that were dropped because their ring was full, since the process started.
+std::uint64_t ring_drops();
 
-// Empties all rings into f(record, thread id) and frees those whose threads are gone. With
-// drain_mutex held. Returns the number of records.
+// Drains all rings: calls f(record, thread id) for each record, and frees the rings of threads that
+// have ended. Returns the number of records. The caller holds drain_mutex.
 template <class F>
 std::size_t drain_rings(F&& f) {
   Registry& all = registry();
@@ -51,14 +56,16 @@ std::size_t drain_rings(F&& f) {
   return records;
 }
 
-// What records beside sessions: the flight recorder, which this folder does not know. Set once.
+// Calls from this folder to the flight recorder, whose headers it may not include. The recorder
+// sets the pointer when it is enabled for the first time.
 struct RecordingObserver {
-  bool (*keeps_recording)() noexcept;  // recording goes on when no session runs
+  bool (*keeps_recording)() noexcept;  // whether recording continues when no session runs
   void (*request_named)(std::uint32_t request, std::string_view id);
+  void (*request_forgotten)(std::uint32_t request);
 };
 inline std::atomic<const RecordingObserver*> recording_observer{nullptr};
 
-// Ends recording, unless the observer goes on.
+// Ends recording, unless the observer keeps recording.
 void stop_recording() noexcept;
 
 }  // namespace limelight::profiling::detail

@@ -1,9 +1,13 @@
-// A single-producer, single-consumer ring of records: one per recording thread.
+// A lock-free ring buffer of records with a single producer and a single consumer. Each recording
+// thread has one.
 //
-// The producer is the thread that owns it; the consumer is the session's drain thread. Neither
-// waits for the other: a full ring counts a drop and the producer goes on. head_ is written by the
-// producer alone, tail_ by the consumer alone; each publishes its side with release and reads the
-// other's with acquire.
+// The producer is the recording thread. The consumer is the thread that holds
+// Registry::drain_mutex: the writer of a session or the flight recorder's thread. Neither waits for
+// the other: push() to a full ring drops the record and counts it.
+//
+// Only the producer writes head_ and only the consumer writes tail_, each with memory order
+// release; the other side reads it with acquire. So the consumer sees a record completely once it
+// sees the new head_, and the producer reuses a slot only after it has seen the new tail_.
 #pragma once
 
 #include <atomic>
@@ -37,8 +41,7 @@ class Ring {
     head_.store(head + 1, std::memory_order_release);
   }
 
-  // Consumer. Calls f(record) for each record that is there now, oldest first, and returns their
-  // number.
+  // Consumer. Calls f(record) for each record in the ring, oldest first, and returns their number.
   template <class F>
   std::size_t drain(F&& f) {
     const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
@@ -50,13 +53,13 @@ class Ring {
 
   std::uint64_t drops() const noexcept { return drops_.load(std::memory_order_relaxed); }
   int thread_id() const noexcept { return thread_id_; }
-  // From any thread; a moment old.
+  // Any thread may call it. The result may be out of date.
   std::uint64_t size() const noexcept {
     return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_relaxed);
   }
   std::size_t capacity() const noexcept { return mask_ + 1; }
 
-  // Set by the producer as its last act; the consumer frees the ring once it is empty.
+  // The producer sets it before its thread ends. The consumer then frees the ring when it is empty.
   std::atomic<bool> abandoned{false};
 
  private:

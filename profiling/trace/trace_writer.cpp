@@ -41,7 +41,7 @@ void write_device(JsonWriter& json, const DeviceProperties& d) {
 
 Words own_words() {
   return {[](NameId id) { return name_info(id); },
-          [](std::uint32_t request) { return detail::request_name(request); }};
+          [](std::uint32_t request) { return detail::request_names().find(request); }};
 }
 
 void TraceWriter::number(std::uint64_t value) {

@@ -59,3 +59,25 @@ BOOST_AUTO_TEST_CASE(a_broker_with_smaller_pools_is_refused_with_both_sizes) {
   BOOST_REQUIRE(!second.ok());
   BOOST_TEST((second.error().code == ErrorCode::too_large));
 }
+
+BOOST_AUTO_TEST_CASE(a_runtime_folder_that_is_too_long_for_sockets_is_refused_with_both_lengths) {
+  const Folder folder;
+  const auto folder_of = [&](std::size_t bytes) {  // bytes: of the path of the runtime folder
+    const std::string rest = "/limelight";
+    const std::string base =
+        folder.path.string() + "/" +
+        std::string(bytes - rest.size() - folder.path.string().size() - 1, 'x');
+    std::filesystem::create_directories(base);
+    ::setenv("XDG_RUNTIME_DIR", base.c_str(), 1);
+    const auto found = runtime_folder();
+    ::unsetenv("XDG_RUNTIME_DIR");
+    return found;
+  };
+  BOOST_TEST(folder_of(76).ok());
+  const auto refused = folder_of(77);
+  BOOST_REQUIRE(!refused.ok());
+  BOOST_TEST((refused.error().code == ErrorCode::invalid_argument));
+  BOOST_TEST(refused.error().message.starts_with("XDG_RUNTIME_DIR: "), refused.error().message);
+  for (const char* part : {" 77 bytes", "at most 76", " 107 bytes"})
+    BOOST_TEST(refused.error().message.find(part) != std::string::npos, part);
+}

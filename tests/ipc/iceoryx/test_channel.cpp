@@ -2,6 +2,8 @@
 // is slow.
 #include <boost/test/unit_test.hpp>
 #include <cstring>
+#include <fstream>
+#include <limelight/log.hpp>
 
 #include "ipc/iceoryx/channel.hpp"
 #include "tests/ipc/iceoryx/channels.hpp"
@@ -92,6 +94,43 @@ BOOST_AUTO_TEST_CASE(a_producer_is_held_back_at_the_window_and_can_give_up) {
   });
   BOOST_TEST(exit_code(producer) == 0);
   BOOST_TEST(exit_code(consumer) == 0);
+}
+
+// The numbers of chunks that channels with these windows take before the producer must wait, and
+// what the log says of the windows.
+BOOST_AUTO_TEST_CASE(the_largest_window_is_250_and_a_larger_one_is_no_secret) {
+  auto broker = Broker::use(BROKER_HELPER, {{chunk_bytes(64), 300}});
+  if (!broker) BOOST_FAIL(broker.error().message);
+  const Folder folder;
+  const pid_t both = in_process([&] {
+    if (!attach(name("both"), 5s)) return 1;
+    std::ofstream log(folder.path / "log");
+    limelight::set_log_sink(
+        [&](limelight::LogLevel, std::string_view message) { log << message << std::endl; });
+    for (const auto& [window, expected] :
+         {std::pair(most_window, most_window), {most_window + 1, most_window}, {0, 1}}) {
+      const std::string topic = "window" + std::to_string(window);
+      Subscriber subscriber(topic, window);
+      Publisher publisher(topic, 64, window);
+      while (!publisher.has_subscribers()) usleep(1000);
+      for (std::uint64_t i = 0; i <= expected; ++i) {
+        auto loan = publisher.loan(header_for(i, 64), 5s);
+        if (!loan) return 2;
+        const auto sent = publisher.publish(*loan, 1ms);
+        if (sent.ok() != (i < expected)) return 3;
+        if (!sent) publisher.release(*loan);
+      }
+      for (std::uint64_t i = 0; i < expected; ++i) {
+        const auto chunk = subscriber.take(5s);
+        if (!chunk || !*chunk || (*chunk)->header().sequence != i) return 4;
+      }
+    }
+    return 0;
+  });
+  BOOST_TEST(exit_code(both) == 0);
+  BOOST_TEST(read_file(folder.path / "log") ==
+             "channel window251: found a window of 251 chunks, expected 1 to 250: it is 250\n"
+             "channel window0: found a window of 0 chunks, expected 1 to 250: it is 1\n");
 }
 
 // Every power of four from nothing to 256 MiB, with the first and last bytes checked; the consumer

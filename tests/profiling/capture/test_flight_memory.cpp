@@ -84,6 +84,24 @@ BOOST_AUTO_TEST_CASE(words_counts_and_costs_are_read_by_another) {
   BOOST_TEST(!fs::exists(file));
 }
 
+BOOST_AUTO_TEST_CASE(an_open_request_keeps_its_name_while_others_come_and_go) {
+  const Folder folder;
+  const fs::path file = folder.path / "memory";
+  const auto memory = prof::FlightMemory::create(file, 10);
+  const auto id = [](std::uint32_t request) { return "request-" + std::to_string(request); };
+  for (const std::uint32_t open : {1u, 513u, 1000u}) memory->keep_request_name(open, id(open));
+  constexpr std::uint32_t last = 100'000;
+  for (std::uint32_t request = 2000; request <= last; ++request) {
+    memory->keep_request_name(request, id(request));
+    if (request < last) memory->end_request(request);
+  }
+  const auto read = prof::FlightMemory::open(file, prof::Owner::silent);
+  if (!read) BOOST_FAIL(read.error().message);
+  for (const std::uint32_t known : {1u, 513u, 1000u, last, last - 3000})
+    BOOST_TEST((*read)->request_name(known) == id(known));
+  BOOST_TEST((*read)->request_name(2000) == "2000");  // ended long ago: its number alone
+}
+
 BOOST_AUTO_TEST_CASE(a_file_of_other_bytes_is_refused_or_read_and_never_worse) {
   const Folder folder;
   const fs::path file = folder.path / "memory", other = folder.path / "other";

@@ -22,8 +22,8 @@ BOOST_AUTO_TEST_CASE(the_flight_recorder_of_a_killed_process_can_be_read) {
   BOOST_REQUIRE(pipe(ready) == 0);
   const pid_t rank = fork();
   if (rank == 0) {
+    prof::name_request(3, "the \"third\"");  // before the recorder is enabled
     prof::enable_flight_recorder({.most_records = 5000, .file = memory});
-    prof::name_request(3, "the \"third\"");
     const prof::RequestScope request(3);
     for (int i = 0; i < 8000; ++i) {
       const prof::Span a(

@@ -101,20 +101,22 @@ BOOST_AUTO_TEST_CASE(a_span_that_is_discarded_or_began_before_the_recording_is_n
   BOOST_TEST(records[0].first.depth == 0u);
 }
 
-BOOST_AUTO_TEST_CASE(requests_and_threads_have_the_names_that_they_were_given) {
-  prof::name_request(12, "twelve");
-  BOOST_TEST(prof::detail::request_name(12) == "twelve");
-  BOOST_TEST(prof::detail::request_name(13) == "13");  // its number, without a name
-  prof::name_request(12 + 4096, "later");              // the last 4096 are kept
-  BOOST_TEST(prof::detail::request_name(12) == "12");
-  BOOST_TEST(prof::detail::request_name(12 + 4096) == "later");
+BOOST_AUTO_TEST_CASE(threads_have_the_names_that_they_were_given_last) {
   int thread = 0;
   std::thread([&] {
     thread = this_thread();
+    prof::name_thread("starter");
     prof::name_thread("worker");
   }).join();
   const auto names = prof::detail::thread_names();
   BOOST_TEST(std::count(names.begin(), names.end(), std::pair(thread, std::string("worker"))) == 1);
+  BOOST_TEST(std::none_of(names.begin(), names.end(),
+                          [](const auto& name) { return name.second == "starter"; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_starts_threads_for_ever_keeps_a_bounded_number_of_names) {
+  for (int i = 0; i < 2000; ++i) std::thread([] { prof::name_thread("one of many"); }).join();
+  BOOST_TEST(prof::detail::thread_names().size() <= 1024u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

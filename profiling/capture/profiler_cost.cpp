@@ -1,4 +1,4 @@
-#include "profiling/capture/own_cost.hpp"
+#include "profiling/capture/profiler_cost.hpp"
 
 #include <time.h>
 

@@ -2,7 +2,7 @@
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
-#include "profiling/capture/own_cost.hpp"
+#include "profiling/capture/profiler_cost.hpp"
 
 namespace prof = limelight::profiling;
 

@@ -5,7 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "actors/orchestrator/launcher.hpp"
-#include "tests/local_test_run.hpp"
+#include "tests/actors/pipeline/local_test_run.hpp"
 
 using namespace limelight;
 using namespace limelight::actors;

@@ -1,5 +1,5 @@
 // A run with its own processes and its strangers: this executable, started again with a role as its
-// name. For test_local_control.
+// name. For test_local_middleman.
 #pragma once
 
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 #include <thread>
 
 #include "actors/pipeline/local_middleman.hpp"
-#include "tests/local_ping_protocol.hpp"
+#include "tests/actors/pipeline/local_ping_protocol.hpp"
 #include "tests/support.hpp"
 
 extern char** environ;

@@ -1,4 +1,4 @@
-// What the processes of test_local_control say to each other. A process serves a hub; its peers
+// What the processes of test_local_middleman say to each other. A process serves a hub; its peers
 // join it, and each can ping the other.
 #pragma once
 

@@ -1,0 +1,107 @@
+// `limelight trace ...` as a user sees it: exit codes, files and messages.
+#include <boost/test/unit_test.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/two_traces.hpp"
+#include "tests/support.hpp"
+
+namespace fs = std::filesystem;
+using namespace limelight::tests;
+
+namespace {
+bool has(const Ran& ran, const std::string& part) {
+  return ran.output.find(part) != std::string::npos;
+}
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(trace_commands)
+
+BOOST_AUTO_TEST_CASE(report_is_one_page_that_holds_everything_and_no_name_breaks_it) {
+  const TwoTraces traces;
+  const fs::path page = traces.folder / "report.html";
+  const Ran ran = trace_command("report -o " + page.string() + traces.all);
+  BOOST_REQUIRE_MESSAGE(ran.code == 0, ran.output);
+  BOOST_TEST(has(ran, page.string()));
+  const std::string html = read_file(page);
+  BOOST_TEST(html.find("<script>alert") == std::string::npos);
+  for (const char* absent : {"http://", "https://", "@DATA@"})
+    BOOST_TEST(html.find(absent) == std::string::npos, absent);
+  BOOST_TEST(has(trace_command("report /no/such.gz"), "/no/such.gz"));
+}
+
+BOOST_AUTO_TEST_CASE(validate_says_what_is_wrong_and_exits_with_1) {
+  const TwoTraces traces;
+  const Ran valid = trace_command("validate" + traces.all);
+  BOOST_TEST(valid.code == 0, valid.output);
+  BOOST_TEST(valid.output == "2 traces are valid\n");
+  const fs::path broken = write_file(traces.folder / "broken.json", "{\"traceEvents\": [\n{]}");
+  const Ran invalid = trace_command("validate " + broken.string());
+  BOOST_TEST(invalid.code == 1);
+  BOOST_TEST(invalid.output.starts_with(broken.string() + ":"), invalid.output);
+}
+
+BOOST_AUTO_TEST_CASE(summary_has_the_operations_and_one_request_can_be_followed) {
+  const TwoTraces traces;
+  const Ran all = trace_command("summary" + traces.all);
+  BOOST_TEST(all.code == 0);
+  for (const char* name : {"a step", "ipc.publish", "ipc.take"})
+    BOOST_TEST(has(all, name), all.output);
+  const Ran one = trace_command("summary --request 'the <b>first</b>'" + traces.all);
+  BOOST_TEST(one.code == 0);
+  BOOST_TEST(has(one, "rank 1"), one.output);
+  const Ran none = trace_command("summary --request other" + traces.all);
+  BOOST_TEST(none.code == 1);
+  BOOST_TEST(none.output.starts_with("limelight trace summary: "), none.output);
+  BOOST_TEST(has(none, "the <b>first</b>"));
+}
+
+BOOST_AUTO_TEST_CASE(merge_makes_one_valid_trace_and_says_what_is_in_it) {
+  const TwoTraces traces;
+  const fs::path merged = traces.folder / "merged.json.gz";
+  const Ran ran = trace_command("merge -o " + merged.string() + traces.all);
+  BOOST_TEST(ran.code == 0);
+  BOOST_TEST(has(ran, "of 2 ranks, 1 requests, 20 chunks with both ends, 0 with one"), ran.output);
+  BOOST_TEST(trace_command("validate " + merged.string()).code == 0);
+  const std::string twice = " " + traces.files[0].string() + " " + traces.files[0].string();
+  const Ran refused = trace_command("merge -o " + merged.string() + twice);
+  BOOST_TEST(refused.code == 1);
+  BOOST_TEST(refused.output.starts_with("limelight trace merge: "), refused.output);
+}
+
+BOOST_AUTO_TEST_CASE(diff_compares_two_groups_of_files) {
+  const TwoTraces traces;
+  const Ran ran =
+      trace_command("diff -a " + traces.files[0].string() + " -b " + traces.files[1].string());
+  BOOST_TEST(ran.code == 0);
+  BOOST_TEST(has(ran, "ipc.publish"));
+  BOOST_TEST(has(ran, "ipc.take"));
+}
+
+BOOST_AUTO_TEST_CASE(recover_goes_on_after_a_file_that_it_cannot_recover) {
+  const TwoTraces traces;
+  const fs::path name = traces.files[0].filename(),
+                 part = traces.folder / ("." + name.string() + ".part");
+  std::string bytes = read_file(traces.files[0]);
+  bytes.resize(bytes.size() - 10);
+  fs::remove(traces.files[0]);
+  write_file(part, bytes);
+  const Ran ran = trace_command("recover /no/such.part " + part.string());
+  BOOST_TEST(ran.code == 1);
+  BOOST_TEST(has(ran, "limelight trace recover: /no/such.part"), ran.output);
+  BOOST_TEST(has(ran, traces.files[0].string() + ": "), ran.output);
+  BOOST_TEST(fs::exists(traces.files[0]));
+  BOOST_TEST(trace_command("validate " + traces.files[0].string()).code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_usage_is_2_and_a_missing_file_is_1) {
+  for (const char* wrong : {"", "no-such-command", "validate", "merge a.gz", "diff -a a.gz"})
+    BOOST_TEST(trace_command(wrong).code == 2, wrong);
+  for (const char* missing : {"summary /no/such.gz", "validate /no/such.gz",
+                              "open --no-browser /no/such.gz", "merge -o m.gz /no/such.gz"}) {
+    const Ran ran = trace_command(missing);
+    BOOST_TEST(ran.code == 1, missing);
+    BOOST_TEST(has(ran, "/no/such.gz"), ran.output);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

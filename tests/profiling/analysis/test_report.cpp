@@ -1,0 +1,169 @@
+// The page about the traces of all ranks, and the data that it shows.
+#include <boost/test/unit_test.hpp>
+#include <limelight/trace.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tests/support.hpp"
+
+namespace prof = limelight::profiling;
+namespace fs = std::filesystem;
+using namespace limelight::tests;
+using limelight::ErrorCode;
+using nlohmann::json;
+
+namespace {
+
+std::string microseconds(double time) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f", time);
+  return text;
+}
+std::string slice(const std::string& name,
+                  double ts_us,
+                  double dur_us,
+                  const std::string& args = "",
+                  const std::string& category = "cpu_op") {
+  return R"({"ph":"X","cat":")" + category + R"(","name":")" + name + R"(","pid":1,"tid":1,"ts":)" +
+         microseconds(ts_us) + R"(,"dur":)" + microseconds(dur_us) + R"(,"args":{)" + args + "}}";
+}
+std::string chunk(int number) {
+  return R"("bytes":4096,"channel":5,"chunk":)" + std::to_string(number) +
+         R"(,"request":"the <b>first</b>")";
+}
+// As the session of a rank writes it: an event a line, each after those inside it.
+fs::path trace(const fs::path& folder,
+               int rank,
+               const std::vector<std::string>& events,
+               int base = 1000) {
+  std::string text =
+      "{\n\"distributedInfo\": {\"backend\": \"shm\",\n\"rank\": " + std::to_string(rank) +
+      ",\n\"world_size\": 2},\n\"baseTimeNanoseconds\": " + std::to_string(base) +
+      R"(,
+"traceEvents": [
+{"ph":"M","name":"process_name","ts":0.000,"pid":1,"tid":0,"args":{"name":"rank )" +
+      std::to_string(rank) + R"( <test>"}})";
+  for (const std::string& event : events) text += ",\n" + event;
+  text += "\n],\n\"limelight\": {\"drops\": 0},\n\"traceName\": \"x\"\n}\n";
+  return write_file(folder / ("run-rank-" + std::to_string(rank) + ".json"), text);
+}
+
+json data_of(const fs::path& page) {
+  const std::string html = read_file(page), mark = "const data = ";
+  const auto from = html.find(mark) + mark.size();
+  return json::parse(html.substr(from, html.find(";\n", from) - from));
+}
+
+// Two ranks: the first hands ten chunks to the second, which takes each 30 us after it was
+// published.
+struct Report {
+  Folder folder;
+  fs::path page = folder.path / "report.html";
+  std::vector<fs::path> files;
+  json data;
+  Report() {
+    std::vector<std::string> first{slice("</script><script>alert(1)", 0, 10)}, second;
+    for (int i = 0; i < 10; ++i) {
+      const double at = 100.0 * i;
+      first.push_back(slice("ipc.publish", at + 10, 20, chunk(i)));
+      first.push_back(slice("ProfilerStep#" + std::to_string(i), at, 60 + i,
+                            R"("step of":"decode","request":"the <b>first</b>")",
+                            "user_annotation"));
+      second.push_back(slice("ipc.take", at + 40, 20, chunk(i)));
+    }
+    second.push_back(slice("ipc.take", 1040, 20, chunk(99)));  // nobody published it
+    second.push_back(slice("collective.all_reduce", 1060, 40));
+    files = {trace(folder.path, 0, first), trace(folder.path, 1, second)};
+    const auto written = prof::write_report(page, files);
+    if (!written) BOOST_FAIL(written.error().message);
+    data = data_of(page);
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(report)
+
+BOOST_AUTO_TEST_CASE(operations_have_their_calls_and_times_largest_self_time_first) {
+  const Report report;
+  BOOST_REQUIRE_EQUAL(report.data["ranks"].size(), 2u);
+  BOOST_TEST(report.data["ranks"][0]["name"] == "rank 0 <test>");
+  const json& rows = report.data["ranks"][0]["operations"];
+  BOOST_REQUIRE_EQUAL(rows.size(), 3u);
+  BOOST_TEST(rows[0]["name"] == "decode");  // steps under one name
+  BOOST_TEST(rows[0]["calls"] == 10);
+  BOOST_TEST(rows[0]["total_us"] == 645.0);
+  BOOST_TEST(rows[0]["self_us"] == 435.0);  // without what is inside
+  BOOST_TEST(rows[1]["name"] == "ipc.publish");
+  BOOST_TEST(rows[1]["self_us"] == 200.0);
+  BOOST_TEST(rows[2]["name"] == "</script><script>alert(1)");
+}
+
+BOOST_AUTO_TEST_CASE(steps_and_collectives_are_counted_for_each_rank) {
+  const Report report;
+  const json &first = report.data["ranks"][0]["steps"], &second = report.data["ranks"][1]["steps"];
+  BOOST_TEST(first["count"] == 10);
+  BOOST_TEST(first["most_us"] == 69.0);
+  BOOST_TEST(first["p50_us"].get<double>() >= 60.0);
+  BOOST_TEST(first["p50_us"].get<double>() <= 69.0);
+  BOOST_TEST(second["count"] == 0);
+  BOOST_TEST(second["collective_us"] == 40.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_channel_has_its_ends_and_how_long_its_chunks_waited) {
+  const Report report;
+  BOOST_REQUIRE_EQUAL(report.data["channels"].size(), 1u);
+  const json& channel = report.data["channels"][0];
+  BOOST_TEST(channel["channel"] == 5);
+  BOOST_TEST(channel["from"] == 0);
+  BOOST_TEST(channel["to"] == 1);
+  BOOST_TEST(channel["chunks"] == 10);
+  BOOST_TEST(channel["bytes"] == 10 * 4096);
+  BOOST_TEST(channel["matched"] == 10);
+  BOOST_TEST(channel["dwell_most_us"] == 30.0);  // from the end of the publish to that of the take
+}
+
+BOOST_AUTO_TEST_CASE(a_request_has_its_stages_and_the_timeline_its_shares) {
+  const Report report;
+  BOOST_REQUIRE_EQUAL(report.data["requests"].size(), 1u);
+  BOOST_TEST(report.data["requests"][0]["request"] == "the <b>first</b>");
+  BOOST_TEST(report.data["requests"][0]["stages"][0]["steps"] == 10);
+  const json& kinds = report.data["kinds"];
+  const auto kind = static_cast<std::size_t>(std::find(kinds.begin(), kinds.end(), "collectives") -
+                                             kinds.begin());
+  BOOST_TEST(report.data["ranks"][0]["busy"][kind].is_null());
+  const json& busy = report.data["ranks"][1]["busy"][kind];
+  BOOST_REQUIRE(busy.is_array());
+  BOOST_TEST(busy.back() == 100);  // the all-reduce is the last thing of all
+  BOOST_TEST(busy.front() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_page_needs_nothing_else_and_a_name_cannot_end_its_script) {
+  const Report report;
+  const std::string html = read_file(report.page);
+  BOOST_TEST(html.find("alert(1)") != std::string::npos);
+  BOOST_TEST(html.find("<script>alert") == std::string::npos);
+  BOOST_TEST(html.find("<test>") == std::string::npos);
+  for (const char* absent : {"http://", "https://", "@DATA@"})
+    BOOST_TEST(html.find(absent) == std::string::npos, absent);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_reported_on_is_an_error_that_names_the_file) {
+  const Folder folder;
+  const fs::path page = folder.path / "report.html";
+  const auto none = prof::write_report(page, {});
+  BOOST_REQUIRE(!none.ok());
+  BOOST_TEST((none.error().code == ErrorCode::invalid_argument));
+  const fs::path first = trace(folder.path, 0, {slice("a", 0, 1)}),
+                 other = trace(folder.path, 1, {slice("a", 0, 1)}, 2000);
+  const auto differs = prof::write_report(page, {first, other});
+  BOOST_REQUIRE(!differs.ok());
+  BOOST_TEST((differs.error().code == ErrorCode::invalid_argument));
+  BOOST_TEST(differs.error().message.starts_with(other.string() + ": "));
+  BOOST_TEST((prof::write_report(page, {"/no/such.gz"}).error().code == ErrorCode::not_found));
+  BOOST_TEST(!fs::exists(page));
+  const auto unwritable = prof::write_report(folder.path / "none/report.html", {first});
+  BOOST_REQUIRE(!unwritable.ok());
+  BOOST_TEST((unwritable.error().code == ErrorCode::io));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
