@@ -7,6 +7,7 @@
 #include <set>
 #include <tuple>
 
+#include "ipc/window.hpp"
 #include "stages/devices/device.hpp"
 #include "stages/models/kv_cache.hpp"
 #include "stages/models/model_file.hpp"
@@ -19,6 +20,7 @@ namespace {
 // The default of max_model_len for a model from files. The model's own limit can need more shared
 // memory than a machine has.
 constexpr int usual_model_len = 2048;
+constexpr int most_window = static_cast<int>(ipc::most_window);
 constexpr int most_requests = 256;  // in one step of a stage
 
 // An internal exception: nested parsers throw it to abort, and parse() catches it. An empty text
@@ -481,7 +483,8 @@ struct Reader {
                  {"defaults",
                   [&](auto& v, auto&) {
                     map(v, "defaults",
-                        {{"window_size", [&](auto& x, auto& k) { window = positive(x, k, 256); }},
+                        {{"window_size",
+                          [&](auto& x, auto& k) { window = positive(x, k, most_window); }},
                          {"max_inflight",
                           [&](auto& x, auto& k) { config.max_inflight = positive(x, k, 1024); }}});
                   }},
@@ -505,8 +508,9 @@ struct Reader {
                             [&](auto& x, auto& key) {
                               text.input = as<std::string>(x, key, "the name of an input");
                             }},
-                           {"window_size",
-                            [&](auto& x, auto& key) { e.window_size = positive(x, key, 256); }}});
+                           {"window_size", [&](auto& x, auto& key) {
+                              e.window_size = positive(x, key, most_window);
+                            }}});
                       edges.push_back(e);
                       texts.push_back(text);
                     }

@@ -173,7 +173,8 @@ struct Engine::State {
 };
 
 void Engine::State::finish(std::map<std::uint64_t, PendingRequest>::iterator at, Error error) {
-  const prof::RequestScope scope(static_cast<std::uint32_t>(at->first));
+  const std::uint64_t number = at->first;
+  const prof::RequestScope scope(static_cast<std::uint32_t>(number));
   PendingRequest request = std::move(at->second);
   const prof::Span span(names.finish, us_since(request.start));
   open.erase(at);
@@ -187,6 +188,7 @@ void Engine::State::finish(std::map<std::uint64_t, PendingRequest>::iterator at,
       request.output.e2e_time_ms > slow_ms)
     dump_if_due("request " + request.output.request_id + " took " +
                 std::to_string(static_cast<long>(request.output.e2e_time_ms)) + " ms");
+  prof::forget_request(static_cast<std::uint32_t>(number));
   request.on_update(std::move(request.output));
 }
 

@@ -273,6 +273,7 @@ void RankWorker::begin_submitted(bool wait) {
 void RankWorker::drop(std::uint64_t number) {
   scheduler_.remove(number);
   if (served_.erase(number) > 0) stage_->end(number);
+  prof::forget_request(static_cast<std::uint32_t>(number));
 }
 
 void RankWorker::drop_cancelled() {
@@ -430,6 +431,7 @@ void RankWorker::finish(std::uint64_t number, Error error) {
   if (is_first_rank()) report_(at->second.report);
   stage_->end(number);
   served_.erase(at);
+  prof::forget_request(static_cast<std::uint32_t>(number));
 }
 
 void RankWorker::follow() {

@@ -78,19 +78,4 @@ BOOST_AUTO_TEST_CASE(a_row_alone_and_in_a_batch_gives_the_same_bits_in_the_other
     BOOST_TEST(std::memcmp(normed.data(), normed_alone.data(), 4 * normed.size()) == 0);
     BOOST_TEST(std::memcmp(gate.data(), gate_alone.data(), 4 * gate.size()) == 0);
   }
-  constexpr int heads = 4, kv_heads = 2, d = 12, before = 5;
-  const std::vector<float> q = tests::random_values(product(n * heads, d), 1),
-                           keys = tests::random_values(product((before + n) * kv_heads, d), 2),
-                           values = tests::random_values(product((before + n) * kv_heads, d), 3);
-  std::vector<float> out(q.size()), turned = q, out_alone(q.size()), turned_alone = q;
-  cpu->attention(q, keys, values, out, n, heads, kv_heads, d, before);
-  cpu->rope(turned, n, heads, d, before, {});
-  for (int r = 0; r < n; ++r) {
-    const std::size_t size = product(heads, d), at = static_cast<std::size_t>(r) * size;
-    cpu->attention(std::span(q).subspan(at, size), keys, values,
-                   std::span(out_alone).subspan(at, size), 1, heads, kv_heads, d, before + r);
-    cpu->rope(std::span(turned_alone).subspan(at, size), 1, heads, d, before + r, {});
-  }
-  BOOST_TEST(std::memcmp(out.data(), out_alone.data(), 4 * out.size()) == 0);
-  BOOST_TEST(std::memcmp(turned.data(), turned_alone.data(), 4 * turned.size()) == 0);
 }
