@@ -82,27 +82,57 @@ struct Reader {
     }
   }
 
-  SamplingParams sampling(const YAML::Node& node) const {
-    SamplingParams p;
-    const auto real = [&](float& to, float least, float most) {
-      return [this, &to, least, most](const YAML::Node& n, const std::string& k) {
-        to = as<float>(n, k, "a number");
-        if (!(to >= least && to <= most))
+  // params: what holds where the map says nothing.
+  SamplingParams sampling(const YAML::Node& node, SamplingParams params) const {
+    SamplingParams& p = params;
+    // Sets one parameter, whose range is that of a request's.
+    const auto in_range = [&](auto set) {
+      return [this, &p, set](const YAML::Node& n, const std::string& k) {
+        set(n, k);
+        constexpr std::string_view before = ", expected ";
+        if (const auto good = check(p); !good)
           refuse(n, k, show(n),
-                 "a number from " + std::to_string(least) + " to " + std::to_string(most));
+                 good.error().message.substr(good.error().message.find(before) + before.size()));
       };
     };
+    const auto real = [&](float& to) {
+      return in_range([this, &to](auto& n, auto& k) { to = as<float>(n, k, "a number"); });
+    };
+    const auto whole = [&](auto& to) {
+      return in_range([this, &to](auto& n, auto& k) { to = as<int>(n, k, "a whole number"); });
+    };
     map(node, "default_sampling_params",
-        {{"temperature", real(p.temperature, 0, 10)},
-         {"top_p", real(p.top_p, 0.0001f, 1)},
-         {"repetition_penalty", real(p.repetition_penalty, 0.01f, 10)},
-         {"top_k", [&](auto& n, auto& k) { p.top_k = as<int>(n, k, "a whole number"); }},
-         {"max_tokens", [&](auto& n, auto& k) { p.max_tokens = positive(n, k); }},
+        {{"temperature", real(p.temperature)},
+         {"top_p", real(p.top_p)},
+         {"min_p", real(p.min_p)},
+         {"repetition_penalty", real(p.repetition_penalty)},
+         {"presence_penalty", real(p.presence_penalty)},
+         {"frequency_penalty", real(p.frequency_penalty)},
+         {"top_k", whole(p.top_k)},
+         {"max_tokens", whole(p.max_tokens)},
+         {"min_tokens", whole(p.min_tokens)},
+         {"logprobs", whole(p.logprobs)},
          {"seed",
           [&](auto& n, auto& k) { p.seed = as<std::uint64_t>(n, k, "a whole number, 0 or more"); }},
+         {"ignore_eos", [&](auto& n, auto& k) { p.ignore_eos = as<bool>(n, k, "true or false"); }},
          {"detokenize", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
-         {"stop_token_ids", [&](auto& n, auto& k) { p.stop_token_ids = numbers(n, k); }}});
-    return p;
+         {"stop", in_range([&](auto& n, auto& k) {
+            const char* expected = "a text or a list of texts";
+            p.stop.clear();
+            if (n.IsSequence())
+              for (const auto& item : n) p.stop.push_back(as<std::string>(item, k, expected));
+            else p.stop.push_back(as<std::string>(n, k, expected));
+          })},
+         {"logit_bias", in_range([&](auto& n, auto& k) {
+            const char* expected = "a map from tokens to numbers";
+            if (!n.IsMap()) refuse(n, k, show(n), expected);
+            p.logit_bias.clear();
+            for (const auto& item : n)
+              p.logit_bias[as<int>(item.first, k, expected)] = as<float>(item.second, k, expected);
+          })},
+         {"stop_token_ids",
+          in_range([&](auto& n, auto& k) { p.stop_token_ids = numbers(n, k); })}});
+    return params;
   }
 
   ModelShape shape(const YAML::Node& node) const {
@@ -164,7 +194,7 @@ struct Reader {
     StageConfig s;
     s.stage_id = -1;
     std::string model;
-    YAML::Node model_at;
+    YAML::Node model_at, sampling_at(YAML::NodeType::Map);
     bool dummy = false;
     int max_model_len = 0;
     const Handler ignore_text = [&](auto& n, auto& k) { as<std::string>(n, k, "a word"); };
@@ -276,7 +306,7 @@ struct Reader {
               refuse(n, k, show(n), "text or audio");
           }},
          {"is_comprehension", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
-         {"default_sampling_params", [&](auto& n, auto&) { s.sampling = sampling(n); }}});
+         {"default_sampling_params", [&](auto& n, auto&) { sampling_at = n; }}});
     if (s.stage_id < 0) refuse(node, "stage_id", "no such key", "a whole number, 0 or more");
     if (s.model_stage.empty())
       refuse(node, "model_stage", "no such key", "one of " + stage_type_names());
@@ -286,7 +316,9 @@ struct Reader {
         refuse(model_at, "model", "'" + model + "'",
                "no model: a " + s.model_stage + " cannot load one, it has dummy weights");
       set_model(model_at, model, s);
+      s.sampling = s.model->sampling();
     }
+    s.sampling = sampling(sampling_at, s.sampling);
     if (max_model_len > 0)
       s.shape.max_model_len =
           std::min(max_model_len, s.model ? s.shape.max_model_len : max_model_len);

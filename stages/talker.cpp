@@ -37,12 +37,15 @@ Talker::Talker(const StageConfig& config,
 }
 
 Result<void> Talker::begin(const Request& request) {
-  if (request.sampling.max_tokens > config_.shape.max_model_len)
+  SamplingParams sampling = request.sampling;
+  if (!sampling.max_tokens)
+    sampling.max_tokens = config_.sampling.max_tokens.value_or(usual_max_tokens);
+  if (*sampling.max_tokens > config_.shape.max_model_len)
     return Error{ErrorCode::invalid_argument, "request '" + request.id + "': max_tokens " +
-                                                  std::to_string(request.sampling.max_tokens) +
+                                                  std::to_string(*sampling.max_tokens) +
                                                   " of the talker exceeds max_model_len " +
                                                   std::to_string(config_.shape.max_model_len)};
-  sequences_.insert_or_assign(request.number, Sequence{.sampler = Sampler(request.sampling)});
+  sequences_.insert_or_assign(request.number, Sequence{.sampler = Sampler(sampling)});
   return {};
 }
 

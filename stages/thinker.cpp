@@ -29,25 +29,65 @@ Thinker::Thinker(const StageConfig& config,
                          config.dtype);
 }
 
-Result<void> Thinker::begin(const Request& request) {
+Result<std::vector<int>> Thinker::tokens_of(const Request& request) const {
   static const prof::NameId name =
       prof::intern("tokenize", prof::Category::cpu_op, prof::ValueKind::bytes);
+  for (std::size_t i = 0; i < request.prompt_token_ids.size(); ++i)
+    if (const int token = request.prompt_token_ids[i]; token < 0 || token >= config_.shape.vocab)
+      return Error{ErrorCode::invalid_argument,
+                   "prompt_token_ids[" + std::to_string(i) + "]: found " + std::to_string(token) +
+                       ", expected 0 to " + std::to_string(config_.shape.vocab - 1) +
+                       ", the tokens of the model"};
+  if (!request.prompt_token_ids.empty())
+    return std::vector<int>(request.prompt_token_ids.begin(), request.prompt_token_ids.end());
+  std::size_t bytes = request.prompt.size();
+  for (const Message& message : request.messages) bytes += message.content.size();
+  const prof::Span span(name, bytes);
+  if (!request.messages.empty()) return tokenizer_->encode_messages(request.messages);
   std::vector<int> tokens;
-  if (!request.prompt.empty()) {
-    const prof::Span span(name, request.prompt.size());
-    tokens = tokenizer_->encode_prompt(request.prompt);
-  }
-  if (tokens.empty())
-    return Error{ErrorCode::invalid_argument, "request '" + request.id + "': the prompt is empty"};
-  const int needed = static_cast<int>(tokens.size()) + request.sampling.max_tokens;
-  if (needed > config_.shape.max_model_len)
+  if (!request.prompt.empty()) tokens = tokenizer_->encode_prompt(request.prompt);
+  if (tokens.empty()) return Error{ErrorCode::invalid_argument, "the prompt is empty"};
+  return tokens;
+}
+
+// Makes prompt and output fit max_model_len: a max_tokens that nobody asked for gives way.
+Result<void> Thinker::fit(const Request& request,
+                          std::size_t tokens,
+                          SamplingParams& sampling) const {
+  const int most = config_.shape.max_model_len, left = most - static_cast<int>(tokens);
+  const auto refuse = [&](const std::string& what) {
     return Error{ErrorCode::invalid_argument,
-                 "request '" + request.id + "': " + std::to_string(tokens.size()) +
-                     " prompt tokens and max_tokens " +
-                     std::to_string(request.sampling.max_tokens) + " exceed max_model_len " +
-                     std::to_string(config_.shape.max_model_len)};
-  sequences_.insert_or_assign(
-      request.number, Sequence{.sampler = Sampler(request.sampling), .tokens = std::move(tokens)});
+                 "request '" + request.id + "': " + std::to_string(tokens) + " prompt tokens " +
+                     what + " max_model_len " + std::to_string(most)};
+  };
+  if (left < 1) return refuse("leave no room for an answer in");
+  if (!sampling.max_tokens)
+    sampling.max_tokens = std::min(config_.sampling.max_tokens.value_or(usual_max_tokens), left);
+  if (*sampling.max_tokens > left)
+    return refuse("and max_tokens " + std::to_string(*sampling.max_tokens) + " exceed");
+  return {};
+}
+
+Result<void> Thinker::begin(const Request& request) {
+  auto tokens = tokens_of(request);
+  if (!tokens)
+    return Error{tokens.error().code, "request '" + request.id + "': " + tokens.error().message};
+  SamplingParams sampling = request.sampling;
+  LIMELIGHT_TRY(fit(request, tokens->size(), sampling));
+  for (const auto& [token, bias] : sampling.logit_bias)
+    if (token >= config_.shape.vocab)
+      return Error{ErrorCode::invalid_argument,
+                   "request '" + request.id + "': logit_bias: found token " +
+                       std::to_string(token) + ", expected 0 to " +
+                       std::to_string(config_.shape.vocab - 1) + ", the tokens of the model"};
+  Sampler sampler(sampling);
+  sampler.set_prompt(*tokens);
+  sampler.set_ends(tokenizer_->ends());
+  AnswerInfo answer{.prompt_tokens = tokens->size(), .seed = sampling.seed.value_or(0)};
+  sequences_.insert_or_assign(request.number, Sequence{.sampler = std::move(sampler),
+                                                       .tokens = std::move(tokens).value(),
+                                                       .stops = StopStrings(sampling.stop),
+                                                       .answer = std::move(answer)});
   return {};
 }
 
@@ -153,16 +193,41 @@ Result<StepState> Thinker::finish_turn(const Slice& slice,
   }
   const auto token = sequence.sampler.next(logits);
   if (!token) return token.error();
-  const bool stop = sequence.sampler.is_stop(*token) || tokenizer_->ends(*token);
-  const bool last = stop || sequence.sampler.exhausted();
-  sequence.tokens.push_back(*token);
+  const auto [text, last] = add_token(*token, sequence);
   LIMELIGHT_TRY(emit_hidden(slice, x, last, output));
-  std::string text = stop ? "" : sequence.text.push(tokenizer_->bytes(*token));
-  if (last) text += sequence.text.rest();
   LIMELIGHT_TRY(output.emit(
       text_port, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
-      [&](std::span<std::byte> to) { std::memcpy(to.data(), text.data(), to.size()); }));
+      [&text = text](std::span<std::byte> to) { std::memcpy(to.data(), text.data(), to.size()); }));
   return last ? StepState::done : StepState::more;
+}
+
+std::pair<std::string, bool> Thinker::add_token(int token, Sequence& sequence) const {
+  const Sampler& sampler = sequence.sampler;
+  AnswerInfo& answer = sequence.answer;
+  sequence.tokens.push_back(token);
+  if (sampler.params().logprobs >= 0) {
+    PositionLogprobs logprobs = sampler.logprobs();
+    logprobs.chosen.token = tokenizer_->bytes(token);
+    for (TokenLogprob& top : logprobs.top) top.token = tokenizer_->bytes(top.token_id);
+    answer.logprobs.push_back(std::move(logprobs));
+  }
+  const bool eos = tokenizer_->ends(token) && !sampler.params().ignore_eos;
+  const bool stop = sampler.is_stop(token);
+  if (stop && !eos) answer.stop_token_id = token;
+  // Before min_tokens nothing stops the text.
+  const auto shown = [&](const std::string& text) {
+    return sampler.count() <= static_cast<std::size_t>(sampler.params().min_tokens)
+               ? text
+               : sequence.stops.push(text);
+  };
+  std::string text;
+  if (!stop && !eos) text = shown(sequence.text.push(tokenizer_->bytes(token)));
+  if (sequence.stops.found().empty() && !stop && !eos && !sampler.exhausted()) return {text, false};
+  if (sequence.stops.found().empty()) text += shown(sequence.text.rest());
+  if (sequence.stops.found().empty()) text += sequence.stops.rest();
+  answer.stop_string = sequence.stops.found();
+  answer.finish_reason = stop || eos || !answer.stop_string.empty() ? "stop" : "length";
+  return {text, true};
 }
 
 void Thinker::end(std::uint64_t request) {
@@ -173,6 +238,13 @@ void Thinker::end(std::uint64_t request) {
 }
 std::uint64_t Thinker::tokens_out(std::uint64_t request) const {
   return sequences_.at(request).sampler.count();
+}
+
+AnswerInfo Thinker::answer(std::uint64_t request) const {
+  const Sequence& sequence = sequences_.at(request);
+  AnswerInfo answer = sequence.answer;
+  answer.output_tokens = sequence.sampler.count();
+  return answer;
 }
 
 namespace {

@@ -18,6 +18,7 @@
 
 #include "stages/models/decoder.hpp"
 #include "stages/models/sampler.hpp"
+#include "stages/models/stop_strings.hpp"
 #include "stages/models/tokenizer.hpp"
 
 namespace limelight::stages {
@@ -41,6 +42,7 @@ class Thinker final : public Stage {
   Result<void> step(std::span<Turn> batch) override;
   void end(std::uint64_t request) override;
   std::uint64_t tokens_out(std::uint64_t request) const override;
+  AnswerInfo answer(std::uint64_t request) const override;
 
   static constexpr int text_port = 0, hidden_port = 1;
 
@@ -51,6 +53,8 @@ class Thinker final : public Stage {
     KvCache::Sequence cache = {};
     int sent = 0;  // positions whose hidden states were emitted
     CharacterStream text = {};
+    StopStrings stops;
+    AnswerInfo answer = {};
     int rest() const { return static_cast<int>(tokens.size()) - cache.position; }
   };
   // The rows of one turn in the batch: `rows` rows from `row` on, the first at `position`.
@@ -59,6 +63,11 @@ class Thinker final : public Stage {
     int row, rows, position;
     bool samples;  // they reach the end of the tokens, so that the next one is chosen
   };
+  Result<std::vector<int>> tokens_of(const Request& request) const;
+  Result<void> fit(const Request& request, std::size_t tokens, SamplingParams& sampling) const;
+  // Takes the newest token into the text. Returns what can be shown of it, and whether the text
+  // ends.
+  std::pair<std::string, bool> add_token(int token, Sequence& sequence) const;
   Result<void> emit_hidden(const Slice& slice, std::span<const float> x, bool last, Output& output);
   Result<StepState> finish_turn(const Slice& slice,
                                 std::span<const float> x,

@@ -12,11 +12,12 @@ struct StageReport {
   std::uint64_t number = 0;  // of the request
   Error error = {ErrorCode::none, {}};
   StageStats stage;
+  AnswerInfo answer = {};                    // of a stage that answers with text
   std::vector<TransferStats> received = {};  // through each of its inputs
 };
 template <class Inspector>
 auto inspect(Inspector& f, StageReport& x) {
-  return f(x.number, x.error, x.stage, x.received);
+  return f(x.number, x.error, x.stage, x.answer, x.received);
 }
 
 }  // namespace limelight::actors

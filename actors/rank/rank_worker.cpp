@@ -427,7 +427,10 @@ void RankWorker::finish(std::uint64_t number, Error error) {
   const auto at = served_.find(number);
   if (at == served_.end()) return;
   at->second.report.error = std::move(error);
-  if (at->second.begun) at->second.report.stage.num_tokens_out = stage_->tokens_out(number);
+  if (at->second.begun) {
+    at->second.report.stage.num_tokens_out = stage_->tokens_out(number);
+    at->second.report.answer = stage_->answer(number);
+  }
   if (is_first_rank()) report_(at->second.report);
   stage_->end(number);
   served_.erase(at);

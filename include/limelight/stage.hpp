@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <functional>
 #include <limelight/config.hpp>
+#include <limelight/request.hpp>
 #include <limelight/result.hpp>
 #include <limelight/tensor.hpp>
 #include <memory>
@@ -35,7 +36,10 @@ struct Request {
   std::uint64_t number = 0;  // unique in the run, from 1
   std::string id;            // chosen by the user
   std::string prompt;
-  SamplingParams sampling;
+  SamplingParams sampling = {};
+  // One of these in place of the prompt:
+  std::vector<Message> messages = {};
+  std::vector<std::int32_t> prompt_token_ids = {};
 };
 
 // Where one request's tensors go.
@@ -93,6 +97,8 @@ class Stage {
   virtual void end(std::uint64_t request) = 0;
   // The number of tokens, codes or samples emitted so far, for the statistics.
   virtual std::uint64_t tokens_out(std::uint64_t request) const = 0;
+  // How the request's text ended; nothing from a stage that has none.
+  virtual AnswerInfo answer(std::uint64_t) const { return {}; }
 };
 
 // A stage that computes one request at a time: the base of stages that have no use for batches.

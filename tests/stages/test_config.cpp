@@ -24,7 +24,7 @@ BOOST_AUTO_TEST_CASE(ranks_count_up_over_the_stages_of_a_shipped_config) {
   BOOST_TEST((config->find(3) == nullptr));
   BOOST_TEST(config->find(1)->model_stage == "talker");
   BOOST_TEST(config->edges.size() == 2u);
-  BOOST_TEST(config->find(0)->sampling.seed == 42u);
+  BOOST_TEST(config->find(0)->sampling.seed.value() == 42u);
 }
 
 BOOST_AUTO_TEST_CASE(stages_stand_in_the_order_of_the_flow_whatever_that_of_the_file) {
@@ -39,6 +39,30 @@ BOOST_AUTO_TEST_CASE(stages_stand_in_the_order_of_the_flow_whatever_that_of_the_
   if (!config) BOOST_FAIL(config.error().message);
   for (const int stage : {0, 1, 2})
     BOOST_TEST(config->stages[static_cast<std::size_t>(stage)].stage_id == stage);
+}
+
+BOOST_AUTO_TEST_CASE(default_sampling_params_have_the_ranges_of_a_request_s) {
+  const Folder folder;
+  const std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml"), old = "temperature: 0.4";
+  const auto with = [&](const std::string& params) {
+    std::string changed = text;
+    changed.replace(changed.find(old), old.size(), params);
+    return stages::parse(write_file(folder.path / "changed.yaml", changed));
+  };
+  const auto config = with("stop: [a, b], min_p: 0.1, logit_bias: {5: -1.5}, ignore_eos: true");
+  if (!config) BOOST_FAIL(config.error().message);
+  const stages::SamplingParams& p = config->stages.front().sampling;
+  BOOST_TEST((p.stop == std::vector<std::string>{"a", "b"}));
+  BOOST_TEST(p.min_p == 0.1f);
+  BOOST_TEST(p.logit_bias.at(5) == -1.5f);
+  BOOST_TEST(p.ignore_eos);
+  BOOST_TEST(p.max_tokens.value() == 80);
+  BOOST_TEST(with("temperature: -1")
+                 .error()
+                 .message.ends_with("key 'temperature': found '-1', expected 0 or more"));
+  BOOST_TEST(with("presence_penalty: 3")
+                 .error()
+                 .message.ends_with("key 'presence_penalty': found '3', expected -2 to 2"));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_config_is_refused_with_its_file) {
