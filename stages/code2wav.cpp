@@ -219,7 +219,7 @@ std::uint64_t Code2Wav::tokens_out(std::uint64_t request) const {
 }
 
 namespace {
-Result<void> check(const StageConfig& config, std::span<const Feed> feeds) {
+Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds) {
   const auto refuse = [](const std::string& what) {
     return Error{ErrorCode::invalid_argument, what};
   };
@@ -245,7 +245,7 @@ StageType code2wav_type() {
       .name = "code2wav",
       .inputs = {{"codes", "codes"}},
       .outputs = {{"audio", "audio"}},
-      .check = check,
+      .check = check_feeds,
       // One chunk of samples for each chunk of codes; check() sees to it that those fit.
       .largest_output =
           [](const StageConfig& config, int) {

@@ -208,7 +208,7 @@ std::uint64_t Talker::tokens_out(std::uint64_t request) const {
 }
 
 namespace {
-Result<void> check(const StageConfig& config, std::span<const Feed> feeds) {
+Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds) {
   for (const Feed& feed : feeds)
     if (config.shape.input_hidden != feed.source->shape.hidden)
       return Error{ErrorCode::invalid_argument,
@@ -223,7 +223,7 @@ StageType talker_type() {
   return {.name = "talker",
           .inputs = {{"hidden", "hidden_states"}},
           .outputs = {{"codes", "codes"}},
-          .check = check,
+          .check = check_feeds,
           .largest_output =
               [](const StageConfig& config, int) {
                 return static_cast<std::uint64_t>(std::max(config.shape.chunk_frames, 1)) *

@@ -276,7 +276,7 @@ Result<std::unique_ptr<Stage>> make(const StageConfig& config,
       std::make_unique<Thinker>(config, weights, std::move(tokenizer).value(), device, group));
 }
 
-Result<void> check(const StageConfig& config, std::span<const Feed>) {
+Result<void> check_feeds(const StageConfig& config, std::span<const Feed>) {
   if (config.shape.vocab < 256)
     return Error{ErrorCode::invalid_argument,
                  "vocab: found " + std::to_string(config.shape.vocab) +
@@ -293,7 +293,7 @@ StageType thinker_type() {
           .reads_prompt = true,
           .loads_models = true,
           .splits = true,
-          .check = check,
+          .check = check_feeds,
           .largest_output = largest_output,
           .weight_bytes =
               [](const StageConfig& config) {
