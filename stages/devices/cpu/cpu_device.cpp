@@ -1,13 +1,13 @@
-// The CPU as a device. Plain matrices are multiplied by oneDNN, which `limelight-bench matmul`
-// compares with OpenBLAS. Weights in blocks, and all other operations, use cpu_kernels.hpp.
+// The CPU as a device. A row's result is the same bits whether it is computed alone or in a batch,
+// because the kernels keep to one order of operations: see cpu_kernels.hpp. `limelight bench
+// matmul` compares the products with OpenBLAS.
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <limelight/span.hpp>
-#include <map>
+#include <memory>
 #include <new>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 
 #include "stages/devices/cpu/cpu_kernels.hpp"
@@ -46,24 +46,21 @@ std::uint16_t to_bfloat16(float value) {
   return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-using Desc = dnnl::memory::desc;
-using Tag = dnnl::memory::format_tag;
-using Type = dnnl::memory::data_type;
+// Memory that starts a line of the cache.
+struct Free {
+  void operator()(void* memory) const { ::operator delete(memory, std::align_val_t(64)); }
+};
+template <class T>
+std::unique_ptr<T[], Free> aligned(std::size_t count) {
+  return std::unique_ptr<T[], Free>(
+      static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t(64))));
+}
 
-Desc rows_of(int n, int width, Type type) { return {{n, width}, type, Tag::ab}; }
-
-// Weights as oneDNN packs them. The packing depends on the processor but not on the number of rows
-// n, so it serves every n. A oneDNN primitive belongs to one n; it is made when that n first
-// occurs.
-struct CpuMatrix final : Matrix {
-  struct Product {
-    dnnl::matmul primitive;
-    Desc x, y;
-  };
-  Type type = Type::f32;
-  dnnl::memory weights;
-  mutable std::map<int, Product> products;
-  mutable std::vector<std::uint16_t> rounded;  // scratch: x in bfloat16
+// Weights of a stage, packed.
+struct PackedMatrix final : Matrix {
+  std::unique_ptr<float[], Free> floats;  // one of the two
+  std::unique_ptr<std::uint16_t[], Free> bf16;
+  PackedRows rows{};
 };
 
 // Weights in blocks, where the file is mapped. They are multiplied by cpu_kernels.hpp.
@@ -95,23 +92,25 @@ class CpuDevice final : public Device {
                                int out,
                                int in,
                                ipc::DType dtype) override {
-    auto matrix = std::make_unique<CpuMatrix>();
+    auto matrix = std::make_unique<PackedMatrix>();
     matrix->in = in;
     matrix->out = out;
-    // Row-major [out, in] is the same memory as column-major [in, out], which is what oneDNN is
-    // told.
-    std::vector<float> plain(weights.begin(), weights.end());
-    if (dtype == ipc::DType::bfloat16)
-      for (float& w : plain)
-        w = std::bit_cast<float>(static_cast<std::uint32_t>(to_bfloat16(w)) << 16);
-    Desc packed;
-    if (dtype == ipc::DType::bfloat16 && fast_bfloat16(in, out, packed)) matrix->type = Type::bf16;
-    else
-      packed = describe(1, in, out, Type::f32, Desc({in, out}, Type::f32, Tag::any)).weights_desc();
-    dnnl::memory source(Desc({in, out}, Type::f32, Tag::ba), engine_, plain.data());
-    matrix->weights = dnnl::memory(packed, engine_);
-    dnnl::reorder(source, matrix->weights).execute(stream_, source, matrix->weights);
-    stream_.wait();
+    const auto columns = static_cast<std::size_t>(in), rows = static_cast<std::size_t>(out),
+               count = (rows + 15) / 16 * 16 * columns;
+    const bool bf16 = dtype == ipc::DType::bfloat16;
+    if (bf16) matrix->bf16 = aligned<std::uint16_t>(count);
+    else matrix->floats = aligned<float>(count);
+    for (std::size_t at = 0; at < count; ++at) {
+      const std::size_t row = at / 16 / columns * 16 + at % 16, column = at / 16 % columns;
+      const float w = row < rows ? weights[row * columns + column] : 0;
+      if (bf16) matrix->bf16[at] = to_bfloat16(w);
+      else matrix->floats[at] = w;
+    }
+    matrix->rows = {
+        .data = bf16 ? static_cast<const void*>(matrix->bf16.get()) : matrix->floats.get(),
+        .bf16 = bf16,
+        .in = columns,
+        .out = rows};
     return matrix;
   }
 
@@ -127,27 +126,13 @@ class CpuDevice final : public Device {
     const prof::Span span(linear_name, dims(n, w.out, w.in));
     if (const auto* blocks = dynamic_cast<const BlockMatrix*>(&w))
       return linear_of_blocks(x, *blocks, y, n);
-    const auto& matrix = static_cast<const CpuMatrix&>(w);
-    auto at = matrix.products.find(n);
-    if (at == matrix.products.end()) {
-      const auto described = describe(n, w.in, w.out, matrix.type, matrix.weights.get_desc());
-      at = matrix.products
-               .emplace(n, CpuMatrix::Product{dnnl::matmul(described), described.src_desc(),
-                                              described.dst_desc()})
-               .first;
-    }
-    void* source = const_cast<float*>(x.data());
-    if (matrix.type == Type::bf16) {
-      matrix.rounded.resize(static_cast<std::size_t>(n) * static_cast<std::size_t>(w.in));
-      for (std::size_t i = 0; i < matrix.rounded.size(); ++i) matrix.rounded[i] = to_bfloat16(x[i]);
-      source = matrix.rounded.data();
-    }
-    const CpuMatrix::Product& product = at->second;
-    product.primitive.execute(stream_,
-                              {{DNNL_ARG_SRC, dnnl::memory(product.x, engine_, source)},
-                               {DNNL_ARG_WEIGHTS, matrix.weights},
-                               {DNNL_ARG_DST, dnnl::memory(product.y, engine_, y.data())}});
-    stream_.wait();
+    const PackedRows& rows = static_cast<const PackedMatrix&>(w).rows;
+    // For a small product a second thread costs more than it gains.
+    const auto count = static_cast<std::size_t>(n);
+    const std::size_t grain = 1 + (std::size_t{1} << 18) / (16 * rows.in * count);
+    pool_.run((rows.out + 15) / 16, grain, [&](std::size_t begin, std::size_t end) {
+      kernels_.multiply_packed(rows, begin, end, x.data(), count, y.data());
+    });
   }
 
   void rms_norm(std::span<const float> x,
@@ -317,17 +302,13 @@ class CpuDevice final : public Device {
     const QuantisedRows quantised{values_.data(), scales_.data(), sums_.data(), halves_.data()};
     pool_.run(out, 16, [&](std::size_t begin, std::size_t end) {
       if (!as_bf16 && !as_floats) {
-        thread_local std::vector<std::byte> scratch;
-        scratch.resize(scratch_bytes(in) + 64);
-        kernels_.dot_blocks(
-            {.type = w.type,
-             .data = w.data + begin * w.row_bytes,
-             .row_bytes = w.row_bytes,
-             .rows = end - begin,
-             .cols = in},
-            quantised, rows,
-            scratch.data() + 64 - reinterpret_cast<std::uintptr_t>(scratch.data()) % 64,
-            y.data() + begin, out);
+        const auto scratch = aligned<std::byte>(scratch_bytes(in));
+        kernels_.dot_blocks({.type = w.type,
+                             .data = w.data + begin * w.row_bytes,
+                             .row_bytes = w.row_bytes,
+                             .rows = end - begin,
+                             .cols = in},
+                            quantised, rows, scratch.get(), y.data() + begin, out);
         return;
       }
       for (std::size_t row = begin; row < end; ++row) {
@@ -336,23 +317,6 @@ class CpuDevice final : public Device {
         else kernels_.dot_floats(w.type, weights, in, x.data(), rows, y.data() + row, out);
       }
     });
-  }
-
-  dnnl::matmul::primitive_desc describe(
-      int n, int in, int out, Type type, const Desc& weights) const {
-    return {dnnl::matmul::desc(rows_of(n, in, type), weights, rows_of(n, out, Type::f32)), engine_};
-  }
-  // True if this processor multiplies bfloat16. Without such instructions oneDNN refuses, or offers
-  // a reference implementation that is slower than float32.
-  bool fast_bfloat16(int in, int out, Desc& packed) const {
-    try {
-      const auto described =
-          describe(1, in, out, Type::bf16, Desc({in, out}, Type::bf16, Tag::any));
-      packed = described.weights_desc();
-      return std::string_view(described.impl_info_str()).find("ref") == std::string_view::npos;
-    } catch (const dnnl::error&) {
-      return false;
-    }
   }
 
   const CpuKernels& kernels_ = cpu_kernels();
@@ -367,8 +331,6 @@ class CpuDevice final : public Device {
   const Placement* angles_of_ = nullptr;  // with these frequencies
   const float* frequencies_ = nullptr;
   int half_ = 0;
-  dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
-  dnnl::stream stream_{engine_};
 };
 
 }  // namespace

@@ -38,6 +38,14 @@ struct BlockRows {
   std::size_t row_bytes, rows, cols;
 };
 
+// A matrix [out, in] of floats or bfloat16, packed in panels of 16 rows: [out / 16, in, 16]. The
+// last panel is filled up with anything.
+struct PackedRows {
+  const void* data;
+  bool bf16;
+  std::size_t in, out;
+};
+
 struct CpuKernels {
   const char* name;
   void (*quantise)(const float* x,
@@ -64,6 +72,13 @@ struct CpuKernels {
                      std::size_t rows,
                      float* y,
                      std::size_t y_stride);
+  // y[r * w.out + i] = w[i] . x[r] for r < rows and the panels from begin to end.
+  void (*multiply_packed)(const PackedRows& w,
+                          std::size_t begin,
+                          std::size_t end,
+                          const float* x,
+                          std::size_t rows,
+                          float* y);
   void (*round_bf16)(const float* x,
                      std::size_t count,
                      std::uint16_t* to);  // rounds to nearest, ties to even; numbers too small

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "stages/devices/cpu/cpu_kernels.hpp"
+#include "stages/devices/cpu/cpu_kernels_floats.hpp"
 #if defined(__AVX2__)
 #include <immintrin.h>
 #endif
@@ -108,32 +109,32 @@ Block block_at(const std::byte* w, std::size_t block) {
   return b;
 }
 
-// Converts a block to floats. Each weight is rounded once, in every build.
+// Converts half a block to floats. Each weight is rounded once, in every build.
 template <WeightType type>
-void widen_block(const std::byte* w, std::size_t block, float* to) {
-  const Block b = block_at<type>(w, block);
-  for (int half = 0; half < 2; ++half) {
-    const auto factor = static_cast<float>(b.factor[half]);
-    const float scale = b.scale * factor, offset = b.offset * factor;
+Sixteen widen_half(const Block& b, int half) {
+  const auto factor = static_cast<float>(b.factor[half]);
+  const float scale = b.scale * factor, offset = b.offset * factor;
 #if defined(__AVX2__)
-    const __m128i bytes =
-        half == 0 ? _mm256_castsi256_si128(b.q) : _mm256_extracti128_si256(b.q, 1);
-    for (int i = 0; i < 2; ++i) {
-      const __m128i eight = i == 0 ? bytes : _mm_srli_si128(bytes, 8);
-      const __m256i whole =
-          type == WeightType::q8_0 ? _mm256_cvtepi8_epi32(eight) : _mm256_cvtepu8_epi32(eight);
-      _mm256_storeu_ps(to + 16 * half + 8 * i,
-                       _mm256_fmadd_ps(_mm256_set1_ps(scale), _mm256_cvtepi32_ps(whole),
-                                       _mm256_set1_ps(offset)));
-    }
+  const __m128i bytes = half == 0 ? _mm256_castsi256_si128(b.q) : _mm256_extracti128_si256(b.q, 1);
+  const auto eight = [&](__m128i from) {
+    const __m256i whole =
+        type == WeightType::q8_0 ? _mm256_cvtepi8_epi32(from) : _mm256_cvtepu8_epi32(from);
+    return _mm256_fmadd_ps(_mm256_set1_ps(scale), _mm256_cvtepi32_ps(whole),
+                           _mm256_set1_ps(offset));
+  };
+  return Sixteen::halves(eight(bytes), eight(_mm_srli_si128(bytes, 8)));
 #else
-    for (int i = 16 * half; i < 16 * half + 16; ++i) {
-      const auto q = type == WeightType::q8_0 ? static_cast<float>(static_cast<std::int8_t>(b.q[i]))
-                                              : static_cast<float>(b.q[i]);
-      to[i] = __builtin_fmaf(scale, q, offset);
-    }
-#endif
+  Sixteen sixteen;
+  for (int i = 0; i < 16; ++i) {
+    const std::uint8_t q = b.q[16 * half + i];
+    sixteen.v[i] =
+        __builtin_fmaf(scale,
+                       type == WeightType::q8_0 ? static_cast<float>(static_cast<std::int8_t>(q))
+                                                : static_cast<float>(q),
+                       offset);
   }
+  return sixteen;
+#endif
 }
 
 }  // namespace

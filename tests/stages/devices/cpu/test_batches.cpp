@@ -38,6 +38,19 @@ void check_batches(Device& device, const Matrix& matrix, const std::string& what
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(a_row_alone_and_in_a_batch_gives_the_same_bits_for_packed_matrices) {
+  const auto cpu = make_cpu_device();
+  std::mt19937 random(1);
+  std::vector<std::pair<int, int>> shapes{{32, 2048}, {2048, 32}, {1, 1}, {16, 96}, {512, 1536}};
+  const auto size = [&] { return static_cast<int>(32 + random() % (random() % 4 ? 500 : 2017)); };
+  for (int i = 0; i < 8; ++i) shapes.emplace_back(size(), size());
+  for (const auto& [in, out] : shapes)
+    for (const ipc::DType dtype : {ipc::DType::float32, ipc::DType::bfloat16}) {
+      const auto matrix = cpu->pack(tests::random_values(product(in, out), 7), out, in, dtype);
+      check_batches(*cpu, *matrix, ipc::to_string(dtype));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_row_alone_and_in_a_batch_gives_the_same_bits_for_weights_of_a_file) {
   for (const Activations activations :
        {Activations::int8, Activations::float32, Activations::bfloat16})

@@ -198,6 +198,37 @@ BOOST_AUTO_TEST_CASE(the_bits_of_a_product_do_not_depend_on_the_rows_beside_it) 
     }
 }
 
+BOOST_AUTO_TEST_CASE(packed_matrices_give_the_same_bits_in_every_build_for_any_number_of_rows) {
+  constexpr std::size_t most = 40, in = 77, panels = 5, out = 16 * panels - 3;
+  const Floats x = random_rows(most), w = random_rows(16 * panels);
+  std::vector<std::uint16_t> bf16(w.size());
+  portable_kernels.round_bf16(w.data(), w.size(), bf16.data());
+  for (const bool rounded : {false, true}) {
+    const PackedRows rows{.data = rounded ? static_cast<const void*>(bf16.data()) : w.data(),
+                          .bf16 = rounded,
+                          .in = in,
+                          .out = out};
+    Floats first(most * out);
+    for (std::size_t r = 0; r < most; ++r)
+      for (std::size_t panel = 0; panel < panels; ++panel)
+        portable_kernels.multiply_packed(rows, panel, panel + 1, &x[r * in], 1, &first[r * out]);
+    for (std::size_t i = 0; i < out; ++i) {
+      double exact = 0;
+      for (std::size_t c = 0; c < in; ++c)
+        exact += static_cast<double>(w[(i / 16 * in + c) * 16 + i % 16]) * x[c];
+      BOOST_TEST(std::abs(first[i] - exact) < (rounded ? 0.1 : 1e-5));
+    }
+    for (const CpuKernels* build : builds())
+      for (std::size_t n = 1; n <= most; ++n) {
+        Floats y(n * out);
+        build->multiply_packed(rows, 0, panels, x.data(), n, y.data());
+        BOOST_TEST(
+            same(y, Floats(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(y.size()))),
+            build->name << ", rows: " << n);
+      }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_bits_of_a_gate_do_not_depend_on_where_its_row_starts) {
   for (const CpuKernels* build : builds())
     for (const std::size_t width : {1, 5, 8, 13, 100}) {
