@@ -228,11 +228,11 @@ Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds)
     const ModelShape& from = feed.source->shape;
     const std::string source = "stage " + std::to_string(feed.source->stage_id);
     if (s.codebooks != from.codebooks || s.codebook_size != from.codebook_size)
-      return refuse("codebooks: found " + std::to_string(s.codebooks) + " of " +
+      return refuse("'codebooks': found " + std::to_string(s.codebooks) + " of " +
                     std::to_string(s.codebook_size) + " codes, expected those of " + source + ": " +
                     std::to_string(from.codebooks) + " of " + std::to_string(from.codebook_size));
     if (s.chunk_frames < from.chunk_frames)
-      return refuse("chunk_frames: found " + std::to_string(s.chunk_frames) + ", expected " +
+      return refuse("'chunk_frames': found " + std::to_string(s.chunk_frames) + ", expected " +
                     std::to_string(from.chunk_frames) + " or more, those of " + source +
                     ": its chunks must fit");
   }

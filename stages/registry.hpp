@@ -39,7 +39,7 @@ struct StageType {
   bool reads_prompt = false;  // a request begins here; others begin with their inputs
   bool loads_models = false;  // the key `model` is understood
   bool splits = false;        // several ranks can share it
-  // Whether the stage can read what its sources send. Errors: invalid_argument, "<key>: found
+  // Whether the stage can read what its sources send. Errors: invalid_argument, "'<key>': found
   // <what>, expected <what>".
   std::function<Result<void>(const StageConfig&, std::span<const Feed>)> check;
   // The size in bytes of the largest tensor that it emits to an output.

@@ -212,7 +212,7 @@ Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds)
   for (const Feed& feed : feeds)
     if (config.shape.input_hidden != feed.source->shape.hidden)
       return Error{ErrorCode::invalid_argument,
-                   "input_hidden: found " + std::to_string(config.shape.input_hidden) +
+                   "'input_hidden': found " + std::to_string(config.shape.input_hidden) +
                        ", expected " + std::to_string(feed.source->shape.hidden) +
                        ", the hidden size of stage " + std::to_string(feed.source->stage_id)};
   return {};

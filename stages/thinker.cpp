@@ -279,7 +279,7 @@ Result<std::unique_ptr<Stage>> make(const StageConfig& config,
 Result<void> check_feeds(const StageConfig& config, std::span<const Feed>) {
   if (config.shape.vocab < 256)
     return Error{ErrorCode::invalid_argument,
-                 "vocab: found " + std::to_string(config.shape.vocab) +
+                 "'vocab': found " + std::to_string(config.shape.vocab) +
                      ", expected 256 or more: the tokenizer has a token for each byte"};
   return {};
 }

@@ -124,7 +124,8 @@ BOOST_AUTO_TEST_CASE(a_graph_that_cannot_be_is_refused_by_its_ports) {
        "key 'final_output_type': found 'audio' for a thinker (text, hidden with hidden_states)");
   says(refused("model_stage: talker", "model_stage: singer"),
        "key 'model_stage': found 'singer', expected one of code2wav, talker, thinker");
-  says(refused("input_hidden: 640", "input_hidden: 64"), "input_hidden: found 64, expected 640");
+  says(refused("input_hidden: 640", "input_hidden: 64"),
+       "key 'input_hidden': found 64, expected 640");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
