@@ -75,10 +75,11 @@ KvCache Decoder::make_cache(int sequences, bool keep_outputs) const {
   return KvCache(device_, options);
 }
 
-Placement Decoder::place(std::span<const Part> parts, const KvCache& cache) const {
+namespace {
+Placement place(std::span<const Decoder::Part> parts, const KvCache& cache) {
   Placement p;
   p.block_size = cache.options().block_size;
-  for (const Part& part : parts)
+  for (const Decoder::Part& part : parts)
     p.table_width = std::max(p.table_width, static_cast<int>(part.sequence->blocks.size()));
   for (std::size_t s = 0; s < parts.size(); ++s) {
     const KvCache::Sequence& sequence = *parts[s].sequence;
@@ -95,6 +96,7 @@ Placement Decoder::place(std::span<const Part> parts, const KvCache& cache) cons
   }
   return p;
 }
+}  // namespace
 
 void Decoder::read_outputs(const KvCache::Sequence& sequence,
                            int from,

@@ -52,8 +52,6 @@ class Decoder {
     std::unique_ptr<Matrix> q, k, v, o, gate, up, down;
     Array input_norm, post_norm, q_bias, k_bias, v_bias;  // empty where the model has none
   };
-  Placement place(std::span<const Part> parts, const KvCache& cache) const;
-
   CacheConfig cache_;
   ModelShape shape_;
   Device& device_;

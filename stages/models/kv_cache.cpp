@@ -1,6 +1,7 @@
 #include "stages/models/kv_cache.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/memory.hpp"
 #include "stages/models/weights.hpp"
@@ -145,11 +146,11 @@ void KvCache::computed(int rows, std::span<const int> tokens, Sequence& sequence
 
 void KvCache::release(Sequence& sequence) {
   // The last block goes first, so that the beginning of a prompt is kept longest.
-  for (auto at = sequence.blocks.rbegin(); at != sequence.blocks.rend(); ++at) {
-    Block& block = blocks_[to_size(*at)];
+  for (const std::int32_t index : std::views::reverse(sequence.blocks)) {
+    Block& block = blocks_[to_size(index)];
     if (--block.users > 0) continue;
-    if (block.id == 0) unused_.push_back(*at);
-    else block.idle = idle_.insert(idle_.end(), *at);
+    if (block.id == 0) unused_.push_back(index);
+    else block.idle = idle_.insert(idle_.end(), index);
   }
   sequence = {};
 }
