@@ -24,7 +24,7 @@ template <int rows, int panels, class T>
 void multiply_tile(
     const T* w, std::size_t in, const float* x, float* y, std::size_t y_stride, std::size_t width) {
   Sixteen sum[rows][panels];
-  for (std::size_t i = 0; i < in; ++i)
+  for (std::size_t i = 0; i < in; ++i) {
 #pragma GCC unroll 8
     for (int p = 0; p < panels; ++p) {
       const Sixteen weights = sixteen_at(w + 16 * (static_cast<std::size_t>(p) * in + i));
@@ -32,8 +32,9 @@ void multiply_tile(
       for (int r = 0; r < rows; ++r)
         sum[r][p].add(weights, x[static_cast<std::size_t>(r) * in + i]);
     }
+  }
 #pragma GCC unroll 8
-  for (int r = 0; r < rows; ++r)
+  for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 8
     for (int p = 0; p < panels; ++p) {
       float* to = y + static_cast<std::size_t>(r) * y_stride + 16 * p;
@@ -44,6 +45,7 @@ void multiply_tile(
         std::memcpy(to, some, width * sizeof(float));
       }
     }
+  }
 }
 
 template <class T>
