@@ -14,7 +14,6 @@ packages=(
   libcpp-httplib-dev
   libcurl4-openssl-dev
   libdeflate-dev
-  libdnnl-dev
   libiceoryx-hoofs-dev
   libiceoryx-posh-dev
   libpcre2-dev

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <limelight/config.hpp>
+#include <map>
 #include <thread>
 
 #include "bench/peer.hpp"
@@ -19,6 +20,12 @@ namespace {
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::vector<int> synthetic_prompt(int tokens, int which) {
+  std::vector<int> prompt;
+  for (int i = 0; i < tokens; ++i) prompt.push_back(100 + (i * 37 + which * 1009) % 5000);
+  return prompt;
 }
 
 // A model without a pipeline: decoder, embedding and head.
@@ -40,17 +47,87 @@ struct Model {
     embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
   }
   // Feeds tokens to the decoder and returns the most likely next token.
-  int feed(const std::vector<int>& tokens, stages::Decoder::Cache& cache) {
+  int feed(const std::vector<int>& tokens,
+           stages::KvCache& cache,
+           stages::KvCache::Sequence& sequence) {
     const auto h = static_cast<std::size_t>(config.shape.hidden);
     std::vector<float> rows(tokens.size() * h),
         logits(static_cast<std::size_t>(config.shape.vocab));
     for (std::size_t i = 0; i < tokens.size(); ++i)
       embed(tokens[i], std::span(rows).subspan(i * h, h));
-    (void)decoder->forward(rows, static_cast<int>(tokens.size()), cache);
+    const stages::Decoder::Part part{&sequence, static_cast<int>(tokens.size()), {}};
+    (void)decoder->forward(rows, {&part, 1}, cache);
     device->linear(std::span(rows).last(h), *head, logits, 1);
     return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   }
 };
+
+// Tokens per second of `count` sequences that decode together, after prompts that differ.
+double decode_together(Model& model, int count, int prompt_tokens, int answer_tokens) {
+  const auto h = static_cast<std::size_t>(model.config.shape.hidden),
+             vocab = static_cast<std::size_t>(model.config.shape.vocab),
+             requests = static_cast<std::size_t>(count);
+  stages::KvCache cache = model.decoder->make_cache(count);
+  std::vector<stages::KvCache::Sequence> sequences(requests);
+  std::vector<int> newest;
+  for (int r = 0; r < count; ++r)
+    newest.push_back(model.feed(synthetic_prompt(prompt_tokens, r), cache,
+                                sequences[static_cast<std::size_t>(r)]));
+  std::vector<stages::Decoder::Part> parts;
+  for (auto& sequence : sequences) parts.push_back({&sequence, 1, {}});
+  std::vector<float> rows(requests * h), logits(requests * vocab);
+  const auto start = Clock::now();
+  for (int i = 0; i < answer_tokens; ++i) {
+    for (std::size_t r = 0; r < requests; ++r)
+      model.embed(newest[r], std::span(rows).subspan(r * h, h));
+    (void)model.decoder->forward(rows, parts, cache);
+    model.device->linear(rows, *model.head, logits, count);
+    for (std::size_t r = 0; r < requests; ++r) {
+      const auto mine = std::span(logits).subspan(r * vocab, vocab);
+      newest[r] = static_cast<int>(std::max_element(mine.begin(), mine.end()) - mine.begin());
+    }
+  }
+  return static_cast<double>(answer_tokens) * count / seconds_since(start);
+}
+
+Result<std::vector<Measurement>> bench_together(
+    const DecodeOptions& options,
+    const std::filesystem::path& path,
+    const std::shared_ptr<const stages::ModelFile>& file) {
+  const int prompt_tokens = options.quick ? 32 : 64, answer_tokens = options.quick ? 32 : 128,
+            rounds = options.quick ? 2 : 3;
+  Model model(file, {.threads = options.threads});
+  (void)decode_together(model, 1, prompt_tokens, answer_tokens);  // reads the file from disk
+  std::string list;
+  for (const int count : options.concurrency)
+    list += (list.empty() ? "" : ",") + std::to_string(count);
+  std::map<int, std::vector<double>> rates;
+  // Before and after the peer, so that a slow minute of the machine affects both.
+  const auto measure = [&] {
+    for (int round = 0; round < rounds; ++round)
+      for (const int count : options.concurrency)
+        rates[count].push_back(decode_together(model, count, prompt_tokens, answer_tokens));
+  };
+  measure();
+  const auto peer =
+      run_peer("llama_parallel.py",
+               {path.string(), std::to_string(options.threads), std::to_string(prompt_tokens),
+                std::to_string(answer_tokens), std::to_string(rounds), list});
+  measure();
+  std::vector<Measurement> results;
+  const double alone = rates.contains(1) ? quantile(rates[1], 0.5) : 0;
+  for (const int count : options.concurrency) {
+    const std::vector<std::pair<std::string, std::string>> params{
+        {"threads", std::to_string(options.threads)}, {"concurrency", std::to_string(count)}};
+    const double rate = quantile(rates[count], 0.5);
+    const std::string key = std::to_string(count);
+    const bool known = peer && peer->contains("decode") && (*peer)["decode"].contains(key);
+    results.push_back({"decode", params, rate, "tokens/s", known ? "llama.cpp" : "",
+                       known ? std::optional((*peer)["decode"][key].get<double>()) : std::nullopt});
+    if (alone > 0) results.push_back({"gain", params, rate / alone, "x", "", std::nullopt});
+  }
+  return results;
+}
 
 // The bytes of weights that the decoder reads for one token: all matrices of the file, the
 // embedding once.
@@ -95,26 +172,27 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
   if (!file) return file.error();
   auto tokenizer = stages::make_bpe_tokenizer((*file)->tokenizer());
   if (!tokenizer) return tokenizer.error();
+  if (!options.concurrency.empty()) return bench_together(options, path, *file);
   { const Model ready(*file, {}); }
   std::vector<Measurement> results;
   results.push_back({"open", {}, 1000 * seconds_since(start), "ms", "", std::nullopt});
 
   const int prompt_tokens = options.quick ? 128 : 512, answer_tokens = options.quick ? 32 : 128,
             rounds = options.quick ? 2 : 5;
-  std::vector<int> prompt;
-  for (int i = 0; i < prompt_tokens; ++i) prompt.push_back(100 + i * 37 % 5000);
+  const std::vector<int> prompt = synthetic_prompt(prompt_tokens, 0);
   for (const int threads : {1, 2}) {
     std::fprintf(stderr, "%d threads\n", threads);
     Model model(*file, {.threads = threads});
     std::vector<double> prefill, decode;
     const auto measure = [&](Model& one, int times) {
       for (int round = 0; round < times; ++round) {
-        auto cache = one.decoder->make_cache();
+        stages::KvCache cache = one.decoder->make_cache(1);
+        stages::KvCache::Sequence sequence;
         start = Clock::now();
-        int token = one.feed(prompt, cache);
+        int token = one.feed(prompt, cache, sequence);
         prefill.push_back(prompt_tokens / seconds_since(start));
         start = Clock::now();
-        for (int i = 0; i < answer_tokens; ++i) token = one.feed({token}, cache);
+        for (int i = 0; i < answer_tokens; ++i) token = one.feed({token}, cache, sequence);
         decode.push_back(answer_tokens / seconds_since(start));
       }
     };

@@ -5,6 +5,7 @@
 
 #include "base/helper.hpp"
 #include "base/log.hpp"
+#include "bench/blocks.hpp"
 #include "bench/decode.hpp"
 #include "bench/ipc.hpp"
 #include "bench/matmul.hpp"
@@ -35,7 +36,8 @@ int main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  limelight bench ipc --quick --json\n"
-      "  LIMELIGHT_PYTHON=python3 limelight bench decode --model smollm2");
+      "  LIMELIGHT_PYTHON=python3 limelight bench decode --model smollm2\n"
+      "  limelight bench decode --concurrency 1,2,4,8,16");
   bool quick = false, json = false;
   std::string config, model = "smollm2";
   if (const auto found = limelight::find_shared("configs/omni_tiny.yaml")) config = found->string();
@@ -45,6 +47,14 @@ int main(int argc, char** argv) {
                                      "raw iceoryx, ZeroMQ and a UNIX socket");
   CLI::App* matmul = app.add_subcommand(
       "matmul", "Matrix products of the CPU device beside OpenBLAS, where that is installed");
+  bench::BlocksOptions blocks_options;
+  CLI::App* blocks = app.add_subcommand(
+      "blocks", "Matrix products of the CPU device with weights in blocks, by the number of rows");
+  blocks
+      ->add_option("--in", blocks_options.in,
+                   "columns of x, 256 or a multiple of it for the types with K")
+      ->capture_default_str();
+  blocks->add_option("--out", blocks_options.out, "columns of the product")->capture_default_str();
   CLI::App* profiler = app.add_subcommand(
       "profiler", "What recording, writing and stopping cost, and what the pipeline feels of it");
   profiler->add_option("--config", config, "stage config of the pipeline")->capture_default_str();
@@ -52,7 +62,18 @@ int main(int argc, char** argv) {
       "decode", "A published model on the CPU, beside llama.cpp where python3 has its package");
   decode->add_option("--model", model, "a file, a folder, or the name of a model that was fetched")
       ->capture_default_str();
-  for (CLI::App* one : {ipc, matmul, profiler, decode}) {
+  std::vector<int> concurrency;
+  int threads = 2;
+  decode
+      ->add_option("--concurrency", concurrency,
+                   "requests that decode together, such as 1,2,4,8,16: tokens/s of all, beside "
+                   "llama.cpp's parallel decoding")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 256));
+  decode->add_option("--threads", threads, "with --concurrency")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  for (CLI::App* one : {ipc, matmul, blocks, profiler, decode}) {
     one->add_flag("--quick", quick, "a short run: fewer sizes or rounds");
     one->add_flag("--json", json, "{\"results\": [...]} on standard output");
   }
@@ -64,7 +85,14 @@ int main(int argc, char** argv) {
 
   if (ipc->parsed()) return print("ipc", json, bench::bench_ipc({.quick = quick}));
   if (matmul->parsed()) return print("matmul", json, bench::bench_matmul(quick));
+  if (blocks->parsed()) {
+    blocks_options.quick = quick;
+    return print("blocks", json, bench::bench_blocks(blocks_options));
+  }
   if (decode->parsed())
-    return print("decode", json, bench::bench_decode({.quick = quick, .model = model}));
+    return print(
+        "decode", json,
+        bench::bench_decode(
+            {.quick = quick, .model = model, .concurrency = concurrency, .threads = threads}));
   return print("profiler", json, bench::bench_profiler({.quick = quick, .config = config}));
 }

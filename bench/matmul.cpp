@@ -62,11 +62,6 @@ double us_each(F&& f, double us_long) {
 }  // namespace
 
 std::vector<Measurement> bench_matmul(bool quick) {
-  // The environment variable for this has no effect any more: OpenMP read it when the process
-  // started.
-  if (auto* set_threads =
-          reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads")))
-    set_threads(1);
   const OpenBlas blas;
   const auto cpu = stages::make_cpu_device();
   const struct {

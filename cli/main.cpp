@@ -10,6 +10,7 @@
 #include "cli/doctor_command.hpp"
 #include "cli/fetch_command.hpp"
 #include "cli/run_command.hpp"
+#include "cli/sampling_flags.hpp"
 #include "cli/trace_commands.hpp"
 
 int main(int argc, char** argv) {
@@ -37,8 +38,19 @@ int main(int argc, char** argv) {
   auto* prompts = command->add_option_group("prompts");
   prompts->add_option("--prompt", run.prompt, "one prompt");
   prompts->add_option("--prompts", run.prompts_file,
-                      "a file with one {\"prompt\": ...} in each line");
+                      "a file with one JSON object in each line: prompt, messages or "
+                      "prompt_token_ids, request_id, deadline_ms, and sampling parameters such as "
+                      "max_tokens (docs/config.md lists them)");
   prompts->require_option(1);
+  limelight::cli::add_sampling_flags(*command, run);
+  command->footer(
+      "Examples:\n"
+      "  limelight run --prompt \"Name three colours\" --system \"Answer in German\" --max-tokens "
+      "50\n"
+      "  limelight run --prompt \"Tell me a story\" --temperature 0.8 --top-p 0.95 --seed 7 --n 3\n"
+      "  limelight run --prompt \"Q: 1+1? A:\" --stop \"Q:\" --stop \"\\n\\n\" --logprobs 5 "
+      "--json\n"
+      "  limelight run --prompts prompts.jsonl --temperature 0 --output-dir out");
   command->add_option("--output-dir", run.output_dir,
                       "where <request>.txt, <request>.wav and outputs.jsonl go");
   command->add_option("--profile", run.profile, "stages to profile: all, or ids such as 0,2")

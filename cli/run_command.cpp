@@ -8,13 +8,21 @@
 #include <iostream>
 #include <limelight/omni.hpp>
 #include <limelight/trace.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <sstream>
 
 #include "cli/end_signals.hpp"
-#include "cli/run_inputs.hpp"
-#include "cli/run_outputs.hpp"
+#include "cli/progress_line.hpp"
+#include "cli/request_lines.hpp"
+#include "cli/run_output.hpp"
 #include "cli/statistics.hpp"
 
 namespace limelight::cli {
+
+using nlohmann::json;
 
 namespace {
 
@@ -24,6 +32,19 @@ int refuse(int code, const std::string& what) {
 }
 int exit_code(const Error& error) {
   return error.code == ErrorCode::invalid_argument || error.code == ErrorCode::not_found ? 2 : 1;
+}
+
+std::string read_stages(const std::string& list, std::vector<int>& stages) {
+  if (list == "all") return "";
+  std::istringstream in(list);
+  for (std::string word; std::getline(in, word, ',');) {
+    char* end = nullptr;
+    const long value = std::strtol(word.c_str(), &end, 10);
+    if (word.empty() || *end != '\0' || value < 0)
+      return "--profile: found '" + list + "', expected 'all' or stage ids such as 0,2";
+    stages.push_back(static_cast<int>(value));
+  }
+  return "";
 }
 
 std::string whose(const RankTrace& t) {
@@ -36,21 +57,105 @@ std::string failed_trace(const RankTrace& t) {
   return "no trace of " + whose(t) + ": " + t.error.message;
 }
 
+// The errors of a run, each once, and no more than somebody reads.
+class Problems {
+ public:
+  void add(const std::string& problem) {
+    if (!seen_.insert(std::hash<std::string>()(problem)).second) return;
+    if (++count_ <= most_shown) text_ += (text_.empty() ? "" : "\n") + problem;
+  }
+  bool empty() const noexcept { return count_ == 0; }
+  std::string text() const {
+    return count_ <= most_shown
+               ? text_
+               : text_ + "\nand " + std::to_string(count_ - most_shown) + " other errors";
+  }
+
+ private:
+  static constexpr std::size_t most_shown = 10;
+  std::set<std::size_t> seen_;
+  std::size_t count_ = 0;
+  std::string text_;
+};
+
+// The requests of a run, and where the answer to each of them stands among the outputs.
+class Requests {
+ public:
+  static Result<Requests> read(const RunOptions& options, const stages::SamplingParams& params) {
+    Requests requests;
+    requests.system_ = options.system;
+    if (options.prompt.empty()) {
+      auto lines = RequestLines::open(options.prompts_file, params);
+      if (!lines) return lines.error();
+      requests.lines_.emplace(std::move(lines).value());
+      requests.answers_ = requests.lines_->answers();
+    } else {
+      requests.one_ = GenerateRequest{.prompt = options.prompt, .request_id = "0"};
+      requests.answers_ = static_cast<std::size_t>(params.n);
+    }
+    return requests;
+  }
+  std::size_t answers() const noexcept { return answers_; }
+  bool from_file() const noexcept { return lines_.has_value(); }
+
+  Result<std::optional<GenerateRequest>> next(const stages::SamplingParams& params) {
+    std::optional<GenerateRequest> request;
+    if (lines_) {
+      auto line = lines_->next(params);
+      if (!line) return line.error();
+      request = std::move(*line);
+    } else {
+      request = std::exchange(one_, std::nullopt);
+      if (request) request->sampling_params = params;
+    }
+    if (!request) return request;
+    add_system(system_, *request);
+    const int n = request->sampling_params->n;
+    places_[request->request_id] = {asked_, n};
+    asked_ += static_cast<std::size_t>(n);
+    return request;
+  }
+  std::size_t place_of(const RequestOutput& output) {
+    const auto at = places_.find(output.request_id);
+    const std::size_t place = at->second.first + static_cast<std::size_t>(output.index);
+    if (--at->second.left == 0) places_.erase(at);
+    return place;
+  }
+
+ private:
+  struct Place {
+    std::size_t first;
+    int left;  // answers that are not there yet
+  };
+  std::string system_;
+  std::optional<RequestLines> lines_;
+  std::optional<GenerateRequest> one_;
+  std::map<std::string, Place> places_;
+  std::size_t asked_ = 0, answers_ = 0;
+};
+
 }  // namespace
 
 int run(const RunOptions& options) {
-  auto prompts = options.prompt.empty() ? read_prompts(options.prompts_file)
-                                        : std::vector<std::string>{options.prompt};
-  if (!prompts) return refuse(2, prompts.error().message);
-  const auto stages = read_stages(options.profile);
-  if (!stages) return refuse(2, stages.error().message);
+  std::vector<int> stages;
+  const auto with_flags = [&](stages::SamplingParams params) {
+    for (const auto& set : options.sampling) set(params);
+    return params;
+  };
+  const stages::SamplingParams checked = with_flags({});
+  if (const auto good = stages::check(checked); !good) return refuse(2, good.error().message);
+  auto requests = Requests::read(options, checked);
+  if (!requests) return refuse(2, requests.error().message);
+  if (const std::string wrong = read_stages(options.profile, stages); !wrong.empty())
+    return refuse(2, wrong);
+  auto out = RunOutput::create(options.output_dir, options.json);
+  if (!out) return refuse(1, out.error().message);
 
   const bool profiled = !options.profile.empty();
   const std::filesystem::path trace_folder =
       profiled && options.profile_dir.empty() ? "traces" : options.profile_dir;
 
   EndSignals signals;
-  const bool terminal = isatty(STDERR_FILENO) != 0;
   std::cerr << "starting the pipeline of " << options.config.string() << "\n";
   auto omni = Omni::from_engine_args({.config = options.config,
                                       .profile_dir = trace_folder,
@@ -74,60 +179,76 @@ int run(const RunOptions& options) {
   });
 
   int code = 0;
-  std::vector<RequestOutput> outputs;
-  std::string problem;
+  Problems problems;
+  const auto fail = [&](int with, const std::string& what) {
+    problems.add(what);
+    code = with;
+  };
   const auto start = std::chrono::steady_clock::now();
   if (profiled)
     for (const auto& left : profiling::unfinished_traces(trace_folder))
       std::cerr << "a rank was killed while it was profiled; `limelight trace recover "
                 << left.string() << "` makes its trace readable\n";
   if (profiled)
-    if (auto started = (*omni)->start_profile(*stages, options.profile_options); !started) {
-      problem = started.error().message;
-      code = exit_code(started.error());
-    }
-  if (problem.empty()) {
-    std::size_t shown = 0;
-    const bool tells = prompts->size() == 1 && !options.json;
-    outputs = (*omni)->generate(*prompts, {}, [&](const Progress& p) {
-      if (tells) std::cout << p.fresh_text << (p.done == p.total ? "\n\n" : "") << std::flush;
-      else if (terminal)
-        std::fprintf(stderr, "\r%zu/%zu requests, %lu bytes of text, %.1f s of sound ", p.done,
-                     p.total, p.text_bytes, static_cast<double>(p.audio_samples) / 24000);
-      else if (p.done > shown) std::fprintf(stderr, "%zu/%zu requests\n", shown = p.done, p.total);
-    });
-    if (terminal && !tells) std::fprintf(stderr, "\n");
+    if (auto started = (*omni)->start_profile(stages, options.profile_options); !started)
+      fail(exit_code(started.error()), started.error().message);
+  Statistics statistics;
+  if (problems.empty()) {
+    const stages::SamplingParams params = with_flags((*omni)->default_sampling_params());
+    const bool tells = !requests->from_file() && !options.json;
+    const bool streams = tells && requests->answers() == 1;
+    ProgressLine progress(stderr, isatty(STDERR_FILENO) != 0, requests->answers());
+    bool given_up = false;
+    (*omni)->generate_each(
+        [&]() -> std::optional<GenerateRequest> {
+          if (given_up) return std::nullopt;
+          auto request = requests->next(params);
+          if (request) return std::move(*request);
+          fail(2, request.error().message);
+          return std::nullopt;
+        },
+        [&](RequestOutput output) {
+          if (output.error.code != ErrorCode::none) fail(1, output.error.message);
+          given_up = given_up || output.error.code == ErrorCode::rank_failed ||
+                     output.error.code == ErrorCode::cancelled;
+          if (const auto written = out->add(requests->place_of(output), output); !written)
+            fail(1, written.error().message);
+          if (tells && !streams)
+            std::cout << "answer " << output.index << ": " << output.text << "\n\n" << std::flush;
+          statistics.add(output);
+        },
+        [&](const Progress& p) {
+          if (streams) std::cout << p.fresh_text << (p.done == p.total ? "\n\n" : "") << std::flush;
+          else progress.show(p);
+        });
+    progress.end();
+    if (const std::size_t rest = requests->answers() - statistics.requests(); rest > 0)
+      problems.add(std::to_string(rest) + " of " + std::to_string(requests->answers()) +
+                   " requests were not begun");
   }
   const double wall =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  for (const RequestOutput& out : outputs)
-    if (out.error.code != ErrorCode::none) {
-      code = 1;
-      if (problem != out.error.message)
-        problem += (problem.empty() ? "" : "\n") + out.error.message;
-      if (out.error.code == ErrorCode::rank_failed || out.error.code == ErrorCode::cancelled) break;
-    }
   std::vector<RankTrace> files;
-  if (profiled && code != 2 && problem.empty()) {
+  if (profiled && problems.empty()) {
     auto stopped = (*omni)->stop_profile();
-    if (!stopped) problem = stopped.error().message, code = 1;
+    if (!stopped) fail(1, stopped.error().message);
     else
       for (RankTrace& t : *stopped) {
-        if (t.error.code != ErrorCode::none)
-          problem += (problem.empty() ? "" : "\n") + failed_trace(t), code = 1;
+        if (t.error.code != ErrorCode::none) fail(1, failed_trace(t));
         files.push_back(std::move(t));
       }
   }
   signals.stop();
   omni->reset();
 
-  if (!options.output_dir.empty() && !outputs.empty())
-    if (const auto wrote = write_outputs(options.output_dir, outputs); !wrote)
-      problem = wrote.error().message, code = 1;
+  if (const auto written = out->finish(); !written) fail(1, written.error().message);
   if (options.json) {
-    std::cout << results_text(outputs, files, wall);
-  } else if (!outputs.empty()) {
-    std::cout << statistics_table(outputs, wall);
+    json traces = json::array();
+    for (const RankTrace& t : files) traces.push_back(to_json(t));
+    if (const auto written = out->write_json(stdout, traces, wall); !written)
+      fail(1, written.error().message);
+  } else if (statistics.requests() > 0) {
+    std::cout << statistics.table(wall);
     for (const RankTrace& t : files)
       if (t.error.code == ErrorCode::none)
         std::cout << "trace of " << whose(t) << ": " << t.file.string() << ", " << t.events
@@ -138,7 +259,7 @@ int run(const RunOptions& options) {
     if (!options.output_dir.empty())
       std::cout << "text, sound and outputs.jsonl: " << options.output_dir.string() << "\n";
   }
-  return problem.empty() ? code : refuse(code, problem);
+  return problems.empty() ? code : refuse(code, problems.text());
 }
 
 }  // namespace limelight::cli

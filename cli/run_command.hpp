@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <limelight/config.hpp>
 #include <limelight/profile.hpp>
 #include <string>
 #include <vector>
@@ -11,6 +13,9 @@ namespace limelight::cli {
 struct RunOptions {
   std::filesystem::path config;
   std::string prompt;
+  std::string system;  // message before each conversation that has none
+  // What the flags set, over the defaults of the config, and under what a line of the file says.
+  std::vector<std::function<void(stages::SamplingParams&)>> sampling;
   std::filesystem::path prompts_file;
   std::filesystem::path output_dir;  // empty: nothing is written
   std::string profile;               // "", "all" or a list such as "0,2"

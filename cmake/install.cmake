@@ -25,5 +25,4 @@ install(
     ${PROJECT_BINARY_DIR}/limelight-config.cmake
     ${PROJECT_BINARY_DIR}/limelight-config-version.cmake
     cmake/FindCAF.cmake
-    cmake/FindDNNL.cmake
   DESTINATION ${package})

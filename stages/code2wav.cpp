@@ -6,6 +6,7 @@
 #include <limelight/span.hpp>
 
 #include "base/try.hpp"
+#include "stages/registry.hpp"
 
 namespace limelight::stages {
 
@@ -18,6 +19,7 @@ Code2Wav::Code2Wav(const StageConfig& config,
     : config_(config),
       device_(device),
       decoder_(config, weights, device, group),
+      cache_(decoder_.make_cache(config.max_batch_size)),
       embedding_(weights.load("embed_codes",
                               MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size,
                                                 config.shape.hidden))),
@@ -45,7 +47,7 @@ int Code2Wav::samples_per_frame(const ModelShape& shape) {
 }
 
 Result<void> Code2Wav::begin(const Request& request) {
-  Stream stream{decoder_.make_cache(), {}, {}, 0};
+  Stream stream;
   for (const Upsampler& up : upsamplers_)
     stream.tails.emplace_back(static_cast<std::size_t>(up.stride * up.out));
   streams_.insert_or_assign(request.number, std::move(stream));
@@ -53,6 +55,7 @@ Result<void> Code2Wav::begin(const Request& request) {
 }
 
 Result<void> Code2Wav::consume(std::uint64_t request,
+                               int,
                                const ipc::TensorSpec& tensor,
                                std::span<const std::byte> data,
                                bool last) {
@@ -62,82 +65,205 @@ Result<void> Code2Wav::consume(std::uint64_t request,
     return Error{ErrorCode::corrupt, "code2wav: found a chunk " + tensor.text() +
                                          ", expected int32 [frames, " +
                                          std::to_string(s.codebooks) + "]"};
-  Work work{std::vector<std::int32_t>(data.size() / sizeof(std::int32_t)), last};
-  std::memcpy(work.codes.data(), data.data(), data.size());
-  for (const std::int32_t code : work.codes)
-    if (code < 0 || code >= s.codebook_size)
-      return Error{ErrorCode::corrupt, "code2wav: found code " + std::to_string(code) +
+  Stream& stream = streams_.at(request);
+  const std::uint64_t frames =
+      stream.codes.size() / static_cast<std::size_t>(s.codebooks) + tensor.shape[0];
+  if (frames > static_cast<std::uint64_t>(s.max_model_len))
+    return Error{ErrorCode::too_large, "code2wav: found " + std::to_string(frames) +
+                                           " frames of one request, expected at most "
+                                           "max_model_len, " +
+                                           std::to_string(s.max_model_len)};
+  const auto old = static_cast<std::ptrdiff_t>(stream.codes.size());
+  stream.codes.resize(stream.codes.size() + data.size() / sizeof(std::int32_t));
+  std::memcpy(stream.codes.data() + old, data.data(), data.size());
+  for (auto code = stream.codes.begin() + old; code != stream.codes.end(); ++code)
+    if (*code < 0 || *code >= s.codebook_size)
+      return Error{ErrorCode::corrupt, "code2wav: found code " + std::to_string(*code) +
                                            ", expected 0 to " +
                                            std::to_string(s.codebook_size - 1)};
-  streams_.at(request).waiting.push_back(std::move(work));
+  stream.waiting.push_back({static_cast<int>(tensor.shape[0]), last});
   return {};
 }
 
-Result<StepState> Code2Wav::step(std::uint64_t request, Output& output) {
-  static const prof::NameId upsample_name =
-      prof::intern("upsample", prof::Category::cpu_op, prof::ValueKind::dims);
-  Stream& stream = streams_.at(request);
-  if (stream.waiting.empty()) return StepState::needs_input;
-  const Work work = std::move(stream.waiting.front());
-  stream.waiting.pop_front();
-
-  const ModelShape& s = config_.shape;
-  const int books = s.codebooks, frames = static_cast<int>(work.codes.size()) / books;
-  const auto h = static_cast<std::size_t>(s.hidden);
-  std::vector<float> wave;
-  int n = frames, channels = s.channels;
-  if (frames > 0) {
-    std::vector<float> rows(static_cast<std::size_t>(frames) * h);
-    for (std::size_t i = 0; i < work.codes.size(); ++i) {
-      const std::size_t frame = i / static_cast<std::size_t>(books),
-                        book = i % static_cast<std::size_t>(books);
-      const float* from = embedding_.data() + (book * static_cast<std::size_t>(s.codebook_size) +
-                                               static_cast<std::size_t>(work.codes[i])) *
-                                                  h;
-      for (std::size_t j = 0; j < h; ++j)
-        rows[frame * h + j] += from[j] / static_cast<float>(books);
-    }
-    LIMELIGHT_TRY(decoder_.forward(rows, frames, stream.cache));
-    std::vector<float> x(static_cast<std::size_t>(frames * channels));
-    linear_of_host(device_, rows, *input_, x, frames);
-    for (std::size_t u = 0; u < upsamplers_.size(); ++u) {
-      const Upsampler& up = upsamplers_[u];
-      const prof::Span span(upsample_name, prof::pack_dims(static_cast<std::uint64_t>(n),
-                                                           static_cast<std::uint64_t>(up.in),
-                                                           static_cast<std::uint64_t>(up.stride)));
-      const auto half = static_cast<std::size_t>(up.stride * up.out);
-      for (float& value : x) value = value > 0 ? value : 0.1f * value;
-      std::vector<float> kernels(static_cast<std::size_t>(n) * 2 * half),
-          y(static_cast<std::size_t>(n) * half);
-      linear_of_host(device_, x, *up.weights, kernels, n);
-      std::vector<float>& tail = stream.tails[u];
-      for (std::size_t t = 0; t < static_cast<std::size_t>(n); ++t) {
-        const float* kernel = kernels.data() + t * 2 * half;
-        for (std::size_t i = 0; i < half; ++i) y[t * half + i] = tail[i] + kernel[i];
-        std::copy(kernel + half, kernel + 2 * half, tail.begin());
-      }
-      x = std::move(y);
-      n *= up.stride;
-      channels = up.out;
-    }
-    wave.resize(static_cast<std::size_t>(n));
-    linear_of_host(device_, x, *output_, wave, n);
-  }
-  stream.samples += wave.size();
-  const auto write = [&](std::span<std::byte> to) {
-    auto* samples = reinterpret_cast<float*>(to.data());
-    for (std::size_t i = 0; i < wave.size(); ++i) samples[i] = std::tanh(wave[i]);
-  };
-  if (auto sent = output.emit(Port::user, ipc::TensorSpec::of(ipc::DType::float32, {wave.size()}),
-                              work.last, write);
-      !sent)
-    return sent.error();
-  return work.last ? StepState::done : StepState::more;
+Demand Code2Wav::demand(std::uint64_t request) const {
+  const Stream& stream = streams_.at(request);
+  if (stream.cache.position < stream.computed)
+    return {.tokens = stream.computed - stream.cache.position, .divisible = true};
+  if (stream.waiting.empty()) return {.tokens = 0};
+  return {.tokens = std::max(stream.waiting.front().frames, 1)};
 }
 
-void Code2Wav::end(std::uint64_t request) { streams_.erase(request); }
+bool Code2Wav::reserve(std::uint64_t request, int tokens) {
+  return cache_.reserve(tokens, streams_.at(request).cache);
+}
+
+void Code2Wav::preempt(std::uint64_t request) { cache_.release(streams_.at(request).cache); }
+
+void Code2Wav::add_input(std::span<const std::int32_t> codes, std::span<float> row) const {
+  const auto size = static_cast<std::size_t>(config_.shape.codebook_size);
+  for (std::size_t book = 0; book < codes.size(); ++book) {
+    const float* from =
+        embedding_.data() + (book * size + static_cast<std::size_t>(codes[book])) * row.size();
+    for (std::size_t i = 0; i < row.size(); ++i)
+      row[i] += from[i] / static_cast<float>(codes.size());
+  }
+}
+
+Result<void> Code2Wav::step(std::span<Turn> batch) {
+  const auto h = static_cast<std::size_t>(config_.shape.hidden),
+             books = static_cast<std::size_t>(config_.shape.codebooks);
+  std::vector<Slice> slices;
+  std::vector<Decoder::Part> parts;
+  std::vector<float> x;
+  std::vector<bool> kept;  // by row: it becomes samples
+  for (Turn& turn : batch) {
+    Stream& stream = streams_.at(turn.request);
+    const bool again = stream.cache.position < stream.computed;
+    if (!again && stream.waiting.empty()) {
+      turn.state = StepState::needs_input;
+      continue;
+    }
+    const int rows = again ? std::min(turn.tokens, stream.computed - stream.cache.position)
+                           : stream.waiting.front().frames;
+    for (int i = 0; i < rows; ++i) {
+      x.resize(x.size() + h);
+      add_input(std::span(stream.codes)
+                    .subspan(static_cast<std::size_t>(stream.cache.position + i) * books, books),
+                std::span(x).last(h));
+    }
+    kept.resize(x.size() / h, !again);
+    if (!again) slices.push_back({&turn, &stream, rows});
+    if (rows > 0) parts.push_back({&stream.cache, rows, {}});
+  }
+  if (!parts.empty()) LIMELIGHT_TRY(decoder_.forward(x, parts, cache_));
+
+  std::size_t to = 0;
+  for (std::size_t row = 0; row < kept.size(); ++row)
+    if (kept[row]) {
+      const auto at = x.begin() + static_cast<std::ptrdiff_t>(row * h);
+      std::copy(at, at + static_cast<std::ptrdiff_t>(h),
+                x.begin() + static_cast<std::ptrdiff_t>(h * to++));
+    }
+  x.resize(to * h);
+  const std::vector<float> wave = waves(slices, std::move(x), static_cast<int>(to));
+  const float* from = wave.data();
+  for (const Slice& slice : slices) {
+    const auto [frames, last] = slice.stream->waiting.front();
+    slice.stream->waiting.pop_front();
+    const std::size_t count = static_cast<std::size_t>(slice.rows) *
+                              static_cast<std::size_t>(samples_per_frame(config_.shape));
+    slice.stream->computed += frames;
+    slice.stream->samples += count;
+    const prof::RequestScope scope(static_cast<std::uint32_t>(slice.turn->request));
+    const auto sent =
+        slice.turn->output->emit(audio_port, ipc::TensorSpec::of(ipc::DType::float32, {count}),
+                                 last, [&](std::span<std::byte> memory) {
+                                   auto* samples = reinterpret_cast<float*>(memory.data());
+                                   for (std::size_t i = 0; i < count; ++i)
+                                     samples[i] = std::tanh(from[i]);
+                                 });
+    from += count;
+    if (!sent) slice.turn->error = sent.error();
+    else slice.turn->state = last ? StepState::done : StepState::more;
+  }
+  return {};
+}
+
+std::vector<float> Code2Wav::waves(std::span<const Slice> slices, std::vector<float> x, int rows) {
+  static const prof::NameId upsample_name =
+      prof::intern("upsample", prof::Category::cpu_op, prof::ValueKind::dims);
+  if (rows == 0) return {};
+  int channels = config_.shape.channels;
+  std::vector<float> y(static_cast<std::size_t>(rows) * static_cast<std::size_t>(channels));
+  linear_of_host(device_, x, *input_, y, rows);
+  x = std::move(y);
+  for (std::size_t u = 0, widening = 1; u < upsamplers_.size(); ++u) {
+    const Upsampler& up = upsamplers_[u];
+    const prof::Span span(upsample_name, prof::pack_dims(static_cast<std::uint64_t>(rows),
+                                                         static_cast<std::uint64_t>(up.in),
+                                                         static_cast<std::uint64_t>(up.stride)));
+    const auto half = static_cast<std::size_t>(up.stride * up.out);
+    for (float& value : x) value = value > 0 ? value : 0.1f * value;
+    std::vector<float> kernels(static_cast<std::size_t>(rows) * 2 * half);
+    y.assign(static_cast<std::size_t>(rows) * half, 0);
+    linear_of_host(device_, x, *up.weights, kernels, rows);
+    const float* kernel = kernels.data();
+    float* to = y.data();
+    for (const Slice& slice : slices) {
+      std::vector<float>& tail = slice.stream->tails[u];
+      for (std::size_t t = 0; t < static_cast<std::size_t>(slice.rows) * widening; ++t) {
+        for (std::size_t i = 0; i < half; ++i) to[i] = tail[i] + kernel[i];
+        std::copy(kernel + half, kernel + 2 * half, tail.begin());
+        kernel += 2 * half;
+        to += half;
+      }
+    }
+    x = std::move(y);
+    rows *= up.stride;
+    widening *= static_cast<std::size_t>(up.stride);
+    channels = up.out;
+  }
+  std::vector<float> wave(static_cast<std::size_t>(rows));
+  linear_of_host(device_, x, *output_, wave, rows);
+  return wave;
+}
+
+void Code2Wav::end(std::uint64_t request) {
+  const auto at = streams_.find(request);
+  if (at == streams_.end()) return;
+  cache_.release(at->second.cache);
+  streams_.erase(at);
+}
 std::uint64_t Code2Wav::tokens_out(std::uint64_t request) const {
   return streams_.at(request).samples;
+}
+
+namespace {
+Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds) {
+  const auto refuse = [](const std::string& what) {
+    return Error{ErrorCode::invalid_argument, what};
+  };
+  const ModelShape& s = config.shape;
+  for (const Feed& feed : feeds) {
+    const ModelShape& from = feed.source->shape;
+    const std::string source = "stage " + std::to_string(feed.source->stage_id);
+    if (s.codebooks != from.codebooks || s.codebook_size != from.codebook_size)
+      return refuse("'codebooks': found " + std::to_string(s.codebooks) + " of " +
+                    std::to_string(s.codebook_size) + " codes, expected those of " + source + ": " +
+                    std::to_string(from.codebooks) + " of " + std::to_string(from.codebook_size));
+    if (s.chunk_frames < from.chunk_frames)
+      return refuse("'chunk_frames': found " + std::to_string(s.chunk_frames) + ", expected " +
+                    std::to_string(from.chunk_frames) + " or more, those of " + source +
+                    ": its chunks must fit");
+  }
+  return {};
+}
+}  // namespace
+
+StageType code2wav_type() {
+  return {
+      .name = "code2wav",
+      .inputs = {{"codes", "codes"}},
+      .outputs = {{"audio", "audio"}},
+      .check = check_feeds,
+      // One chunk of samples for each chunk of codes; check() sees to it that those fit.
+      .largest_output =
+          [](const StageConfig& config, int) {
+            return static_cast<std::uint64_t>(config.shape.chunk_frames) *
+                   static_cast<std::uint64_t>(Code2Wav::samples_per_frame(config.shape)) *
+                   sizeof(float);
+          },
+      .weight_bytes =
+          [](const StageConfig& config) {
+            const ModelShape& s = config.shape;
+            return dummy_bytes(config, decoder_parameters(s),
+                               decoder_parameter(s.codebooks, s.codebook_size) * s.hidden);
+          },
+      .make = [](const StageConfig& config, Device& device,
+                 ipc::Collective* group) -> Result<std::unique_ptr<Stage>> {
+        DummyWeights weights(config.weights_seed);
+        return std::unique_ptr<Stage>(std::make_unique<Code2Wav>(config, weights, device, group));
+      }};
 }
 
 }  // namespace limelight::stages

@@ -1,12 +1,17 @@
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limelight/config.hpp>
 #include <set>
+#include <tuple>
 
+#include "ipc/window.hpp"
 #include "stages/devices/device.hpp"
+#include "stages/models/kv_cache.hpp"
 #include "stages/models/model_file.hpp"
+#include "stages/registry.hpp"
 
 namespace limelight::stages {
 
@@ -15,6 +20,8 @@ namespace {
 // The default of max_model_len for a model from files. The model's own limit can need more shared
 // memory than a machine has.
 constexpr int usual_model_len = 2048;
+constexpr int most_window = static_cast<int>(ipc::most_window);
+constexpr int most_requests = 256;  // in one step of a stage
 
 // An internal exception: nested parsers throw it to abort, and parse() catches it. An empty text
 // means that the file cannot be read.
@@ -75,27 +82,57 @@ struct Reader {
     }
   }
 
-  SamplingParams sampling(const YAML::Node& node) const {
-    SamplingParams p;
-    const auto real = [&](float& to, float least, float most) {
-      return [this, &to, least, most](const YAML::Node& n, const std::string& k) {
-        to = as<float>(n, k, "a number");
-        if (!(to >= least && to <= most))
+  // params: what holds where the map says nothing.
+  SamplingParams sampling(const YAML::Node& node, SamplingParams params) const {
+    SamplingParams& p = params;
+    // Sets one parameter, whose range is that of a request's.
+    const auto in_range = [&](auto set) {
+      return [this, &p, set](const YAML::Node& n, const std::string& k) {
+        set(n, k);
+        constexpr std::string_view before = ", expected ";
+        if (const auto good = check(p); !good)
           refuse(n, k, show(n),
-                 "a number from " + std::to_string(least) + " to " + std::to_string(most));
+                 good.error().message.substr(good.error().message.find(before) + before.size()));
       };
     };
+    const auto real = [&](float& to) {
+      return in_range([this, &to](auto& n, auto& k) { to = as<float>(n, k, "a number"); });
+    };
+    const auto whole = [&](auto& to) {
+      return in_range([this, &to](auto& n, auto& k) { to = as<int>(n, k, "a whole number"); });
+    };
     map(node, "default_sampling_params",
-        {{"temperature", real(p.temperature, 0, 10)},
-         {"top_p", real(p.top_p, 0.0001f, 1)},
-         {"repetition_penalty", real(p.repetition_penalty, 0.01f, 10)},
-         {"top_k", [&](auto& n, auto& k) { p.top_k = as<int>(n, k, "a whole number"); }},
-         {"max_tokens", [&](auto& n, auto& k) { p.max_tokens = positive(n, k); }},
+        {{"temperature", real(p.temperature)},
+         {"top_p", real(p.top_p)},
+         {"min_p", real(p.min_p)},
+         {"repetition_penalty", real(p.repetition_penalty)},
+         {"presence_penalty", real(p.presence_penalty)},
+         {"frequency_penalty", real(p.frequency_penalty)},
+         {"top_k", whole(p.top_k)},
+         {"max_tokens", whole(p.max_tokens)},
+         {"min_tokens", whole(p.min_tokens)},
+         {"logprobs", whole(p.logprobs)},
          {"seed",
           [&](auto& n, auto& k) { p.seed = as<std::uint64_t>(n, k, "a whole number, 0 or more"); }},
+         {"ignore_eos", [&](auto& n, auto& k) { p.ignore_eos = as<bool>(n, k, "true or false"); }},
          {"detokenize", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
-         {"stop_token_ids", [&](auto& n, auto& k) { p.stop_token_ids = numbers(n, k); }}});
-    return p;
+         {"stop", in_range([&](auto& n, auto& k) {
+            const char* expected = "a text or a list of texts";
+            p.stop.clear();
+            if (n.IsSequence())
+              for (const auto& item : n) p.stop.push_back(as<std::string>(item, k, expected));
+            else p.stop.push_back(as<std::string>(n, k, expected));
+          })},
+         {"logit_bias", in_range([&](auto& n, auto& k) {
+            const char* expected = "a map from tokens to numbers";
+            if (!n.IsMap()) refuse(n, k, show(n), expected);
+            p.logit_bias.clear();
+            for (const auto& item : n)
+              p.logit_bias[as<int>(item.first, k, expected)] = as<float>(item.second, k, expected);
+          })},
+         {"stop_token_ids",
+          in_range([&](auto& n, auto& k) { p.stop_token_ids = numbers(n, k); })}});
+    return params;
   }
 
   ModelShape shape(const YAML::Node& node) const {
@@ -157,7 +194,7 @@ struct Reader {
     StageConfig s;
     s.stage_id = -1;
     std::string model;
-    YAML::Node model_at;
+    YAML::Node model_at, sampling_at(YAML::NodeType::Map);
     bool dummy = false;
     int max_model_len = 0;
     const Handler ignore_text = [&](auto& n, auto& k) { as<std::string>(n, k, "a word"); };
@@ -183,7 +220,7 @@ struct Reader {
                       refuse(v, k, show(v), "cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1");
                   }},
                  {"max_batch_size",
-                  [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, 256); }}});
+                  [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, most_requests); }}});
           }},
          {"engine_args",
           [&](auto& n, auto&) {
@@ -191,9 +228,8 @@ struct Reader {
                 {{"model_stage",
                   [&](auto& v, auto& k) {
                     s.model_stage = as<std::string>(v, k, "a word");
-                    if (s.model_stage != "thinker" && s.model_stage != "talker" &&
-                        s.model_stage != "code2wav")
-                      refuse(v, k, show(v), "thinker, talker or code2wav");
+                    if (find_stage_type(s.model_stage) == nullptr)
+                      refuse(v, k, show(v), "one of " + stage_type_names());
                   }},
                  {"model_arch", ignore_text},
                  {"engine_output_type", ignore_text},
@@ -235,8 +271,29 @@ struct Reader {
                   }},
                  {"tensor_parallel_size",
                   [&](auto& v, auto& k) { s.tensor_parallel_size = positive(v, k, 16); }},
-                 {"max_num_batched_tokens", [&](auto& v, auto& k) { positive(v, k); }},
-                 {"gpu_memory_utilization", [&](auto& v, auto& k) { as<float>(v, k, "a number"); }},
+                 {"max_num_seqs",
+                  [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, most_requests); }},
+                 {"max_num_batched_tokens",
+                  [&](auto& v, auto& k) { s.max_num_batched_tokens = positive(v, k); }},
+                 {"block_size",
+                  [&](auto& v, auto& k) { s.cache.block_size = positive(v, k, 256); }},
+                 {"num_gpu_blocks_override",
+                  [&](auto& v, auto& k) { s.cache.blocks = positive(v, k, 1 << 24); }},
+                 {"kv_cache_memory_bytes",
+                  [&](auto& v, auto& k) {
+                    s.cache.bytes = as<std::uint64_t>(v, k, "a whole number of bytes");
+                    if (s.cache.bytes == 0) refuse(v, k, show(v), "1 byte or more");
+                  }},
+                 {"gpu_memory_utilization",
+                  [&](auto& v, auto& k) {
+                    s.cache.memory_fraction = as<double>(v, k, "a number above 0, 1 at most");
+                    if (!(s.cache.memory_fraction > 0 && s.cache.memory_fraction <= 1))
+                      refuse(v, k, show(v), "a number above 0, 1 at most");
+                  }},
+                 {"enable_prefix_caching",
+                  [&](auto& v, auto& k) {
+                    s.cache.share_prefixes = as<bool>(v, k, "true or false");
+                  }},
                  {"model_shape", [&](auto& v, auto&) { s.shape = shape(v); }}});
           }},
          {"engine_input_source", [&](auto& n, auto& k) { s.engine_input_source = numbers(n, k); }},
@@ -249,37 +306,136 @@ struct Reader {
               refuse(n, k, show(n), "text or audio");
           }},
          {"is_comprehension", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
-         {"default_sampling_params", [&](auto& n, auto&) { s.sampling = sampling(n); }}});
+         {"default_sampling_params", [&](auto& n, auto&) { sampling_at = n; }}});
     if (s.stage_id < 0) refuse(node, "stage_id", "no such key", "a whole number, 0 or more");
     if (s.model_stage.empty())
-      refuse(node, "model_stage", "no such key", "thinker, talker or code2wav");
+      refuse(node, "model_stage", "no such key", "one of " + stage_type_names());
+    const StageType& type = *find_stage_type(s.model_stage);
     if (!model.empty() && !dummy) {
-      if (s.model_stage != "thinker")
+      if (!type.loads_models)
         refuse(model_at, "model", "'" + model + "'",
-               "no model: only the thinker can load one; " + s.model_stage + " has dummy weights");
+               "no model: a " + s.model_stage + " cannot load one, it has dummy weights");
       set_model(model_at, model, s);
+      s.sampling = s.model->sampling();
     }
+    s.sampling = sampling(sampling_at, s.sampling);
     if (max_model_len > 0)
       s.shape.max_model_len =
           std::min(max_model_len, s.model ? s.shape.max_model_len : max_model_len);
     else if (s.model) s.shape.max_model_len = std::min(s.shape.max_model_len, usual_model_len);
-    if (s.model_stage == "thinker" && s.shape.vocab < 256)
-      refuse(node, "vocab", std::to_string(s.shape.vocab),
-             "256 or more: the tokenizer has a token for each byte");
     const int tp = s.tensor_parallel_size;
-    if (tp > 1 && s.model_stage != "thinker")
+    if (s.max_num_batched_tokens < s.max_batch_size)
+      refuse(node, "max_num_batched_tokens", std::to_string(s.max_num_batched_tokens),
+             "max_batch_size (" + std::to_string(s.max_batch_size) +
+                 ") or more: each request of a step has a token");
+    if (tp > 1 && !type.splits)
       refuse(node, "tensor_parallel_size", std::to_string(tp),
-             "1: only the thinker can be split over ranks");
+             "1: a " + s.model_stage + " cannot be split over ranks");
     if (s.shape.kv_heads % tp != 0 || s.shape.mlp % tp != 0)
       refuse(node, "tensor_parallel_size", std::to_string(tp), "a divisor of kv_heads and mlp");
+    const std::uint64_t needed = longest_sequence_bytes(s);
+    const int blocks = (s.shape.max_model_len + s.cache.block_size - 1) / s.cache.block_size;
+    if (s.cache.blocks > 0 && s.cache.blocks < blocks)
+      refuse(node, "num_gpu_blocks_override", std::to_string(s.cache.blocks),
+             std::to_string(blocks) + " or more: a sequence of max_model_len " +
+                 std::to_string(s.shape.max_model_len) + " takes as many");
+    if (s.cache.bytes > 0 && s.cache.bytes < needed)
+      refuse(node, "kv_cache_memory_bytes", std::to_string(s.cache.bytes),
+             std::to_string(needed) + " or more: a sequence of max_model_len " +
+                 std::to_string(s.shape.max_model_len) + " takes as many");
     return s;
+  }
+
+  // An edge as the file has it.
+  struct EdgeText {
+    std::string output, input;  // names of ports; empty: none was named
+    YAML::Node at;
+  };
+
+  // Finds the ports of each edge. An edge that names none joins the only pair that carries the
+  // same.
+  void connect(PipelineConfig& config, const std::vector<EdgeText>& texts) const {
+    for (std::size_t i = 0; i < config.edges.size(); ++i) {
+      Edge& edge = config.edges[i];
+      const EdgeText& text = texts[i];
+      const StageType &from = *find_stage_type(config.find(edge.from)->model_stage),
+                      &to = *find_stage_type(config.find(edge.to)->model_stage);
+      std::vector<std::pair<int, int>> pairs;
+      for (std::size_t o = 0; o < from.outputs.size(); ++o)
+        for (std::size_t in = 0; in < to.inputs.size(); ++in)
+          if (from.outputs[o].carries == to.inputs[in].carries &&
+              (text.output.empty() || text.output == from.outputs[o].name) &&
+              (text.input.empty() || text.input == to.inputs[in].name))
+            pairs.emplace_back(static_cast<int>(o), static_cast<int>(in));
+      if (pairs.size() != 1)
+        refuse(text.at, "edges",
+               std::to_string(pairs.size()) + " ways to join stage " + std::to_string(edge.from) +
+                   " (" + from.name + ": " + ports_of(from.outputs) + ") to stage " +
+                   std::to_string(edge.to) + " (" + to.name + ": " + ports_of(to.inputs) + ")",
+               pairs.empty() ? "an output and an input that carry the same"
+                             : "from_port and to_port, to say which");
+      std::tie(edge.output, edge.input) = pairs.front();
+    }
+  }
+  static std::string ports_of(const std::vector<PortType>& ports) {
+    std::string names;
+    for (const PortType& port : ports)
+      names += (names.empty() ? "" : ", ") + port.name +
+               (port.name == port.carries ? "" : " with " + port.carries);
+    return names.empty() ? "no port" : names;
+  }
+
+  // Every input of a stage has one edge, and what comes through it can be read.
+  void check_inputs(const YAML::Node& at,
+                    const StageConfig& s,
+                    const PipelineConfig& config) const {
+    const StageType& type = *find_stage_type(s.model_stage);
+    std::vector<Feed> feeds;
+    for (std::size_t in = 0; in < type.inputs.size(); ++in) {
+      int edges = 0;
+      for (const Edge& edge : config.edges)
+        if (edge.to == s.stage_id && edge.input == static_cast<int>(in)) {
+          ++edges;
+          feeds.push_back({edge.input, config.find(edge.from)});
+        }
+      if (edges != 1)
+        refuse(at, "engine_input_source",
+               std::to_string(edges) + " edges into the input '" + type.inputs[in].name +
+                   "' of a " + type.name,
+               "exactly one");
+    }
+    const Result<void> checked = type.check ? type.check(s, feeds) : Result<void>();
+    if (!checked)
+      throw Refusal{file + ":" + std::to_string(at.Mark().line + 1) + ": key " +
+                    checked.error().message};
+  }
+
+  // The output that goes to the user: the one that carries what final_output_type says, or the
+  // only one that a user can read.
+  void find_user_output(const YAML::Node& at, StageConfig& s) const {
+    if (!s.final_output) return;
+    const StageType& type = *find_stage_type(s.model_stage);
+    std::vector<int> fitting;
+    for (std::size_t o = 0; o < type.outputs.size(); ++o) {
+      const std::string& carries = type.outputs[o].carries;
+      if (s.final_output_type.empty() ? carries == "text" || carries == "audio"
+                                      : carries == s.final_output_type)
+        fitting.push_back(static_cast<int>(o));
+    }
+    if (fitting.size() != 1)
+      refuse(at, "final_output_type",
+             (s.final_output_type.empty() ? "no such key" : "'" + s.final_output_type + "'") +
+                 std::string(" for a ") + type.name + " (" + ports_of(type.outputs) + ")",
+             "what one of its outputs carries, text or audio");
+    s.user_output = fitting.front();
+    s.final_output_type = type.outputs[static_cast<std::size_t>(s.user_output)].carries;
   }
 
   void check_graph(const YAML::Node& root, PipelineConfig& config) const {
     std::map<int, std::set<int>> inputs;
     for (const Edge& edge : config.edges) inputs[edge.to].insert(edge.from);
     for (std::size_t i = 0; i < config.stages.size(); ++i) {
-      const StageConfig& s = config.stages[i];
+      StageConfig& s = config.stages[i];
       const YAML::Node at = root["stage_args"][i];
       const std::set<int> named(s.engine_input_source.begin(), s.engine_input_source.end());
       for (const int from : named) {
@@ -291,30 +447,15 @@ struct Reader {
                  "an edge, because engine_input_source of stage " + std::to_string(s.stage_id) +
                      " names stage " + std::to_string(from));
       }
-      const bool is_source = inputs[s.stage_id].empty();
-      if (is_source != (s.model_stage == "thinker") || inputs[s.stage_id].size() > 1)
-        refuse(at, "engine_input_source",
-               std::to_string(inputs[s.stage_id].size()) + " inputs for a " + s.model_stage,
-               s.model_stage == "thinker" ? "no inputs: it reads the prompt"
-                                          : "exactly one edge into this stage");
-      for (const int from : inputs[s.stage_id]) {
-        const StageConfig& source = *config.find(from);
-        const std::string wanted = s.model_stage == "talker" ? "thinker" : "talker";
-        if (source.model_stage != wanted)
-          refuse(at, "engine_input_source", "a " + source.model_stage,
-                 "a " + wanted + " before a " + s.model_stage);
-        if (s.model_stage == "talker" && s.shape.input_hidden != source.shape.hidden)
-          refuse(at, "input_hidden", std::to_string(s.shape.input_hidden),
-                 std::to_string(source.shape.hidden) + ", the hidden size of the thinker");
-        if (s.model_stage == "code2wav" && (s.shape.codebooks != source.shape.codebooks ||
-                                            s.shape.codebook_size != source.shape.codebook_size))
-          refuse(at, "codebooks", "codebooks or a codebook_size that differ from the talker's",
-                 "the same codebooks and codebook_size");
-        if (s.model_stage == "code2wav" && s.shape.chunk_frames < source.shape.chunk_frames)
-          refuse(at, "chunk_frames", std::to_string(s.shape.chunk_frames),
-                 std::to_string(source.shape.chunk_frames) +
-                     " or more, the talker's chunk_frames: its chunks must fit");
-      }
+      check_inputs(at, s, config);
+      find_user_output(at, s);
+      const auto outputs = static_cast<int>(find_stage_type(s.model_stage)->outputs.size());
+      for (int output = 0; output < outputs; ++output)
+        if (output != s.user_output &&
+            std::none_of(config.edges.begin(), config.edges.end(), [&](const Edge& edge) {
+              return edge.from == s.stage_id && edge.output == output;
+            }))
+          s.unread_outputs.push_back(output);
     }
     // Topological order (Kahn 1962). When no stage is ready, those that are left form a cycle.
     std::vector<StageConfig> ordered;
@@ -351,7 +492,8 @@ struct Reader {
     }
     PipelineConfig config;
     config.file = file;
-    std::vector<std::pair<Edge, YAML::Node>> edges;
+    std::vector<Edge> edges;
+    std::vector<EdgeText> texts;
     int window = Edge{}.window_size;
     map(root, "the config",
         {{"stage_args",
@@ -373,14 +515,16 @@ struct Reader {
                  {"defaults",
                   [&](auto& v, auto&) {
                     map(v, "defaults",
-                        {{"window_size", [&](auto& x, auto& k) { window = positive(x, k, 256); }},
+                        {{"window_size",
+                          [&](auto& x, auto& k) { window = positive(x, k, most_window); }},
                          {"max_inflight",
                           [&](auto& x, auto& k) { config.max_inflight = positive(x, k, 1024); }}});
                   }},
                  {"edges", [&](auto& v, auto& k) {
                     if (!v.IsSequence()) refuse(v, k, show(v), "a list of edges");
                     for (const auto& item : v) {
-                      Edge e{0, 0, 0};
+                      Edge e{.window_size = 0};
+                      EdgeText text{{}, {}, item};
                       map(item, "edges",
                           {{"from",
                             [&](auto& x, auto& key) {
@@ -388,20 +532,32 @@ struct Reader {
                             }},
                            {"to", [&](auto& x,
                                       auto& key) { e.to = as<int>(x, key, "the id of a stage"); }},
-                           {"window_size",
-                            [&](auto& x, auto& key) { e.window_size = positive(x, key, 256); }}});
-                      edges.emplace_back(e, item);
+                           {"from_port",
+                            [&](auto& x, auto& key) {
+                              text.output = as<std::string>(x, key, "the name of an output");
+                            }},
+                           {"to_port",
+                            [&](auto& x, auto& key) {
+                              text.input = as<std::string>(x, key, "the name of an input");
+                            }},
+                           {"window_size", [&](auto& x, auto& key) {
+                              e.window_size = positive(x, key, most_window);
+                            }}});
+                      edges.push_back(e);
+                      texts.push_back(text);
                     }
                   }}});
           }}});
     if (config.stages.empty()) refuse(root, "stage_args", "nothing", "a list of stages");
-    for (const auto& [e, node] : edges) {
+    for (std::size_t i = 0; i < edges.size(); ++i) {
+      const Edge& e = edges[i];
       for (const int end : {e.from, e.to})
         if (config.find(end) == nullptr)
-          refuse(node, "edges", "stage " + std::to_string(end), "the id of a stage");
+          refuse(texts[i].at, "edges", "stage " + std::to_string(end), "the id of a stage");
       config.edges.push_back(e);
       if (e.window_size == 0) config.edges.back().window_size = window;
     }
+    connect(config, texts);
     check_graph(root, config);
     return config;
   }

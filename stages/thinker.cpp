@@ -1,9 +1,12 @@
 #include "stages/thinker.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <limelight/span.hpp>
 
 #include "base/try.hpp"
+#include "stages/models/model_file.hpp"
+#include "stages/registry.hpp"
 
 namespace limelight::stages {
 
@@ -17,6 +20,7 @@ Thinker::Thinker(const StageConfig& config,
     : config_(config),
       device_(device),
       decoder_(config, weights, device, group),
+      cache_(decoder_.make_cache(config.max_batch_size, config.reads(hidden_port))),
       tokenizer_(std::move(tokenizer)),
       embed_(weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden)) {
   // Models with tied embeddings have no matrix of their own for the logits.
@@ -25,72 +29,278 @@ Thinker::Thinker(const StageConfig& config,
                          config.dtype);
 }
 
-Result<void> Thinker::begin(const Request& request) {
+Result<std::vector<int>> Thinker::tokens_of(const Request& request) const {
   static const prof::NameId name =
       prof::intern("tokenize", prof::Category::cpu_op, prof::ValueKind::bytes);
+  for (std::size_t i = 0; i < request.prompt_token_ids.size(); ++i)
+    if (const int token = request.prompt_token_ids[i]; token < 0 || token >= config_.shape.vocab)
+      return Error{ErrorCode::invalid_argument,
+                   "prompt_token_ids[" + std::to_string(i) + "]: found " + std::to_string(token) +
+                       ", expected 0 to " + std::to_string(config_.shape.vocab - 1) +
+                       ", the tokens of the model"};
+  if (!request.prompt_token_ids.empty())
+    return std::vector<int>(request.prompt_token_ids.begin(), request.prompt_token_ids.end());
+  std::size_t bytes = request.prompt.size();
+  for (const Message& message : request.messages) bytes += message.content.size();
+  const prof::Span span(name, bytes);
+  if (!request.messages.empty()) return tokenizer_->encode_messages(request.messages);
   std::vector<int> tokens;
-  if (!request.prompt.empty()) {
-    const prof::Span span(name, request.prompt.size());
-    tokens = tokenizer_->encode_prompt(request.prompt);
-  }
-  if (tokens.empty())
-    return Error{ErrorCode::invalid_argument, "request '" + request.id + "': the prompt is empty"};
-  const int needed = static_cast<int>(tokens.size()) + request.sampling.max_tokens;
-  if (needed > config_.shape.max_model_len)
+  if (!request.prompt.empty()) tokens = tokenizer_->encode_prompt(request.prompt);
+  if (tokens.empty()) return Error{ErrorCode::invalid_argument, "the prompt is empty"};
+  return tokens;
+}
+
+// Makes prompt and output fit max_model_len: a max_tokens that nobody asked for gives way.
+Result<void> Thinker::fit(const Request& request,
+                          std::size_t tokens,
+                          SamplingParams& sampling) const {
+  const int most = config_.shape.max_model_len, left = most - static_cast<int>(tokens);
+  const auto refuse = [&](const std::string& what) {
     return Error{ErrorCode::invalid_argument,
-                 "request '" + request.id + "': " + std::to_string(tokens.size()) +
-                     " prompt tokens and max_tokens " +
-                     std::to_string(request.sampling.max_tokens) + " exceed max_model_len " +
-                     std::to_string(config_.shape.max_model_len)};
-  sequences_.insert_or_assign(
-      request.number,
-      Sequence{Sampler(request.sampling), std::move(tokens), decoder_.make_cache(), {}});
+                 "request '" + request.id + "': " + std::to_string(tokens) + " prompt tokens " +
+                     what + " max_model_len " + std::to_string(most)};
+  };
+  if (left < 1) return refuse("leave no room for an answer in");
+  if (!sampling.max_tokens)
+    sampling.max_tokens = std::min(config_.sampling.max_tokens.value_or(usual_max_tokens), left);
+  if (*sampling.max_tokens > left)
+    return refuse("and max_tokens " + std::to_string(*sampling.max_tokens) + " exceed");
   return {};
 }
 
-Result<void> Thinker::consume(std::uint64_t,
-                              const ipc::TensorSpec& tensor,
-                              std::span<const std::byte>,
-                              bool) {
+Result<void> Thinker::begin(const Request& request) {
+  auto tokens = tokens_of(request);
+  if (!tokens)
+    return Error{tokens.error().code, "request '" + request.id + "': " + tokens.error().message};
+  SamplingParams sampling = request.sampling;
+  LIMELIGHT_TRY(fit(request, tokens->size(), sampling));
+  for (const auto& [token, bias] : sampling.logit_bias)
+    if (token >= config_.shape.vocab)
+      return Error{ErrorCode::invalid_argument,
+                   "request '" + request.id + "': logit_bias: found token " +
+                       std::to_string(token) + ", expected 0 to " +
+                       std::to_string(config_.shape.vocab - 1) + ", the tokens of the model"};
+  Sampler sampler(sampling);
+  sampler.set_prompt(*tokens);
+  sampler.set_ends(tokenizer_->ends());
+  AnswerInfo answer{.prompt_tokens = tokens->size(), .seed = sampling.seed.value_or(0)};
+  sequences_.insert_or_assign(request.number, Sequence{.sampler = std::move(sampler),
+                                                       .tokens = std::move(tokens).value(),
+                                                       .stops = StopStrings(sampling.stop),
+                                                       .answer = std::move(answer)});
+  return {};
+}
+
+Result<void> Thinker::consume(
+    std::uint64_t, int, const ipc::TensorSpec& tensor, std::span<const std::byte>, bool) {
   return Error{ErrorCode::corrupt, "thinker: found a chunk " + tensor.text() +
                                        ", expected none: its only input is the prompt"};
 }
 
-Result<StepState> Thinker::step(std::uint64_t request, Output& output) {
-  Sequence& sequence = sequences_.at(request);
-  const int n = static_cast<int>(sequence.input.size()), h = config_.shape.hidden;
-  std::vector<float> rows(static_cast<std::size_t>(n) * static_cast<std::size_t>(h));
-  for (std::size_t i = 0; i < sequence.input.size(); ++i)
-    embed_(sequence.input[i],
-           std::span(rows).subspan(i * static_cast<std::size_t>(h), static_cast<std::size_t>(h)));
-  LIMELIGHT_TRY(decoder_.forward(rows, n, sequence.cache));
-  std::vector<float> logits(static_cast<std::size_t>(config_.shape.vocab));
-  linear_of_host(device_, std::span(rows).last(static_cast<std::size_t>(h)), *head_, logits, 1);
-  const int token = sequence.sampler.next(logits);
-  const bool stop = sequence.sampler.is_stop(token) || tokenizer_->ends(token);
-  const bool last = stop || sequence.sampler.exhausted();
-  sequence.input.assign(1, token);
+Demand Thinker::demand(std::uint64_t request) const {
+  const int rest = sequences_.at(request).rest();
+  return {.tokens = rest, .divisible = rest > 1};
+}
 
-  const auto hidden = ipc::TensorSpec::of(
-      ipc::DType::float32, {static_cast<std::uint64_t>(n), static_cast<std::uint64_t>(h)});
-  if (auto sent = output.emit(
-          Port::next_stage, hidden, last,
-          [&](std::span<std::byte> to) { std::memcpy(to.data(), rows.data(), to.size()); });
-      !sent)
-    return sent.error();
-  std::string text = stop ? "" : sequence.text.push(tokenizer_->bytes(token));
-  if (last) text += sequence.text.rest();
-  if (auto sent = output.emit(
-          Port::user, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
-          [&](std::span<std::byte> to) { std::memcpy(to.data(), text.data(), to.size()); });
-      !sent)
-    return sent.error();
+bool Thinker::reserve(std::uint64_t request, int tokens) {
+  Sequence& sequence = sequences_.at(request);
+  if (sequence.cache.blocks.empty()) cache_.find(sequence.tokens, sequence.cache);
+  return cache_.reserve(std::min(tokens, sequence.rest()), sequence.cache);
+}
+
+void Thinker::preempt(std::uint64_t request) { cache_.release(sequences_.at(request).cache); }
+
+Result<void> Thinker::step(std::span<Turn> batch) {
+  const auto h = static_cast<std::size_t>(config_.shape.hidden),
+             vocab = static_cast<std::size_t>(config_.shape.vocab);
+  std::vector<Slice> slices;
+  std::vector<Decoder::Part> parts;
+  std::vector<float> x;
+  for (const Turn& turn : batch) {
+    Sequence& sequence = sequences_.at(turn.request);
+    const int rows = std::min(turn.tokens, sequence.rest()), from = sequence.cache.position;
+    slices.push_back(
+        {&sequence, static_cast<int>(x.size() / h), rows, from, rows == sequence.rest()});
+    for (int i = from; i < from + rows; ++i) {
+      x.resize(x.size() + h);
+      embed_(sequence.tokens[static_cast<std::size_t>(i)], std::span(x).last(h));
+    }
+    parts.push_back({&sequence.cache, rows, sequence.tokens});
+  }
+  LIMELIGHT_TRY(decoder_.forward(x, parts, cache_));
+
+  std::vector<float> last_rows;
+  for (const Slice& slice : slices)
+    if (slice.samples) {
+      const auto row = x.begin() + (slice.row + slice.rows - 1) * static_cast<std::ptrdiff_t>(h);
+      last_rows.insert(last_rows.end(), row, row + static_cast<std::ptrdiff_t>(h));
+    }
+  std::vector<float> logits(last_rows.size() / h * vocab);
+  if (!last_rows.empty())
+    linear_of_host(device_, last_rows, *head_, logits, static_cast<int>(last_rows.size() / h));
+  std::span<float> next = logits;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    Turn& turn = batch[i];
+    const std::span<float> mine = slices[i].samples ? next.first(vocab) : std::span<float>();
+    next = next.subspan(mine.size());
+    const prof::RequestScope scope(static_cast<std::uint32_t>(turn.request));
+    const auto state = finish_turn(slices[i], x, mine, *turn.output);
+    if (state) turn.state = *state;
+    else turn.error = state.error();
+  }
+  return {};
+}
+
+// What was emitted before the request was preempted is not emitted again; what was found in the
+// cache was never computed here, and is read from there.
+Result<void> Thinker::emit_hidden(const Slice& slice,
+                                  std::span<const float> x,
+                                  bool last,
+                                  Output& output) {
+  Sequence& sequence = *slice.sequence;
+  if (!config_.reads(hidden_port)) return {};
+  const auto h = static_cast<std::size_t>(config_.shape.hidden);
+  const auto emit = [&](int rows, bool end, const auto& write) {
+    sequence.sent += rows;
+    return output.emit(
+        hidden_port,
+        ipc::TensorSpec::of(ipc::DType::float32, {static_cast<std::uint64_t>(rows), h}), end,
+        write);
+  };
+  while (sequence.sent < slice.position) {
+    const int rows = std::min(slice.position - sequence.sent, config_.max_num_batched_tokens);
+    const int from = sequence.sent;
+    LIMELIGHT_TRY(emit(rows, false, [&](std::span<std::byte> to) {
+      decoder_.read_outputs(sequence.cache, from, cache_,
+                            {reinterpret_cast<float*>(to.data()), to.size() / sizeof(float)});
+    }));
+  }
+  const int skipped = std::min(sequence.sent - slice.position, slice.rows);
+  if (skipped == slice.rows) return {};
+  return emit(slice.rows - skipped, last, [&](std::span<std::byte> to) {
+    std::memcpy(to.data(), x.data() + static_cast<std::size_t>(slice.row + skipped) * h, to.size());
+  });
+}
+
+Result<StepState> Thinker::finish_turn(const Slice& slice,
+                                       std::span<const float> x,
+                                       std::span<float> logits,
+                                       Output& output) {
+  Sequence& sequence = *slice.sequence;
+  if (!slice.samples) {
+    LIMELIGHT_TRY(emit_hidden(slice, x, false, output));
+    return StepState::more;
+  }
+  const auto token = sequence.sampler.next(logits);
+  if (!token) return token.error();
+  const auto [text, last] = add_token(*token, sequence);
+  LIMELIGHT_TRY(emit_hidden(slice, x, last, output));
+  LIMELIGHT_TRY(output.emit(
+      text_port, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
+      [&text = text](std::span<std::byte> to) { std::memcpy(to.data(), text.data(), to.size()); }));
   return last ? StepState::done : StepState::more;
 }
 
-void Thinker::end(std::uint64_t request) { sequences_.erase(request); }
+std::pair<std::string, bool> Thinker::add_token(int token, Sequence& sequence) const {
+  const Sampler& sampler = sequence.sampler;
+  AnswerInfo& answer = sequence.answer;
+  sequence.tokens.push_back(token);
+  if (sampler.params().logprobs >= 0) {
+    PositionLogprobs logprobs = sampler.logprobs();
+    logprobs.chosen.token = tokenizer_->bytes(token);
+    for (TokenLogprob& top : logprobs.top) top.token = tokenizer_->bytes(top.token_id);
+    answer.logprobs.push_back(std::move(logprobs));
+  }
+  const bool eos = tokenizer_->ends(token) && !sampler.params().ignore_eos;
+  const bool stop = sampler.is_stop(token);
+  if (stop && !eos) answer.stop_token_id = token;
+  // Before min_tokens nothing stops the text.
+  const auto shown = [&](const std::string& text) {
+    return sampler.count() <= static_cast<std::size_t>(sampler.params().min_tokens)
+               ? text
+               : sequence.stops.push(text);
+  };
+  std::string text;
+  if (!stop && !eos) text = shown(sequence.text.push(tokenizer_->bytes(token)));
+  if (sequence.stops.found().empty() && !stop && !eos && !sampler.exhausted()) return {text, false};
+  if (sequence.stops.found().empty()) text += shown(sequence.text.rest());
+  if (sequence.stops.found().empty()) text += sequence.stops.rest();
+  answer.stop_string = sequence.stops.found();
+  answer.finish_reason = stop || eos || !answer.stop_string.empty() ? "stop" : "length";
+  return {text, true};
+}
+
+void Thinker::end(std::uint64_t request) {
+  const auto at = sequences_.find(request);
+  if (at == sequences_.end()) return;
+  cache_.release(at->second.cache);
+  sequences_.erase(at);
+}
 std::uint64_t Thinker::tokens_out(std::uint64_t request) const {
   return sequences_.at(request).sampler.count();
+}
+
+AnswerInfo Thinker::answer(std::uint64_t request) const {
+  const Sequence& sequence = sequences_.at(request);
+  AnswerInfo answer = sequence.answer;
+  answer.output_tokens = sequence.sampler.count();
+  return answer;
+}
+
+namespace {
+
+// The text of one step: a token's bytes, and what was held back of a character.
+constexpr std::uint64_t most_text_bytes = 16 * 1024;
+
+std::uint64_t largest_output(const StageConfig& config, int output) {
+  if (output == Thinker::text_port) return most_text_bytes;
+  const int rows = std::min(config.shape.max_model_len, config.max_num_batched_tokens);
+  return static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(config.shape.hidden) *
+         sizeof(float);
+}
+
+Result<std::unique_ptr<Stage>> make(const StageConfig& config,
+                                    Device& device,
+                                    ipc::Collective* group) {
+  if (!config.model) {
+    DummyWeights weights(config.weights_seed);
+    return std::unique_ptr<Stage>(
+        std::make_unique<Thinker>(config, weights, make_byte_tokenizer(), device, group));
+  }
+  auto tokenizer = make_bpe_tokenizer(config.model->tokenizer());
+  if (!tokenizer)
+    return Error{tokenizer.error().code,
+                 config.model->path().string() + ": " + tokenizer.error().message};
+  FileWeights weights(config.model);
+  return std::unique_ptr<Stage>(
+      std::make_unique<Thinker>(config, weights, std::move(tokenizer).value(), device, group));
+}
+
+Result<void> check_feeds(const StageConfig& config, std::span<const Feed>) {
+  if (config.shape.vocab < 256)
+    return Error{ErrorCode::invalid_argument,
+                 "'vocab': found " + std::to_string(config.shape.vocab) +
+                     ", expected 256 or more: the tokenizer has a token for each byte"};
+  return {};
+}
+
+}  // namespace
+
+StageType thinker_type() {
+  return {.name = "thinker",
+          .inputs = {},
+          .outputs = {{"text", "text"}, {"hidden", "hidden_states"}},
+          .reads_prompt = true,
+          .loads_models = true,
+          .splits = true,
+          .check = check_feeds,
+          .largest_output = largest_output,
+          .weight_bytes =
+              [](const StageConfig& config) {
+                const double embedding = decoder_parameter(config.shape.vocab, config.shape.hidden);
+                return dummy_bytes(config, decoder_parameters(config.shape) + embedding, embedding);
+              },
+          .make = make};
 }
 
 }  // namespace limelight::stages

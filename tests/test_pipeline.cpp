@@ -45,6 +45,10 @@ fs::path changed_config(const Folder& folder, const std::string& from, const std
   text.replace(at, from.size(), to);
   return write_file(folder.path / "changed.yaml", text);
 }
+// One request after the other, so that the first line of progress comes long before the end.
+std::string one_by_one(const Folder& folder) {
+  return changed_config(folder, "max_inflight: 4", "max_inflight: 1");
+}
 std::vector<std::string> left_behind() {
   std::vector<std::string> names;
   for (const char* place : {"/dev/shm", "/tmp"})
@@ -227,13 +231,14 @@ BOOST_AUTO_TEST_CASE(ctrl_c_and_sigterm_end_all_processes_in_order) {
   for (const int signal : {SIGINT, SIGTERM}) {
     const Folder folder;
     bool sent = false;
-    const Ran ran =
-        watched_run({"--prompts", PROMPTS_FILE, "--profile", "all", "--profile-dir", folder.path},
-                    [&](pid_t run, const std::string& said) {
-                      // The first line of progress shows that the request is being worked on.
-                      if (!sent && said.find("1/4 requests") != std::string::npos)
-                        sent = kill(run, signal) == 0;
-                    });
+    const Ran ran = watched_run({"--config", one_by_one(folder), "--prompts", PROMPTS_FILE,
+                                 "--profile", "all", "--profile-dir", folder.path / "traces"},
+                                [&](pid_t run, const std::string& said) {
+                                  // The first line of progress shows that the request is being
+                                  // worked on.
+                                  if (!sent && said.find("1/4 requests") != std::string::npos)
+                                    sent = kill(run, signal) == 0;
+                                });
     BOOST_TEST(sent);
     BOOST_TEST(ran.code == 1);
     BOOST_TEST(ran.output.find(signal == SIGINT ? "ended by Ctrl-C" : "ended by SIGTERM") !=
@@ -303,21 +308,24 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_no_rank_is_told_nothing_and_the_run_goes_
   std::string said;
   fs::path control;
   std::size_t ranks = 0, listeners = 0;
+  const Folder own;
   const Ran ran =
-      watched_run({"--prompts", PROMPTS_FILE}, [&](pid_t run, const std::string& so_far) {
-        if (asked || so_far.find("1/4 requests") == std::string::npos) return;
-        asked = true;
-        control = folder / ("run-" + std::to_string(run) + "-1.control");
-        // Of the same user, and even the parent of the orchestrator.
-        for (int i = 0; i < 200; ++i)
-          said += said_to_a_stranger(control, i % 2 == 0 ? "" : std::string(1000, 'x'));
-        std::vector<pid_t> processes{run};
-        FILE* children = popen(("pgrep -P " + std::to_string(run)).c_str(), "r");
-        for (pid_t child = 0; fscanf(children, "%d", &child) == 1;) processes.push_back(child);
-        pclose(children);
-        ranks = processes.size() - 1;
-        listeners = tcp_listeners_of(processes);
-      });
+      watched_run({"--config", one_by_one(own), "--prompts", PROMPTS_FILE},
+                  [&](pid_t run, const std::string& so_far) {
+                    if (asked || so_far.find("1/4 requests") == std::string::npos) return;
+                    asked = true;
+                    control = folder / ("run-" + std::to_string(run) + "-1.control");
+                    // Of the same user, and even the parent of the orchestrator.
+                    for (int i = 0; i < 200; ++i)
+                      said += said_to_a_stranger(control, i % 2 == 0 ? "" : std::string(1000, 'x'));
+                    std::vector<pid_t> processes{run};
+                    FILE* children = popen(("pgrep -P " + std::to_string(run)).c_str(), "r");
+                    for (pid_t child = 0; fscanf(children, "%d", &child) == 1;)
+                      processes.push_back(child);
+                    pclose(children);
+                    ranks = processes.size() - 1;
+                    listeners = tcp_listeners_of(processes);
+                  });
   BOOST_TEST(asked);
   BOOST_TEST(said == "");
   BOOST_TEST(ranks >= 3u);
@@ -333,12 +341,15 @@ constexpr auto long_standstill = std::chrono::milliseconds(2500);
 
 BOOST_AUTO_TEST_CASE(an_orchestrator_that_stood_still_goes_on_where_it_was) {
   bool stopped = false;
-  const Ran ran = watched_run({"--prompts", PROMPTS_FILE}, [&](pid_t run, const std::string& said) {
-    if (stopped || said.find("1/4 requests") == std::string::npos) return;
-    stopped = kill(run, SIGSTOP) == 0;
-    std::this_thread::sleep_for(long_standstill);
-    kill(run, SIGCONT);
-  });
+  const Folder folder;
+  const Ran ran = watched_run({"--config", one_by_one(folder), "--prompts", PROMPTS_FILE},
+                              [&](pid_t run, const std::string& said) {
+                                if (stopped || said.find("1/4 requests") == std::string::npos)
+                                  return;
+                                stopped = kill(run, SIGSTOP) == 0;
+                                std::this_thread::sleep_for(long_standstill);
+                                kill(run, SIGCONT);
+                              });
   BOOST_TEST(stopped);
   BOOST_TEST(ran.code == 0, ran.output);
   BOOST_TEST(ran.output.find("4/4 requests") != std::string::npos, ran.output);

@@ -160,12 +160,17 @@ Result<std::unique_ptr<AsyncOmni>> AsyncOmni::from_engine_args(const EngineArgs&
 OutputStream AsyncOmni::generate(std::string prompt,
                                  const std::optional<stages::SamplingParams>& sampling_params,
                                  std::string request_id) {
+  return generate({.prompt = std::move(prompt),
+                   .request_id = std::move(request_id),
+                   .sampling_params = sampling_params});
+}
+
+OutputStream AsyncOmni::generate(GenerateRequest request) {
   const auto stream = std::make_shared<actors::StreamState>();
   stream->resumer = state_->resumer;
   stream->engine = state_->engine;
-  stream->number =
-      state_->engine->submit(std::move(request_id), std::move(prompt), sampling_params,
-                             [stream](RequestOutput update) { stream->push(std::move(update)); });
+  stream->number = state_->engine->submit(
+      std::move(request), [stream](RequestOutput update) { stream->push(std::move(update)); });
   return OutputStream(stream);
 }
 
@@ -192,6 +197,9 @@ PendingTraces AsyncOmni::dump_profile(std::chrono::milliseconds last) {
 }
 
 const stages::PipelineConfig& AsyncOmni::config() const { return state_->engine->config(); }
+stages::SamplingParams AsyncOmni::default_sampling_params() const {
+  return state_->engine->default_sampling();
+}
 int AsyncOmni::rank_pid(int rank) const { return state_->engine->rank_pid(rank); }
 
 }  // namespace limelight

@@ -1,9 +1,12 @@
 #include <condition_variable>
 #include <future>
 #include <limelight/omni.hpp>
+#include <limits>
+#include <map>
 #include <mutex>
 
 #include "actors/orchestrator/engine.hpp"
+#include "actors/orchestrator/seed.hpp"
 
 namespace limelight {
 
@@ -43,50 +46,139 @@ Result<void> Omni::set_flight_recorder(std::chrono::milliseconds keep) {
   return done ? Result<void>() : Result<void>(done.error());
 }
 
+namespace {
+
+// The answers that were asked for and are not with the caller yet.
+class Answers {
+ public:
+  Answers(actors::Engine& engine, bool with_text) : engine_(engine), with_text_(with_text) {}
+
+  // Asks for each answer of the request. Returns how many they are.
+  std::size_t submit(GenerateRequest request) {
+    stages::SamplingParams params = request.sampling_params.value_or(engine_.default_sampling());
+    const int count = params.n;
+    if (count > 1 && stages::check(params)) {
+      params.n = 1;
+      if (!params.seed) params.seed = actors::draw_seed();
+      for (int i = 0; i < count; ++i, ++*params.seed) {
+        request.sampling_params = params;
+        submit_one(request, i);
+      }
+      return static_cast<std::size_t>(count);
+    }
+    submit_one(std::move(request), 0);
+    return 1;
+  }
+
+  struct News {
+    std::vector<std::pair<std::size_t, RequestOutput>> finished;  // with its number, from 0
+    Progress progress;
+  };
+  // Waits until there are any.
+  News wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return fresh_; });
+    fresh_ = false;
+    progress_.total = asked_;
+    Progress now = progress_;
+    if (asked_ == 1) progress_.fresh_text.clear();
+    else now.fresh_text.clear();
+    return {std::exchange(finished_, {}), std::move(now)};
+  }
+
+ private:
+  void submit_one(GenerateRequest request, int index) {
+    const std::size_t number = asked_++;
+    engine_.submit(
+        std::move(request),
+        [this, number](RequestOutput update) { take(number, std::move(update)); }, index);
+  }
+  void take(std::size_t number, RequestOutput update) {
+    const std::lock_guard lock(mutex_);
+    progress_.text_bytes += update.text.size();
+    progress_.audio_samples += update.audio.size();
+    if (number == 0 && with_text_) progress_.fresh_text += update.text;
+    RequestOutput& part = parts_[number];
+    part.text += update.text;
+    part.audio.insert(part.audio.end(), update.audio.begin(), update.audio.end());
+    if (update.finished) {
+      update.text = std::move(part.text);
+      update.audio = std::move(part.audio);
+      parts_.erase(number);
+      finished_.emplace_back(number, std::move(update));
+      ++progress_.done;
+    }
+    fresh_ = true;
+    changed_.notify_one();
+  }
+
+  actors::Engine& engine_;
+  const bool with_text_;
+  std::size_t asked_ = 0;  // of the calling thread
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::size_t, RequestOutput> parts_;  // of those that are not finished
+  std::vector<std::pair<std::size_t, RequestOutput>> finished_;
+  Progress progress_;
+  bool fresh_ = false;
+};
+
+void generate_numbered(actors::Engine& engine,
+                       const std::function<std::optional<GenerateRequest>()>& next,
+                       const std::function<void(std::size_t, RequestOutput)>& on_output,
+                       const std::function<void(const Progress&)>& on_progress,
+                       std::size_t most_open) {
+  Answers answers(engine, static_cast<bool>(on_progress));
+  std::size_t open = 0;
+  for (bool more = true;;) {
+    while (more && open < most_open) {
+      auto request = next();
+      if (request) open += answers.submit(std::move(*request));
+      else more = false;
+    }
+    if (open == 0) return;
+    Answers::News news = answers.wait();
+    for (auto& [number, output] : news.finished) {
+      --open;
+      on_output(number, std::move(output));
+    }
+    if (on_progress) on_progress(news.progress);
+  }
+}
+
+}  // namespace
+
+void Omni::generate_each(const std::function<std::optional<GenerateRequest>()>& next,
+                         const std::function<void(RequestOutput)>& on_output,
+                         const std::function<void(const Progress&)>& on_progress,
+                         std::size_t most_open) {
+  generate_numbered(
+      *engine_, next, [&](std::size_t, RequestOutput output) { on_output(std::move(output)); },
+      on_progress, most_open > 0 ? most_open : 2 * static_cast<std::size_t>(config().max_inflight));
+}
+
 std::vector<RequestOutput> Omni::generate(
     const std::vector<std::string>& prompts,
     const std::optional<stages::SamplingParams>& sampling_params,
     const std::function<void(const Progress&)>& on_progress) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<RequestOutput> outputs(prompts.size());
-  Progress progress{0, prompts.size(), 0, 0, {}};
-  bool fresh = false;
-  for (std::size_t i = 0; i < prompts.size(); ++i)
-    engine_->submit({}, prompts[i], sampling_params, [&, i](RequestOutput update) {
-      const std::lock_guard lock(mutex);
-      progress.text_bytes += update.text.size();
-      if (outputs.size() == 1 && on_progress) progress.fresh_text += update.text;
-      progress.audio_samples += update.audio.size();
-      RequestOutput& output = outputs[i];
-      output.text += update.text;
-      output.audio.insert(output.audio.end(), update.audio.begin(), update.audio.end());
-      if (update.finished) {
-        update.text = std::move(output.text);
-        update.audio = std::move(output.audio);
-        output = std::move(update);
-        ++progress.done;
-      }
-      fresh = true;
-      changed.notify_one();
-    });
-  std::unique_lock lock(mutex);
-  for (bool done = prompts.empty(); !done;) {
-    changed.wait(lock, [&] { return fresh; });
-    fresh = false;
-    done = progress.done == prompts.size();
-    if (!on_progress) continue;
-    const Progress now = std::exchange(
-        progress, {progress.done, progress.total, progress.text_bytes, progress.audio_samples, {}});
-    lock.unlock();
-    on_progress(now);
-    lock.lock();
-  }
-  return outputs;
+  std::map<std::size_t, RequestOutput> outputs;
+  std::size_t asked = 0;
+  generate_numbered(
+      *engine_,
+      [&]() -> std::optional<GenerateRequest> {
+        if (asked == prompts.size()) return std::nullopt;
+        return GenerateRequest{.prompt = prompts[asked++], .sampling_params = sampling_params};
+      },
+      [&](std::size_t number, RequestOutput output) { outputs[number] = std::move(output); },
+      on_progress, std::numeric_limits<std::size_t>::max());
+  std::vector<RequestOutput> ordered;
+  for (auto& [number, output] : outputs) ordered.push_back(std::move(output));
+  return ordered;
 }
 
 void Omni::cancel(const std::string& why) { engine_->fail({ErrorCode::cancelled, why}); }
 const stages::PipelineConfig& Omni::config() const { return engine_->config(); }
+stages::SamplingParams Omni::default_sampling_params() const { return engine_->default_sampling(); }
 int Omni::rank_pid(int rank) const { return engine_->rank_pid(rank); }
 
 }  // namespace limelight

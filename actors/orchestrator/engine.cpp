@@ -18,6 +18,7 @@
 #include "actors/orchestrator/launcher.hpp"
 #include "actors/orchestrator/own_trace.hpp"
 #include "actors/orchestrator/profiler_out.hpp"
+#include "actors/orchestrator/seed.hpp"
 #include "actors/orchestrator/shm_plan.hpp"
 #include "actors/orchestrator/supervisor.hpp"
 #include "actors/pipeline/local_middleman.hpp"
@@ -113,7 +114,8 @@ Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
 struct Engine::State {
   struct PendingRequest {
     RequestOutput output;  // its text and audio stay empty: they leave with each update
-    std::optional<stages::SamplingParams> sampling;
+    Submit submit;         // to the first stage
+    std::chrono::milliseconds deadline{0};  // from `start`; 0: none
     OnUpdate on_update;
     Clock::time_point start = Clock::now();
     std::size_t stages_left = 0, ports_left = 0;
@@ -147,6 +149,8 @@ struct Engine::State {
   int dumps_under_way = 0;
   Error failure{ErrorCode::none, {}};  // of the whole pipeline: nothing runs any more
   bool ending = false;
+  std::thread watchman;  // of deadlines; runs from the first request that has one
+  std::condition_variable deadlines_changed;
   OwnTrace own_trace;
 
   Result<void> start();
@@ -160,7 +164,10 @@ struct Engine::State {
     return args.profile_dir.empty() ? "traces" : args.profile_dir;
   }
   void dump_if_due(const std::string& why);
+  void watch_deadlines();
+  void end_late();
   // Without it.
+  static Result<void> check(const Submit& submit, std::chrono::milliseconds deadline);
   void salvage(int rank, prof::Owner owner);
 
   std::string name_rank(int rank, int pid) const;
@@ -173,13 +180,17 @@ struct Engine::State {
 };
 
 void Engine::State::finish(std::map<std::uint64_t, PendingRequest>::iterator at, Error error) {
-  const prof::RequestScope scope(static_cast<std::uint32_t>(at->first));
+  const std::uint64_t number = at->first;
+  const prof::RequestScope scope(static_cast<std::uint32_t>(number));
   PendingRequest request = std::move(at->second);
   const prof::Span span(names.finish, us_since(request.start));
   open.erase(at);
   if (request.admitted) --admitted;
   request.output.finished = true;
   request.output.error = std::move(error);
+  if (const ErrorCode code = request.output.error.code; code != ErrorCode::none)
+    request.output.answer.finish_reason =
+        code == ErrorCode::cancelled || code == ErrorCode::timeout ? "abort" : "error";
   request.output.e2e_time_ms =
       std::chrono::duration<double, std::milli>(Clock::now() - request.start).count();
   const double slow_ms = static_cast<double>(args.slow_request.count());
@@ -187,6 +198,7 @@ void Engine::State::finish(std::map<std::uint64_t, PendingRequest>::iterator at,
       request.output.e2e_time_ms > slow_ms)
     dump_if_due("request " + request.output.request_id + " took " +
                 std::to_string(static_cast<long>(request.output.e2e_time_ms)) + " ms");
+  prof::forget_request(static_cast<std::uint32_t>(number));
   request.on_update(std::move(request.output));
 }
 
@@ -244,6 +256,63 @@ void Engine::State::salvage(int rank, prof::Owner owner) {
                              " could not be written: " + report.error().message);
 }
 
+Result<void> Engine::State::check(const Submit& submit, std::chrono::milliseconds deadline) {
+  const auto wrong = [&](const std::string& what) {
+    return Error{ErrorCode::invalid_argument, "request '" + submit.id + "': " + what};
+  };
+  if (const auto good = stages::check(submit.sampling); !good) return wrong(good.error().message);
+  if (submit.sampling.n > 1)
+    return wrong("n: found " + std::to_string(submit.sampling.n) +
+                 ", expected 1: a stream has one answer; Omni::generate() takes n answers apart");
+  if (deadline.count() < 0)
+    return wrong("deadline: found " + std::to_string(deadline.count()) +
+                 " ms, expected 0 (none) or more");
+  const int kinds = (submit.prompt.empty() ? 0 : 1) + (submit.messages.empty() ? 0 : 1) +
+                    (submit.prompt_token_ids.empty() ? 0 : 1);
+  if (kinds > 1)
+    return wrong("found " + std::to_string(kinds) +
+                 " of prompt, messages and prompt_token_ids, expected one");
+  return {};
+}
+
+// Starts the thread that ends late requests, or has it look again.
+void Engine::State::watch_deadlines() {
+  deadlines_changed.notify_all();
+  if (watchman.joinable()) return;
+  watchman = std::thread([this] {
+    const CafVisit visit;
+    std::unique_lock lock(mutex);
+    while (!ending) {
+      end_late();
+      std::optional<Clock::time_point> next;
+      for (const auto& [number, request] : open)
+        if (request.deadline.count() > 0)
+          next =
+              std::min(next.value_or(Clock::time_point::max()), request.start + request.deadline);
+      if (next) deadlines_changed.wait_until(lock, *next);
+      else deadlines_changed.wait(lock);
+    }
+  });
+}
+
+void Engine::State::end_late() {
+  for (auto at = open.begin(); at != open.end();) {
+    const auto late = at++;
+    const auto& [number, request] = *late;
+    const auto taken =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - request.start);
+    if (request.deadline.count() == 0 || taken < request.deadline) continue;
+    if (request.admitted) tell_cancel(number, -1);
+    const std::string where = request.admitted ? "" : ", all of them in the queue";
+    finish(late,
+           {ErrorCode::timeout, "request '" + request.submit.id + "': found " +
+                                    std::to_string(taken.count()) + " ms since its submission" +
+                                    where + ", expected its end within deadline_ms " +
+                                    std::to_string(request.deadline.count())});
+  }
+  admit();
+}
+
 void Engine::State::settle(std::map<std::uint64_t, PendingRequest>::iterator at) {
   if (at->second.stages_left > 0 || at->second.ports_left > 0) return;
   finish(at, {ErrorCode::none, {}});
@@ -259,19 +328,14 @@ void Engine::State::admit() {
     const prof::RequestScope scope(static_cast<std::uint32_t>(number));
     const prof::Span span(names.admit, us_since(request.start));
     for (const stages::StageConfig& s : config.stages) {
-      const stages::SamplingParams& p =
-          request.sampling && s.stage_id == config.stages.front().stage_id ? *request.sampling
-                                                                           : s.sampling;
-      const Submit message{number,
-                           request.output.request_id,
-                           request.output.prompt,
-                           p.temperature,
-                           p.top_p,
-                           p.repetition_penalty,
-                           p.top_k,
-                           p.max_tokens,
-                           p.seed,
-                           p.stop_token_ids};
+      Submit message = request.submit;
+      if (s.stage_id != config.stages.front().stage_id) {
+        message.sampling = s.sampling;
+        // A request's seed decides all of its output, except where the config has another one.
+        if (!s.sampling.seed) message.sampling.seed = request.submit.sampling.seed;
+        message.messages.clear();
+        message.prompt_token_ids.clear();
+      }
       for (const auto& [rank, there] : ranks)
         if (there.stage == s.stage_id) caf::anon_send(there.actor, message);
     }
@@ -331,8 +395,12 @@ void Engine::State::on_report(const StageReport& report) {
     return admit();
   }
   RequestOutput& output = at->second.output;
+  if (report.stage.stage_id == config.stages.front().stage_id) {
+    output.answer = report.answer;
+    output.answer.seed = *at->second.submit.sampling.seed;
+  }
   output.stages.push_back(report.stage);
-  if (report.received.from_stage >= 0) output.transfers.push_back(report.received);
+  output.transfers.insert(output.transfers.end(), report.received.begin(), report.received.end());
   --at->second.stages_left;
   settle(at);
 }
@@ -350,6 +418,7 @@ void Engine::State::receive(UserPort& port) {
     const prof::Span span(names.deliver, (*chunk)->data().size());
     RequestOutput update;
     update.request_id = at->second.output.request_id;
+    update.index = at->second.output.index;
     if (port.type == "text") {
       const auto text = (*chunk)->as<char>();
       update.text.assign(text.begin(), text.end());
@@ -367,12 +436,10 @@ void Engine::State::receive(UserPort& port) {
 Result<void> Engine::State::start() {
   const CafVisit visit;
   most_admitted = static_cast<std::size_t>(config.max_inflight);
-  for (const stages::StageConfig& s : config.stages)
-    most_admitted = std::min(most_admitted, static_cast<std::size_t>(s.max_batch_size));
   const bool flight = args.flight_recorder.count() > 0;
   LIMELIGHT_TRY(use_broker(pools_for(config), needs_beside_broker(config, flight)));
   for (const stages::StageConfig& s : config.stages)
-    if (s.final_output) {
+    if (s.user_output >= 0) {
       auto port = make_subscriber(topic_to_user(run, s.stage_id), user_window);
       if (!port) return port.error();
       ports.push_back({s.stage_id, s.final_output_type, std::move(port).value(), {}});
@@ -498,8 +565,10 @@ Engine::~Engine() {
     std::unique_lock lock(s.mutex);
     s.joined.wait_for(lock, dump_grace, [&] { return s.dumps_under_way == 0; });
     s.ending = true;
+    s.deadlines_changed.notify_all();
     for (const auto& [rank, there] : s.ranks) caf::anon_send(there.actor, EndRank{});
   }
+  if (s.watchman.joinable()) s.watchman.join();
   if (s.pulse) caf::anon_send_exit(s.pulse, caf::exit_reason::user_shutdown);
   // Also after a failure those that still can end in order: whoever is killed may hold a lock of
   // the broker's.
@@ -525,10 +594,13 @@ Engine::~Engine() {
   }
 }
 
-std::uint64_t Engine::submit(std::string id,
-                             std::string prompt,
-                             const std::optional<stages::SamplingParams>& sampling_params,
-                             OnUpdate on_update) {
+stages::SamplingParams Engine::default_sampling() const {
+  stages::SamplingParams params = state_->config.stages.front().sampling;
+  params.max_tokens.reset();
+  return params;
+}
+
+std::uint64_t Engine::submit(GenerateRequest wanted, OnUpdate on_update, int index) {
   const CafVisit visit;
   State& s = *state_;
   const std::lock_guard lock(s.mutex);
@@ -536,16 +608,33 @@ std::uint64_t Engine::submit(std::string id,
   const prof::RequestScope scope(static_cast<std::uint32_t>(number));
   const prof::Span span(names.submit);
   State::PendingRequest request;
-  request.output.request_id = id.empty() ? std::to_string(number - 1) : std::move(id);
-  prof::name_request(static_cast<std::uint32_t>(number), request.output.request_id);
-  request.output.prompt = std::move(prompt);
-  request.sampling = sampling_params;
+  std::string id =
+      wanted.request_id.empty() ? std::to_string(number - 1) : std::move(wanted.request_id);
+  request.output.request_id = id;
+  request.output.index = index;
+  if (index > 0) id += "." + std::to_string(index);
+  prof::name_request(static_cast<std::uint32_t>(number), id);
+  request.submit = {.number = number,
+                    .id = std::move(id),
+                    .prompt = wanted.prompt,
+                    .sampling = wanted.sampling_params.value_or(default_sampling()),
+                    .messages = std::move(wanted.messages),
+                    .prompt_token_ids = std::move(wanted.prompt_token_ids)};
+  if (!request.submit.sampling.seed) request.submit.sampling.seed = draw_seed();
+  request.output.answer.seed = *request.submit.sampling.seed;
+  request.output.prompt = std::move(wanted.prompt);
   request.on_update = std::move(on_update);
   request.stages_left = s.config.stages.size();
   request.ports_left = s.ports.size();
+  request.deadline = wanted.deadline;
+  const auto good = State::check(request.submit, wanted.deadline);
   const auto at = s.open.emplace(number, std::move(request)).first;
   if (s.failure.code != ErrorCode::none) s.finish(at, s.failure);
-  else s.admit();
+  else if (!good) s.finish(at, good.error());
+  else {
+    if (wanted.deadline.count() > 0) s.watch_deadlines();
+    s.admit();
+  }
   return number;
 }
 

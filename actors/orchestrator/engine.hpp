@@ -2,9 +2,9 @@
 // AsyncOmni are thin skins over it.
 //
 // All functions may be called from any thread. Requests beyond what the config admits at once
-// (max_inflight, and the smallest max_batch_size of a stage) wait in order. Updates of one request
-// come in order, the last one has `finished` set, and every submitted request gets that one,
-// whatever happens.
+// (max_inflight) wait in order; of those that are admitted, each rank chooses which are in a step.
+// Updates of one request come in order, the last one has `finished` set, and every submitted
+// request gets that one, whatever happens.
 #pragma once
 
 #include <functional>
@@ -30,11 +30,11 @@ class Engine {
   // Ends what is open as cancelled, then all processes.
   ~Engine();
 
-  // id: empty for the request's number. sampling_params replaces the first stage's defaults.
-  std::uint64_t submit(std::string id,
-                       std::string prompt,
-                       const std::optional<stages::SamplingParams>& sampling_params,
-                       OnUpdate on_update);
+  // Without a request_id the request's number is its id. index: see RequestOutput. A request that
+  // asks for several answers is refused: whoever submits it submits each answer.
+  std::uint64_t submit(GenerateRequest request, OnUpdate on_update, int index = 0);
+  // The parameters of a request that brings none, without max_tokens, which the stage chooses.
+  stages::SamplingParams default_sampling() const;
   // Ends one request as cancelled, unless it is over.
   void abort(std::uint64_t number, const std::string& why);
   // Ends everything, now and later, with this error. The first one counts.

@@ -16,61 +16,47 @@ namespace {
 constexpr std::uint64_t small = 16 * 1024;
 // Eight loans of the producer, and as many that the consumer holds beside the window.
 constexpr std::uint32_t beside_window = 16;
-// Of a channel's largest size where chunks differ, which is the prefill of a prompt as long as the
-// model takes: one that the producer fills while the consumer reads the other.
-constexpr std::uint32_t most_prompts = 2;
-
+constexpr std::uint32_t most_large = 4;
 struct Channel {
   std::uint64_t largest;
-  std::uint64_t common;  // less than the largest where such a chunk is rare
   int window;
 };
 
 std::vector<Channel> channels_of(const stages::PipelineConfig& config) {
-  using stages::Port;
   std::vector<Channel> channels;
   for (const stages::Edge& edge : config.edges) {
     const stages::StageConfig& from = *config.find(edge.from);
-    channels.push_back({stages::max_output_bytes(from, Port::next_stage),
-                        stages::common_output_bytes(from, Port::next_stage), edge.window_size});
+    channels.push_back({stages::max_output_bytes(from, edge.output), edge.window_size});
   }
   for (const stages::StageConfig& s : config.stages)
-    if (s.final_output)
-      channels.push_back({stages::max_output_bytes(s, Port::user),
-                          stages::common_output_bytes(s, Port::user),
-                          static_cast<int>(user_window)});
+    if (s.user_output >= 0)
+      channels.push_back(
+          {stages::max_output_bytes(s, s.user_output), static_cast<int>(user_window)});
   return channels;
 }
 
 }  // namespace
 
 // A producer that finds no chunk of its size waits for the consumer, so the counts below decide how
-// much may be under way, not whether it arrives. Small chunks are enough for every window. Of
-// larger ones a request has one prefill on each channel; a common one never waits for another
-// request's, as there is a chunk for each request, one that the producer fills and one that its
-// port keeps. The sound of a request goes to the user in chunks of one size, as many as that.
+// much may be under way, not whether it arrives. Small chunks are enough for every window. Larger
+// ones are slices of prompts, and sound: of each there are as many as requests may be under way, up
+// to most_large, one that the producer fills and one that its port keeps.
 //
 // iceoryx takes a chunk from the smallest pool whose chunks are large enough and from no other, so
 // each pool has chunks for every channel that sends anything of its size: were they fewer, prefills
 // that wait for a stage could take all the chunks that this stage needs to go on.
 std::vector<ipc::Pool> pools_for(const stages::PipelineConfig& config) {
   const std::vector<Channel> channels = channels_of(config);
-  int requests = config.max_inflight;
-  for (const stages::StageConfig& s : config.stages)
-    requests = std::min(requests, s.max_batch_size);
-  const auto under_way = static_cast<std::uint32_t>(requests) + 2;
+  const auto large = std::min(static_cast<std::uint32_t>(config.max_inflight), most_large) + 2;
 
   std::map<std::uint64_t, std::uint32_t> chunks{{small, 0}};  // by the tensor's bytes
-  for (const Channel& channel : channels) {
+  for (const Channel& channel : channels)
     if (channel.largest > small) chunks[channel.largest] = 0;
-    if (channel.common > small) chunks[channel.common] = 0;
-  }
   for (const Channel& channel : channels) {
     std::uint64_t below = 0;
     for (auto& [bytes, count] : chunks) {
       if (bytes == small) count += static_cast<std::uint32_t>(channel.window) + beside_window;
-      else if (bytes == channel.largest && channel.common < bytes) count += most_prompts;
-      else if (below < channel.largest) count += under_way;
+      else if (below < channel.largest) count += large;
       below = bytes;
     }
   }

@@ -8,7 +8,9 @@
 
 #include <caf/all.hpp>
 #include <cstdint>
+#include <limelight/config.hpp>
 #include <limelight/profile.hpp>
+#include <limelight/request.hpp>
 #include <string>
 #include <vector>
 
@@ -19,10 +21,9 @@ namespace limelight::actors {
 struct Submit {
   std::uint64_t number = 0;
   std::string id, prompt;
-  float temperature = 0, top_p = 1, repetition_penalty = 1;
-  std::int32_t top_k = 0, max_tokens = 0;
-  std::uint64_t seed = 0;
-  std::vector<std::int32_t> stop_token_ids;
+  stages::SamplingParams sampling;
+  std::vector<Message> messages;
+  std::vector<std::int32_t> prompt_token_ids;
 };
 struct Cancel {
   std::uint64_t number = 0;
@@ -77,8 +78,8 @@ struct ProfileAnswer {
 
 template <class I>
 auto inspect(I& f, Submit& x) {
-  return f(caf::meta::type_name("Submit"), x.number, x.id, x.prompt, x.temperature, x.top_p,
-           x.repetition_penalty, x.top_k, x.max_tokens, x.seed, x.stop_token_ids);
+  return f(caf::meta::type_name("Submit"), x.number, x.id, x.prompt, x.sampling, x.messages,
+           x.prompt_token_ids);
 }
 template <class I>
 auto inspect(I& f, Cancel& x) {
@@ -167,6 +168,11 @@ using SupervisorActor = caf::typed_actor<caf::reacts_to<Join>,
 }  // namespace limelight::actors
 
 CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
+  CAF_ADD_TYPE_ID(limelight, (limelight::stages::SamplingParams))
+  CAF_ADD_TYPE_ID(limelight, (limelight::Message))
+  CAF_ADD_TYPE_ID(limelight, (limelight::TokenLogprob))
+  CAF_ADD_TYPE_ID(limelight, (limelight::PositionLogprobs))
+  CAF_ADD_TYPE_ID(limelight, (limelight::AnswerInfo))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Submit))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Cancel))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::EndRank))

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limelight/request.hpp>
+#include <vector>
 
 namespace limelight::actors {
 
@@ -11,11 +12,12 @@ struct StageReport {
   std::uint64_t number = 0;  // of the request
   Error error = {ErrorCode::none, {}};
   StageStats stage;
-  TransferStats received = {.from_stage = -1};  // from the stage before; -1: there is none
+  AnswerInfo answer = {};                    // of a stage that answers with text
+  std::vector<TransferStats> received = {};  // through each of its inputs
 };
 template <class Inspector>
 auto inspect(Inspector& f, StageReport& x) {
-  return f(x.number, x.error, x.stage, x.received);
+  return f(x.number, x.error, x.stage, x.answer, x.received);
 }
 
 }  // namespace limelight::actors

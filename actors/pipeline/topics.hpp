@@ -10,7 +10,8 @@
 namespace limelight::actors {
 
 // Chunks from one stage to another, and from a stage to the user.
-std::string topic_between(const std::string& run, int from_stage, int to_stage);
+// input: the port of the receiving stage.
+std::string topic_between(const std::string& run, int from_stage, int to_stage, int input = 0);
 std::string topic_to_user(const std::string& run, int stage);
 // Of a rank's flight recorder: there for the orchestrator also when the rank is gone.
 std::filesystem::path flight_file(const std::string& run, int rank);

@@ -74,10 +74,8 @@ RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* 
         const prof::RequestScope scope(static_cast<std::uint32_t>(m.number));
         prof::name_request(static_cast<std::uint32_t>(m.number), m.id);
         const prof::Span span(name);
-        stages::SamplingParams p{m.temperature,   m.top_p, m.top_k,
-                                 m.max_tokens,    m.seed,  m.repetition_penalty,
-                                 m.stop_token_ids};
-        state->worker.submit({m.number, std::move(m.id), std::move(m.prompt), std::move(p)});
+        state->worker.submit({m.number, std::move(m.id), std::move(m.prompt), std::move(m.sampling),
+                              std::move(m.messages), std::move(m.prompt_token_ids)});
       },
       [=](const Cancel& m) { state->worker.cancel(m.number); },
       [=](const EndRank&) { state->worker.end(); },

@@ -1,6 +1,7 @@
 #include "actors/rank/rank_worker.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <exception>
 #include <limelight/span.hpp>
@@ -14,6 +15,7 @@
 #include "base/try.hpp"
 #include "ipc/nccl_group.hpp"
 #include "profiling/record/clock.hpp"
+#include "profiling/record/event_names.hpp"
 #include "stages/stage_factory.hpp"
 
 namespace limelight::actors {
@@ -36,41 +38,58 @@ auto guarded(Call call) -> decltype(call()) {
     return Error{ErrorCode::internal, std::string("the step failed: ") + failed.what()};
   }
 }
-constexpr auto patience =
-    100ms;  // how often a rank that is held back looks whether it should go on
-constexpr auto connect_timeout = 30s;
+// How often a rank that is held back looks whether it should go on.
+constexpr auto look_interval = 100ms;
+constexpr auto connect_timeout = 30s, tell_timeout = 30s, end_timeout = 1s;
+
+// What the first rank of a group tells the others: as many of these as there are actions.
+struct Message {
+  static constexpr std::size_t room = 63;
+  std::uint64_t count = 0;
+  std::uint64_t more = 0;  // another message follows
+  std::array<Action, room> actions{};
+};
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 }  // namespace
 
+RankWorker::RankWorker(stages::StageConfig config)
+    : config_(std::move(config)),
+      scheduler_({.requests = config_.max_batch_size, .tokens = config_.max_num_batched_tokens}) {}
+
 class RankWorker::ChunkOutput final : public stages::Output {
  public:
   ChunkOutput(RankWorker& worker, ServedRequest& request) : worker_(worker), request_(request) {}
 
-  Result<void> emit(stages::Port port,
+  Result<void> emit(int port,
                     const ipc::TensorSpec& tensor,
                     bool last,
                     const std::function<void(std::span<std::byte>)>& write) override {
-    if (!worker_.leads()) return {};  // every rank of a group has the same result; one sends it
-    if (port == stages::Port::user && worker_.user_)
-      LIMELIGHT_TRY(send(*worker_.user_, port, tensor, last, write));
-    if (port == stages::Port::next_stage)
-      for (ipc::Publisher& next : worker_.next_)
-        LIMELIGHT_TRY(send(next, port, tensor, last, write));
-    ++request_.sequence[static_cast<int>(port)];
+    if (!worker_.is_first_rank())
+      return {};  // every rank of a group has the same result; one sends it
+    for (Outlet& outlet : worker_.outlets_)
+      if (outlet.output == port) LIMELIGHT_TRY(send(outlet.publisher, port, tensor, last, write));
+    ++request_.sequence[port];
     return {};
   }
+  // What it took to send, the waiting for a slow consumer included.
+  double sending_ms() const noexcept { return sending_ms_; }
 
  private:
   Result<void> send(ipc::Publisher& publisher,
-                    stages::Port port,
+                    int port,
                     const ipc::TensorSpec& tensor,
                     bool last,
                     const std::function<void(std::span<std::byte>)>& write) {
+    const struct Timed {
+      double& sum;
+      Clock::time_point start = Clock::now();
+      ~Timed() { sum += ms_since(start); }
+    } timed{sending_ms_};
     ipc::ChunkHeader header;
     header.request = request_.report.number;
-    header.sequence = request_.sequence[static_cast<int>(port)];
+    header.sequence = request_.sequence[port];
     header.stage = static_cast<std::int16_t>(worker_.config_.stage_id);
     header.last = last ? 1 : 0;
     header.tensor = tensor;
@@ -79,13 +98,13 @@ class RankWorker::ChunkOutput final : public stages::Output {
     const auto asked_to_leave = [&] {
       return Error{ErrorCode::cancelled, "ended while the next stage held it back"};
     };
-    auto loan = publisher.loan(header, patience);
+    auto loan = publisher.loan(header, look_interval);
     while (!loan && loan.error().code == ErrorCode::timeout && !worker_.unwanted(header.request))
-      loan = publisher.loan(header, patience);
+      loan = publisher.loan(header, look_interval);
     if (!loan) return loan.error().code == ErrorCode::timeout ? asked_to_leave() : loan.error();
     write(loan->data);
     const auto begun = Clock::now();
-    while (!publisher.publish(*loan, patience)) {
+    while (!publisher.publish(*loan, look_interval)) {
       if (worker_.unwanted(header.request)) {
         publisher.release(*loan);
         return asked_to_leave();
@@ -97,6 +116,14 @@ class RankWorker::ChunkOutput final : public stages::Output {
   }
   RankWorker& worker_;
   ServedRequest& request_;
+  double sending_ms_ = 0;
+};
+
+// The turns of one step, and where each one's output goes.
+struct RankWorker::Batch {
+  std::vector<stages::Turn> turns;
+  std::vector<ChunkOutput> outputs;
+  int tokens = 0;
 };
 
 Result<std::unique_ptr<RankWorker>> RankWorker::create(
@@ -125,20 +152,25 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
     if (!joined) return joined.error();
     worker->group_.emplace(std::move(joined).value());
   }
-  if (worker->leads()) {
-    const std::uint64_t largest = stages::max_output_bytes(*mine, stages::Port::next_stage);
+  if (worker->is_first_rank()) {
+    std::vector<ipc::Subscriber::Channel> channels;
     for (const stages::Edge& edge : config.edges) {
+      const auto topic = topic_between(run, edge.from, edge.to, edge.input);
+      const auto window = static_cast<std::size_t>(edge.window_size);
       if (edge.from == id)
-        worker->next_.emplace_back(topic_between(run, id, edge.to), largest,
-                                   static_cast<std::size_t>(edge.window_size));
+        worker->outlets_.push_back(
+            {edge.output,
+             ipc::Publisher(topic, stages::max_output_bytes(*mine, edge.output), window)});
       if (edge.to != id) continue;
-      worker->input_ = std::make_unique<ipc::Subscriber>(
-          topic_between(run, edge.from, id), static_cast<std::size_t>(edge.window_size));
-      worker->input_stage_ = edge.from;
+      channels.push_back({topic, window});
+      worker->inputs_.push_back(edge);
     }
-    if (mine->final_output)
-      worker->user_.emplace(topic_to_user(run, id),
-                            stages::max_output_bytes(*mine, stages::Port::user), user_window);
+    if (!channels.empty()) worker->input_ = std::make_unique<ipc::Subscriber>(channels);
+    if (mine->user_output >= 0)
+      worker->outlets_.push_back(
+          {mine->user_output,
+           ipc::Publisher(topic_to_user(run, id),
+                          stages::max_output_bytes(*mine, mine->user_output), user_window)});
   }
   std::string notice;
   auto device = stages::make_device(mine->devices, rank - first, notice, mine->cpu);
@@ -159,10 +191,9 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
   // The broker connects ports in its own time; what is published before would be lost.
   const auto deadline = Clock::now() + connect_timeout;
   const auto connected = [&] {
-    for (const ipc::Publisher& next : worker->next_)
-      if (!next.has_subscribers()) return false;
-    return (!worker->user_ || worker->user_->has_subscribers()) &&
-           (!worker->input_ || worker->input_->connected());
+    for (const Outlet& outlet : worker->outlets_)
+      if (!outlet.publisher.has_subscribers()) return false;
+    return !worker->input_ || worker->input_->connected();
   };
   while (!connected()) {
     if (Clock::now() > deadline)
@@ -183,7 +214,7 @@ void RankWorker::submit(stages::Request request) {
 }
 
 void RankWorker::cancel(std::uint64_t number) {
-  if (!leads()) return;  // the first rank tells its group
+  if (!is_first_rank()) return;  // the first rank tells its group
   {
     const std::lock_guard lock(mutex_);
     cancelled_.push_back(number);
@@ -206,37 +237,43 @@ bool RankWorker::unwanted(std::uint64_t request) {
   return ending_ || std::find(cancelled_.begin(), cancelled_.end(), request) != cancelled_.end();
 }
 
-void RankWorker::begin_submitted(bool wait) {
-  std::deque<stages::Request> fresh;
-  {
-    std::unique_lock lock(mutex_);
-    if (wait)
-      wake_.wait(lock, [&] { return ending_ || !submitted_.empty() || !cancelled_.empty(); });
-    fresh.swap(submitted_);
+std::deque<stages::Request> RankWorker::take_submitted(bool wait) {
+  std::unique_lock lock(mutex_);
+  if (wait) wake_.wait(lock, [&] { return ending_ || !submitted_.empty() || !cancelled_.empty(); });
+  return std::exchange(submitted_, {});
+}
+
+void RankWorker::begin(const stages::Request& request) {
+  const prof::RequestScope scope(static_cast<std::uint32_t>(request.number));
+  prof::name_request(static_cast<std::uint32_t>(request.number), request.id);
+  ServedRequest& served = served_[request.number];
+  served.report.number = request.number;
+  served.report.stage.stage_id = config_.stage_id;
+  for (const stages::Edge& edge : inputs_)
+    served.report.received.push_back({.from_stage = edge.from, .to_stage = edge.to});
+  newest_begun_ = std::max(newest_begun_, request.number);
+  if (auto begun = guarded([&] { return stage_->begin(request); }); !begun)
+    return finish(request.number, begun.error());
+  served.begun = true;
+  if (is_first_rank()) scheduler_.add(request.number);
+  const std::vector<ipc::Chunk> early = std::move(served.early);
+  for (const ipc::Chunk& chunk : early) {
+    const auto still = served_.find(request.number);
+    if (still != served_.end()) consume(still->second, chunk);
   }
-  for (const stages::Request& request : fresh) {
-    const prof::RequestScope scope(static_cast<std::uint32_t>(request.number));
-    prof::name_request(static_cast<std::uint32_t>(request.number), request.id);
-    ServedRequest& served = served_[request.number];
-    served.report.number = request.number;
-    served.report.stage.stage_id = served.report.received.to_stage = config_.stage_id;
-    served.report.received.from_stage = input_stage_;
-    newest_begun_ = std::max(newest_begun_, request.number);
-    if (auto begun = guarded([&] { return stage_->begin(request); }); !begun) {
-      finish(request.number, begun.error());
-      continue;
-    }
-    served.begun = true;
-    std::vector<ipc::Chunk> early = std::move(served.early);
-    for (const ipc::Chunk& chunk : early) {
-      const auto still = served_.find(request.number);
-      if (still != served_.end()) consume(still->second, chunk);
-    }
+}
+
+void RankWorker::begin_submitted(bool wait) {
+  for (const stages::Request& request : take_submitted(wait)) {
+    actions_.push_back({Action::Kind::begin, 0, request.number});
+    begin(request);
   }
 }
 
 void RankWorker::drop(std::uint64_t number) {
+  scheduler_.remove(number);
   if (served_.erase(number) > 0) stage_->end(number);
+  prof::forget_request(static_cast<std::uint32_t>(number));
 }
 
 void RankWorker::drop_cancelled() {
@@ -246,15 +283,38 @@ void RankWorker::drop_cancelled() {
     cancelled.swap(cancelled_);
   }
   for (const std::uint64_t number : cancelled) {
-    if (served_.contains(number)) (void)tell({Plan::Act::cancel, number});
+    if (served_.contains(number)) actions_.push_back({Action::Kind::cancel, 0, number});
     drop(number);
   }
 }
 
-Result<void> RankWorker::tell(Plan plan) {
+// Sends actions_ to the other ranks of the group.
+Result<void> RankWorker::tell() {
   if (!group_) return {};
-  return group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)),
-                           plan.act == Plan::Act::end ? 1s : 30s);
+  const bool ends = !actions_.empty() && actions_.front().kind == Action::Kind::end_rank;
+  for (std::size_t at = 0; at < actions_.size(); at += Message::room) {
+    Message message;
+    message.count = std::min(Message::room, actions_.size() - at);
+    message.more = at + message.count < actions_.size() ? 1 : 0;
+    std::copy_n(actions_.begin() + static_cast<std::ptrdiff_t>(at), message.count,
+                message.actions.begin());
+    LIMELIGHT_TRY(group_->broadcast(std::as_writable_bytes(std::span(&message, 1)),
+                                    ends ? end_timeout : tell_timeout));
+  }
+  return {};
+}
+
+// Fills actions_ with what the first rank says. False: the rank ends.
+bool RankWorker::hear() {
+  actions_.clear();
+  for (;;) {
+    Message message;
+    if (!group_->broadcast(std::as_writable_bytes(std::span(&message, 1)), 0ms)) return false;
+    actions_.insert(actions_.end(), message.actions.begin(),
+                    message.actions.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(
+                                                  message.count, Message::room)));
+    if (message.more == 0) return true;
+  }
 }
 
 void RankWorker::consume(ServedRequest& served, const ipc::Chunk& chunk) {
@@ -263,7 +323,7 @@ void RankWorker::consume(ServedRequest& served, const ipc::Chunk& chunk) {
   const ipc::ChunkHeader& header = chunk.header();
   const prof::RequestScope scope(static_cast<std::uint32_t>(header.request));
   const prof::Span span(name, chunk.data().size());
-  TransferStats& received = served.report.received;
+  TransferStats& received = served.report.received[chunk.channel()];
   ++received.chunks;
   received.size_bytes += chunk.data().size();
   received.tx_time_ms +=
@@ -272,10 +332,11 @@ void RankWorker::consume(ServedRequest& served, const ipc::Chunk& chunk) {
       prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - header.sent_ticks)) / 1e6;
   const auto start = Clock::now();
   auto done = guarded([&] {
-    return stage_->consume(header.request, header.tensor, chunk.data(), header.last != 0);
+    return stage_->consume(header.request, inputs_[chunk.channel()].input, header.tensor,
+                           chunk.data(), header.last != 0);
   });
   received.rx_decode_time_ms += ms_since(start);
-  served.starved = false;
+  scheduler_.feed(header.request);
   if (!done) finish(header.request, done.error());
 }
 
@@ -300,65 +361,111 @@ void RankWorker::receive(std::chrono::milliseconds timeout) {
   }
 }
 
-std::uint64_t RankWorker::choose() {
-  const auto ready = [](const auto& entry) { return entry.second.begun && !entry.second.starved; };
-  auto at = std::find_if(served_.upper_bound(last_served_), served_.end(), ready);
-  if (at == served_.end()) at = std::find_if(served_.begin(), served_.end(), ready);
-  return at == served_.end() ? 0 : last_served_ = at->first;
-}
-
-void RankWorker::step(std::uint64_t number) {
+// Computes the turns of actions_ as one step. False: there are none.
+bool RankWorker::step() {
   static const prof::NameId name = prof::intern(
       config_.model_stage + " step", prof::Category::user_annotation, prof::ValueKind::step);
-  ServedRequest& served = served_.at(number);
-  const prof::RequestScope scope(static_cast<std::uint32_t>(number));
+  Batch batch;
+  for (const Action& action : actions_)
+    if (action.kind == Action::Kind::turn) {
+      batch.turns.push_back({.request = action.request, .tokens = static_cast<int>(action.tokens)});
+      batch.outputs.emplace_back(*this, served_.at(action.request));
+      batch.tokens += static_cast<int>(action.tokens);
+    }
+  if (batch.turns.empty()) return false;
+  for (std::size_t i = 0; i < batch.turns.size(); ++i) batch.turns[i].output = &batch.outputs[i];
+  // The work of several requests belongs to none of them: record_turns() says what is whose.
+  const bool alone = batch.turns.size() == 1;
+  const prof::RequestScope scope(alone ? static_cast<std::uint32_t>(batch.turns.front().request)
+                                       : 0);
   prof::Span span(name, ++steps_);
-  ChunkOutput output(*this, served);
   const auto start = Clock::now();
-  auto state = guarded([&] { return stage_->step(number, output); });
-  if (!state) {
+  const auto done = guarded([&] { return stage_->step(batch.turns); });
+  const double step_ms = ms_since(start);
+  const bool idle = std::all_of(batch.turns.begin(), batch.turns.end(), [](const auto& turn) {
+    return turn.state == stages::StepState::needs_input && turn.error.code == ErrorCode::none;
+  });
+  if (done && idle) span.discard();
+  else record_turns(batch, step_ms);
+  actions_.clear();
+  for (const stages::Turn& turn : batch.turns) {
+    const Error error = done ? turn.error : done.error();
+    if (error.code == ErrorCode::none && turn.state == stages::StepState::more) continue;
+    if (error.code == ErrorCode::none && turn.state == stages::StepState::needs_input) {
+      scheduler_.starve(turn.request);
+      continue;
+    }
     // The others of the group may not have noticed: what failed may be this rank's sending.
-    if (leads()) (void)tell({Plan::Act::cancel, number});
-    return finish(number, state.error());
+    if (error.code != ErrorCode::none) actions_.push_back({Action::Kind::cancel, 0, turn.request});
+    finish(turn.request, error);
   }
-  if (*state == stages::StepState::needs_input) {
-    span.discard();
-    served.starved = true;
-    return;
+  return true;
+}
+
+// Shares the time of a step among its requests, by their tokens; what a request sent is its own.
+void RankWorker::record_turns(const Batch& batch, double step_ms) {
+  static const prof::NameId name =
+      prof::intern(prof::event_names::turn, prof::Category::user_annotation, prof::ValueKind::turn);
+  double sending_ms = 0;
+  for (const ChunkOutput& output : batch.outputs) sending_ms += output.sending_ms();
+  const double compute_ms = std::max(step_ms - sending_ms, 0.0);
+  for (std::size_t i = 0; i < batch.turns.size(); ++i) {
+    const stages::Turn& turn = batch.turns[i];
+    const double share =
+        compute_ms * turn.tokens / std::max(batch.tokens, 1) + batch.outputs[i].sending_ms();
+    served_.at(turn.request).report.stage.stage_gen_time_ms += share;
+    if (batch.turns.size() == 1) continue;
+    const prof::RequestScope scope(static_cast<std::uint32_t>(turn.request));
+    const auto us = [](double ms) { return static_cast<std::uint64_t>(1000 * ms); };
+    const prof::Span mark(
+        name, prof::pack_turn(static_cast<std::uint64_t>(turn.tokens), us(share), us(step_ms)));
   }
-  served.report.stage.stage_gen_time_ms += ms_since(start);
-  if (*state == stages::StepState::done) finish(number, {ErrorCode::none, {}});
 }
 
 void RankWorker::finish(std::uint64_t number, Error error) {
+  scheduler_.remove(number);
   const auto at = served_.find(number);
   if (at == served_.end()) return;
   at->second.report.error = std::move(error);
-  if (at->second.begun) at->second.report.stage.num_tokens_out = stage_->tokens_out(number);
-  if (leads()) report_(at->second.report);
+  if (at->second.begun) {
+    at->second.report.stage.num_tokens_out = stage_->tokens_out(number);
+    at->second.report.answer = stage_->answer(number);
+  }
+  if (is_first_rank()) report_(at->second.report);
   stage_->end(number);
   served_.erase(at);
+  prof::forget_request(static_cast<std::uint32_t>(number));
 }
 
 void RankWorker::follow() {
-  for (;;) {
-    Plan plan{};
-    if (!group_->broadcast(std::as_writable_bytes(std::span(&plan, 1)), 0ms) ||
-        plan.act == Plan::Act::end)
-      return;
-    while (plan.request > newest_begun_) {
-      begin_submitted(true);
-      const std::lock_guard lock(mutex_);
-      if (ending_) return;
-    }
-    if (plan.act == Plan::Act::cancel) drop(plan.request);
-    else if (served_.contains(plan.request)) step(plan.request);
+  std::map<std::uint64_t, stages::Request> submitted;
+  while (hear()) {
+    for (const Action& action : actions_) switch (action.kind) {
+        case Action::Kind::end_rank: return;
+        case Action::Kind::begin:
+          while (!submitted.contains(action.request)) {
+            for (stages::Request& request : take_submitted(true))
+              submitted.emplace(request.number, std::move(request));
+            const std::lock_guard lock(mutex_);
+            if (ending_) return;
+          }
+          begin(submitted.at(action.request));
+          submitted.erase(action.request);
+          break;
+        case Action::Kind::cancel: drop(action.request); break;
+        case Action::Kind::reserve:
+          (void)stage_->reserve(action.request, static_cast<int>(action.tokens));
+          break;
+        case Action::Kind::preempt: stage_->preempt(action.request); break;
+        case Action::Kind::turn: break;
+      }
+    (void)step();
   }
 }
 
 void RankWorker::run() {
   prof::name_thread("worker");
-  if (!leads()) return follow();
+  if (!is_first_rank()) return follow();
   for (;;) {
     begin_submitted(false);
     drop_cancelled();
@@ -367,16 +474,19 @@ void RankWorker::run() {
       if (ending_) break;
     }
     if (input_) receive(0ms);
-    if (const std::uint64_t number = choose(); number != 0) {
-      if (auto told = tell({Plan::Act::step, number}); !told) finish(number, told.error());
-      else step(number);
-    } else if (input_) {
-      receive(1000ms);
-    } else {
-      begin_submitted(true);
+    scheduler_.plan(*stage_, actions_);
+    if (auto told = tell(); !told) {
+      for (const Action& action : std::exchange(actions_, {}))
+        if (action.kind == Action::Kind::turn) finish(action.request, told.error());
+      continue;
     }
+    if (step()) continue;
+    actions_.clear();
+    if (input_) receive(1000ms);
+    else begin_submitted(true);
   }
-  (void)tell({Plan::Act::end, 0});
+  actions_.assign(1, {Action::Kind::end_rank, 0, 0});
+  (void)tell();
 }
 
 }  // namespace limelight::actors

@@ -2,8 +2,8 @@
 // requests into steps.
 //
 // run() is the body of the worker thread; submit() and end() may be called from any thread. In a
-// group, the first rank decides what is done next and broadcasts it; the others do the same, so
-// that all take part in the same collectives in the same order.
+// group, the first rank decides what is done next and broadcasts it as a list of actions; the
+// others do the same, so that all take part in the same collectives in the same order.
 #pragma once
 
 #include <condition_variable>
@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "actors/pipeline/stage_report.hpp"
+#include "actors/rank/scheduler.hpp"
 #include "ipc/iceoryx/channel.hpp"
 #include "ipc/shared_group.hpp"
 #include "stages/devices/device.hpp"
@@ -54,30 +55,28 @@ class RankWorker {
   class ChunkOutput;
   struct ServedRequest {
     StageReport report;
-    std::map<int, std::uint32_t> sequence;  // by port
-    bool starved = false;
-    std::vector<ipc::Chunk> early;  // of a request that was not submitted yet
+    std::map<int, std::uint32_t> sequence;  // by output
+    std::vector<ipc::Chunk> early;          // of a request that was not submitted yet
     bool begun = false;
   };
-  // What the first rank of a group tells the others to do next.
-  struct Plan {
-    enum class Act : std::uint64_t { end, step, cancel } act;
-    std::uint64_t request;
-  };
+  struct Batch;
 
-  explicit RankWorker(stages::StageConfig config) : config_(std::move(config)) {}
-  bool leads() const { return !group_ || group_->rank() == 0; }
+  explicit RankWorker(stages::StageConfig config);
+  bool is_first_rank() const { return !group_ || group_->rank() == 0; }
   bool unwanted(std::uint64_t request);  // nobody waits for its output any more
+  std::deque<stages::Request> take_submitted(bool wait);
+  void begin(const stages::Request& request);
   void begin_submitted(bool wait);
   void drop_cancelled();
   void drop(std::uint64_t number);
-  Result<void> tell(Plan plan);
+  Result<void> tell();
+  bool hear();
   void follow();
   void accept(ipc::Chunk chunk);
   void consume(ServedRequest& served, const ipc::Chunk& chunk);
   void receive(std::chrono::milliseconds timeout);
-  std::uint64_t choose();
-  void step(std::uint64_t number);
+  bool step();
+  void record_turns(const Batch& batch, double step_ms);
   void finish(std::uint64_t number, Error error);
 
   stages::StageConfig config_;
@@ -89,11 +88,15 @@ class RankWorker {
       gpu_group_;  // of ranks on GPUs; those on the CPU sum over group_
   std::unique_ptr<stages::Stage> stage_;
   std::unique_ptr<ipc::Subscriber> input_;
-  int input_stage_ = -1;
-  std::vector<ipc::Publisher> next_;
-  std::optional<ipc::Publisher> user_;
+  std::vector<stages::Edge> inputs_;  // by the channels of input_
+  struct Outlet {
+    int output;  // a port of the stage
+    ipc::Publisher publisher;
+  };
+  std::vector<Outlet> outlets_;  // to other stages, and to the user
   std::map<std::uint64_t, ServedRequest> served_;
-  std::uint64_t last_served_ = 0;
+  Scheduler scheduler_;          // of the first rank
+  std::vector<Action> actions_;  // that this group does next
   std::uint64_t newest_begun_ =
       0;  // requests up to this number that are not open are over: their late chunks are dropped
   std::uint64_t steps_ = 0;

@@ -95,6 +95,9 @@ class AsyncOmni {
   OutputStream generate(std::string prompt,
                         const std::optional<stages::SamplingParams>& sampling_params = {},
                         std::string request_id = {});
+  // The same for a prompt of any kind. A request has one answer: sampling_params with n above 1
+  // ends with the error invalid_argument.
+  OutputStream generate(GenerateRequest request);
   // Errors: as for the functions of Omni.
   PendingTraces start_profile(const StageIds& stages = {});
   // options must be a named object: g++ 12 destroys an aggregate twice if it is created inside a
@@ -104,6 +107,8 @@ class AsyncOmni {
   PendingTraces dump_profile(std::chrono::milliseconds last = std::chrono::seconds(10));
 
   const stages::PipelineConfig& config() const;
+  // See Omni.
+  stages::SamplingParams default_sampling_params() const;
   int rank_pid(int rank) const;
 
  private:

@@ -6,6 +6,7 @@
 // here has a thread.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -13,20 +14,65 @@
 #include <limelight/tensor.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace limelight::stages {
 
+// How the tokens of one request are chosen, and when they end. The names, the meanings and the
+// order of the operations are those of vLLM: logit_bias, penalties, temperature, min_p, top_k,
+// top_p.
 struct SamplingParams {
-  float temperature = 0.0f;  // 0: greedy decoding
+  float temperature = 0.0f;  // below 1e-5: greedy decoding
   float top_p = 1.0f;
-  int top_k = 0;  // 0: no limit
-  int max_tokens = 64;
-  std::uint64_t seed = 0;
-  float repetition_penalty = 1.0f;
-  std::vector<int> stop_token_ids;
+  int top_k = 0;       // 0 or -1: no limit
+  float min_p = 0.0f;  // least probability, as a share of that of the likeliest token
+  // None: the stage's default, or what max_model_len leaves, if that is less.
+  std::optional<int> max_tokens = {};
+  int min_tokens = 0;                      // no end before so many tokens, except by max_tokens
+  std::optional<std::uint64_t> seed = {};  // none: the orchestrator draws one
+  float repetition_penalty = 1.0f;         // for tokens of the prompt and of the output
+  float presence_penalty = 0.0f, frequency_penalty = 0.0f;  // for tokens of the output
+  std::map<std::int32_t, float> logit_bias = {};            // by token
+  std::vector<std::string> stop = {};                       // the text ends before one of these
+  std::vector<int> stop_token_ids = {};
+  bool ignore_eos = false;
+  int logprobs = -1;  // the likeliest tokens to report at each position; -1: report nothing
+  int n = 1;          // answers to one prompt, with the seeds seed, seed + 1, ...
 };
+
+// The default of max_tokens where no config states one.
+inline constexpr int usual_max_tokens = 64;
+
+// Checks the ranges. Errors: invalid_argument (names the parameter, what was found and what was
+// expected).
+Result<void> check(const SamplingParams& params);
+
+// A member that may be missing, as two members that are always there: messages know no
+// std::optional. What an inspector writes into them goes back to the member.
+template <class T>
+struct OptionalMember {
+  explicit OptionalMember(std::optional<T>& to)
+      : member(to), given(to.has_value()), value(to.value_or(T{})) {}
+  OptionalMember(const OptionalMember&) = delete;
+  ~OptionalMember() {
+    const auto now = given ? std::optional<T>(value) : std::nullopt;
+    if (now != member) member = now;  // a writer shares its message with others: it changes nothing
+  }
+  std::optional<T>& member;
+  bool given;
+  T value;
+};
+template <class Inspector>
+auto inspect(Inspector& f, SamplingParams& x) {
+  OptionalMember max_tokens(x.max_tokens);
+  OptionalMember seed(x.seed);
+  return f(x.temperature, x.top_p, x.top_k, x.min_p, max_tokens.given, max_tokens.value,
+           x.min_tokens, seed.given, seed.value, x.repetition_penalty, x.presence_penalty,
+           x.frequency_penalty, x.logit_bias, x.stop, x.stop_token_ids, x.ignore_eos, x.logprobs,
+           x.n);
+}
 
 // The shape of a stage's network. Members that a stage does not have are ignored.
 struct ModelShape {
@@ -64,11 +110,23 @@ struct CpuOptions {
 
 class ModelFile;
 
+// How much of the keys and values of its sequences a rank keeps, in blocks. Without `bytes`,
+// `blocks` and `memory_fraction` there is room for max_batch_size sequences of max_model_len.
+struct CacheConfig {
+  int block_size = 16;         // positions in a block
+  int blocks = 0;              // 0: as the following say
+  std::uint64_t bytes = 0;     // 0: not stated
+  double memory_fraction = 0;  // of the memory that is free at the start; 0: not stated
+  bool share_prefixes = true;  // prompts that begin alike share blocks
+};
+
 struct StageConfig {
   int stage_id = 0;
-  std::string model_stage;  // "thinker", "talker" or "code2wav"
+  std::string model_stage;  // the name of a stage type
   int tensor_parallel_size = 1;
-  int max_batch_size = 4;
+  int max_batch_size = 4;            // requests in one step
+  int max_num_batched_tokens = 256;  // tokens in one step: longer prompts take several
+  CacheConfig cache;
   std::uint64_t weights_seed = 0;
   std::string devices = "cpu";             // see make_device()
   ipc::DType dtype = ipc::DType::float32;  // type of dummy weights: float32 or bfloat16
@@ -79,10 +137,18 @@ struct StageConfig {
   bool final_output = false;
   std::string final_output_type;  // "text" or "audio"
   SamplingParams sampling;
+  int user_output = -1;             // the output that goes to the user; -1: none
+  std::vector<int> unread_outputs;  // that no edge leaves from and no user reads
+
+  bool reads(int output) const {  // whether somebody does
+    return std::find(unread_outputs.begin(), unread_outputs.end(), output) == unread_outputs.end();
+  }
 };
 
+// From an output of one stage to an input of another: indices of ports in their types.
 struct Edge {
   int from = 0, to = 0;
+  int output = 0, input = 0;
   int window_size = 8;  // chunks that may wait in the channel
 };
 

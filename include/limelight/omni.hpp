@@ -31,7 +31,7 @@ class Engine;
 struct Progress {
   std::size_t done = 0, total = 0;
   std::uint64_t text_bytes = 0, audio_samples = 0;
-  std::string fresh_text = {};  // new since the last call; only if there is one prompt
+  std::string fresh_text = {};  // new since the last call; only if there is one answer
 };
 
 class Omni {
@@ -57,18 +57,30 @@ class Omni {
   // records are lost. Errors: rank_failed.
   Result<void> set_flight_recorder(std::chrono::milliseconds keep);
 
-  // Returns one output for each prompt, in order. The output of a request that failed carries its
-  // error. sampling_params replaces the defaults of the first stage. on_progress is called on the
-  // calling thread.
+  // Returns the output of each prompt, in order; with n answers to a prompt, n outputs. The output
+  // of a request that failed carries its error. sampling_params replaces the defaults of the first
+  // stage. on_progress is called on the calling thread.
   std::vector<RequestOutput> generate(
       const std::vector<std::string>& prompts,
       const std::optional<stages::SamplingParams>& sampling_params = {},
       const std::function<void(const Progress&)>& on_progress = {});
+  // The same for requests that `next` brings one by one, until it brings none. At most `most_open`
+  // answers are asked for at one time (0: twice as many as the pipeline works on), and each one
+  // goes to on_output as soon as it is finished, so that memory is needed only for those. A request
+  // that asks for n answers gives n outputs. All three are called on the calling thread;
+  // Progress::total is the number of answers that were asked for so far.
+  void generate_each(const std::function<std::optional<GenerateRequest>()>& next,
+                     const std::function<void(RequestOutput)>& on_output,
+                     const std::function<void(const Progress&)>& on_progress = {},
+                     std::size_t most_open = 0);
   // Cancels all requests with the error cancelled, also those that come later. May be called from
   // any thread, but not from a signal handler.
   void cancel(const std::string& why);
 
   const stages::PipelineConfig& config() const;
+  // The parameters of a request that brings none, to change some of them. Without max_tokens, which
+  // is the config's, or what max_model_len leaves, if that is less.
+  stages::SamplingParams default_sampling_params() const;
   int rank_pid(int rank) const;
 
  private:

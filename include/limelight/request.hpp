@@ -1,12 +1,72 @@
-// The output of a pipeline for one request. Omni and AsyncOmni share it.
+// A request, and the output of a pipeline for it. Omni and AsyncOmni share them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <limelight/config.hpp>
 #include <limelight/result.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace limelight {
+
+// A turn of a conversation.
+struct Message {
+  std::string role, content;  // role: "system", "user" or "assistant"
+};
+template <class Inspector>
+auto inspect(Inspector& f, Message& x) {
+  return f(x.role, x.content);
+}
+
+// What to answer (one of the first three), and how.
+struct GenerateRequest {
+  std::string prompt = {};             // set into the model's chat template as a user's turn
+  std::vector<Message> messages = {};  // set into the model's chat template
+  std::vector<std::int32_t> prompt_token_ids = {};  // taken as they are
+  std::string request_id = {};                      // empty: the library chooses one
+  // In place of the defaults of the first stage.
+  std::optional<stages::SamplingParams> sampling_params = {};
+  // The request ends with the error timeout so long after its submission; time in the queue counts.
+  // 0: never.
+  std::chrono::milliseconds deadline{0};
+};
+
+// A token at one position, and the logarithm of its probability before penalties and temperature.
+struct TokenLogprob {
+  std::int32_t token_id = 0;
+  float logprob = 0;
+  std::int32_t rank = 0;  // among all tokens, from 1
+  std::string token;      // its bytes, which need not be whole characters
+};
+template <class Inspector>
+auto inspect(Inspector& f, TokenLogprob& x) {
+  return f(x.token_id, x.logprob, x.rank, x.token);
+}
+struct PositionLogprobs {
+  TokenLogprob chosen;
+  std::vector<TokenLogprob> top;  // likeliest first
+};
+template <class Inspector>
+auto inspect(Inspector& f, PositionLogprobs& x) {
+  return f(x.chosen, x.top);
+}
+
+// How the text of a request ended, as the first stage has it.
+struct AnswerInfo {
+  std::string finish_reason = {};   // "stop", "length", "abort" or "error"; empty while it goes on
+  std::string stop_string = {};     // that ended the text; empty: none did
+  std::int32_t stop_token_id = -1;  // of stop_token_ids, that ended the text; -1: none did
+  std::uint64_t prompt_tokens = 0, output_tokens = 0;  // a token that ends the text counts, too
+  std::uint64_t seed = 0;                              // that was used
+  std::vector<PositionLogprobs> logprobs = {};         // if asked for: of each token of the output
+};
+template <class Inspector>
+auto inspect(Inspector& f, AnswerInfo& x) {
+  return f(x.finish_reason, x.stop_string, x.stop_token_id, x.prompt_tokens, x.output_tokens,
+           x.seed, x.logprobs);
+}
 
 struct StageStats {
   int stage_id = 0;
@@ -40,11 +100,13 @@ auto inspect(Inspector& f, TransferStats& x) {
 // what is new, and all other members are valid once `finished` is set.
 struct RequestOutput {
   std::string request_id, prompt;
+  int index = 0;  // of the answer, where n of them were asked for
   bool finished = false;
   Error error{ErrorCode::none, {}};
   std::string text;
   std::vector<float> audio;  // 24 kHz, -1 to 1
-  double e2e_time_ms = 0;    // from the submission, the time in the queue included
+  AnswerInfo answer;
+  double e2e_time_ms = 0;  // from the submission, the time in the queue included
   std::vector<StageStats> stages;
   std::vector<TransferStats> transfers;
 };

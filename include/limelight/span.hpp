@@ -51,6 +51,8 @@ enum class ValueKind : std::uint8_t {
   number,  // a plain count: args "value"
   step,    // the number N of a step. The event is called ProfilerStep#N, as PyTorch's tools expect;
            // args "step of" holds the interned name
+  turn,    // a request's part of a step that several share, see pack_turn(): args "tokens",
+           // "share us", "step us"
 };
 
 // The kind of work that an event belongs to. A session can record some kinds only (see
@@ -89,6 +91,16 @@ constexpr std::uint64_t pack_chunk(std::uint32_t channel,
   constexpr std::uint64_t most_bytes = (1u << 29) - 1;
   return std::uint64_t{channel & 0x7ffu} << 53 | (number & 0xffffffu) << 29 |
          (bytes < most_bytes ? bytes : most_bytes);
+}
+// What a request had of a step: its tokens, its share of the step's time (what it sent is its own;
+// the rest is shared by tokens), and that time, in us. Each is stored as its largest value if it
+// exceeds it: 2^15 - 1 tokens, 2^24 - 1 us.
+constexpr std::uint64_t pack_turn(std::uint64_t tokens,
+                                  std::uint64_t share_us,
+                                  std::uint64_t step_us) noexcept {
+  constexpr std::uint64_t most_us = (1u << 24) - 1, most_tokens = (1u << 15) - 1;
+  const auto fit = [](std::uint64_t x, std::uint64_t most) { return x < most ? x : most; };
+  return fit(tokens, most_tokens) << 48 | fit(share_us, most_us) << 24 | fit(step_us, most_us);
 }
 namespace detail {
 inline std::atomic<bool> recording{false};

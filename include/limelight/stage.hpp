@@ -1,21 +1,29 @@
-// A stage reads a request and chunks of tensors, and emits chunks of tensors, one step at a time.
+// A stage reads requests and chunks of tensors, and emits chunks of tensors, one step at a time. A
+// step serves a batch of requests together.
 //
 // The rank that hosts the stage calls it:
 //
 //   begin(request)
-//     consume(chunk)  for each chunk of the input, in order
-//     step(output)    again while it returns more; after needs_input, once a chunk has come
-//   end(request)      after done, or when the request is cancelled
+//     consume(chunk)     for each chunk of each input, in the order of that input
+//     demand(request)    how much the request could compute now
+//     reserve(request)   before each step that it takes part in
+//     step(batch)        again while its turn ends as `more`; after needs_input, once a chunk came
+//     preempt(request)   when another request needs its memory: nothing that was emitted is lost
+//   end(request)         after done, after an error, or when the request is cancelled
 //
-// All calls come from one thread. Several requests may be open at once; the host chooses which one
-// steps next. A stage knows no process, channel or actor: it reads chunks where they are, and
-// writes into memory that the Output provides and that is then sent without a copy.
+// All calls come from one thread. The host's scheduler chooses which requests are in a batch. A
+// stage knows no process, channel or actor: it reads chunks where they are, and writes into memory
+// that the Output provides and that is then sent without a copy.
+//
+// The ranks of one stage get the same calls in the same order, so whatever a stage decides from its
+// own state, all of its ranks decide alike.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limelight/config.hpp>
+#include <limelight/request.hpp>
 #include <limelight/result.hpp>
 #include <limelight/tensor.hpp>
 #include <memory>
@@ -28,17 +36,20 @@ struct Request {
   std::uint64_t number = 0;  // unique in the run, from 1
   std::string id;            // chosen by the user
   std::string prompt;
-  SamplingParams sampling;
+  SamplingParams sampling = {};
+  // One of these in place of the prompt:
+  std::vector<Message> messages = {};
+  std::vector<std::int32_t> prompt_token_ids = {};
 };
 
-enum class Port { next_stage, user };
-
+// Where one request's tensors go.
 class Output {
  public:
   virtual ~Output() = default;
   // Calls `write` with the memory of the tensor (64-byte aligned, not zeroed), then sends the
   // tensor. `last`: no chunk of this request follows on this port.
-  virtual Result<void> emit(Port port,
+  // port: index of an output in the stage's type.
+  virtual Result<void> emit(int port,
                             const ipc::TensorSpec& tensor,
                             bool last,
                             const std::function<void(std::span<std::byte>)>& write) = 0;
@@ -46,21 +57,62 @@ class Output {
 
 enum class StepState { more, needs_input, done };
 
+// What a request would compute in its next step, in tokens (frames, rows: the unit of the stage's
+// budget). 0: it waits for input. divisible: fewer do as well, the rest comes in later steps.
+struct Demand {
+  int tokens = 1;
+  bool divisible = false;
+};
+
+// A request's part of a step. The host sets the first three members, the stage the others.
+struct Turn {
+  std::uint64_t request = 0;
+  int tokens = 1;  // as demanded, or fewer of a divisible demand
+  Output* output = nullptr;
+  StepState state = StepState::more;
+  Error error{ErrorCode::none, {}};  // of this request: the others go on
+};
+
 class Stage {
  public:
   virtual ~Stage() = default;
   // Errors: invalid_argument (a prompt or parameter that this stage cannot serve).
   virtual Result<void> begin(const Request& request) = 0;
-  // Gives the stage one chunk of its input. `data` is valid during the call only. `last`: it is the
-  // last chunk. Errors: corrupt (a dtype or shape that this stage does not read).
+  // Gives the stage one chunk of an input (its index in the stage's type). `data` is valid during
+  // the call only. `last`: it is the last chunk of this input. Errors: corrupt (a dtype or shape
+  // that this stage does not read).
   virtual Result<void> consume(std::uint64_t request,
+                               int input,
                                const ipc::TensorSpec& tensor,
                                std::span<const std::byte> data,
                                bool last) = 0;
-  virtual Result<StepState> step(std::uint64_t request, Output& output) = 0;
+  virtual Demand demand(std::uint64_t) const { return {}; }
+  // Takes the memory that `tokens` more of the request need. False if there is not enough now.
+  virtual bool reserve(std::uint64_t, int) { return true; }
+  // Gives the request's memory back; its next steps compute again what was in it.
+  virtual void preempt(std::uint64_t) {}
+  // Computes one step of each request of the batch. An error of step() ends all of them; an error
+  // in a turn ends that request.
+  virtual Result<void> step(std::span<Turn> batch) = 0;
   virtual void end(std::uint64_t request) = 0;
   // The number of tokens, codes or samples emitted so far, for the statistics.
   virtual std::uint64_t tokens_out(std::uint64_t request) const = 0;
+  // How the request's text ended; nothing from a stage that has none.
+  virtual AnswerInfo answer(std::uint64_t) const { return {}; }
+};
+
+// A stage that computes one request at a time: the base of stages that have no use for batches.
+class SingleStage : public Stage {
+ public:
+  virtual Result<StepState> step(std::uint64_t request, Output& output) = 0;
+  Result<void> step(std::span<Turn> batch) final {
+    for (Turn& turn : batch) {
+      Result<StepState> state = step(turn.request, *turn.output);
+      if (state) turn.state = *state;
+      else turn.error = state.error();
+    }
+    return {};
+  }
 };
 
 }  // namespace limelight::stages

@@ -205,13 +205,24 @@ void Publisher::release(Loan loan) { state_->port.release(loan.header); }
 
 struct Subscriber::State {
   // The order matters: the wait set must be destroyed before the objects that are attached to it.
-  iox::popo::UntypedSubscriber port;
+  struct Port {
+    Port(std::string_view name, const iox::popo::SubscriberOptions& options)
+        : port(service(name), options), topic(name) {}
+    iox::popo::UntypedSubscriber port;
+    std::string topic;
+    std::uint64_t count = 0;
+    std::uint32_t tag = tag_of(topic);
+  };
+  std::vector<std::unique_ptr<Port>> ports;
   iox::popo::UserTrigger trigger;
-  iox::popo::WaitSet<2> wait_set;
-  std::string topic;
+  iox::popo::WaitSet<most_channels + 1> wait_set;
   std::chrono::nanoseconds spin = std::chrono::microseconds(50);
-  std::uint64_t count = 0;
-  std::uint32_t tag = tag_of(topic);
+  std::size_t next = 0;  // the channel that is asked first
+
+  bool has_data() const {
+    return std::any_of(ports.begin(), ports.end(),
+                       [](const auto& port) { return port->port.hasData(); });
+  }
 };
 
 namespace {
@@ -227,21 +238,28 @@ inline void pause_cpu() {
 }
 }  // namespace
 
-Subscriber::Subscriber(std::string_view topic, std::size_t window) {
-  iox::popo::SubscriberOptions options;
-  // The queue is never full, because the publisher keeps the window.
-  options.queueCapacity = queue_capacity(window);
-  options.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
-  state_.reset(
-      new State{iox::popo::UntypedSubscriber(service(topic), options), {}, {}, std::string(topic)});
-  state_->wait_set.attachEvent(state_->port, iox::popo::SubscriberEvent::DATA_RECEIVED)
-      .or_else([](auto) {});
+Subscriber::Subscriber(std::string_view topic, std::size_t window)
+    : Subscriber(std::vector<Channel>{{std::string(topic), window}}) {}
+
+Subscriber::Subscriber(const std::vector<Channel>& channels) : state_(std::make_unique<State>()) {
+  for (const Channel& channel : channels) {
+    iox::popo::SubscriberOptions options;
+    // The queue is never full, because the publisher keeps the window.
+    options.queueCapacity = queue_capacity(channel.window);
+    options.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
+    state_->ports.push_back(std::make_unique<State::Port>(channel.topic, options));
+    state_->wait_set
+        .attachEvent(state_->ports.back()->port, iox::popo::SubscriberEvent::DATA_RECEIVED)
+        .or_else([](auto) {});
+  }
   state_->wait_set.attachEvent(state_->trigger).or_else([](auto) {});
 }
 Subscriber::~Subscriber() = default;
 
 bool Subscriber::connected() const {
-  return state_->port.getSubscriptionState() == iox::SubscribeState::SUBSCRIBED;
+  return std::all_of(state_->ports.begin(), state_->ports.end(), [](const auto& port) {
+    return port->port.getSubscriptionState() == iox::SubscribeState::SUBSCRIBED;
+  });
 }
 void Subscriber::wake() { state_->trigger.trigger(); }
 
@@ -253,8 +271,12 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
   Clock::time_point start{}, deadline{};
   bool started = false, waited = false;
   for (int tries = 0;; ++tries) {
-    auto taken = s.port.take();
-    if (!taken.has_error()) {
+    for (std::size_t i = 0; i < s.ports.size(); ++i) {
+      const std::size_t channel = (s.next + i) % s.ports.size();
+      State::Port& port = *s.ports[channel];
+      auto taken = port.port.take();
+      if (taken.has_error()) continue;
+      s.next = channel + 1;
       if (!waited && started) s.spin = std::min(s.spin * 2, most_spin);
       const auto* header = static_cast<const ChunkHeader*>(taken.value());
       // The data is in the cache of another core. Fetch it while the header is checked.
@@ -265,15 +287,15 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
                              ? header->tensor.bytes()
                              : std::nullopt;
       if (!bytes || *bytes > room - header_bytes) {
-        s.port.release(header);
+        port.port.release(header);
         return Error{
             ErrorCode::corrupt,
-            "channel " + s.topic + ": found a chunk of " + std::to_string(room) +
+            "channel " + port.topic + ": found a chunk of " + std::to_string(room) +
                 " bytes, expected the tensor that its header states; the chunk was released"};
       }
       __atomic_store_n(&const_cast<ChunkHeader*>(header)->taken, std::uint8_t{1}, __ATOMIC_RELEASE);
-      span.set_value(prof::pack_chunk(s.tag, s.count++, *bytes));
-      return std::optional<Chunk>(Chunk(this, header));
+      span.set_value(prof::pack_chunk(port.tag, port.count++, *bytes));
+      return std::optional<Chunk>(Chunk(this, channel, header));
     }
     // Reading the clock costs as much as a look for a chunk, so a spin reads it only now and then.
     if (started && !waited && tries % 16 != 0) {
@@ -298,23 +320,28 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
     bool woken = false;
     for (auto* notification : s.wait_set.timedWait(iox::units::Duration::fromMilliseconds(left)))
       woken = woken || notification->doesOriginateFrom(&s.trigger);
-    if (woken && !s.port.hasData()) break;
+    if (woken && !s.has_data()) break;
   }
   span.discard();
   return std::optional<Chunk>();
 }
 
-void Subscriber::release(const ChunkHeader* header) { state_->port.release(header); }
+void Subscriber::release(std::size_t channel, const ChunkHeader* header) {
+  state_->ports[channel]->port.release(header);
+}
 
 Chunk::Chunk(Chunk&& other) noexcept
-    : owner_(other.owner_), header_(std::exchange(other.header_, nullptr)) {}
+    : owner_(other.owner_),
+      header_(std::exchange(other.header_, nullptr)),
+      channel_(other.channel_) {}
 Chunk& Chunk::operator=(Chunk&& other) noexcept {
   std::swap(owner_, other.owner_);
   std::swap(header_, other.header_);
+  std::swap(channel_, other.channel_);
   return *this;
 }
 Chunk::~Chunk() {
-  if (header_ != nullptr) owner_->release(header_);
+  if (header_ != nullptr) owner_->release(channel_, header_);
 }
 std::span<const std::byte> Chunk::data() const noexcept {
   return {data_of(header_), static_cast<std::size_t>(*header_->tensor.bytes())};

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ipc/window.hpp"
 
@@ -76,6 +77,8 @@ class Chunk {
   ~Chunk();
 
   const ChunkHeader& header() const noexcept { return *header_; }
+  // Which of the subscriber's channels it came through, from 0.
+  std::size_t channel() const noexcept { return channel_; }
   std::span<const std::byte> data() const noexcept;
   template <class T>
   std::span<const T> as() const noexcept {
@@ -84,29 +87,38 @@ class Chunk {
 
  private:
   friend class Subscriber;
-  Chunk(Subscriber* owner, const ChunkHeader* header) : owner_(owner), header_(header) {}
+  Chunk(Subscriber* owner, std::size_t channel, const ChunkHeader* header)
+      : owner_(owner), header_(header), channel_(channel) {}
   Subscriber* owner_;
   const ChunkHeader* header_;
+  std::size_t channel_;
 };
 
+// The receiving end of one channel, or of several that one thread reads together.
 class Subscriber {
  public:
-  // window: the same as the publisher's.
+  static constexpr std::size_t most_channels = 32;
+  struct Channel {
+    std::string topic;
+    std::size_t window;  // the same as the publisher's
+  };
+  // 1 to most_channels of them.
+  explicit Subscriber(const std::vector<Channel>& channels);
   Subscriber(std::string_view topic, std::size_t window);
   ~Subscriber();
   Subscriber(const Subscriber&) = delete;
 
-  // Waits for the next chunk. Returns nothing after the timeout, or after wake(). It spins before
-  // it sleeps, for as long as spinning has succeeded recently. Errors: corrupt (the chunk does not
-  // fit its header; it was released).
+  // Waits for the next chunk of any channel; the channels take turns. Returns nothing after the
+  // timeout, or after wake(). It spins before it sleeps, for as long as spinning has succeeded
+  // recently. Errors: corrupt (the chunk does not fit its header; it was released).
   Result<std::optional<Chunk>> take(std::chrono::milliseconds timeout);
   // Makes take() return early. May be called from any thread.
   void wake();
-  bool connected() const;
+  bool connected() const;  // all of them
 
  private:
   friend class Chunk;
-  void release(const ChunkHeader* header);
+  void release(std::size_t channel, const ChunkHeader* header);
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -37,6 +37,18 @@ void RequestPaths::add(const EventLine& event, int rank) {
     path.compute_ns += event.duration_ns;
     return;
   }
+  if (event.name == event_names::turn) {  // recorded at the end of its step
+    const auto us = [&event](std::string_view key) {
+      return static_cast<std::int64_t>(1000 * event.number_arg(key).value_or(0));
+    };
+    const std::int64_t step = us("step us"), share = std::min(us("share us"), step);
+    if (path.steps++ == 0 || event.begin_ns - step < path.first_step_ns)
+      path.first_step_ns = event.begin_ns - step;
+    path.last_step_ns = std::max(path.last_step_ns, event.end_ns());
+    path.compute_ns += share;
+    path.beside_ns += step - share;
+    return;
+  }
   if (event.category != "cpu_op") return;
   const bool transfer =
                  event.name == event_names::ipc_publish || event.name == event_names::ipc_loan,
@@ -93,20 +105,23 @@ Result<std::string> describe_request(const std::vector<std::filesystem::path>& f
     const auto ms = [](std::int64_t ns) { return static_cast<double>(ns) / 1e6; };
     std::snprintf(line, sizeof line,
                   ": %.3f ms from its submission to its last step\n\n%-6s %12s %12s %8s "
-                  "%12s %12s %14s %10s\n",
+                  "%12s %12s %12s %14s %10s\n",
                   end > begin ? ms(end - begin) : 0.0, "rank", "queue ms", "from ms", "steps",
-                  "compute ms", "transfer ms", "collective ms", "idle ms");
+                  "compute ms", "beside ms", "transfer ms", "collective ms", "idle ms");
     std::string text = "request " + request + line;  // ids and names are of any length
     for (const StagePath& s : path.stages) {
       if (s.steps == 0) continue;
       const std::int64_t queue =
           s.submitted_ns > 0 ? std::max<std::int64_t>(s.first_step_ns - s.submitted_ns, 0) : 0;
-      const std::int64_t idle = std::max<std::int64_t>(
-          s.last_step_ns - s.first_step_ns - s.compute_ns - s.transfer_ns - s.collective_ns, 0);
-      std::snprintf(line, sizeof line, "%-6s %12.3f %12.3f %8lu %12.3f %12.3f %14.3f %10.3f\n",
+      const std::int64_t idle =
+          std::max<std::int64_t>(s.last_step_ns - s.first_step_ns - s.compute_ns - s.beside_ns -
+                                     s.transfer_ns - s.collective_ns,
+                                 0);
+      std::snprintf(line, sizeof line,
+                    "%-6s %12.3f %12.3f %8lu %12.3f %12.3f %12.3f %14.3f %10.3f\n",
                     (s.orchestrator ? "orch." : std::to_string(s.rank)).c_str(), ms(queue),
-                    ms(s.first_step_ns - begin), s.steps, ms(s.compute_ns), ms(s.transfer_ns),
-                    ms(s.collective_ns), ms(idle));
+                    ms(s.first_step_ns - begin), s.steps, ms(s.compute_ns), ms(s.beside_ns),
+                    ms(s.transfer_ns), ms(s.collective_ns), ms(idle));
       text += line;
     }
     for (const StagePath& s : path.stages) {

@@ -21,7 +21,9 @@ struct StagePath {
   std::int64_t submitted_ns = 0;  // when the rank got the request; 0: not in the trace
   std::int64_t first_step_ns = 0, last_step_ns = 0;  // begin of the first, end of the last
   std::uint64_t steps = 0;
-  std::int64_t compute_ns = 0;     // in the steps, without transfers and collectives
+  std::int64_t compute_ns = 0;     // in the steps, without transfers and collectives; of a step
+                                   // that several requests share, this one's share
+  std::int64_t beside_ns = 0;      // in shared steps, the rest: the shares of the others
   std::int64_t transfer_ns = 0;    // in loans and publishes
   std::int64_t collective_ns = 0;  // in collectives, including the wait for other ranks
   std::vector<std::pair<std::string, std::int64_t>> operations;  // time by operation, longest first

@@ -32,4 +32,7 @@ inline constexpr std::string_view orchestrator_finish = "orchestrator.finish";
 // What the name of a step (ValueKind::step) becomes, with its number behind it.
 inline constexpr std::string_view step_prefix = "ProfilerStep#";
 
+// Inside a step that several requests share: what one of them had of it (ValueKind::turn).
+inline constexpr std::string_view turn = "turn";
+
 }  // namespace limelight::profiling::event_names

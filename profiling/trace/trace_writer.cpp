@@ -170,6 +170,11 @@ void TraceWriter::tail(const Record& record, std::uint64_t external) {
       text_ += "\"value\":";
       number(record.value);
       break;
+    case ValueKind::turn:
+      field("tokens", record.value >> 48);
+      field("share us", record.value >> 24 & 0xffffff);
+      field("step us", record.value & 0xffffff);
+      break;
     case ValueKind::step: (text_ += "\"step of\":") += json_string(info.name); break;
     case ValueKind::dims:
       text_ += "\"Input Dims\":[[";
@@ -244,7 +249,7 @@ void TraceWriter::event(const Record& record,
   const std::uint64_t begin = begin_ns < 0 ? 0 : static_cast<std::uint64_t>(begin_ns);
   const auto differs_each_time = [](const NameInfo& info) {
     return info.correlated || info.value_kind == ValueKind::chunk ||
-           info.value_kind == ValueKind::step;
+           info.value_kind == ValueKind::step || info.value_kind == ValueKind::turn;
   };
   if (record.name < heads_.size() && !heads_[record.name].second.empty() &&
       !differs_each_time(heads_[record.name].first)) {

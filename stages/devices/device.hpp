@@ -6,6 +6,8 @@
 //     from and to the host.
 //   - Matrices are row-major and dense. Values and sums are float32; weights may be bfloat16.
 //   - Sizes are not checked: sizes that do not match are a bug of the caller.
+//   - What an operation computes for a row does not depend on the other rows, to the last bit: a
+//     request has the same output whatever else is in the batch.
 //   - One thread uses a device; only synchronise() may be called from others.
 //   - A device that fails during an operation writes the reason to standard error and ends the
 //     process. The orchestrator then reports the rank as failed.
@@ -38,6 +40,16 @@ struct BlockWeights {
   const std::byte* data;  // the first row
   std::size_t row_bytes;  // distance from one row to the next
   std::shared_ptr<const void> keep;
+};
+
+// Where the rows of a step belong: row i is at positions[i] of sequence sequences[i], and its keys
+// and values are row slots[i] of the caches. Caches consist of blocks of block_size rows; the rows
+// of sequence s are in the blocks tables[s * table_width], tables[s * table_width + 1] and so on.
+struct Placement {
+  std::vector<std::int32_t> positions, sequences, slots;  // one for each row
+  std::vector<std::int32_t> tables;                       // [sequences, table_width]
+  int table_width = 0, block_size = 16;
+  int rows() const noexcept { return static_cast<int>(positions.size()); }
 };
 
 // Rotary embedding (Su et al. 2021).
@@ -81,20 +93,22 @@ class Device {
                         int width,
                         std::span<const float> weight,
                         float epsilon) = 0;
-  // Rotates x, [n, heads, head_dim]; row i is at position `position + i` of the sequence.
-  virtual void rope(
-      std::span<float> x, int n, int heads, int head_dim, int position, const Rope& rope) = 0;
-  // Causal grouped-query attention. q, out: [n, heads, head_dim]; keys, values: [position + n,
-  // kv_heads, head_dim].
+  // Says which rows the following rope(), store() and attention() work on. `placement` is not used
+  // after the next place().
+  virtual void place(const Placement& placement) = 0;
+  // Rotates x, [rows, heads, head_dim], each row by its position.
+  virtual void rope(std::span<float> x, int heads, int head_dim, const Rope& rope) = 0;
+  // Puts each row of `rows`, [rows, width], into its slot of a cache, [slots, width].
+  virtual void store(std::span<const float> rows, std::span<float> cache, int width) = 0;
+  // Causal grouped-query attention of each row to its sequence, its own position included. q, out:
+  // [rows, heads, head_dim]; keys, values: caches, [slots, kv_heads, head_dim].
   virtual void attention(std::span<const float> q,
                          std::span<const float> keys,
                          std::span<const float> values,
                          std::span<float> out,
-                         int n,
                          int heads,
                          int kv_heads,
-                         int head_dim,
-                         int position) = 0;
+                         int head_dim) = 0;
   // gate = silu(gate) * up
   virtual void silu_mul(std::span<float> gate, std::span<const float> up) = 0;
   // x += y. A y that is shorter than x is one row, and is added to each row of x.

@@ -10,6 +10,7 @@
 #include <queue>
 #include <unordered_map>
 
+#include "base/try.hpp"
 #include "stages/models/model_file.hpp"
 #include "stages/models/tokenizer.hpp"
 
@@ -133,24 +134,23 @@ class BpeTokenizer final : public Tokenizer {
   }
 
   std::vector<int> encode_prompt(std::string_view prompt) const override {
-    std::vector<int> tokens;
-    if (add_bos_ && bos_ >= 0) tokens.push_back(bos_);
-    std::string text;
-    // Text between two special tokens is split as a whole, wherever the prompt begins in it.
-    const auto flush = [&] {
-      encode(text, tokens);
-      text.clear();
-    };
-    for (const Part& part : template_) {
-      if (part.special >= 0) {
-        flush();
-        if (tokens.empty() || tokens.back() != part.special || part.special != bos_)
-          tokens.push_back(part.special);
-      } else if (part.prompt) text += prompt;
-      else text += part.text;
-    }
-    flush();
+    const Message message{"user", std::string(prompt)};
+    if (family_ != Family::none) return render({&message, 1});
+    std::vector<int> tokens = beginning();
+    encode(prompt, tokens);
     return tokens;
+  }
+
+  Result<std::vector<int>> encode_messages(std::span<const Message> messages) const override {
+    LIMELIGHT_TRY(check(messages));
+    if (family_ == Family::none)
+      return Error{ErrorCode::invalid_argument,
+                   "messages: found a model " +
+                       std::string(has_template_ ? "whose chat template is of another family"
+                                                 : "without a chat template") +
+                       ", expected a template like ChatML (<|im_start|>) or Llama 3 "
+                       "(<|start_header_id|>); a prompt or prompt_token_ids need none"};
+    return render(messages);
   }
 
   std::vector<int> encode(std::string_view text) const override {
@@ -164,20 +164,14 @@ class BpeTokenizer final : public Tokenizer {
     return token < 0 || at >= bytes_.size() || (at < special_.size() && special_[at]) ? ""
                                                                                       : bytes_[at];
   }
-  bool ends(int token) const override {
-    return std::find(ends_.begin(), ends_.end(), token) != ends_.end();
-  }
+  const std::vector<int>& ends() const override { return ends_; }
 
  private:
   struct Merge {
     int rank, id;
   };
-  // A part of the chat template: a special token, the prompt, or a text.
-  struct Part {
-    int special = -1;
-    bool prompt = false;
-    std::string text = {};
-  };
+  // Of chat templates.
+  enum class Family { none, chat_ml, llama3 };
   static std::uint64_t key(int a, int b) {
     return std::uint64_t{static_cast<std::uint32_t>(a)} << 32 | static_cast<std::uint32_t>(b);
   }
@@ -249,31 +243,80 @@ class BpeTokenizer final : public Tokenizer {
       tokens.push_back(symbols[static_cast<std::size_t>(at)].id);
   }
 
+  std::vector<int> beginning() const {
+    return add_bos_ && bos_ >= 0 ? std::vector<int>{bos_} : std::vector<int>{};
+  }
+
+  // The messages in the texts and special tokens of the template, up to where the answer begins.
+  // Text between two special tokens is split as a whole, wherever a message begins in it.
+  std::vector<int> render(std::span<const Message> messages) const {
+    std::vector<int> tokens = beginning();
+    if (family_ == Family::chat_ml) {
+      std::string between;
+      const auto turn = [&](const std::string& role, const std::string& content) {
+        encode(between, tokens);
+        tokens.push_back(open_);
+        encode(role + "\n" + content, tokens);
+        tokens.push_back(close_);
+        between = "\n";
+      };
+      if (!default_system_.empty() && messages.front().role != "system")
+        turn("system", default_system_);
+      for (const Message& message : messages) turn(message.role, message.content);
+      encode(between, tokens);
+      tokens.push_back(open_);
+      encode("assistant\n", tokens);
+      return tokens;
+    }
+    if (begin_ >= 0 && (tokens.empty() || tokens.back() != begin_)) tokens.push_back(begin_);
+    const auto header = [&](const std::string& role) {
+      tokens.push_back(open_);
+      encode(role, tokens);
+      tokens.push_back(open_end_);
+    };
+    for (const Message& message : messages) {
+      header(message.role);
+      encode("\n\n" + trimmed(message.content), tokens);
+      tokens.push_back(close_);
+    }
+    header("assistant");
+    encode("\n\n", tokens);
+    return tokens;
+  }
+  // As Llama's template has it.
+  static std::string trimmed(const std::string& text) {
+    constexpr const char* space = " \t\r\n\f\v";
+    const auto from = text.find_first_not_of(space);
+    return from == std::string::npos ? ""
+                                     : text.substr(from, text.find_last_not_of(space) + 1 - from);
+  }
+
   // Chat templates are programs (Jinja), which are not run here. Those of two families are
   // recognised by their special tokens: ChatML (<|im_start|>) and Llama 3 (<|start_header_id|>).
-  // Any other template is ignored: then the prompt alone is encoded.
+  // Any other template is ignored: then a prompt is encoded alone, and messages are refused.
   void learn_template(const TokenizerSpec& spec) {
     const int im_start = id_of("<|im_start|>"), im_end = id_of("<|im_end|>"),
               header = id_of("<|start_header_id|>"), header_end = id_of("<|end_header_id|>"),
-              eot = id_of("<|eot_id|>"), begin = id_of("<|begin_of_text|>");
+              eot = id_of("<|eot_id|>");
     const std::string& chat = spec.chat_template;
+    has_template_ = !chat.empty();
     if (chat.find("<|im_start|>") != std::string::npos && im_start >= 0 && im_end >= 0) {
-      const std::string system = default_system(chat);
-      if (!system.empty())
-        template_ = {{im_start}, {-1, false, "system\n" + system}, {im_end}, {-1, false, "\n"}};
-      for (Part part : {Part{im_start}, Part{-1, false, "user\n"}, Part{-1, true}, Part{im_end},
-                        Part{-1, false, "\n"}, Part{im_start}, Part{-1, false, "assistant\n"}})
-        template_.push_back(std::move(part));
+      family_ = Family::chat_ml;
+      default_system_ = default_system(chat);
+      open_ = im_start;
+      close_ = im_end;
     } else if (chat.find("<|start_header_id|>") != std::string::npos && header >= 0 &&
                header_end >= 0 && eot >= 0) {
-      if (begin >= 0) template_.push_back({begin});
-      for (Part part : {Part{header}, Part{-1, false, "user"}, Part{header_end},
-                        Part{-1, false, "\n\n"}, Part{-1, true}, Part{eot}, Part{header},
-                        Part{-1, false, "assistant"}, Part{header_end}, Part{-1, false, "\n\n"}})
-        template_.push_back(std::move(part));
-    } else template_ = {{-1, true}};
+      family_ = Family::llama3;
+      begin_ = id_of("<|begin_of_text|>");
+      open_ = header;
+      open_end_ = header_end;
+      close_ = eot;
+    }
     for (const int id : {spec.eos, im_end, eot, id_of("<|endoftext|>"), id_of("<|end_of_text|>")})
-      if (id >= 0 && !ends(id)) ends_.push_back(id);
+      if (id >= 0 && !Tokenizer::ends(id)) ends_.push_back(id);
+    for (const int id : spec.more_ends)
+      if (!Tokenizer::ends(id)) ends_.push_back(id);
   }
   // The system message that a ChatML template inserts when the conversation has none: a literal
   // text in the template, after a newline that is written as the characters \n or as a line break.
@@ -297,8 +340,12 @@ class BpeTokenizer final : public Tokenizer {
   std::array<std::string, 256> alphabet_;
   std::unordered_map<std::uint64_t, Merge> merges_;
   std::vector<Pattern> splits_;
-  std::vector<Part> template_;
   std::vector<int> ends_;
+  Family family_ = Family::none;
+  bool has_template_ = false;
+  std::string default_system_;
+  int begin_ = -1;                              // before the conversation
+  int open_ = -1, open_end_ = -1, close_ = -1;  // around a role; after a message
   bool whole_words_first_ = false, add_bos_ = false;
   int bos_ = -1;
 };

@@ -4,7 +4,8 @@
 //   format       files                                                          read by
 //   GGUF 2, 3    one .gguf file                                                 gguf.cpp
 //   safetensors  one file, or shards with an index; and beside them             safetensors.cpp
-//                config.json and tokenizer.json
+//                config.json, tokenizer.json and
+//                generation_config.json
 //
 // Supported are the architectures llama and qwen2. Files are not trusted: every count, length and
 // offset is compared with the size of the file before it is used. An error names the file, the
@@ -14,6 +15,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limelight/config.hpp>
 #include <limelight/result.hpp>
 #include <map>
 #include <memory>
@@ -56,6 +58,7 @@ struct TokenizerSpec {
   std::vector<std::string> splits;  // regular expressions, applied in this order
   bool whole_words_first = false;   // a piece that is a token is not built from merges
   int bos = -1, eos = -1;
+  std::vector<int> more_ends;  // other tokens that end an answer
   bool add_bos = false;
   std::string chat_template;
 };
@@ -69,6 +72,8 @@ class ModelFile {
 
   const ModelSpec& spec() const noexcept { return spec_; }
   const TokenizerSpec& tokenizer() const noexcept { return tokenizer_; }
+  // What generation_config.json recommends; the usual defaults where there is none.
+  const SamplingParams& sampling() const noexcept { return sampling_; }
   // name: one of those that Decoder asks for, the same for both formats: embed_tokens, lm_head,
   // norm, layers.<n>.q_proj, layers.<n>.q_proj.bias, layers.<n>.input_norm and so on. Returns
   // nullptr if the model has no such tensor.
@@ -88,6 +93,7 @@ class ModelFile {
   std::map<std::string, FileTensor, std::less<>> tensors_;
   ModelSpec spec_;
   TokenizerSpec tokenizer_;
+  SamplingParams sampling_;
 };
 
 // The folder that `limelight fetch` saves models in: $XDG_CACHE_HOME/limelight or

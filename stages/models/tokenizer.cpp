@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/try.hpp"
+
 namespace limelight::stages {
 
 namespace {
@@ -9,6 +11,13 @@ namespace {
 class ByteTokenizer final : public Tokenizer {
  public:
   std::vector<int> encode_prompt(std::string_view prompt) const override { return encode(prompt); }
+  // Dummy models have no chat template: one line for the role and one for the text.
+  Result<std::vector<int>> encode_messages(std::span<const Message> messages) const override {
+    LIMELIGHT_TRY(check(messages));
+    std::string text;
+    for (const Message& message : messages) text += message.role + "\n" + message.content + "\n";
+    return encode(text + "assistant\n");
+  }
   std::vector<int> encode(std::string_view text) const override {
     std::vector<int> tokens;
     for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
@@ -25,7 +34,10 @@ class ByteTokenizer final : public Tokenizer {
     return (n / 160 % 3 == 0 ? " " : "") + std::string(heads[n % 16]) +
            std::string(tails[n / 16 % 10]);
   }
-  bool ends(int) const override { return false; }
+  const std::vector<int>& ends() const override { return no_ends_; }
+
+ private:
+  std::vector<int> no_ends_;
 };
 
 // The length of the UTF-8 character that starts with this byte; 1 if no character starts with it.
@@ -37,6 +49,18 @@ std::size_t length_of(unsigned char first) {
 }
 
 }  // namespace
+
+Result<void> check(std::span<const Message> messages) {
+  if (messages.empty())
+    return Error{ErrorCode::invalid_argument, "messages: found none, expected one or more"};
+  for (std::size_t i = 0; i < messages.size(); ++i)
+    if (const std::string& role = messages[i].role;
+        role != "system" && role != "user" && role != "assistant")
+      return Error{ErrorCode::invalid_argument, "messages[" + std::to_string(i) +
+                                                    "]: found role '" + role.substr(0, 60) +
+                                                    "', expected system, user or assistant"};
+  return {};
+}
 
 std::unique_ptr<Tokenizer> make_byte_tokenizer() { return std::make_unique<ByteTokenizer>(); }
 

@@ -69,4 +69,19 @@ std::vector<float> DummyWeights::load(const std::string& name, const MatrixPart&
   return out;
 }
 
+double decoder_parameters(const ModelShape& s) {
+  const double attention = decoder_parameter(s.hidden, s.head_dim) *
+                           (2 * static_cast<double>(s.heads) + 2 * static_cast<double>(s.kv_heads));
+  return static_cast<double>(s.layers) * (attention + 3 * decoder_parameter(s.hidden, s.mlp));
+}
+
+std::uint64_t dummy_bytes(const StageConfig& config, double packed, double floats) {
+  const ModelShape& s = config.shape;
+  // While a matrix is packed, it is there as floats too.
+  floats += decoder_parameter(std::max(s.vocab, s.mlp), s.hidden);
+  const double bytes = packed * static_cast<double>(ipc::size_of(config.dtype)) +
+                       floats * static_cast<double>(sizeof(float));
+  return static_cast<std::uint64_t>(std::min(bytes, 1e18));
+}
+
 }  // namespace limelight::stages

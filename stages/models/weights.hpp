@@ -76,4 +76,13 @@ class FileWeights final : public WeightLoader {
 
 std::uint64_t mix64(std::uint64_t x) noexcept;  // SplitMix64's finaliser (Steele, Lea, Flood 2014)
 
+// For the memory of dummies: numbers of parameters, in double, as they may exceed 64 bits.
+inline double decoder_parameter(int rows, int cols) {
+  return static_cast<double>(rows) * static_cast<double>(cols);
+}
+double decoder_parameters(const ModelShape& shape);  // of all layers
+// The bytes of `packed` parameters in the stage's dtype and `floats` in float32, and of what
+// packing the largest matrix takes.
+std::uint64_t dummy_bytes(const StageConfig& config, double packed, double floats);
+
 }  // namespace limelight::stages

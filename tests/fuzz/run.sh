@@ -16,7 +16,7 @@ probe='extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long
 echo "$probe" | clang++ -x c++ - -fsanitize=fuzzer,address -o "$build/probe" 2>/dev/null ||
   { echo "skipped: this clang++ has no libFuzzer"; exit 77; }
 models=stages/models
-sources=("$models"/{bpe_tokenizer,gguf,model_file,safetensors,tokenizer})
+sources=("$models"/{bpe_tokenizer,gguf,model_file,safetensors,sampling_params,tokenizer})
 sources+=(stages/devices/blocks base/{mapped_file,result})
 objects=()
 for source in "${sources[@]}"; do

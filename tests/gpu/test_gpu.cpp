@@ -21,10 +21,12 @@ BOOST_AUTO_TEST_CASE(a_decoder_gives_the_same_rows_on_both_devices) {
   for (stages::Device* device : {cpu.get(), gpu.get()}) {
     stages::DummyWeights weights(1);
     const stages::Decoder decoder(config, weights, *device, nullptr);
-    auto cache = decoder.make_cache();
+    stages::KvCache cache = decoder.make_cache(1);
+    stages::KvCache::Sequence sequence;
     std::vector<float> rows =
         tests::random_values(static_cast<std::size_t>(5 * config.shape.hidden), 9);
-    BOOST_REQUIRE(decoder.forward(rows, 5, cache).ok());
+    const stages::Decoder::Part part{&sequence, 5, {}};
+    BOOST_REQUIRE(decoder.forward(rows, {&part, 1}, cache).ok());
     results.push_back(rows);
   }
   BOOST_TEST(tests::largest_difference(results[1], {results[0].begin(), results[0].end()}) < 1e-3);

@@ -42,13 +42,15 @@ int main(int argc, char** argv) {
     const json asked = json::parse(line);
     std::vector<int> tokens = tokenizer->encode(asked["text"].get<std::string>());
     json answer{{"tokens", tokens}};
-    auto cache = decoder.make_cache();
+    KvCache cache = decoder.make_cache(1);
+    KvCache::Sequence sequence;
     for (int i = 0; i < asked["greedy"].get<int>() && !tokens.empty(); ++i) {
       std::vector<float> rows(tokens.size() * h),
           logits(static_cast<std::size_t>(config.shape.vocab));
       for (std::size_t t = 0; t < tokens.size(); ++t)
         embed(tokens[t], std::span(rows).subspan(t * h, h));
-      if (auto done = decoder.forward(rows, static_cast<int>(tokens.size()), cache); !done)
+      const Decoder::Part part{&sequence, static_cast<int>(tokens.size()), {}};
+      if (auto done = decoder.forward(rows, {&part, 1}, cache); !done)
         return std::fprintf(stderr, "%s\n", done.error().message.c_str()), 1;
       device->linear(std::span(rows).last(h), *head, logits, 1);
       if (i == 0) answer["logits"] = logits;

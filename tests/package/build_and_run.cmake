@@ -57,11 +57,11 @@ function(links_none program libraries)
   endif()
 endfunction()
 set(peers "zmq|lttng|openblas")
-links_none(${WORK}/build/traces "caf|iceoryx|dnnl|yaml|${peers}")
+links_none(${WORK}/build/traces "caf|iceoryx|yaml|${peers}")
 links_none(${WORK}/build/program_1 "roudi|${peers}")
 links_none(${WORK}/prefix/bin/limelight "roudi|${peers}")
 links_none(${WORK}/prefix/libexec/limelight/limelight-rank "roudi|${peers}")
-links_none(${WORK}/prefix/libexec/limelight/limelight-broker "caf|dnnl|${peers}")
+links_none(${WORK}/prefix/libexec/limelight/limelight-broker "caf|${peers}")
 
 # Nothing that is installed knows where it was built.
 execute_process(

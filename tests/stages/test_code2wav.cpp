@@ -31,8 +31,8 @@ BOOST_AUTO_TEST_CASE(how_codes_are_chunked_does_not_change_the_sound) {
                                             {static_cast<std::uint64_t>(chunks[c]),
                                              static_cast<std::uint64_t>(config.shape.codebooks)});
       BOOST_REQUIRE(
-          stage->consume(1, spec, std::as_bytes(std::span(codes)), c + 1 == chunks.size()).ok());
-      BOOST_REQUIRE(stage->step(1, out).ok());
+          stage->consume(1, 0, spec, std::as_bytes(std::span(codes)), c + 1 == chunks.size()).ok());
+      BOOST_REQUIRE(step_one(*stage, 1, out).ok());
     }
     return out.samples();
   };

@@ -24,7 +24,7 @@ BOOST_AUTO_TEST_CASE(ranks_count_up_over_the_stages_of_a_shipped_config) {
   BOOST_TEST((config->find(3) == nullptr));
   BOOST_TEST(config->find(1)->model_stage == "talker");
   BOOST_TEST(config->edges.size() == 2u);
-  BOOST_TEST(config->find(0)->sampling.seed == 42u);
+  BOOST_TEST(config->find(0)->sampling.seed.value() == 42u);
 }
 
 BOOST_AUTO_TEST_CASE(stages_stand_in_the_order_of_the_flow_whatever_that_of_the_file) {
@@ -41,6 +41,30 @@ BOOST_AUTO_TEST_CASE(stages_stand_in_the_order_of_the_flow_whatever_that_of_the_
     BOOST_TEST(config->stages[static_cast<std::size_t>(stage)].stage_id == stage);
 }
 
+BOOST_AUTO_TEST_CASE(default_sampling_params_have_the_ranges_of_a_request_s) {
+  const Folder folder;
+  const std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml"), old = "temperature: 0.4";
+  const auto with = [&](const std::string& params) {
+    std::string changed = text;
+    changed.replace(changed.find(old), old.size(), params);
+    return stages::parse(write_file(folder.path / "changed.yaml", changed));
+  };
+  const auto config = with("stop: [a, b], min_p: 0.1, logit_bias: {5: -1.5}, ignore_eos: true");
+  if (!config) BOOST_FAIL(config.error().message);
+  const stages::SamplingParams& p = config->stages.front().sampling;
+  BOOST_TEST((p.stop == std::vector<std::string>{"a", "b"}));
+  BOOST_TEST(p.min_p == 0.1f);
+  BOOST_TEST(p.logit_bias.at(5) == -1.5f);
+  BOOST_TEST(p.ignore_eos);
+  BOOST_TEST(p.max_tokens.value() == 80);
+  BOOST_TEST(with("temperature: -1")
+                 .error()
+                 .message.ends_with("key 'temperature': found '-1', expected 0 or more"));
+  BOOST_TEST(with("presence_penalty: 3")
+                 .error()
+                 .message.ends_with("key 'presence_penalty': found '3', expected -2 to 2"));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_config_is_refused_with_its_file) {
   const Folder folder;
   const auto none = stages::parse(folder.path / "none.yaml");
@@ -55,6 +79,53 @@ BOOST_AUTO_TEST_CASE(what_is_no_config_is_refused_with_its_file) {
     BOOST_TEST(refused.error().message.find(path.string()) != std::string::npos,
                refused.error().message);
   }
+}
+
+BOOST_AUTO_TEST_CASE(edges_find_their_ports_and_outputs_that_nobody_reads_are_known) {
+  const auto config = stages::parse(CONFIG_DIR "/omni_tiny.yaml");
+  if (!config) BOOST_FAIL(config.error().message);
+  BOOST_TEST(config->edges[0].output == 1);  // hidden
+  BOOST_TEST(config->edges[0].input == 0);
+  BOOST_TEST(config->find(0)->user_output == 0);  // text
+  BOOST_TEST(config->find(0)->reads(1));
+  BOOST_TEST(config->find(1)->user_output == -1);
+  const Folder folder;
+  std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml");
+  const auto first = text.find("    final_output: true");
+  BOOST_REQUIRE(first != std::string::npos);
+  text.replace(first, 22, "    final_output: false");
+  const auto silent = stages::parse(write_file(folder.path / "silent.yaml", text));
+  if (!silent) BOOST_FAIL(silent.error().message);
+  BOOST_TEST(!silent->find(0)->reads(0));
+}
+
+BOOST_AUTO_TEST_CASE(a_graph_that_cannot_be_is_refused_by_its_ports) {
+  const Folder folder;
+  const auto refused = [&](const std::string& from, const std::string& to) {
+    std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml");
+    const auto at = text.find(from);
+    BOOST_REQUIRE_MESSAGE(at != std::string::npos, from);
+    text.replace(at, from.size(), to);
+    const auto path = write_file(folder.path / "bad.yaml", text);
+    const auto config = stages::parse(path);
+    BOOST_REQUIRE_MESSAGE(!config.ok(), to);
+    BOOST_TEST(config.error().message.starts_with(path.string() + ":"), config.error().message);
+    return config.error().message;
+  };
+  const auto says = [&](const std::string& message, const std::string& what) {
+    BOOST_TEST(message.find(what) != std::string::npos, message);
+  };
+  says(refused("{from: 0, to: 1", "{from: 0, to: 2"),
+       "0 ways to join stage 0 (thinker: text, hidden with hidden_states) to stage 2 (code2wav: "
+       "codes), expected an output and an input that carry the same");
+  says(refused("{from: 0, to: 1", "{from_port: text, from: 0, to: 1"), "0 ways to join");
+  says(refused("{from: 0, to: 1", "{to_port: nothing, from: 0, to: 1"), "0 ways to join");
+  says(refused("final_output_type: text", "final_output_type: audio"),
+       "key 'final_output_type': found 'audio' for a thinker (text, hidden with hidden_states)");
+  says(refused("model_stage: talker", "model_stage: singer"),
+       "key 'model_stage': found 'singer', expected one of code2wav, talker, thinker");
+  says(refused("input_hidden: 640", "input_hidden: 64"),
+       "key 'input_hidden': found 64, expected 640");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -36,13 +36,13 @@ BOOST_AUTO_TEST_CASE(the_stage_is_of_the_kind_that_the_config_names) {
   BOOST_TEST(makes<Code2Wav>("code2wav"));
 }
 
-BOOST_AUTO_TEST_CASE(the_largest_tensor_is_a_whole_context_or_a_whole_chunk) {
+BOOST_AUTO_TEST_CASE(the_largest_tensor_is_a_whole_step_or_a_whole_chunk) {
   const ModelShape shape = config_of("").shape;
-  BOOST_TEST(max_output_bytes(config_of("thinker"), Port::next_stage) ==
-             static_cast<std::uint64_t>(shape.max_model_len * shape.hidden) * 4);
-  BOOST_TEST(max_output_bytes(config_of("talker"), Port::next_stage) ==
+  BOOST_TEST(max_output_bytes(config_of("thinker"), Thinker::hidden_port) ==
+             static_cast<std::uint64_t>(config_of("").max_num_batched_tokens * shape.hidden) * 4);
+  BOOST_TEST(max_output_bytes(config_of("talker"), Talker::codes_port) ==
              static_cast<std::uint64_t>(shape.chunk_frames * shape.codebooks) * 4);
-  BOOST_TEST(max_output_bytes(config_of("code2wav"), Port::next_stage) ==
+  BOOST_TEST(max_output_bytes(config_of("code2wav"), Code2Wav::audio_port) ==
              static_cast<std::uint64_t>(shape.chunk_frames) * 6 * 4);
 }
 
@@ -55,11 +55,11 @@ BOOST_AUTO_TEST_CASE(no_stage_emits_more_than_its_largest_tensor) {
   request.sampling.max_tokens = 4;
   BOOST_REQUIRE(stage->begin(request).ok());
   Collected out;
-  while (*stage->step(1, out) == StepState::more) {}
-  for (const auto& chunk : out.to_user)
-    BOOST_TEST(chunk.data.size() <= max_output_bytes(config, Port::user));
-  for (const auto& chunk : out.to_next_stage)
-    BOOST_TEST(chunk.data.size() <= max_output_bytes(config, Port::next_stage));
+  while (*step_one(*stage, 1, out) == StepState::more) {}
+  for (const auto& chunk : out.of(Thinker::text_port))
+    BOOST_TEST(chunk.data.size() <= max_output_bytes(config, Thinker::text_port));
+  for (const auto& chunk : out.of(Thinker::hidden_port))
+    BOOST_TEST(chunk.data.size() <= max_output_bytes(config, Thinker::hidden_port));
 }
 
 BOOST_AUTO_TEST_CASE(a_shape_beyond_the_memory_is_refused_with_both_numbers) {

@@ -28,7 +28,7 @@ struct Talking {
     const auto states =
         random_values(static_cast<std::size_t>(rows * width), static_cast<unsigned>(100 + from));
     return stage->consume(
-        1, ipc::TensorSpec::of(ipc::DType::float32, {static_cast<std::uint64_t>(rows), width}),
+        1, 0, ipc::TensorSpec::of(ipc::DType::float32, {static_cast<std::uint64_t>(rows), width}),
         std::as_bytes(std::span(states)), last);
   }
   void begin(int max_tokens) {
@@ -39,11 +39,11 @@ struct Talking {
   // Until it needs input or is done.
   StepState run() {
     for (;;)
-      if (const auto state = *stage->step(1, out); state != StepState::more) return state;
+      if (const auto state = *step_one(*stage, 1, out); state != StepState::more) return state;
   }
   std::vector<std::byte> codes() const {
     std::vector<std::byte> all;
-    for (const auto& chunk : out.to_next_stage)
+    for (const auto& chunk : out.of(Talker::codes_port))
       all.insert(all.end(), chunk.data.begin(), chunk.data.end());
     return all;
   }
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(frames_come_in_chunks_and_the_last_one_says_so) {
   begin(6);
   BOOST_REQUIRE(feed(0, 1, true).ok());
   BOOST_TEST((run() == StepState::done));
-  const auto& chunks = out.to_next_stage;
+  const auto& chunks = out.of(Talker::codes_port);
   BOOST_REQUIRE(chunks.size() == 2u);
   BOOST_TEST(chunks[0].tensor.text() == "int32 [4, 4]");
   BOOST_TEST(!chunks[0].last);
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(what_it_cannot_serve_is_refused_with_what_was_found_and_exp
   for (const auto& wrong : {ipc::TensorSpec::of(ipc::DType::int32, {1, width}),
                             ipc::TensorSpec::of(ipc::DType::float32, {1, width + 1}),
                             ipc::TensorSpec::of(ipc::DType::float32, {width})}) {
-    const auto refused = stage->consume(1, wrong, {}, true);
+    const auto refused = stage->consume(1, 0, wrong, {}, true);
     BOOST_REQUIRE(!refused.ok());
     BOOST_TEST((refused.error().code == ErrorCode::corrupt));
     BOOST_TEST(refused.error().message ==

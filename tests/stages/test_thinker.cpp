@@ -28,7 +28,7 @@ struct Thinking {
   Collected answer(std::uint64_t number) {
     Collected out;
     StepState state = StepState::more;
-    while (state == StepState::more) state = *stage->step(number, out);
+    while (state == StepState::more) state = *step_one(*stage, number, out);
     BOOST_TEST((state == StepState::done));
     return out;
   }
@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(each_token_gives_its_text_and_the_states_of_what_it_was_fed
   BOOST_REQUIRE(stage->begin(request(1, "Hello", 3)).ok());
   const Collected out = answer(1);
   const auto hidden = static_cast<std::uint32_t>(config.shape.hidden);
-  const auto& states = out.of(Port::next_stage);
+  const auto& states = out.of(Thinker::hidden_port);
   BOOST_REQUIRE(states.size() == 3u);
   BOOST_TEST(states[0].tensor.shape[0] == 5u);  // a token for each byte of the prompt
   for (std::size_t i = 0; i < 3; ++i) {
@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(each_token_gives_its_text_and_the_states_of_what_it_was_fed
     if (i > 0) BOOST_TEST(states[i].tensor.shape[0] == 1u);
   }
   BOOST_TEST(!out.text().empty());
-  BOOST_TEST(out.of(Port::user).back().last);
+  BOOST_TEST(out.of(Thinker::text_port).back().last);
   BOOST_TEST(stage->tokens_out(1) == 3u);
   stage->end(1);
 }
@@ -66,8 +66,8 @@ BOOST_AUTO_TEST_CASE(requests_in_turns_give_what_each_gives_alone) {
   BOOST_REQUIRE(stage->begin(request(3, "Another", 6)).ok());
   Collected second, third;
   for (int i = 0; i < 6; ++i) {
-    BOOST_TEST(stage->step(2, second).ok());
-    BOOST_TEST(stage->step(3, third).ok());
+    BOOST_TEST(step_one(*stage, 2, second).ok());
+    BOOST_TEST(step_one(*stage, 3, third).ok());
   }
   BOOST_TEST(second.text() == alone);
   BOOST_TEST(third.text() != alone);
@@ -82,8 +82,75 @@ BOOST_AUTO_TEST_CASE(a_stop_token_ends_the_answer_and_is_not_in_it) {
   BOOST_REQUIRE(stage->begin(stopped).ok());
   const Collected out = answer(2);
   BOOST_TEST(out.text() == "");
-  BOOST_TEST(out.of(Port::user).size() == 1u);
+  BOOST_TEST(out.of(Thinker::text_port).size() == 1u);
   BOOST_TEST(!whole.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_says_how_it_ended_and_what_it_counts) {
+  BOOST_REQUIRE(stage->begin(request(1, "Hello", 6)).ok());
+  const Collected whole = answer(1);
+  const AnswerInfo by_length = stage->answer(1);
+  BOOST_TEST(by_length.finish_reason == "length");
+  BOOST_TEST(by_length.prompt_tokens == 5u);
+  BOOST_TEST(by_length.output_tokens == 6u);
+  BOOST_TEST(by_length.stop_token_id == -1);
+  BOOST_TEST(by_length.logprobs.empty());
+  // A stop string that begins in the third character and is longer than a token.
+  const std::string text = whole.text();
+  BOOST_REQUIRE(text.size() > 6u);
+  Request stopped = request(2, "Hello", 6);
+  stopped.sampling.stop = {"never in it", text.substr(2, 4)};
+  stopped.sampling.logprobs = 3;
+  stopped.sampling.seed = 77;
+  BOOST_REQUIRE(stage->begin(stopped).ok());
+  BOOST_TEST(answer(2).text() == text.substr(0, text.find(text.substr(2, 4))));
+  const AnswerInfo by_string = stage->answer(2);
+  BOOST_TEST(by_string.finish_reason == "stop");
+  BOOST_TEST(by_string.stop_string == text.substr(2, 4));
+  BOOST_TEST(by_string.seed == 77u);
+  BOOST_REQUIRE(by_string.logprobs.size() == by_string.output_tokens);
+  for (const PositionLogprobs& position : by_string.logprobs) {
+    BOOST_TEST(position.top.size() == 3u);
+    BOOST_TEST(position.chosen.token_id == position.top[0].token_id);  // greedy
+    BOOST_TEST(!position.chosen.token.empty());
+  }
+  Request by_token = request(3, "Hello", 6);
+  by_token.sampling.stop_token_ids = {by_string.logprobs[0].chosen.token_id};
+  BOOST_REQUIRE(stage->begin(by_token).ok());
+  BOOST_TEST(answer(3).text() == "");
+  BOOST_TEST(stage->answer(3).finish_reason == "stop");
+  BOOST_TEST(stage->answer(3).stop_token_id == by_token.sampling.stop_token_ids[0]);
+  by_token.number = 4;
+  by_token.sampling.min_tokens = 2;
+  BOOST_REQUIRE(stage->begin(by_token).ok());
+  (void)answer(4);
+  BOOST_TEST(stage->answer(4).output_tokens >= 2u);
+}
+
+BOOST_AUTO_TEST_CASE(messages_and_tokens_are_prompts_too) {
+  Request plain = request(1, "user\nHi\nassistant\n", 3), chat = request(2, "", 3),
+          tokens = request(3, "", 3);
+  chat.messages = {{"user", "Hi"}};
+  for (const char c : plain.prompt) tokens.prompt_token_ids.push_back(c);
+  std::string texts[3];
+  for (const Request* r : {&plain, &chat, &tokens}) {
+    BOOST_REQUIRE(stage->begin(*r).ok());
+    texts[r->number - 1] = answer(r->number).text();
+  }
+  BOOST_TEST(texts[1] == texts[0]);
+  BOOST_TEST(texts[2] == texts[0]);
+  chat.messages.push_back({"tool", "4"});
+  BOOST_TEST(stage->begin(chat).error().message ==
+             "request 'the-request': messages[1]: found role 'tool', expected system, user or "
+             "assistant");
+  tokens.prompt_token_ids[1] = 512;
+  BOOST_TEST(stage->begin(tokens).error().message ==
+             "request 'the-request': prompt_token_ids[1]: found 512, expected 0 to 511, the tokens "
+             "of the model");
+  plain.sampling.logit_bias[600] = 1;
+  BOOST_TEST(stage->begin(plain).error().message ==
+             "request 'the-request': logit_bias: found token 600, expected 0 to 511, the tokens of "
+             "the model");
 }
 
 BOOST_AUTO_TEST_CASE(what_it_cannot_serve_is_refused_with_both_numbers) {
@@ -96,7 +163,16 @@ BOOST_AUTO_TEST_CASE(what_it_cannot_serve_is_refused_with_both_numbers) {
   BOOST_TEST(long_one.error().message ==
              "request 'the-request': 5 prompt tokens and max_tokens 36 exceed max_model_len 40");
   BOOST_TEST(stage->begin(request(1, "Hello", 35)).ok());
-  const auto chunk = stage->consume(1, ipc::TensorSpec::of(ipc::DType::int32, {1}), {}, true);
+  Request unstated = request(2, "Hello", 1);
+  unstated.sampling.max_tokens.reset();
+  BOOST_REQUIRE(stage->begin(unstated).ok());
+  BOOST_TEST(answer(2).of(Thinker::text_port).size() == 35u);  // of 64, what fits
+  Request full = request(3, std::string(40, 'x'), 1);
+  full.sampling.max_tokens.reset();
+  BOOST_TEST(stage->begin(full).error().message ==
+             "request 'the-request': 40 prompt tokens leave no room for an answer in "
+             "max_model_len 40");
+  const auto chunk = stage->consume(1, 0, ipc::TensorSpec::of(ipc::DType::int32, {1}), {}, true);
   BOOST_REQUIRE(!chunk.ok());
   BOOST_TEST((chunk.error().code == ErrorCode::corrupt));
 }

@@ -1,13 +1,13 @@
-// The CPU as a device. Plain matrices are multiplied by oneDNN, which `limelight-bench matmul`
-// compares with OpenBLAS. Weights in blocks, and all other operations, use cpu_kernels.hpp.
+// The CPU as a device. A row's result is the same bits whether it is computed alone or in a batch,
+// because the kernels keep to one order of operations: see cpu_kernels.hpp. `limelight bench
+// matmul` compares the products with OpenBLAS.
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <limelight/span.hpp>
-#include <map>
+#include <memory>
 #include <new>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 
 #include "stages/devices/cpu/cpu_kernels.hpp"
@@ -46,24 +46,21 @@ std::uint16_t to_bfloat16(float value) {
   return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-using Desc = dnnl::memory::desc;
-using Tag = dnnl::memory::format_tag;
-using Type = dnnl::memory::data_type;
+// Memory that starts a line of the cache.
+struct Free {
+  void operator()(void* memory) const { ::operator delete(memory, std::align_val_t(64)); }
+};
+template <class T>
+std::unique_ptr<T[], Free> aligned(std::size_t count) {
+  return std::unique_ptr<T[], Free>(
+      static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t(64))));
+}
 
-Desc rows_of(int n, int width, Type type) { return {{n, width}, type, Tag::ab}; }
-
-// Weights as oneDNN packs them. The packing depends on the processor but not on the number of rows
-// n, so it serves every n. A oneDNN primitive belongs to one n; it is made when that n first
-// occurs.
-struct CpuMatrix final : Matrix {
-  struct Product {
-    dnnl::matmul primitive;
-    Desc x, y;
-  };
-  Type type = Type::f32;
-  dnnl::memory weights;
-  mutable std::map<int, Product> products;
-  mutable std::vector<std::uint16_t> rounded;  // scratch: x in bfloat16
+// Weights of a stage, packed.
+struct PackedMatrix final : Matrix {
+  std::unique_ptr<float[], Free> floats;  // one of the two
+  std::unique_ptr<std::uint16_t[], Free> bf16;
+  PackedRows rows{};
 };
 
 // Weights in blocks, where the file is mapped. They are multiplied by cpu_kernels.hpp.
@@ -95,23 +92,25 @@ class CpuDevice final : public Device {
                                int out,
                                int in,
                                ipc::DType dtype) override {
-    auto matrix = std::make_unique<CpuMatrix>();
+    auto matrix = std::make_unique<PackedMatrix>();
     matrix->in = in;
     matrix->out = out;
-    // Row-major [out, in] is the same memory as column-major [in, out], which is what oneDNN is
-    // told.
-    std::vector<float> plain(weights.begin(), weights.end());
-    if (dtype == ipc::DType::bfloat16)
-      for (float& w : plain)
-        w = std::bit_cast<float>(static_cast<std::uint32_t>(to_bfloat16(w)) << 16);
-    Desc packed;
-    if (dtype == ipc::DType::bfloat16 && fast_bfloat16(in, out, packed)) matrix->type = Type::bf16;
-    else
-      packed = describe(1, in, out, Type::f32, Desc({in, out}, Type::f32, Tag::any)).weights_desc();
-    dnnl::memory source(Desc({in, out}, Type::f32, Tag::ba), engine_, plain.data());
-    matrix->weights = dnnl::memory(packed, engine_);
-    dnnl::reorder(source, matrix->weights).execute(stream_, source, matrix->weights);
-    stream_.wait();
+    const auto columns = static_cast<std::size_t>(in), rows = static_cast<std::size_t>(out),
+               count = (rows + 15) / 16 * 16 * columns;
+    const bool bf16 = dtype == ipc::DType::bfloat16;
+    if (bf16) matrix->bf16 = aligned<std::uint16_t>(count);
+    else matrix->floats = aligned<float>(count);
+    for (std::size_t at = 0; at < count; ++at) {
+      const std::size_t row = at / 16 / columns * 16 + at % 16, column = at / 16 % columns;
+      const float w = row < rows ? weights[row * columns + column] : 0;
+      if (bf16) matrix->bf16[at] = to_bfloat16(w);
+      else matrix->floats[at] = w;
+    }
+    matrix->rows = {
+        .data = bf16 ? static_cast<const void*>(matrix->bf16.get()) : matrix->floats.get(),
+        .bf16 = bf16,
+        .in = columns,
+        .out = rows};
     return matrix;
   }
 
@@ -127,27 +126,13 @@ class CpuDevice final : public Device {
     const prof::Span span(linear_name, dims(n, w.out, w.in));
     if (const auto* blocks = dynamic_cast<const BlockMatrix*>(&w))
       return linear_of_blocks(x, *blocks, y, n);
-    const auto& matrix = static_cast<const CpuMatrix&>(w);
-    auto at = matrix.products.find(n);
-    if (at == matrix.products.end()) {
-      const auto described = describe(n, w.in, w.out, matrix.type, matrix.weights.get_desc());
-      at = matrix.products
-               .emplace(n, CpuMatrix::Product{dnnl::matmul(described), described.src_desc(),
-                                              described.dst_desc()})
-               .first;
-    }
-    void* source = const_cast<float*>(x.data());
-    if (matrix.type == Type::bf16) {
-      matrix.rounded.resize(static_cast<std::size_t>(n) * static_cast<std::size_t>(w.in));
-      for (std::size_t i = 0; i < matrix.rounded.size(); ++i) matrix.rounded[i] = to_bfloat16(x[i]);
-      source = matrix.rounded.data();
-    }
-    const CpuMatrix::Product& product = at->second;
-    product.primitive.execute(stream_,
-                              {{DNNL_ARG_SRC, dnnl::memory(product.x, engine_, source)},
-                               {DNNL_ARG_WEIGHTS, matrix.weights},
-                               {DNNL_ARG_DST, dnnl::memory(product.y, engine_, y.data())}});
-    stream_.wait();
+    const PackedRows& rows = static_cast<const PackedMatrix&>(w).rows;
+    // For a small product a second thread costs more than it gains.
+    const auto count = static_cast<std::size_t>(n);
+    const std::size_t grain = 1 + (std::size_t{1} << 18) / (16 * rows.in * count);
+    pool_.run((rows.out + 15) / 16, grain, [&](std::size_t begin, std::size_t end) {
+      kernels_.multiply_packed(rows, begin, end, x.data(), count, y.data());
+    });
   }
 
   void rms_norm(std::span<const float> x,
@@ -170,71 +155,91 @@ class CpuDevice final : public Device {
     }
   }
 
-  void rope(
-      std::span<float> x, int n, int heads, int head_dim, int position, const Rope& rope) override {
+  void place(const Placement& placement) override {
+    placement_ = &placement;
+    angles_of_ = nullptr;
+  }
+
+  void rope(std::span<float> x, int heads, int head_dim, const Rope& rope) override {
+    const int n = placement_->rows();
     const prof::Span span(rope_name, dims(n, heads, head_dim));
     const int half = head_dim / 2, apart = rope.interleaved ? 1 : half,
               step = rope.interleaved ? 2 : 1;
+    turn_to(rope, half);
     for (int r = 0; r < n; ++r)
-      for (int i = 0; i < half; ++i) {
-        const float frequency =
-            rope.frequencies.empty()
-                ? std::pow(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(head_dim))
-                : rope.frequencies[static_cast<std::size_t>(i)];
-        const float angle = static_cast<float>(position + r) * frequency;
-        const float c = std::cos(angle), s = std::sin(angle);
-        for (int h = 0; h < heads; ++h) {
-          float* at = x.data() + (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim + i * step;
+      for (int h = 0; h < heads; ++h) {
+        float* at = x.data() + (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim;
+        const Angle* angle = angles_.data() + static_cast<std::ptrdiff_t>(r) * half;
+        for (int i = 0; i < half; ++i, ++angle, at += step) {
           const float a = at[0], b = at[apart];
-          at[0] = a * c - b * s;
-          at[apart] = b * c + a * s;
+          at[0] = a * angle->cos - b * angle->sin;
+          at[apart] = b * angle->cos + a * angle->sin;
         }
       }
+  }
+
+  void store(std::span<const float> rows, std::span<float> cache, int width) override {
+    const std::size_t bytes = static_cast<std::size_t>(width) * sizeof(float);
+    for (std::size_t r = 0; r < placement_->slots.size(); ++r)
+      std::memcpy(cache.data() + static_cast<std::ptrdiff_t>(placement_->slots[r]) * width,
+                  rows.data() + static_cast<std::ptrdiff_t>(r) * width, bytes);
   }
 
   void attention(std::span<const float> q,
                  std::span<const float> keys,
                  std::span<const float> values,
                  std::span<float> out,
-                 int n,
                  int heads,
                  int kv_heads,
-                 int head_dim,
-                 int position) override {
-    const prof::Span span(attention_name, dims(n, heads, position + n));
+                 int head_dim) override {
+    const Placement& p = *placement_;
+    const int n = p.rows();
+    const int longest = *std::max_element(p.positions.begin(), p.positions.end()) + 1;
+    const prof::Span span(attention_name, dims(n, heads, longest));
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
     const int group = heads / kv_heads, stride = kv_heads * head_dim;
     const auto width = static_cast<std::size_t>(head_dim);
-    // One piece of work is one row and one head. For a few positions a second thread costs more
+    // One piece of work is one head of one row; all rows of a head come one after the other, so
+    // that threads get equal shares of a prompt. For a few positions a second thread costs more
     // than it gains.
     const std::size_t pieces = static_cast<std::size_t>(n) * static_cast<std::size_t>(heads);
-    pool_.run(
-        pieces, pieces * static_cast<std::size_t>(position + n) < 4096 ? pieces : 1,
-        [&](std::size_t begin, std::size_t end) {
-          std::vector<float> scores(static_cast<std::size_t>(position + n));
-          for (std::size_t piece = begin; piece < end; ++piece) {
-            const int r = static_cast<int>(piece) / heads, h = static_cast<int>(piece) % heads,
-                      seen = position + r + 1;
-            const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(piece) * head_dim,
-                                 head = static_cast<std::ptrdiff_t>(h / group) * head_dim;
-            float top = -INFINITY;
-            for (int t = 0; t < seen; ++t) {
-              const float score =
-                  scale * kernels_.dot(q.data() + at,
-                                       keys.data() + static_cast<std::ptrdiff_t>(t) * stride + head,
-                                       width);
-              scores[static_cast<std::size_t>(t)] = score;
-              top = std::max(top, score);
-            }
-            const float sum = kernels_.exp_sum(scores.data(), top, static_cast<std::size_t>(seen));
-            float* to = out.data() + at;
-            std::fill(to, to + head_dim, 0.0f);
-            for (int t = 0; t < seen; ++t)
-              kernels_.add_scaled(scores[static_cast<std::size_t>(t)] / sum,
-                                  values.data() + static_cast<std::ptrdiff_t>(t) * stride + head,
-                                  to, width);
+    std::size_t positions = 0;
+    for (const std::int32_t position : p.positions)
+      positions += static_cast<std::size_t>(position) + 1;
+    const bool alone = positions * static_cast<std::size_t>(heads) < 4096;
+    pool_.run(pieces, alone ? pieces : 1, [&](std::size_t begin, std::size_t end) {
+      std::vector<float> scores(static_cast<std::size_t>(longest));
+      for (std::size_t piece = begin; piece < end; ++piece) {
+        const auto r = piece % static_cast<std::size_t>(n);
+        const int h = static_cast<int>(piece / static_cast<std::size_t>(n)),
+                  seen = p.positions[r] + 1;
+        const std::ptrdiff_t at = (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim,
+                             head = static_cast<std::ptrdiff_t>(h / group) * head_dim;
+        const std::int32_t* table =
+            p.tables.data() + static_cast<std::ptrdiff_t>(p.sequences[r]) * p.table_width;
+        // Calls `each` with every position and the offset of its row in the caches.
+        const auto walk = [&](const auto& each) {
+          for (int t = 0, block = 0; t < seen; ++block) {
+            std::ptrdiff_t row = static_cast<std::ptrdiff_t>(table[block]) * p.block_size;
+            for (const int stop = std::min(seen, t + p.block_size); t < stop; ++t, ++row)
+              each(t, row * stride + head);
           }
+        };
+        float top = -INFINITY;
+        walk([&](int t, std::ptrdiff_t row) {
+          const float score = scale * kernels_.dot(q.data() + at, keys.data() + row, width);
+          scores[static_cast<std::size_t>(t)] = score;
+          top = std::max(top, score);
         });
+        const float sum = kernels_.exp_sum(scores.data(), top, static_cast<std::size_t>(seen));
+        float* to = out.data() + at;
+        std::fill(to, to + head_dim, 0.0f);
+        walk([&](int t, std::ptrdiff_t row) {
+          kernels_.add_scaled(scores[static_cast<std::size_t>(t)] / sum, values.data() + row, to,
+                              width);
+        });
+      }
+    });
   }
 
   void silu_mul(std::span<float> gate, std::span<const float> up) override {
@@ -249,6 +254,28 @@ class CpuDevice final : public Device {
   }
 
  private:
+  struct Angle {
+    float cos, sin;
+  };
+  // Fills angles_, [rows, half], which all layers of a step share.
+  void turn_to(const Rope& rope, int half) {
+    if (angles_of_ == placement_ && frequencies_ == rope.frequencies.data() && half_ == half)
+      return;
+    angles_of_ = placement_;
+    frequencies_ = rope.frequencies.data();
+    half_ = half;
+    angles_.clear();
+    for (const std::int32_t position : placement_->positions)
+      for (int i = 0; i < half; ++i) {
+        const float frequency =
+            rope.frequencies.empty()
+                ? std::pow(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(2 * half))
+                : rope.frequencies[static_cast<std::size_t>(i)];
+        const float angle = static_cast<float>(position) * frequency;
+        angles_.push_back({std::cos(angle), std::sin(angle)});
+      }
+  }
+
   void linear_of_blocks(std::span<const float> x,
                         const BlockMatrix& matrix,
                         std::span<float> y,
@@ -265,38 +292,31 @@ class CpuDevice final : public Device {
     } else if (!as_floats) {
       values_.resize(rows * in);
       scales_.resize(rows * in / 32);
-      sums_.resize(rows * in / 16);
+      sums_.resize(rows * in / 32);
+      halves_.resize(rows * in / 16);
       for (std::size_t r = 0; r < rows; ++r)
         kernels_.quantise(x.data() + r * in, in, values_.data() + r * in,
-                          scales_.data() + r * in / 32, sums_.data() + r * in / 16);
+                          scales_.data() + r * in / 32, sums_.data() + r * in / 32,
+                          halves_.data() + r * in / 16);
     }
-    const QuantisedRows quantised{values_.data(), scales_.data(), sums_.data()};
+    const QuantisedRows quantised{values_.data(), scales_.data(), sums_.data(), halves_.data()};
     pool_.run(out, 16, [&](std::size_t begin, std::size_t end) {
+      if (!as_bf16 && !as_floats) {
+        const auto scratch = aligned<std::byte>(scratch_bytes(in));
+        kernels_.dot_blocks({.type = w.type,
+                             .data = w.data + begin * w.row_bytes,
+                             .row_bytes = w.row_bytes,
+                             .rows = end - begin,
+                             .cols = in},
+                            quantised, rows, scratch.get(), y.data() + begin, out);
+        return;
+      }
       for (std::size_t row = begin; row < end; ++row) {
         const std::byte* weights = w.data + row * w.row_bytes;
         if (as_bf16) kernels_.dot_bf16(weights, in, rounded_.data(), rows, y.data() + row, out);
-        else if (as_floats)
-          kernels_.dot_floats(w.type, weights, in, x.data(), rows, y.data() + row, out);
-        else kernels_.dot_blocks(w.type, weights, in, quantised, rows, y.data() + row, out);
+        else kernels_.dot_floats(w.type, weights, in, x.data(), rows, y.data() + row, out);
       }
     });
-  }
-
-  dnnl::matmul::primitive_desc describe(
-      int n, int in, int out, Type type, const Desc& weights) const {
-    return {dnnl::matmul::desc(rows_of(n, in, type), weights, rows_of(n, out, Type::f32)), engine_};
-  }
-  // True if this processor multiplies bfloat16. Without such instructions oneDNN refuses, or offers
-  // a reference implementation that is slower than float32.
-  bool fast_bfloat16(int in, int out, Desc& packed) const {
-    try {
-      const auto described =
-          describe(1, in, out, Type::bf16, Desc({in, out}, Type::bf16, Tag::any));
-      packed = described.weights_desc();
-      return std::string_view(described.impl_info_str()).find("ref") == std::string_view::npos;
-    } catch (const dnnl::error&) {
-      return false;
-    }
   }
 
   const CpuKernels& kernels_ = cpu_kernels();
@@ -304,9 +324,13 @@ class CpuDevice final : public Device {
   WorkPool pool_;
   std::vector<std::int8_t> values_;  // scratch: quantised rows of x
   std::vector<float> scales_, sums_;
+  std::vector<std::int16_t> halves_;
   std::vector<std::uint16_t> rounded_;
-  dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
-  dnnl::stream stream_{engine_};
+  const Placement* placement_ = nullptr;
+  std::vector<Angle> angles_;
+  const Placement* angles_of_ = nullptr;  // with these frequencies
+  const float* frequencies_ = nullptr;
+  int half_ = 0;
 };
 
 }  // namespace

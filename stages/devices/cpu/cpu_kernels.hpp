@@ -25,25 +25,46 @@ namespace limelight::stages {
 // scale. The sums turn an offset that all weights of a block share into one multiplication. cols: a
 // multiple of 32.
 struct QuantisedRows {
-  const std::int8_t* values;  // [rows, cols]
-  const float* scales;        // [rows, cols / 32]
-  const float* sums;          // [rows, cols / 16]: scale times the sum of 16 values
+  const std::int8_t* values;   // [rows, cols]
+  const float* scales;         // [rows, cols / 32]
+  const float* sums;           // [rows, cols / 32]: scale times the sum of 32 values
+  const std::int16_t* halves;  // [rows, cols / 16]: sum of 16 values
+};
+
+// Rows of weights in blocks, which lie row_bytes apart.
+struct BlockRows {
+  WeightType type;
+  const std::byte* data;
+  std::size_t row_bytes, rows, cols;
+};
+
+// A matrix [out, in] of floats or bfloat16, packed in panels of 16 rows: [out / 16, in, 16]. The
+// last panel is filled up with anything.
+struct PackedRows {
+  const void* data;
+  bool bf16;
+  std::size_t in, out;
 };
 
 struct CpuKernels {
   const char* name;
-  void (*quantise)(
-      const float* x, std::size_t cols, std::int8_t* values, float* scales, float* sums);
-  // y[r * y_stride] = w . x[r] for r < rows, w one row of weights in blocks.
-  void (*dot_blocks)(WeightType type,
-                     const std::byte* w,
-                     std::size_t cols,
+  void (*quantise)(const float* x,
+                   std::size_t cols,
+                   std::int8_t* values,
+                   float* scales,
+                   float* sums,
+                   std::int16_t* halves);
+  // y[r * y_stride + i] = w[i] . x[r] for r < rows, i < w.rows. The bits of a product depend on its
+  // two rows only, not on which others are multiplied with them. scratch: scratch_bytes(w.cols),
+  // aligned to 64.
+  void (*dot_blocks)(const BlockRows& w,
                      const QuantisedRows& x,
                      std::size_t rows,
+                     std::byte* scratch,
                      float* y,
                      std::size_t y_stride);
-  // The same product with rows of floats, for every type of weights: each weight is converted to
-  // the float that it stands for.
+  // y[r * y_stride] = w . x[r] for one row of weights and rows of floats, for every type of
+  // weights: each weight is converted to the float that it stands for.
   void (*dot_floats)(WeightType type,
                      const std::byte* w,
                      std::size_t cols,
@@ -51,6 +72,13 @@ struct CpuKernels {
                      std::size_t rows,
                      float* y,
                      std::size_t y_stride);
+  // y[r * w.out + i] = w[i] . x[r] for r < rows and the panels from begin to end.
+  void (*multiply_packed)(const PackedRows& w,
+                          std::size_t begin,
+                          std::size_t end,
+                          const float* x,
+                          std::size_t rows,
+                          float* y);
   void (*round_bf16)(const float* x,
                      std::size_t count,
                      std::uint16_t* to);  // rounds to nearest, ties to even; numbers too small
@@ -70,6 +98,8 @@ struct CpuKernels {
                    float top,
                    std::size_t count);  // x = exp(x - top), for x <= top; returns their sum
 };
+
+constexpr std::size_t scratch_bytes(std::size_t cols) { return 20 * cols; }
 
 const CpuKernels& cpu_kernels();
 extern const CpuKernels portable_kernels, avx2_kernels, avx512_kernels,

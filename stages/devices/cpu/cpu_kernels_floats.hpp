@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+
+#include "stages/devices/blocks.hpp"
 #if defined(__AVX2__)
 #include <immintrin.h>
 #endif
@@ -30,36 +32,103 @@ float halve(float* lane) {
 }
 #endif
 
-// Sixteen partial sums, updated by fused multiply-adds in the same order in every build, so all
+// Sixteen floats. Sums are updated by fused multiply-adds in the same order in every build, so all
 // builds give the same bits. (The compiler fuses nothing by itself here: see CMakeLists.txt.)
-struct Lanes {
-#if defined(__AVX2__)
-  __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
-  void add(const float* a, const float* b) {
-    low = _mm256_fmadd_ps(_mm256_loadu_ps(a), _mm256_loadu_ps(b), low);
-    high = _mm256_fmadd_ps(_mm256_loadu_ps(a + 8), _mm256_loadu_ps(b + 8), high);
+struct Sixteen {
+#if defined(__AVX512F__)
+  __m512 v = _mm512_setzero_ps();
+  static Sixteen load(const void* from) { return {_mm512_loadu_ps(from)}; }
+  void store(float* to) const { _mm512_storeu_ps(to, v); }
+  void add(const Sixteen& a, const Sixteen& b) { v = _mm512_fmadd_ps(a.v, b.v, v); }
+  void add(const Sixteen& a, float b) { v = _mm512_fmadd_ps(a.v, _mm512_set1_ps(b), v); }
+  static Sixteen halves(__m256 low, __m256 high) {
+    return {
+        __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
   }
+  float sum() const {
+    return halve(_mm256_add_ps(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
+                               __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)));
+  }
+#elif defined(__AVX2__)
+  __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
+  static Sixteen load(const void* from) {
+    const auto* floats = static_cast<const float*>(from);
+    return {_mm256_loadu_ps(floats), _mm256_loadu_ps(floats + 8)};
+  }
+  void store(float* to) const {
+    _mm256_storeu_ps(to, low);
+    _mm256_storeu_ps(to + 8, high);
+  }
+  void add(const Sixteen& a, const Sixteen& b) {
+    low = _mm256_fmadd_ps(a.low, b.low, low);
+    high = _mm256_fmadd_ps(a.high, b.high, high);
+  }
+  void add(const Sixteen& a, float b) {
+    const __m256 all = _mm256_set1_ps(b);
+    low = _mm256_fmadd_ps(a.low, all, low);
+    high = _mm256_fmadd_ps(a.high, all, high);
+  }
+  static Sixteen halves(__m256 low, __m256 high) { return {low, high}; }
+  float sum() const { return halve(_mm256_add_ps(low, high)); }
 #else
   float v[16] = {};
-  void add(const float* a, const float* b) {
-    for (int i = 0; i < 16; ++i) v[i] = __builtin_fmaf(a[i], b[i], v[i]);
+  static Sixteen load(const void* from) {
+    Sixteen sixteen;
+    std::memcpy(sixteen.v, from, sizeof sixteen.v);
+    return sixteen;
   }
-#endif
+  void store(float* to) const { std::memcpy(to, v, sizeof v); }
+  void add(const Sixteen& a, const Sixteen& b) {
+    for (int i = 0; i < 16; ++i) v[i] = __builtin_fmaf(a.v[i], b.v[i], v[i]);
+  }
+  void add(const Sixteen& a, float b) {
+    for (int i = 0; i < 16; ++i) v[i] = __builtin_fmaf(a.v[i], b, v[i]);
+  }
   float sum() const {
-#if defined(__AVX2__)
-    return halve(_mm256_add_ps(low, high));
-#else
     float lane[8];
     for (int i = 0; i < 8; ++i) lane[i] = v[i] + v[i + 8];
     return halve(lane);
-#endif
   }
+#endif
+  static Sixteen load_bf16(const void* from);
+  static Sixteen load_f16(const void* from);
 };
 
+Sixteen Sixteen::load_bf16(const void* from) {
+#if defined(__AVX2__)
+  const auto* halves_of = static_cast<const __m128i*>(from);
+  const auto wide = [](__m128i bits) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+  };
+  return halves(wide(_mm_loadu_si128(halves_of)), wide(_mm_loadu_si128(halves_of + 1)));
+#else
+  std::uint16_t bf16[16];
+  std::uint32_t bits[16];
+  std::memcpy(bf16, from, sizeof bf16);
+  for (int i = 0; i < 16; ++i) bits[i] = static_cast<std::uint32_t>(bf16[i]) << 16;
+  Sixteen sixteen;
+  std::memcpy(sixteen.v, bits, sizeof bits);
+  return sixteen;
+#endif
+}
+Sixteen Sixteen::load_f16(const void* from) {
+#if defined(__AVX2__)
+  const auto* halves_of = static_cast<const __m128i*>(from);
+  return halves(_mm256_cvtph_ps(_mm_loadu_si128(halves_of)),
+                _mm256_cvtph_ps(_mm_loadu_si128(halves_of + 1)));
+#else
+  std::uint16_t f16[16];
+  std::memcpy(f16, from, sizeof f16);
+  Sixteen sixteen;
+  for (int i = 0; i < 16; ++i) sixteen.v[i] = half_to_float(f16[i]);
+  return sixteen;
+#endif
+}
+
 float dot(const float* a, const float* b, std::size_t count) {
-  Lanes lanes;
+  Sixteen lanes;
   std::size_t i = 0;
-  for (; i + 16 <= count; i += 16) lanes.add(a + i, b + i);
+  for (; i + 16 <= count; i += 16) lanes.add(Sixteen::load(a + i), Sixteen::load(b + i));
   float sum = lanes.sum();
   for (; i < count; ++i) sum = __builtin_fmaf(a[i], b[i], sum);
   return sum;

@@ -6,26 +6,23 @@
 #include <cstring>
 
 #include "stages/devices/cpu/cpu_kernels.hpp"
+#include "stages/devices/cpu/cpu_kernels_dots.hpp"
 #include "stages/devices/cpu/cpu_kernels_floats.hpp"
+#include "stages/devices/cpu/cpu_kernels_packed.hpp"
+#include "stages/devices/cpu/cpu_kernels_products.hpp"
+#include "stages/devices/cpu/cpu_kernels_unpack.hpp"
 
 namespace limelight::stages {
 
 namespace {
 
-template <class T>
-T load(const std::byte* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-#if defined(__AVX2__)
-float half_at(const std::byte* from) { return _cvtsh_ss(load<std::uint16_t>(from)); }
-#else
-float half_at(const std::byte* from) { return half_to_float(load<std::uint16_t>(from)); }
-#endif
-
-void quantise(const float* x, std::size_t cols, std::int8_t* values, float* scales, float* sums) {
-  for (std::size_t block = 0; block < cols / 32; ++block, x += 32, values += 32, sums += 2) {
+void quantise(const float* x,
+              std::size_t cols,
+              std::int8_t* values,
+              float* scales,
+              float* sums,
+              std::int16_t* halves) {
+  for (std::size_t block = 0; block < cols / 32; ++block, x += 32, values += 32, halves += 2) {
     int sum[2] = {};
 #if defined(__AVX2__)
     const __m256 sign = _mm256_set1_ps(-0.0f);
@@ -64,254 +61,8 @@ void quantise(const float* x, std::size_t cols, std::int8_t* values, float* scal
 #endif
     const float scale = most / 127;
     scales[block] = scale;
-    sums[0] = scale * static_cast<float>(sum[0]);
-    sums[1] = scale * static_cast<float>(sum[1]);
-  }
-}
-
-// 32 weights, each scale * q + offset, where q is a byte. In q6_k each half has its own factor:
-// weight = factor[half] * (scale * q + offset).
-struct Block {
-#if defined(__AVX2__)
-  __m256i q;
-#else
-  std::uint8_t q[32];
-#endif
-  float scale = 0, offset = 0;
-  std::int32_t factor[2] = {1, 1};
-};
-
-#if defined(__AVX2__)
-__m256i nibbles(const std::byte* from) {  // low halves, then high halves
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-  return _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(bytes, 4), bytes), _mm256_set1_epi8(15));
-}
-#endif
-
-template <WeightType type>
-Block block_at(const std::byte* w, std::size_t block) {
-  Block b;
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(w);
-  if constexpr (type == WeightType::q4_0 || type == WeightType::q4_1) {
-    constexpr std::size_t head = type == WeightType::q4_0 ? 2 : 4;
-    const std::byte* at = w + block * (head + 16);
-    b.scale = half_at(at);
-    b.offset = type == WeightType::q4_0 ? -8 * b.scale : half_at(at + 2);
-#if defined(__AVX2__)
-    b.q = nibbles(at + head);
-#else
-    for (int i = 0; i < 16; ++i) {
-      b.q[i] = static_cast<std::uint8_t>(at[head + static_cast<std::size_t>(i)]) & 15;
-      b.q[i + 16] = static_cast<std::uint8_t>(at[head + static_cast<std::size_t>(i)]) >> 4;
-    }
-#endif
-  } else if constexpr (type == WeightType::q8_0) {  // signed: see dot32()
-    const std::byte* at = w + block * 34;
-    b.scale = half_at(at);
-#if defined(__AVX2__)
-    b.q = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 2));
-#else
-    std::memcpy(b.q, at + 2, 32);
-#endif
-  } else if constexpr (type == WeightType::q4_k) {
-    const std::byte* at = w + block / 8 * 144;
-    const int j = static_cast<int>(block % 8);
-    const ScaleMin s = q4k_scale_min(reinterpret_cast<const std::uint8_t*>(at + 4), j);
-    b.scale = half_at(at) * static_cast<float>(s.scale);
-    b.offset = -half_at(at + 2) * static_cast<float>(s.min);
-    const std::byte* from = at + 16 + 32 * (j / 2);
-#if defined(__AVX2__)
-    const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-    b.q = _mm256_and_si256(j % 2 != 0 ? _mm256_srli_epi16(both, 4) : both, _mm256_set1_epi8(15));
-#else
-    for (int i = 0; i < 32; ++i) b.q[i] = static_cast<std::uint8_t>(from[i]) >> (4 * (j % 2)) & 15;
-#endif
-  } else {
-    const std::uint8_t* at = bytes + block / 8 * 210;
-    const std::size_t half = block % 8 / 4, part = block % 4;
-    const std::uint8_t *low = at + 64 * half + 32 * (part % 2), *high = at + 128 + 32 * half;
-    const auto* factors = reinterpret_cast<const std::int8_t*>(at + 192) + 8 * half + 2 * part;
-    b.scale = half_at(w + block / 8 * 210 + 208);
-    b.offset = -32 * b.scale;
-    b.factor[0] = factors[0];
-    b.factor[1] = factors[1];
-#if defined(__AVX2__)
-    const __m256i l = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(low)),
-                  h = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(high));
-    const __m256i lows =
-        _mm256_and_si256(part >= 2 ? _mm256_srli_epi16(l, 4) : l, _mm256_set1_epi8(15));
-    const __m256i highs = _mm256_and_si256(
-        _mm256_srl_epi16(h, _mm_cvtsi32_si128(static_cast<int>(2 * part))), _mm256_set1_epi8(3));
-    b.q = _mm256_or_si256(lows, _mm256_slli_epi16(highs, 4));
-#else
-    for (int i = 0; i < 32; ++i)
-      b.q[i] = static_cast<std::uint8_t>((low[i] >> (4 * (part / 2)) & 15) |
-                                         (high[i] >> (2 * part) & 3) << 4);
-#endif
-  }
-  return b;
-}
-
-// Eight sums of four products each. The first four belong to the first half of the block.
-#if defined(__AVX2__)
-using Sums = __m256i;
-template <WeightType type>
-Sums dot32(const Block& b, const std::int8_t* x) {
-  __m256i values = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)), q = b.q;
-  if constexpr (type == WeightType::q8_0) {  // one operand of the instructions is unsigned
-    values = _mm256_sign_epi8(values, q);
-    q = _mm256_abs_epi8(q);
-  }
-#if defined(__AVX512VNNI__) && defined(__AVX512VL__)
-  return _mm256_dpbusd_epi32(_mm256_setzero_si256(), q, values);
-#else
-  return _mm256_madd_epi16(_mm256_maddubs_epi16(q, values), _mm256_set1_epi16(1));
-#endif
-}
-#else
-struct Sums {
-  std::int32_t v[8];
-};
-template <WeightType type>
-Sums dot32(const Block& b, const std::int8_t* x) {
-  Sums sums{};
-  for (int i = 0; i < 32; ++i)
-    sums.v[i / 4] += (type == WeightType::q8_0 ? static_cast<int>(static_cast<std::int8_t>(b.q[i]))
-                                               : static_cast<int>(b.q[i])) *
-                     x[i];
-  return sums;
-}
-#endif
-
-struct Accumulator {
-#if defined(__AVX2__)
-  __m256 v = _mm256_setzero_ps();
-#else
-  float v[8] = {};
-#endif
-  float rest = 0;
-
-  template <WeightType type>
-  void add(const Block& b,
-           const QuantisedRows& x,
-           std::size_t at) {  // at: index of the block in x
-    Sums sums = dot32<type>(b, x.values + 32 * at);
-    const float scale = b.scale * x.scales[at], *halves = x.sums + 2 * at;
-#if defined(__AVX2__)
-    if constexpr (type == WeightType::q6_k)
-      sums = _mm256_mullo_epi32(
-          sums, _mm256_set_m128i(_mm_set1_epi32(b.factor[1]), _mm_set1_epi32(b.factor[0])));
-    v = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(scale), v);
-#else
-    for (int i = 0; i < 8; ++i)
-      v[i] = __builtin_fmaf(static_cast<float>(sums.v[i] * b.factor[i / 4]), scale, v[i]);
-#endif
-    if constexpr (type == WeightType::q6_k)
-      rest += b.offset * (static_cast<float>(b.factor[0]) * halves[0] +
-                          static_cast<float>(b.factor[1]) * halves[1]);
-    else if constexpr (type != WeightType::q8_0) rest += b.offset * (halves[0] + halves[1]);
-  }
-  float sum() const {
-#if defined(__AVX2__)
-    return halve(v) + rest;
-#else
-    float lane[8];
-    std::memcpy(lane, v, sizeof lane);
-    return halve(lane) + rest;
-#endif
-  }
-};
-
-// Works on `count` rows at a time, so that each block of weights is unpacked once for all of them.
-template <WeightType type, std::size_t count>
-void dot_some(const std::byte* w,
-              std::size_t blocks,
-              const QuantisedRows& x,
-              std::size_t first,
-              float* y,
-              std::size_t y_stride) {
-  Accumulator sums[count];
-  for (std::size_t i = 0; i < blocks; ++i) {
-    const Block b = block_at<type>(w, i);
-    for (std::size_t r = 0; r < count; ++r)
-      sums[r].template add<type>(b, x, (first + r) * blocks + i);
-  }
-  for (std::size_t r = 0; r < count; ++r) y[(first + r) * y_stride] = sums[r].sum();
-}
-template <WeightType type>
-void dot_rows(const std::byte* w,
-              std::size_t cols,
-              const QuantisedRows& x,
-              std::size_t rows,
-              float* y,
-              std::size_t y_stride) {
-  const std::size_t blocks = cols / 32;
-  std::size_t r = 0;
-  for (; r + 4 <= rows; r += 4) dot_some<type, 4>(w, blocks, x, r, y, y_stride);
-  for (; r < rows; ++r) dot_some<type, 1>(w, blocks, x, r, y, y_stride);
-}
-
-void dot_blocks(WeightType type,
-                const std::byte* w,
-                std::size_t cols,
-                const QuantisedRows& x,
-                std::size_t rows,
-                float* y,
-                std::size_t y_stride) {
-  switch (type) {
-    case WeightType::q8_0: return dot_rows<WeightType::q8_0>(w, cols, x, rows, y, y_stride);
-    case WeightType::q4_0: return dot_rows<WeightType::q4_0>(w, cols, x, rows, y, y_stride);
-    case WeightType::q4_1: return dot_rows<WeightType::q4_1>(w, cols, x, rows, y, y_stride);
-    case WeightType::q4_k: return dot_rows<WeightType::q4_k>(w, cols, x, rows, y, y_stride);
-    case WeightType::q6_k: return dot_rows<WeightType::q6_k>(w, cols, x, rows, y, y_stride);
-    default: return;
-  }
-}
-
-// Converts 16 plain weights to floats.
-void widen(WeightType type, const std::byte* w, float* to) {
-#if defined(__AVX2__)
-  for (int half = 0; half < 2; ++half) {
-    const __m128i from = _mm_loadu_si128(reinterpret_cast<const __m128i*>(w) + half);
-    if (type == WeightType::f16) _mm256_storeu_ps(to + 8 * half, _mm256_cvtph_ps(from));
-    else
-      _mm256_storeu_ps(to + 8 * half,
-                       _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(from), 16)));
-  }
-  return;
-#endif
-  unpack_blocks(type, w, {to, 16});
-}
-
-void dot_plain(WeightType type,
-               const std::byte* w,
-               std::size_t cols,
-               const float* x,
-               std::size_t rows,
-               float* y,
-               std::size_t y_stride) {
-  constexpr std::size_t most = 4;
-  const std::size_t bytes = type == WeightType::f32 ? 4 : 2;
-  for (std::size_t first = 0; first < rows; first += most) {
-    const std::size_t count = rows - first < most ? rows - first : most;
-    Lanes lanes[most];
-    float wide[16];
-    std::size_t i = 0;
-    for (; i + 16 <= cols; i += 16) {
-      const float* weights = wide;
-      if (type == WeightType::f32) weights = reinterpret_cast<const float*>(w + 4 * i);
-      else widen(type, w + bytes * i, wide);
-      for (std::size_t r = 0; r < count; ++r) lanes[r].add(weights, x + (first + r) * cols + i);
-    }
-    for (std::size_t r = 0; r < count; ++r) {
-      float sum = lanes[r].sum();
-      for (std::size_t rest = i; rest < cols; ++rest) {
-        float weight;
-        unpack_blocks(type, w + bytes * rest, {&weight, 1});
-        sum = __builtin_fmaf(weight, x[(first + r) * cols + rest], sum);
-      }
-      y[(first + r) * y_stride] = sum;
-    }
+    sums[block] = scale * static_cast<float>(sum[0] + sum[1]);
+    for (int half = 0; half < 2; ++half) halves[half] = static_cast<std::int16_t>(sum[half]);
   }
 }
 
@@ -323,146 +74,6 @@ void round_bf16(const float* x, std::size_t count, std::uint16_t* to) {
     to[i] = static_cast<std::uint16_t>((bits & 0x7f800000) == 0 ? bits >> 16 & 0x8000 : rounded);
   }
 }
-float widened(std::uint16_t bf16) {
-  const std::uint32_t bits = static_cast<std::uint32_t>(bf16) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-// Eight sums. Each one adds two products at a time, that of the odd numbers first, as the
-// instruction VDPBF16PS does.
-struct PairLanes {
-#if defined(__AVX2__)
-  __m256 v = _mm256_setzero_ps();
-  void add(const std::byte* w, const std::uint16_t* x) {
-    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)),
-                  b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
-#if defined(__AVX512BF16__)
-    v = _mm256_dpbf16_ps(v, reinterpret_cast<__m256bh>(a), reinterpret_cast<__m256bh>(b));
-#else
-    const auto odd = [](__m256i pairs) {
-      return _mm256_castsi256_ps(
-          _mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
-    };
-    const auto even = [](__m256i pairs) {
-      return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
-    };
-    v = _mm256_fmadd_ps(even(a), even(b), _mm256_fmadd_ps(odd(a), odd(b), v));
-#endif
-  }
-#else
-  float v[8] = {};
-  void add(const std::byte* w, const std::uint16_t* x) {
-    for (int i = 0; i < 8; ++i)
-      for (const int j : {2 * i + 1, 2 * i})
-        v[i] = __builtin_fmaf(widened(load<std::uint16_t>(w + 2 * j)), widened(x[j]), v[i]);
-  }
-#endif
-};
-float sum_of(const PairLanes& a, const PairLanes& b) {
-#if defined(__AVX2__)
-  return halve(_mm256_add_ps(a.v, b.v));
-#else
-  float lane[8];
-  for (int i = 0; i < 8; ++i) lane[i] = a.v[i] + b.v[i];
-  return halve(lane);
-#endif
-}
-
-void dot_bf16(const std::byte* w,
-              std::size_t cols,
-              const std::uint16_t* x,
-              std::size_t rows,
-              float* y,
-              std::size_t y_stride) {
-  constexpr std::size_t most = 4;
-  for (std::size_t first = 0; first < rows; first += most) {
-    const std::size_t count = rows - first < most ? rows - first : most;
-    PairLanes lanes[most][2];
-    std::size_t i = 0;
-    for (; i + 32 <= cols; i += 32)
-      for (std::size_t r = 0; r < count; ++r)
-        for (std::size_t half = 0; half < 2; ++half)
-          lanes[r][half].add(w + 2 * (i + 16 * half), x + (first + r) * cols + i + 16 * half);
-    for (std::size_t r = 0; r < count; ++r) {
-      float sum = sum_of(lanes[r][0], lanes[r][1]);
-      for (std::size_t rest = i; rest < cols; ++rest)
-        sum = __builtin_fmaf(widened(load<std::uint16_t>(w + 2 * rest)),
-                             widened(x[(first + r) * cols + rest]), sum);
-      y[(first + r) * y_stride] = sum;
-    }
-  }
-}
-
-// Converts a block to floats. Each weight is rounded once, in every build.
-template <WeightType type>
-void widen_block(const std::byte* w, std::size_t block, float* to) {
-  const Block b = block_at<type>(w, block);
-  for (int half = 0; half < 2; ++half) {
-    const auto factor = static_cast<float>(b.factor[half]);
-    const float scale = b.scale * factor, offset = b.offset * factor;
-#if defined(__AVX2__)
-    const __m128i bytes =
-        half == 0 ? _mm256_castsi256_si128(b.q) : _mm256_extracti128_si256(b.q, 1);
-    for (int i = 0; i < 2; ++i) {
-      const __m128i eight = i == 0 ? bytes : _mm_srli_si128(bytes, 8);
-      const __m256i whole =
-          type == WeightType::q8_0 ? _mm256_cvtepi8_epi32(eight) : _mm256_cvtepu8_epi32(eight);
-      _mm256_storeu_ps(to + 16 * half + 8 * i,
-                       _mm256_fmadd_ps(_mm256_set1_ps(scale), _mm256_cvtepi32_ps(whole),
-                                       _mm256_set1_ps(offset)));
-    }
-#else
-    for (int i = 16 * half; i < 16 * half + 16; ++i) {
-      const auto q = type == WeightType::q8_0 ? static_cast<float>(static_cast<std::int8_t>(b.q[i]))
-                                              : static_cast<float>(b.q[i]);
-      to[i] = __builtin_fmaf(scale, q, offset);
-    }
-#endif
-  }
-}
-
-template <WeightType type>
-void dot_widened(const std::byte* w,
-                 std::size_t cols,
-                 const float* x,
-                 std::size_t rows,
-                 float* y,
-                 std::size_t y_stride) {
-  constexpr std::size_t most = 4;
-  for (std::size_t first = 0; first < rows; first += most) {
-    const std::size_t count = rows - first < most ? rows - first : most;
-    Lanes lanes[most];
-    float wide[32];
-    for (std::size_t i = 0; i < cols; i += 32) {
-      widen_block<type>(w, i / 32, wide);
-      for (std::size_t r = 0; r < count; ++r) {
-        const float* values = x + (first + r) * cols + i;
-        lanes[r].add(wide, values);
-        lanes[r].add(wide + 16, values + 16);
-      }
-    }
-    for (std::size_t r = 0; r < count; ++r) y[(first + r) * y_stride] = lanes[r].sum();
-  }
-}
-
-void dot_floats(WeightType type,
-                const std::byte* w,
-                std::size_t cols,
-                const float* x,
-                std::size_t rows,
-                float* y,
-                std::size_t y_stride) {
-  switch (type) {
-    case WeightType::q8_0: return dot_widened<WeightType::q8_0>(w, cols, x, rows, y, y_stride);
-    case WeightType::q4_0: return dot_widened<WeightType::q4_0>(w, cols, x, rows, y, y_stride);
-    case WeightType::q4_1: return dot_widened<WeightType::q4_1>(w, cols, x, rows, y, y_stride);
-    case WeightType::q4_k: return dot_widened<WeightType::q4_k>(w, cols, x, rows, y, y_stride);
-    case WeightType::q6_k: return dot_widened<WeightType::q6_k>(w, cols, x, rows, y, y_stride);
-    default: return dot_plain(type, w, cols, x, rows, y, y_stride);
-  }
-}
 
 }  // namespace
 
@@ -471,6 +82,7 @@ const CpuKernels LIMELIGHT_KERNELS{LIMELIGHT_KERNELS_NAME,
                                    quantise,
                                    dot_blocks,
                                    dot_floats,
+                                   multiply_packed,
                                    round_bf16,
                                    dot_bf16,
                                    dot,

@@ -2,8 +2,10 @@
 // so the same binary also starts on a machine without a driver.
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "base/log.hpp"
 #include "profiling/record/correlated_span.hpp"
@@ -53,7 +55,10 @@ class CudaDevice final : public Device {
   explicit CudaDevice(int index) : index_(index) {
     check(cudaStreamCreate(&stream_), "make a stream");
   }
-  ~CudaDevice() override { cudaStreamDestroy(stream_); }
+  ~CudaDevice() override {
+    if (places_ != nullptr) cudaFreeAsync(places_, stream_);
+    cudaStreamDestroy(stream_);
+  }
   std::string name() const override { return "cuda:" + std::to_string(index_); }
   bool is_host() const override { return false; }
   void synchronise() override { check(cudaDeviceSynchronize(), "wait for the device"); }
@@ -136,28 +141,49 @@ class CudaDevice final : public Device {
                    stream_);
     launched("rms_norm");
   }
-  void rope(
-      std::span<float> x, int n, int heads, int head_dim, int position, const Rope& rope) override {
-    const prof::CorrelatedSpan span(rope_name, dims(n, heads, head_dim));
-    cuda::rope(x.data(), n, heads, head_dim, position,
+  void place(const Placement& placement) override {
+    rows_ = placement.rows();
+    longest_ = rows_ == 0
+                   ? 0
+                   : *std::max_element(placement.positions.begin(), placement.positions.end()) + 1;
+    block_size_ = placement.block_size;
+    table_width_ = placement.table_width;
+    // One copy: positions, sequences, slots, tables.
+    places_on_host_.clear();
+    for (const auto* part :
+         {&placement.positions, &placement.sequences, &placement.slots, &placement.tables})
+      places_on_host_.insert(places_on_host_.end(), part->begin(), part->end());
+    if (places_ != nullptr) check(cudaFreeAsync(places_, stream_), "free");
+    void* memory = nullptr;
+    const std::size_t bytes = places_on_host_.size() * sizeof(std::int32_t);
+    check(cudaMallocAsync(&memory, bytes, stream_), "allocate");
+    places_ = static_cast<std::int32_t*>(memory);
+    check(cudaMemcpyAsync(places_, places_on_host_.data(), bytes, cudaMemcpyHostToDevice, stream_),
+          "copy");
+  }
+  void rope(std::span<float> x, int heads, int head_dim, const Rope& rope) override {
+    const prof::CorrelatedSpan span(rope_name, dims(rows_, heads, head_dim));
+    cuda::rope(x.data(), places(), heads, head_dim,
                rope.frequencies.empty() ? nullptr : rope.frequencies.data(), rope.interleaved,
                stream_);
     launched("rope");
+  }
+  void store(std::span<const float> rows, std::span<float> cache, int width) override {
+    cuda::store(rows.data(), cache.data(), places(), width, stream_);
+    launched("store");
   }
   void attention(std::span<const float> q,
                  std::span<const float> keys,
                  std::span<const float> values,
                  std::span<float> out,
-                 int n,
                  int heads,
                  int kv_heads,
-                 int head_dim,
-                 int position) override {
-    const prof::CorrelatedSpan span(attention_name, dims(n, heads, position + n));
-    float* scores = allocate(static_cast<std::size_t>(n) * static_cast<std::size_t>(heads) *
-                             static_cast<std::size_t>(position + n));
-    cuda::attention(q.data(), keys.data(), values.data(), out.data(), scores, n, heads, kv_heads,
-                    head_dim, position, stream_);
+                 int head_dim) override {
+    const prof::CorrelatedSpan span(attention_name, dims(rows_, heads, longest_));
+    float* scores = allocate(static_cast<std::size_t>(rows_) * static_cast<std::size_t>(heads) *
+                             static_cast<std::size_t>(longest_));
+    cuda::attention(q.data(), keys.data(), values.data(), out.data(), scores, places(), longest_,
+                    heads, kv_heads, head_dim, stream_);
     launched("attention");
     free(scores);
   }
@@ -177,10 +203,18 @@ class CudaDevice final : public Device {
   void move(float* to, const float* from, std::size_t count, cudaMemcpyKind kind) {
     if (count > 0) check(cudaMemcpyAsync(to, from, count * sizeof(float), kind, stream_), "copy");
   }
+  cuda::Places places() const {
+    return {places_, places_ + rows_, places_ + 2 * rows_, places_ + 3 * rows_,
+            rows_,   table_width_,    block_size_};
+  }
   static void launched(const char* what) { check(cudaGetLastError(), what); }
 
   int index_;
   cudaStream_t stream_ = nullptr;
+  // Of the placement, on the device; the copy on the host stays until the device has read it.
+  std::vector<std::int32_t> places_on_host_;
+  std::int32_t* places_ = nullptr;
+  int rows_ = 0, longest_ = 0, table_width_ = 0, block_size_ = 1;
 };
 
 }  // namespace

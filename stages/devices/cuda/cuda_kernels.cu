@@ -57,28 +57,29 @@ __global__ void rms_norm_kernel(
     to[i] = from[i] * scale * (weight != nullptr ? weight[i] : 1.0f);
 }
 
-__global__ void rope_kernel(float* x,
-                            int n,
-                            int heads,
-                            int head_dim,
-                            int position,
-                            const float* frequencies,
-                            bool interleaved) {
+__global__ void rope_kernel(
+    float* x, Places places, int heads, int head_dim, const float* frequencies, bool interleaved) {
   const int half = head_dim / 2;
   const long at = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (at >= static_cast<long>(n) * heads * half) return;
+  if (at >= static_cast<long>(places.rows) * heads * half) return;
   const int i = static_cast<int>(at % half);
   const long row_head = at / half;
   const float frequency =
       frequencies != nullptr
           ? frequencies[i]
           : powf(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(head_dim));
-  const float angle = static_cast<float>(position + row_head / heads) * frequency;
+  const float angle = static_cast<float>(places.positions[row_head / heads]) * frequency;
   float* pair = x + row_head * head_dim + (interleaved ? 2 * i : i);
   const int apart = interleaved ? 1 : half;
   const float c = cosf(angle), s = sinf(angle), a = pair[0], b = pair[apart];
   pair[0] = a * c - b * s;
   pair[apart] = b * c + a * s;
+}
+
+__global__ void store_kernel(const float* rows, float* cache, Places places, int width) {
+  const long at = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (at >= static_cast<long>(places.rows) * width) return;
+  cache[static_cast<long>(places.slots[at / width]) * width + at % width] = rows[at];
 }
 
 // One warp computes one head of one row.
@@ -87,20 +88,26 @@ __global__ void attention_kernel(const float* q,
                                  const float* values,
                                  float* out,
                                  float* scores,
-                                 int n,
+                                 Places places,
+                                 int longest,
                                  int heads,
                                  int kv_heads,
-                                 int head_dim,
-                                 int position) {
+                                 int head_dim) {
   const int row = static_cast<int>(blockIdx.x) / heads, head = static_cast<int>(blockIdx.x) % heads,
             lane = static_cast<int>(threadIdx.x);
-  const int seen = position + row + 1, kv = head / (heads / kv_heads);
+  const int seen = places.positions[row] + 1, kv = head / (heads / kv_heads);
   const long stride = static_cast<long>(kv_heads) * head_dim;
+  const int* table = places.tables + static_cast<long>(places.sequences[row]) * places.table_width;
+  const auto cached = [&](const float* cache, int t) {
+    const long slot =
+        static_cast<long>(table[t / places.block_size]) * places.block_size + t % places.block_size;
+    return cache + slot * stride + static_cast<long>(kv) * head_dim;
+  };
   const float* query = q + static_cast<long>(blockIdx.x) * head_dim;
-  float* score = scores + static_cast<long>(blockIdx.x) * (position + n);
+  float* score = scores + static_cast<long>(blockIdx.x) * longest;
   float top = -INFINITY;
   for (int t = lane; t < seen; t += warp) {
-    const float* key = keys + t * stride + static_cast<long>(kv) * head_dim;
+    const float* key = cached(keys, t);
     float dot = 0;
     for (int i = 0; i < head_dim; ++i) dot += query[i] * key[i];
     score[t] = dot * rsqrtf(static_cast<float>(head_dim));
@@ -113,8 +120,7 @@ __global__ void attention_kernel(const float* q,
   __syncwarp();
   for (int i = lane; i < head_dim; i += warp) {
     float value = 0;
-    for (int t = 0; t < seen; ++t)
-      value += score[t] / sum * values[t * stride + static_cast<long>(kv) * head_dim + i];
+    for (int t = 0; t < seen; ++t) value += score[t] / sum * cached(values, t)[i];
     out[static_cast<long>(blockIdx.x) * head_dim + i] = value;
   }
 }
@@ -154,29 +160,32 @@ void rms_norm(const float* x,
   rms_norm_kernel<<<static_cast<unsigned>(n), warp, 0, stream>>>(x, y, width, weight, epsilon);
 }
 void rope(float* x,
-          int n,
+          const Places& places,
           int heads,
           int head_dim,
-          int position,
           const float* frequencies,
           bool interleaved,
           cudaStream_t stream) {
-  rope_kernel<<<blocks_for(static_cast<long>(n) * heads * (head_dim / 2)), block, 0, stream>>>(
-      x, n, heads, head_dim, position, frequencies, interleaved);
+  rope_kernel<<<blocks_for(static_cast<long>(places.rows) * heads * (head_dim / 2)), block, 0,
+                stream>>>(x, places, heads, head_dim, frequencies, interleaved);
+}
+void store(const float* rows, float* cache, const Places& places, int width, cudaStream_t stream) {
+  store_kernel<<<blocks_for(static_cast<long>(places.rows) * width), block, 0, stream>>>(
+      rows, cache, places, width);
 }
 void attention(const float* q,
                const float* keys,
                const float* values,
                float* out,
                float* scores,
-               int n,
+               const Places& places,
+               int longest,
                int heads,
                int kv_heads,
                int head_dim,
-               int position,
                cudaStream_t stream) {
-  attention_kernel<<<static_cast<unsigned>(n * heads), warp, 0, stream>>>(
-      q, keys, values, out, scores, n, heads, kv_heads, head_dim, position);
+  attention_kernel<<<static_cast<unsigned>(places.rows * heads), warp, 0, stream>>>(
+      q, keys, values, out, scores, places, longest, heads, kv_heads, head_dim);
 }
 void silu_mul(float* gate, const float* up, long count, cudaStream_t stream) {
   silu_mul_kernel<<<blocks_for(count), block, 0, stream>>>(gate, up, count);

@@ -24,25 +24,31 @@ void rms_norm(const float* x,
               const float* weight,
               float epsilon,
               cudaStream_t stream);  // weight: null means all 1
+// See Placement; all in the device's memory.
+struct Places {
+  const int *positions, *sequences, *slots, *tables;
+  int rows, table_width, block_size;
+};
 void rope(float* x,
-          int n,
+          const Places& places,
           int heads,
           int head_dim,
-          int position,
           const float* frequencies,
           bool interleaved,
           cudaStream_t stream);  // frequencies: null means base 10 000
-// scores: scratch memory, [n, heads, position + n].
+void store(const float* rows, float* cache, const Places& places, int width, cudaStream_t stream);
+// scores: scratch memory, [rows, heads, longest]. longest: the most positions that a row attends
+// to.
 void attention(const float* q,
                const float* keys,
                const float* values,
                float* out,
                float* scores,
-               int n,
+               const Places& places,
+               int longest,
                int heads,
                int kv_heads,
                int head_dim,
-               int position,
                cudaStream_t stream);
 void silu_mul(float* gate, const float* up, long count, cudaStream_t stream);
 void add(float* x,

@@ -4,6 +4,7 @@
 
 #include "actors/pipeline/pools.hpp"
 #include "ipc/iceoryx/channel.hpp"
+#include "stages/registry.hpp"
 #include "stages/stage_factory.hpp"
 
 using namespace limelight;
@@ -29,15 +30,17 @@ BOOST_AUTO_TEST_CASE(the_largest_tensor_of_every_stage_fits_a_chunk) {
   const auto config = shipped();
   const std::uint64_t largest = largest_of(pools_for(config));
   for (const stages::StageConfig& stage : config.stages)
-    for (const auto port : {stages::Port::next_stage, stages::Port::user})
-      BOOST_TEST(ipc::chunk_bytes(stages::max_output_bytes(stage, port)) <= largest,
+    for (int output = 0;
+         output < static_cast<int>(stages::find_stage_type(stage.model_stage)->outputs.size());
+         ++output)
+      BOOST_TEST(ipc::chunk_bytes(stages::max_output_bytes(stage, output)) <= largest,
                  stage.model_stage);
 }
 
-BOOST_AUTO_TEST_CASE(a_longer_context_gets_larger_chunks_and_a_larger_window_more) {
+BOOST_AUTO_TEST_CASE(longer_steps_get_larger_chunks_and_a_larger_window_more) {
   auto config = shipped();
   const auto before = pools_for(config);
-  config.stages[0].shape.max_model_len *= 4;
+  config.stages[0].max_num_batched_tokens = config.stages[0].shape.max_model_len;
   config.edges[0].window_size += 100;
   const auto after = pools_for(config);
   BOOST_TEST(largest_of(after) > largest_of(before));

@@ -52,6 +52,21 @@ BOOST_AUTO_TEST_CASE(a_step_is_compute_but_for_the_transfers_and_collectives_in_
   BOOST_TEST(path.operations[1].second == 25);
 }
 
+BOOST_AUTO_TEST_CASE(of_a_shared_step_a_request_has_its_share_and_the_rest_is_beside_it) {
+  auto turn = event("turn", 5'000'000, 10);  // at the end of a step of 4 ms
+  turn.text = R"("args":{"request":"r","tokens":3,"share us":1000,"step us":4000})";
+  turn.category = "user_annotation";
+  const auto path =
+      path_of({event("actor.submit", 500'000, 1), event("ipc.publish", 4'500'000, 200), turn,
+               event("ProfilerStep#2", 6'000'000, 2'000'000)});
+  BOOST_TEST(path.steps == 2u);
+  BOOST_TEST(path.first_step_ns == 1'000'000);
+  BOOST_TEST(path.last_step_ns == 8'000'000);
+  BOOST_TEST(path.compute_ns == 1'000'000 - 200 + 2'000'000);
+  BOOST_TEST(path.transfer_ns == 200);
+  BOOST_TEST(path.beside_ns == 3'000'000);
+}
+
 BOOST_AUTO_TEST_CASE(the_order_of_events_does_not_matter) {
   std::vector<prof::EventLine> events{event("ProfilerStep#2", 300, 50),
                                       event("ProfilerStep#1", 100, 100), event("linear", 110, 20)};

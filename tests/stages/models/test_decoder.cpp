@@ -27,7 +27,8 @@ std::vector<float> decode(const StageConfig& config, const std::vector<int>& pie
   const auto cpu = make_cpu_device();
   DummyWeights weights(1);
   const Decoder decoder(config, weights, *cpu, nullptr);
-  auto cache = decoder.make_cache();
+  KvCache cache = decoder.make_cache(1);
+  KvCache::Sequence sequence;
   std::vector<float> out;
   int at = 0;
   for (const int n : pieces) {
@@ -37,7 +38,8 @@ std::vector<float> decode(const StageConfig& config, const std::vector<int>& pie
                                          static_cast<unsigned>(100 + at + i)))
         rows.push_back(v);
     at += n;
-    BOOST_REQUIRE(decoder.forward(rows, n, cache).ok());
+    const Decoder::Part part{&sequence, n, {}};
+    BOOST_REQUIRE(decoder.forward(rows, {&part, 1}, cache).ok());
     out.insert(out.end(), rows.begin(), rows.end());
   }
   return out;
@@ -63,21 +65,25 @@ struct Network {
                           limelight::ipc::DType::float32);
     embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
   }
-  std::vector<float> feed(const std::vector<int>& tokens, Decoder::Cache& cache) {
+  std::vector<float> feed(const std::vector<int>& tokens,
+                          KvCache& cache,
+                          KvCache::Sequence& sequence) {
     const auto h = static_cast<std::size_t>(config.shape.hidden);
     std::vector<float> rows(tokens.size() * h),
         logits(static_cast<std::size_t>(config.shape.vocab));
     for (std::size_t i = 0; i < tokens.size(); ++i)
       embed(tokens[i], std::span(rows).subspan(i * h, h));
-    BOOST_REQUIRE(decoder->forward(rows, static_cast<int>(tokens.size()), cache).ok());
+    const Decoder::Part part{&sequence, static_cast<int>(tokens.size()), {}};
+    BOOST_REQUIRE(decoder->forward(rows, {&part, 1}, cache).ok());
     device->linear(std::span(rows).last(h), *head, logits, 1);
     return logits;
   }
   std::vector<int> greedy(std::vector<int> tokens, std::size_t count) {
-    auto cache = decoder->make_cache();
+    KvCache cache = decoder->make_cache(1);
+    KvCache::Sequence sequence;
     std::vector<int> answer;
     while (answer.size() < count) {
-      const auto logits = feed(tokens, cache);
+      const auto logits = feed(tokens, cache, sequence);
       tokens.assign(
           1, static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
       answer.push_back(tokens[0]);
@@ -94,8 +100,9 @@ BOOST_AUTO_TEST_CASE(logits_and_greedy_answers_are_those_of_an_independent_imple
     const json expected = json::parse(read_file(fixtures / c.folder / "expected.json"));
     double most = 0, square = 0, norm = 0;
     for (const json& prompt : expected["prompts"]) {
-      auto cache = network.decoder->make_cache();
-      const auto logits = network.feed(prompt["ids"].get<std::vector<int>>(), cache);
+      KvCache cache = network.decoder->make_cache(1);
+      KvCache::Sequence sequence;
+      const auto logits = network.feed(prompt["ids"].get<std::vector<int>>(), cache, sequence);
       BOOST_REQUIRE(logits.size() == prompt["logits"].size());
       for (std::size_t i = 0; i < logits.size(); ++i) {
         const double wanted = prompt["logits"][i], difference = logits[i] - wanted;
@@ -149,6 +156,44 @@ BOOST_AUTO_TEST_CASE(a_prompt_in_pieces_gives_the_rows_of_the_whole) {
   BOOST_TEST(tests::largest_difference(pieces, {whole.begin(), whole.end()}) < 1e-4);
 }
 
+BOOST_AUTO_TEST_CASE(a_sequence_has_the_same_bits_alone_and_beside_others) {
+  for (const Case& c : cases) {
+    Network network(open_model(fixtures / c.folder / c.file));
+    const auto h = static_cast<std::size_t>(network.config.shape.hidden);
+    const auto rows_of = [&](int from, int count) {
+      std::vector<float> rows(static_cast<std::size_t>(count) * h);
+      for (int i = 0; i < count; ++i)
+        network.embed((from + 7 * i) % network.config.shape.vocab,
+                      std::span(rows).subspan(static_cast<std::size_t>(i) * h, h));
+      return rows;
+    };
+    const std::vector<int> lengths{1, 17, 3, 33, 2, 8, 5};
+    std::vector<float> together, alone;
+    KvCache cache = network.decoder->make_cache(8);
+    std::vector<KvCache::Sequence> sequences(lengths.size());
+    std::vector<Decoder::Part> parts;
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+      const auto rows = rows_of(static_cast<int>(i), lengths[i]);
+      together.insert(together.end(), rows.begin(), rows.end());
+      parts.push_back({&sequences[i], lengths[i], {}});
+    }
+    BOOST_REQUIRE(network.decoder->forward(together, parts, cache).ok());
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+      KvCache own = network.decoder->make_cache(1);
+      KvCache::Sequence sequence;
+      const auto rows = rows_of(static_cast<int>(i), lengths[i]);
+      for (int at = 0; at < lengths[i]; ++at) {  // one row at a time, as decoding does
+        std::vector<float> row(rows.begin() + static_cast<std::ptrdiff_t>(h) * at,
+                               rows.begin() + static_cast<std::ptrdiff_t>(h) * (at + 1));
+        const Decoder::Part part{&sequence, 1, {}};
+        BOOST_REQUIRE(network.decoder->forward(row, {&part, 1}, own).ok());
+        alone.insert(alone.end(), row.begin(), row.end());
+      }
+    }
+    BOOST_TEST((together == alone), c.folder);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(bfloat16_weights_stay_near_float32) {
   StageConfig config = small_config();
   const std::vector<float> exact = decode(config, {6});
@@ -165,9 +210,11 @@ BOOST_AUTO_TEST_CASE(a_sequence_beyond_max_model_len_is_refused_with_both_number
   const auto cpu = make_cpu_device();
   DummyWeights weights(1);
   const Decoder decoder(config, weights, *cpu, nullptr);
-  auto cache = decoder.make_cache();
+  KvCache cache = decoder.make_cache(1);
+  KvCache::Sequence sequence;
   std::vector<float> rows(static_cast<std::size_t>(5 * config.shape.hidden));
-  const auto refused = decoder.forward(rows, 5, cache);
+  const Decoder::Part part{&sequence, 5, {}};
+  const auto refused = decoder.forward(rows, {&part, 1}, cache);
   BOOST_REQUIRE(!refused.ok());
   BOOST_TEST(refused.error().message == "a sequence of 5 tokens: max_model_len is 4");
 }

@@ -1,4 +1,5 @@
-// Every build of the kernels beside sums in double, and beside the other builds.
+// Every build of the kernels beside sums in double, beside the other builds, and beside itself with
+// other numbers of rows.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstring>
@@ -7,18 +8,14 @@
 
 #include "stages/devices/blocks.hpp"
 #include "stages/devices/cpu/cpu_kernels.hpp"
+#include "tests/stages/devices/cpu/random_blocks.hpp"
 
 using namespace limelight::stages;
+using limelight::tests::random_blocks;
 
-// Every build of the kernels on every type of weights, beside the products of the unpacked weights
-// in double.
-BOOST_AUTO_TEST_CASE(
-    kernels_give_the_products_of_the_unpacked_weights_and_the_same_bits_in_every_build) {
-  std::mt19937 random(3);
-  std::uniform_real_distribution<float> spread(-1, 1);
-  constexpr std::size_t cols = 512, rows = 7;
-  std::vector<float> x(rows * cols);
-  for (float& v : x) v = spread(random);
+namespace {
+
+std::vector<const CpuKernels*> builds() {
   std::vector<const CpuKernels*> builds{&portable_kernels};
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
@@ -28,71 +25,222 @@ BOOST_AUTO_TEST_CASE(
   if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl"))
     builds.push_back(&avx512bf16_kernels);
 #endif
-  for (std::size_t t = 0; t < weight_types; ++t) {
-    const auto type = static_cast<WeightType>(t);
-    const BlockFormat& format = block_format(type);
-    std::vector<std::byte> w(cols / format.values * format.bytes);
-    for (std::byte& b : w) b = static_cast<std::byte>(random());
-    // Scales of a sensible size, wherever a format has them; plain numbers likewise.
-    for (std::size_t at = 0; at < w.size(); at += format.bytes) {
-      const std::uint16_t small = 0x2000 | (random() & 0x3ff);  // about 0.01
-      const float number = spread(random);
-      if (type == WeightType::f32) std::memcpy(&w[at], &number, 4);
-      else if (type == WeightType::bf16) w[at + 1] = std::byte{0x3e};
-      else if (type == WeightType::q6_k) std::memcpy(&w[at + 208], &small, 2);
-      else std::memcpy(&w[at], &small, 2);
-      if (type == WeightType::q4_1 || type == WeightType::q4_k) std::memcpy(&w[at + 2], &small, 2);
-    }
-    std::vector<float> plain(cols);
-    unpack_blocks(type, w.data(), plain);
-    std::vector<float> first;
-    for (const CpuKernels* build : builds) {
-      std::vector<std::int8_t> values(rows * cols);
-      std::vector<float> scales(rows * cols / 32), sums(rows * cols / 16), y(rows), as_floats(rows);
-      for (std::size_t r = 0; r < rows; ++r)
-        build->quantise(&x[r * cols], cols, &values[r * cols], &scales[r * cols / 32],
-                        &sums[r * cols / 16]);
-      build->dot_blocks(type, w.data(), cols, {values.data(), scales.data(), sums.data()}, rows,
-                        y.data(), 1);
-      build->dot_floats(type, w.data(), cols, x.data(), rows, as_floats.data(), 1);
-      for (std::size_t r = 0; r < rows; ++r) {
-        double exact = 0, size = 0;
-        for (std::size_t i = 0; i < cols; ++i) {
-          exact += static_cast<double>(x[r * cols + i]) * plain[i];
-          size += std::abs(static_cast<double>(plain[i]));
-        }
-        // Half a step of 1/127 for each activation, if all erred alike.
-        if (format.values > 1)
-          BOOST_TEST(std::abs(y[r] - exact) <= 0.5 / 127 * size + 1e-6,
-                     build->name << ", " << format.name << ": " << y[r] << ", expected " << exact);
-        BOOST_TEST(
-            std::abs(as_floats[r] - exact) <= 1e-5 * size + 1e-6,
-            build->name << ", " << format.name << ": " << as_floats[r] << ", expected " << exact);
+  return builds;
+}
+
+constexpr std::size_t cols = 512;
+using Floats = std::vector<float>;
+
+Floats random_rows(std::size_t rows) {
+  std::mt19937 random(3);
+  std::uniform_real_distribution<float> spread(-1, 1);
+  Floats x(rows * cols);
+  for (float& v : x) v = spread(random);
+  return x;
+}
+
+// Rows of weights, and what the kernels make of them.
+struct Weights {
+  WeightType type;
+  std::size_t rows, row_bytes = cols / block_format(type).values * block_format(type).bytes;
+  std::vector<std::byte> data = random_blocks(type, rows* cols);
+
+  // x times the rows from `first` on: [rows of x, count], by the kernel for this type.
+  Floats blocks(const CpuKernels& build, const Floats& x, std::size_t first, std::size_t count) {
+    const std::size_t n = x.size() / cols;
+    std::vector<std::int8_t> values(x.size());
+    std::vector<std::int16_t> halves(x.size() / 16);
+    Floats scales(x.size() / 32), sums(x.size() / 32), y(n * count, -1);
+    for (std::size_t r = 0; r < n; ++r)
+      build.quantise(&x[r * cols], cols, &values[r * cols], &scales[r * cols / 32],
+                     &sums[r * cols / 32], &halves[r * cols / 16]);
+    std::vector<std::byte> scratch(scratch_bytes(cols) + 64);
+    const std::size_t off = reinterpret_cast<std::uintptr_t>(scratch.data()) % 64;
+    build.dot_blocks({.type = type,
+                      .data = data.data() + first * row_bytes,
+                      .row_bytes = row_bytes,
+                      .rows = count,
+                      .cols = cols},
+                     {values.data(), scales.data(), sums.data(), halves.data()}, n,
+                     scratch.data() + 64 - off, y.data(), count);
+    return y;
+  }
+  // x times the first row. width: the columns that count.
+  Floats floats(const CpuKernels& build, const Floats& x, std::size_t width = cols) {
+    Floats y(x.size() / cols);
+    build.dot_floats(type, data.data(), width, x.data(), y.size(), y.data(), 1);
+    return y;
+  }
+  Floats bf16(const CpuKernels& build, const Floats& x, std::size_t width = cols) {
+    std::vector<std::uint16_t> rounded(x.size());
+    build.round_bf16(x.data(), x.size(), rounded.data());
+    Floats y(x.size() / cols);
+    build.dot_bf16(data.data(), width, rounded.data(), y.size(), y.data(), 1);
+    return y;
+  }
+  // Checks that y is x times row i, in double. step: what an element of x may be off.
+  void check(const Floats& y, const Floats& x, std::size_t i, double step, const char* name) const {
+    Floats plain(cols);
+    unpack_blocks(type, data.data() + i * row_bytes, plain);
+    for (std::size_t r = 0; r < y.size(); ++r) {
+      double exact = 0, size = 0;
+      for (std::size_t c = 0; c < cols; ++c) {
+        exact += static_cast<double>(x[r * cols + c]) * plain[c];
+        size += std::abs(static_cast<double>(plain[c]));
       }
-      y.insert(y.end(), as_floats.begin(), as_floats.end());
-      if (type == WeightType::bf16) {
-        std::vector<std::uint16_t> rounded(x.size());
-        std::vector<float> as_bf16(rows);
-        build->round_bf16(x.data(), x.size(), rounded.data());
-        for (const std::size_t width : {cols, cols - 7}) {  // rows of any length
-          build->dot_bf16(w.data(), width, rounded.data(), rows, as_bf16.data(), 1);
-          for (std::size_t r = 0; r < rows; ++r) {
-            double exact = 0, size = 0;
-            for (std::size_t i = 0; i < width; ++i) {
-              exact += static_cast<double>(x[r * width + i]) * plain[i];
-              size += std::abs(static_cast<double>(x[r * width + i]) * plain[i]);
-            }
-            BOOST_TEST(std::abs(as_bf16[r] - exact) <= size / 256,
-                       build->name << ", bf16: " << as_bf16[r] << ", expected " << exact);
-          }
-          y.insert(y.end(), as_bf16.begin(), as_bf16.end());
-        }
-      }
-      if (first.empty()) first = y;
-      BOOST_TEST(std::memcmp(first.data(), y.data(), y.size() * sizeof(float)) == 0,
-                 build->name << " differs, " << format.name);
+      BOOST_TEST(std::abs(y[r] - exact) <= step * size + 1e-6,
+                 name << ", " << block_format(type).name << ": " << y[r] << ", expected " << exact);
     }
   }
+};
+
+bool same(const Floats& a, const Floats& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+bool in_blocks(WeightType type) { return block_format(type).values > 1; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(
+    kernels_give_the_products_of_the_unpacked_weights_and_the_same_bits_in_every_build) {
+  const Floats x = random_rows(7);
+  for (std::size_t t = 0; t < weight_types; ++t) {
+    Weights w{.type = static_cast<WeightType>(t), .rows = 27};
+    Floats first;
+    for (const CpuKernels* build : builds()) {
+      Floats all = w.floats(*build, x);
+      w.check(all, x, 0, 1e-5, build->name);
+      if (in_blocks(w.type)) {
+        const Floats y = w.blocks(*build, x, 0, w.rows);
+        for (std::size_t i = 0; i < w.rows; ++i) {
+          Floats column;
+          for (std::size_t r = 0; r < 7; ++r) column.push_back(y[r * w.rows + i]);
+          // Half a step of 1/127 for each activation, if all erred alike.
+          w.check(column, x, i, 0.5 / 127, build->name);
+        }
+        all.insert(all.end(), y.begin(), y.end());
+      }
+      if (w.type == WeightType::bf16) {
+        const Floats y = w.bf16(*build, x), cut = w.bf16(*build, x, cols - 7);
+        w.check(y, x, 0, 1.0 / 256, build->name);
+        all.insert(all.end(), y.begin(), y.end());
+        all.insert(all.end(), cut.begin(), cut.end());
+      }
+      if (first.empty()) first = all;
+      BOOST_TEST(same(first, all), build->name << " differs, " << block_format(w.type).name);
+    }
+  }
+}
+
+// The instructions of some builds add in 16 bits, which the largest weights and activations must
+// not overflow.
+BOOST_AUTO_TEST_CASE(the_largest_weights_and_activations_give_the_same_bits_in_every_build) {
+  Floats x = random_rows(9);
+  for (std::size_t i = 0; i < x.size(); ++i)  // rows of one sign, then of changing ones
+    x[i] = i / cols % 3 == 0 ? 1.0f : i / cols % 3 == 1 ? -1.0f : x[i] < 0 ? -1.0f : 1.0f;
+  for (std::size_t t = 0; t < weight_types; ++t) {
+    Weights w{.type = static_cast<WeightType>(t), .rows = 24};
+    if (!in_blocks(w.type)) continue;
+    const std::size_t bytes = block_format(w.type).bytes;
+    const std::vector<std::byte> random = w.data;
+    for (std::size_t i = 0; i < w.data.size(); ++i) {
+      const std::size_t at = i % bytes, row = i / w.row_bytes;
+      const bool scale = w.type == WeightType::q6_k   ? at >= 208
+                         : w.type == WeightType::q8_0 ? at < 2
+                                                      : at < 4;
+      if (!scale)
+        w.data[i] = row % 3 == 0                                 ? std::byte{0xff}
+                    : row % 3 == 1                               ? std::byte{0x80}
+                    : (random[i] & std::byte{1}) == std::byte{0} ? std::byte{0x7f}
+                                                                 : std::byte{0x80};
+    }
+    Floats first;
+    for (const CpuKernels* build : builds()) {
+      const Floats y = w.blocks(*build, x, 0, w.rows);
+      if (first.empty()) first = y;
+      BOOST_TEST(same(first, y), build->name << " differs, " << block_format(w.type).name);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_bits_of_a_product_do_not_depend_on_the_rows_beside_it) {
+  constexpr std::size_t most = 40, out = 27;
+  const Floats x = random_rows(most);
+  for (const CpuKernels* build : builds())
+    for (std::size_t t = 0; t < weight_types; ++t) {
+      Weights w{.type = static_cast<WeightType>(t), .rows = out};
+      const auto rows = [&](std::size_t first, std::size_t count) {
+        return Floats(x.begin() + static_cast<std::ptrdiff_t>(first * cols),
+                      x.begin() + static_cast<std::ptrdiff_t>((first + count) * cols));
+      };
+      const bool blocks = in_blocks(w.type), bf16 = w.type == WeightType::bf16;
+      Floats products, floats, rounded;
+      for (std::size_t r = 0; r < most; ++r) {
+        if (blocks)
+          for (std::size_t i = 0; i < out; ++i)
+            products.push_back(w.blocks(*build, rows(r, 1), i, 1)[0]);
+        floats.push_back(w.floats(*build, rows(r, 1))[0]);
+        if (bf16) rounded.push_back(w.bf16(*build, rows(r, 1))[0]);
+      }
+      for (std::size_t n = 1; n <= most; ++n) {
+        const auto what = [&] {
+          return std::string(build->name) + ", " + block_format(w.type).name +
+                 ", rows: " + std::to_string(n);
+        };
+        const auto of = [&](const Floats& all, std::size_t each) {
+          return Floats(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n * each));
+        };
+        if (blocks)
+          BOOST_TEST(same(w.blocks(*build, rows(0, n), 0, out), of(products, out)), what());
+        BOOST_TEST(same(w.floats(*build, rows(0, n)), of(floats, 1)), what());
+        if (bf16) BOOST_TEST(same(w.bf16(*build, rows(0, n)), of(rounded, 1)), what());
+      }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(packed_matrices_give_the_same_bits_in_every_build_for_any_number_of_rows) {
+  constexpr std::size_t most = 40, in = 77, panels = 5, out = 16 * panels - 3;
+  const Floats x = random_rows(most), w = random_rows(16 * panels);
+  std::vector<std::uint16_t> bf16(w.size());
+  portable_kernels.round_bf16(w.data(), w.size(), bf16.data());
+  for (const bool rounded : {false, true}) {
+    const PackedRows rows{.data = rounded ? static_cast<const void*>(bf16.data()) : w.data(),
+                          .bf16 = rounded,
+                          .in = in,
+                          .out = out};
+    Floats first(most * out);
+    for (std::size_t r = 0; r < most; ++r)
+      for (std::size_t panel = 0; panel < panels; ++panel)
+        portable_kernels.multiply_packed(rows, panel, panel + 1, &x[r * in], 1, &first[r * out]);
+    for (std::size_t i = 0; i < out; ++i) {
+      double exact = 0;
+      for (std::size_t c = 0; c < in; ++c)
+        exact += static_cast<double>(w[(i / 16 * in + c) * 16 + i % 16]) * x[c];
+      BOOST_TEST(std::abs(first[i] - exact) < (rounded ? 0.1 : 1e-5));
+    }
+    for (const CpuKernels* build : builds())
+      for (std::size_t n = 1; n <= most; ++n) {
+        Floats y(n * out);
+        build->multiply_packed(rows, 0, panels, x.data(), n, y.data());
+        BOOST_TEST(
+            same(y, Floats(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(y.size()))),
+            build->name << ", rows: " << n);
+      }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_bits_of_a_gate_do_not_depend_on_where_its_row_starts) {
+  for (const CpuKernels* build : builds())
+    for (const std::size_t width : {1, 5, 8, 13, 100}) {
+      constexpr std::size_t rows = 9;
+      const Floats x = random_rows(4);
+      Floats gate(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(rows * width)),
+          up(x.end() - static_cast<std::ptrdiff_t>(rows * width), x.end()), one = gate;
+      build->silu_mul(gate.data(), up.data(), gate.size());
+      for (std::size_t r = 0; r < rows; ++r)
+        build->silu_mul(&one[r * width], &up[r * width], width);
+      BOOST_TEST(same(gate, one), build->name << ", width " << width);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(exponentials_are_right_and_the_same_bits_in_every_build) {

@@ -1,0 +1,274 @@
+#include "cli/request_lines.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "base/try.hpp"
+
+namespace limelight::cli {
+
+using nlohmann::json;
+
+namespace {
+
+// An internal exception: nested parsers throw it to abort, and read_request() catches it.
+struct Refusal {
+  std::string text;
+};
+[[noreturn]] void refuse(const std::string& key,
+                         const std::string& found,
+                         const std::string& expected) {
+  throw Refusal{"key '" + key + "': found " + found + ", expected " + expected};
+}
+std::string show(const json& value) {
+  return value.is_object() ? "an object"
+         : value.is_array()
+             ? "a list"
+             : value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 60);
+}
+
+using Handler = std::function<void(const json&, const std::string&)>;
+using Handlers = std::map<std::string, Handler>;
+
+float number(const json& value, const std::string& key) {
+  if (!value.is_number()) refuse(key, show(value), "a number");
+  return value.get<float>();
+}
+int whole(const json& value, const std::string& key) {
+  constexpr std::int64_t most = 2'000'000'000;
+  if (!value.is_number_integer() ||
+      (value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{most}) ||
+      value.get<std::int64_t>() < -most)
+    refuse(key, show(value), "a whole number");
+  return value.get<int>();
+}
+std::string text(const json& value, const std::string& key, const char* expected = "a text") {
+  if (!value.is_string()) refuse(key, show(value), expected);
+  return value;
+}
+std::vector<int> wholes(const json& value, const std::string& key) {
+  if (!value.is_array()) refuse(key, show(value), "a list of whole numbers");
+  std::vector<int> all;
+  for (const json& item : value) all.push_back(whole(item, key));
+  return all;
+}
+
+void read_object(const json& object,
+                 const std::string& where,
+                 const std::initializer_list<const Handlers*>& known) {
+  for (const auto& [key, value] : object.items()) {
+    const Handler* found = nullptr;
+    std::string all;
+    for (const Handlers* handlers : known)
+      for (const auto& [name, handler] : *handlers) {
+        if (name == key) found = &handler;
+        all += (all.empty() ? "" : ", ") + name;
+      }
+    if (found == nullptr) refuse(where + key, "an unknown key", "one of " + all);
+    if (!value.is_null()) (*found)(value, where + key);
+  }
+}
+
+Handlers sampling_handlers(stages::SamplingParams& p) {
+  const auto real = [](float& to) {
+    return [&to](const json& v, const std::string& k) { to = number(v, k); };
+  };
+  const auto integer = [](auto& to) {
+    return [&to](const json& v, const std::string& k) { to = whole(v, k); };
+  };
+  return {{"temperature", real(p.temperature)},
+          {"top_p", real(p.top_p)},
+          {"min_p", real(p.min_p)},
+          {"repetition_penalty", real(p.repetition_penalty)},
+          {"presence_penalty", real(p.presence_penalty)},
+          {"frequency_penalty", real(p.frequency_penalty)},
+          {"top_k", integer(p.top_k)},
+          {"max_tokens", integer(p.max_tokens)},
+          {"min_tokens", integer(p.min_tokens)},
+          {"logprobs", integer(p.logprobs)},
+          {"n", integer(p.n)},
+          {"seed",
+           [&](const json& v, const std::string& k) {
+             if (!v.is_number_unsigned()) refuse(k, show(v), "a whole number, 0 or more");
+             p.seed = v.get<std::uint64_t>();
+           }},
+          {"ignore_eos",
+           [&](const json& v, const std::string& k) {
+             if (!v.is_boolean()) refuse(k, show(v), "true or false");
+             p.ignore_eos = v;
+           }},
+          {"stop",
+           [&](const json& v, const std::string& k) {
+             const char* expected = "a text or a list of texts";
+             p.stop.clear();
+             if (v.is_array())
+               for (const json& item : v) p.stop.push_back(text(item, k, expected));
+             else p.stop.push_back(text(v, k, expected));
+           }},
+          {"stop_token_ids",
+           [&](const json& v, const std::string& k) { p.stop_token_ids = wholes(v, k); }},
+          {"logit_bias", [&](const json& v, const std::string& k) {
+             const char* expected = "an object such as {\"15043\": -100}";
+             if (!v.is_object()) refuse(k, show(v), expected);
+             p.logit_bias.clear();
+             for (const auto& [token, bias] : v.items()) {
+               const bool digits = !token.empty() && token.size() < 10 &&
+                                   token.find_first_not_of("0123456789") == std::string::npos;
+               if (!digits) refuse(k, "'" + token.substr(0, 60) + "'", expected);
+               p.logit_bias[std::stoi(token)] = number(bias, k);
+             }
+           }}};
+}
+
+std::vector<Message> messages(const json& value, const std::string& key) {
+  if (!value.is_array() || value.empty()) refuse(key, show(value), "a list of messages");
+  std::vector<Message> all;
+  for (const json& item : value) {
+    const std::string where = key + "[" + std::to_string(all.size()) + "]";
+    if (!item.is_object()) refuse(where, show(item), "an object with the keys role and content");
+    std::optional<std::string> role, content;
+    const Handlers known{
+        {"role",
+         [&](const json& v, const std::string& k) {
+           role = text(v, k);
+           if (role != "system" && role != "user" && role != "assistant")
+             refuse(k, "'" + role->substr(0, 60) + "'", "system, user or assistant");
+         }},
+        {"content", [&](const json& v, const std::string& k) { content = text(v, k); }}};
+    read_object(item, where + ".", {&known});
+    if (!role || !content)
+      refuse(where, std::string("no ") + (role ? "content" : "role"), "role and content");
+    all.push_back({std::move(*role), std::move(*content)});
+  }
+  return all;
+}
+
+// It becomes the name of files.
+void check_id(const std::string& id, const std::string& key) {
+  constexpr std::size_t longest = 128;
+  const bool plain = std::all_of(id.begin(), id.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == ':' || c == '@';
+  });
+  if (id.empty() || id.size() > longest || !plain || id.front() == '.')
+    refuse(key, "'" + id.substr(0, longest) + "'",
+           "1 to " + std::to_string(longest) +
+               " letters, digits and any of - _ . : @, and no dot at the beginning");
+}
+
+}  // namespace
+
+Result<GenerateRequest> read_request(const json& line, const stages::SamplingParams& defaults) {
+  GenerateRequest request;
+  stages::SamplingParams params = defaults;
+  const Handlers sampling = sampling_handlers(params);
+  bool has_prompt = false;
+  const Handlers own{
+      {"prompt",
+       [&](const json& v, const std::string& k) {
+         request.prompt = text(v, k);
+         if (request.prompt.empty()) refuse(k, "an empty text", "a text");
+         has_prompt = true;
+       }},
+      {"messages", [&](const json& v, const std::string& k) { request.messages = messages(v, k); }},
+      {"prompt_token_ids",
+       [&](const json& v, const std::string& k) {
+         request.prompt_token_ids = wholes(v, k);
+         if (request.prompt_token_ids.empty()) refuse(k, "an empty list", "one token or more");
+       }},
+      {"request_id",
+       [&](const json& v, const std::string& k) {
+         request.request_id = text(v, k);
+         check_id(request.request_id, k);
+       }},
+      {"deadline_ms",
+       [&](const json& v, const std::string& k) {
+         request.deadline = std::chrono::milliseconds(whole(v, k));
+         if (request.deadline.count() < 1) refuse(k, show(v), "1 or more");
+       }},
+      {"sampling_params", [&](const json& v, const std::string& k) {
+         if (!v.is_object()) refuse(k, show(v), "an object");
+         read_object(v, k + ".", {&sampling});
+       }}};
+  try {
+    if (!line.is_object())
+      throw Refusal{"found no JSON object, expected one such as {\"prompt\": \"...\"}"};
+    read_object(line, "", {&own, &sampling});
+    const int kinds = (has_prompt ? 1 : 0) + (request.messages.empty() ? 0 : 1) +
+                      (request.prompt_token_ids.empty() ? 0 : 1);
+    if (kinds != 1)
+      throw Refusal{"found " + std::string(kinds == 0 ? "none" : std::to_string(kinds)) +
+                    " of the keys prompt, messages and prompt_token_ids, expected one"};
+  } catch (const Refusal& refusal) {
+    return Error{ErrorCode::invalid_argument, refusal.text};
+  }
+  if (const auto good = stages::check(params); !good) {
+    const std::string& said = good.error().message;
+    const auto colon = said.find(':');
+    return Error{ErrorCode::invalid_argument,
+                 "key '" + said.substr(0, colon) + "'" + said.substr(colon)};
+  }
+  request.sampling_params = std::move(params);
+  return request;
+}
+
+void add_system(const std::string& system, GenerateRequest& request) {
+  if (system.empty() || !request.prompt_token_ids.empty()) return;
+  if (request.messages.empty()) request.messages.push_back({"user", std::move(request.prompt)});
+  request.prompt.clear();
+  if (request.messages.front().role != "system")
+    request.messages.insert(request.messages.begin(), {"system", system});
+}
+
+Result<RequestLines> RequestLines::open(const std::filesystem::path& file,
+                                        const stages::SamplingParams& defaults) {
+  RequestLines lines(file);
+  if (!lines.in_) return Error{ErrorCode::not_found, file.string() + ": cannot read the requests"};
+  std::error_code failed;
+  if (!std::filesystem::is_regular_file(file, failed))
+    return Error{ErrorCode::invalid_argument,
+                 file.string() + ": found no plain file, expected one: it is read twice"};
+  std::unordered_map<std::string, std::size_t> line_of;  // each id that an output will have
+  for (;;) {
+    auto request = lines.next(defaults);
+    if (!request) return request.error();
+    if (!*request) break;
+    const int n = (*request)->sampling_params->n;
+    for (int i = 0; i < n; ++i) {
+      const std::string id = (*request)->request_id + (i > 0 ? "." + std::to_string(i) : "");
+      const auto [at, is_new] = line_of.emplace(id, lines.line_);
+      if (!is_new)
+        return Error{ErrorCode::invalid_argument,
+                     file.string() + ":" + std::to_string(lines.line_) +
+                         ": key 'request_id': found '" + id + "', which is that of line " +
+                         std::to_string(at->second) + ", expected one of its own"};
+    }
+    lines.answers_ += static_cast<std::size_t>(n);
+  }
+  if (lines.count_ == 0)
+    return Error{ErrorCode::invalid_argument,
+                 file.string() + ": found no request, expected one JSON object in each line"};
+  lines.in_.clear();
+  lines.in_.seekg(0);
+  lines.line_ = lines.count_ = 0;
+  return lines;
+}
+
+Result<std::optional<GenerateRequest>> RequestLines::next(const stages::SamplingParams& defaults) {
+  for (std::string line; std::getline(in_, line);) {
+    ++line_;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    auto request = read_request(json::parse(line, nullptr, false), defaults);
+    if (!request)
+      return Error{request.error().code,
+                   file_.string() + ":" + std::to_string(line_) + ": " + request.error().message};
+    const std::size_t number = count_++;
+    if (request->request_id.empty()) request->request_id = std::to_string(number);
+    return std::optional<GenerateRequest>(std::move(request).value());
+  }
+  return std::optional<GenerateRequest>();
+}
+
+}  // namespace limelight::cli

@@ -1,0 +1,48 @@
+// Requests as lines of JSON, for `limelight run --prompts`. One thread uses a RequestLines.
+//
+//   {"prompt": "Why is the sky blue?", "max_tokens": 20, "seed": 7}
+//   {"messages": [{"role": "user", "content": "Hello"}], "sampling_params": {"top_k": 5}}
+//
+// An error names the file and the line, the key, what was found and what was expected. A key that
+// is not known is an error, and so is a request_id that an earlier line has.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <limelight/request.hpp>
+#include <limelight/result.hpp>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+namespace limelight::cli {
+
+// One request. defaults: where the line says nothing. A max_tokens of the defaults counts as one
+// that was asked for. Errors: invalid_argument, without file and line.
+Result<GenerateRequest> read_request(const nlohmann::json& line,
+                                     const stages::SamplingParams& defaults);
+
+// Sets a system message before the prompt or the messages, unless they begin with one.
+void add_system(const std::string& system, GenerateRequest& request);
+
+// A file of requests, which is never in memory as a whole.
+class RequestLines {
+ public:
+  // Reads all of the file, so that an error in its last line is known before anything runs.
+  // Requests without a request_id are numbered from 0. Errors: not_found, invalid_argument.
+  static Result<RequestLines> open(const std::filesystem::path& file,
+                                   const stages::SamplingParams& defaults);
+  std::size_t answers() const noexcept { return answers_; }  // n counts as n
+  // The next request, from the first on; none after the last. Errors: as above, where the file was
+  // changed meanwhile.
+  Result<std::optional<GenerateRequest>> next(const stages::SamplingParams& defaults);
+
+ private:
+  explicit RequestLines(std::filesystem::path file) : file_(std::move(file)), in_(file_) {}
+
+  std::filesystem::path file_;
+  std::ifstream in_;
+  std::size_t line_ = 0, count_ = 0, answers_ = 0;
+};
+
+}  // namespace limelight::cli

@@ -1,0 +1,100 @@
+// The part of cpu_kernels_impl.hpp that multiplies rows of floats by packed matrices.
+//
+// Each product is one chain of fused multiply-adds along its columns, in every build and for any
+// number of rows, so its bits depend on its two rows only. Sixteen products, of one row of x with
+// sixteen rows of weights, are neighbours in registers; a tile of several rows and panels hides the
+// latency of the chains.
+#pragma once
+
+#include <cstring>
+
+#include "stages/devices/cpu/cpu_kernels.hpp"
+#include "stages/devices/cpu/cpu_kernels_floats.hpp"
+
+namespace limelight::stages {
+
+namespace {
+
+inline Sixteen sixteen_at(const float* from) { return Sixteen::load(from); }
+inline Sixteen sixteen_at(const std::uint16_t* from) { return Sixteen::load_bf16(from); }
+
+// The products of `rows` rows of x with `panels` panels, the first of which is w. width: how many
+// of the last panel's columns count.
+template <int rows, int panels, class T>
+void multiply_tile(
+    const T* w, std::size_t in, const float* x, float* y, std::size_t y_stride, std::size_t width) {
+  Sixteen sum[rows][panels];
+  for (std::size_t i = 0; i < in; ++i) {
+#pragma GCC unroll 8
+    for (int p = 0; p < panels; ++p) {
+      const Sixteen weights = sixteen_at(w + 16 * (static_cast<std::size_t>(p) * in + i));
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r)
+        sum[r][p].add(weights, x[static_cast<std::size_t>(r) * in + i]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
+    for (int p = 0; p < panels; ++p) {
+      float* to = y + static_cast<std::size_t>(r) * y_stride + 16 * p;
+      if (p + 1 < panels || width == 16) sum[r][p].store(to);
+      else {
+        float some[16];
+        sum[r][p].store(some);
+        std::memcpy(to, some, width * sizeof(float));
+      }
+    }
+  }
+}
+
+template <class T>
+void multiply_panels_of(const PackedRows& w,
+                        std::size_t begin,
+                        std::size_t end,
+                        const float* x,
+                        std::size_t rows,
+                        float* y) {
+  // f(panels from `panel` on, rows of x from `row` on)
+  const auto run = [&](auto f, std::size_t panel, std::size_t panels, std::size_t row) {
+    const std::size_t last = 16 * (panel + panels);
+    f(static_cast<const T*>(w.data) + 16 * panel * w.in, w.in, x + row * w.in,
+      y + row * w.out + 16 * panel, w.out, last <= w.out ? 16 : 16 - (last - w.out));
+  };
+  const std::size_t full = rows / 6 * 6;
+  // A matrix that stays in the cache is read again for each tile of rows, and y is written in
+  // order. A panel of a larger one is read once.
+  const std::size_t step = 16 * (end - begin) * w.in * sizeof(T) <= 1 << 17 ? 6 : full;
+  for (std::size_t first = 0; first < full; first += step)
+    for (std::size_t panel = begin; panel < end; ++panel)
+      for (std::size_t r = first; r < first + step; r += 6)
+        run(multiply_tile<6, 1, T>, panel, 1, r);
+  // The fewer rows, the more panels at a time.
+  const auto rest = [&](auto tile, auto one, std::size_t panels) {
+    std::size_t panel = begin;
+    for (; panel + panels <= end; panel += panels) run(tile, panel, panels, full);
+    for (; panel < end; ++panel) run(one, panel, 1, full);
+  };
+  switch (rows - full) {
+    case 5: return rest(multiply_tile<5, 1, T>, multiply_tile<5, 1, T>, 1);
+    case 4: return rest(multiply_tile<4, 1, T>, multiply_tile<4, 1, T>, 1);
+    case 3: return rest(multiply_tile<3, 2, T>, multiply_tile<3, 1, T>, 2);
+    case 2: return rest(multiply_tile<2, 3, T>, multiply_tile<2, 1, T>, 3);
+    case 1: return rest(multiply_tile<1, 4, T>, multiply_tile<1, 1, T>, 4);
+    default: return;
+  }
+}
+
+void multiply_packed(const PackedRows& w,
+                     std::size_t begin,
+                     std::size_t end,
+                     const float* x,
+                     std::size_t rows,
+                     float* y) {
+  if (w.bf16) multiply_panels_of<std::uint16_t>(w, begin, end, x, rows, y);
+  else multiply_panels_of<float>(w, begin, end, x, rows, y);
+}
+
+}  // namespace
+
+}  // namespace limelight::stages

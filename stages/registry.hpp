@@ -1,0 +1,68 @@
+// The kinds of stages: what each is called, which ports it has, and how it is made. The config, the
+// graph and the ranks ask this table; no other code knows the name of a stage.
+//
+// A kind registers itself once, before a config is parsed: the built-in ones when the table is
+// first asked, those of a program with register_stage_type() at the beginning of its main. Any
+// thread may ask; registering is not done beside other calls.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limelight/stage.hpp>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ipc/collective.hpp"
+#include "stages/devices/device.hpp"
+
+namespace limelight::stages {
+
+struct PortType {
+  std::string name;
+  // What goes through it: "text" and "audio" are what users get; an edge joins two ports that carry
+  // the same.
+  std::string carries;
+};
+
+// An edge into a stage, as the stage that checks it sees it.
+struct Feed {
+  int input = 0;  // index of the port
+  const StageConfig* source = nullptr;
+};
+
+struct StageType {
+  std::string name;  // the value of `model_stage`
+  std::vector<PortType> inputs, outputs;
+  bool reads_prompt = false;  // a request begins here; others begin with their inputs
+  bool loads_models = false;  // the key `model` is understood
+  bool splits = false;        // several ranks can share it
+  // Whether the stage can read what its sources send. Errors: invalid_argument, "'<key>': found
+  // <what>, expected <what>".
+  std::function<Result<void>(const StageConfig&, std::span<const Feed>)> check;
+  // The size in bytes of the largest tensor that it emits to an output.
+  std::function<std::uint64_t(const StageConfig&, int output)> largest_output;
+  // The size in bytes of its weights, over all of its ranks, if they are dummies.
+  std::function<std::uint64_t(const StageConfig&)> weight_bytes;
+  // group: the ranks that share the stage; nullptr if it has one. May throw what libraries throw.
+  std::function<Result<std::unique_ptr<Stage>>(const StageConfig&, Device&, ipc::Collective* group)>
+      make;
+
+  int input(std::string_view port) const;   // its index; -1: there is none
+  int output(std::string_view port) const;  // its index; -1: there is none
+};
+
+// Errors: invalid_argument (the name is taken).
+Result<void> register_stage_type(StageType type);
+// nullptr if there is none.
+const StageType* find_stage_type(std::string_view name);
+std::string stage_type_names();  // such as "code2wav, talker, thinker"
+
+// The built-in kinds; registry.cpp registers them.
+StageType thinker_type();
+StageType talker_type();
+StageType code2wav_type();
+
+}  // namespace limelight::stages
