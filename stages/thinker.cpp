@@ -104,8 +104,12 @@ Demand Thinker::demand(std::uint64_t request) const {
 
 bool Thinker::reserve(std::uint64_t request, int tokens) {
   Sequence& sequence = sequences_.at(request);
-  if (sequence.cache.blocks.empty()) cache_.find(sequence.tokens, sequence.cache);
-  return cache_.reserve(std::min(tokens, sequence.rest()), sequence.cache);
+  const bool begins = sequence.cache.blocks.empty();
+  if (begins) cache_.find(sequence.tokens, sequence.cache);
+  if (cache_.reserve(std::min(tokens, sequence.rest()), sequence.cache)) return true;
+  // What waits must not keep from others what it found.
+  if (begins) cache_.release(sequence.cache);
+  return false;
 }
 
 void Thinker::preempt(std::uint64_t request) { cache_.release(sequences_.at(request).cache); }

@@ -50,8 +50,9 @@ void Scheduler::plan(stages::Stage& stage, std::vector<Action>& actions) {
           demand.divisible ? std::min(demand.tokens, step.tokens_left) : demand.tokens;
       // What is not divisible and too large for what is left comes in a step of its own.
       if (tokens > step.tokens_left && step.turns > 0) continue;
-      // Memory that was just taken from a prompt is not given to the next one.
-      if (prompts && step.preempted) break;
+      // Memory that was just taken from a request is not given to a prompt, unless nothing else
+      // can run.
+      if (prompts && step.preempted && step.turns > 0) break;
       if (!make_room(step, i, tokens, !prompts || step.turns == 0)) {
         if (prompts) break;
         continue;

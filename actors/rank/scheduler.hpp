@@ -18,8 +18,7 @@
 namespace limelight::actors {
 
 // What is done to a stage, in this order on every rank of it. In a group the first rank decides and
-// the others repeat it; failed reservations are repeated too, as they may change what a stage
-// keeps.
+// the others repeat it, failed reservations too: a stage may have looked for what it kept before.
 struct Action {
   enum class Kind : std::uint32_t { end_rank, begin, cancel, reserve, preempt, turn } kind;
   std::uint32_t tokens = 0;  // of reserve and turn

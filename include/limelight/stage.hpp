@@ -87,7 +87,8 @@ class Stage {
                                std::span<const std::byte> data,
                                bool last) = 0;
   virtual Demand demand(std::uint64_t) const { return {}; }
-  // Takes the memory that `tokens` more of the request need. False if there is not enough now.
+  // Takes the memory that `tokens` more of the request need. False if there is not enough now: the
+  // request then has no more than before.
   virtual bool reserve(std::uint64_t, int) { return true; }
   // Gives the request's memory back; its next steps compute again what was in it.
   virtual void preempt(std::uint64_t) {}

@@ -153,6 +153,21 @@ BOOST_AUTO_TEST_CASE(messages_and_tokens_are_prompts_too) {
              "the model");
 }
 
+BOOST_AUTO_TEST_CASE(a_prompt_that_finds_its_beginning_but_no_room_keeps_nothing_from_others) {
+  config.cache.block_size = 4;
+  config.cache.blocks = 10;  // 40 tokens
+  stage = std::move(*make_stage(config, *device, nullptr));
+  BOOST_REQUIRE(stage->begin(request(1, std::string(20, 'a'), 1)).ok());
+  (void)answer(1);
+  stage->end(1);  // its five blocks can be found
+  BOOST_REQUIRE(stage->begin(request(2, std::string(20, 'b'), 1)).ok());
+  BOOST_TEST(stage->reserve(2, 20));
+  BOOST_REQUIRE(stage->begin(request(3, std::string(20, 'a') + std::string(16, 'c'), 1)).ok());
+  BOOST_TEST(!stage->reserve(3, 36));
+  BOOST_REQUIRE(stage->begin(request(4, std::string(20, 'd'), 1)).ok());
+  BOOST_TEST(stage->reserve(4, 20));
+}
+
 BOOST_AUTO_TEST_CASE(what_it_cannot_serve_is_refused_with_both_numbers) {
   const auto empty = stage->begin(request(1, "", 3)),
              long_one = stage->begin(request(1, "Hello", 36));

@@ -108,6 +108,19 @@ BOOST_AUTO_TEST_CASE(without_memory_the_newest_gives_way_and_the_oldest_goes_on)
   BOOST_TEST((all.front() == Action{Action::Kind::reserve, 1, 1}));
 }
 
+BOOST_AUTO_TEST_CASE(a_prompt_goes_on_where_taking_memory_from_others_helped_nobody) {
+  stage.room = 10;
+  add(1, 8, true);
+  BOOST_TEST((turns() == Turns{{1, 8}}));
+  add(2, 1, false);
+  add(3, 1, false);
+  stage.wants[1] = {1, true};
+  BOOST_TEST((turns() == Turns{{2, 1}, {3, 1}}));  // no memory is left
+  stage.wants[2] = {3, false};
+  stage.wants[3] = {2, false};
+  BOOST_TEST((turns() == Turns{{1, 1}}));  // by the memory of 3, which is too little for 2
+}
+
 BOOST_AUTO_TEST_CASE(a_prompt_takes_no_memory_from_those_that_decode) {
   stage.room = 2;
   add(1, 50, true);
