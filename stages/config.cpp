@@ -1,17 +1,13 @@
-#include <yaml-cpp/yaml.h>
-
-#include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limelight/config.hpp>
-#include <set>
-#include <tuple>
 
 #include "ipc/window.hpp"
+#include "stages/config_graph.hpp"
 #include "stages/devices/device.hpp"
 #include "stages/models/kv_cache.hpp"
 #include "stages/models/model_file.hpp"
 #include "stages/registry.hpp"
+#include "stages/yaml_reader.hpp"
 
 namespace limelight::stages {
 
@@ -23,65 +19,7 @@ constexpr int usual_model_len = 2048;
 constexpr int most_window = static_cast<int>(ipc::most_window);
 constexpr int most_requests = 256;  // in one step of a stage
 
-// An internal exception: nested parsers throw it to abort, and parse() catches it. An empty text
-// means that the file cannot be read.
-struct Refusal {
-  std::string text;
-};
-
-struct Reader {
-  std::string file;
-
-  [[noreturn]] void refuse(const YAML::Node& at,
-                           const std::string& key,
-                           const std::string& found,
-                           const std::string& expected) const {
-    const int line = at.Mark().is_null() ? 1 : at.Mark().line + 1;
-    throw Refusal{file + ":" + std::to_string(line) + ": key '" + key + "': found " + found +
-                  ", expected " + expected};
-  }
-  static std::string show(const YAML::Node& node) {
-    if (node.IsScalar()) return "'" + node.Scalar() + "'";
-    return node.IsSequence() ? "a list" : node.IsMap() ? "a map" : "nothing";
-  }
-
-  template <class T>
-  T as(const YAML::Node& node, const std::string& key, const char* expected) const {
-    try {
-      if (node.IsScalar()) return node.as<T>();
-    } catch (const YAML::Exception&) {}
-    refuse(node, key, show(node), expected);
-  }
-  int positive(const YAML::Node& node, const std::string& key, int most = 1 << 20) const {
-    const int value = as<int>(node, key, "a whole number");
-    if (value < 1 || value > most)
-      refuse(node, key, show(node), "a whole number from 1 to " + std::to_string(most));
-    return value;
-  }
-  std::vector<int> numbers(const YAML::Node& node, const std::string& key) const {
-    if (!node.IsSequence()) refuse(node, key, show(node), "a list of whole numbers");
-    std::vector<int> out;
-    for (const auto& item : node) out.push_back(as<int>(item, key, "a list of whole numbers"));
-    return out;
-  }
-
-  using Handler = std::function<void(const YAML::Node&, const std::string&)>;
-  void map(const YAML::Node& node,
-           const std::string& where,
-           const std::map<std::string, Handler>& known) const {
-    if (!node.IsMap()) refuse(node, where, show(node), "a map");
-    for (const auto& item : node) {
-      const std::string key = as<std::string>(item.first, where, "a key");
-      const auto at = known.find(key);
-      if (at == known.end()) {
-        std::string all;
-        for (const auto& [name, handler] : known) all += (all.empty() ? "" : ", ") + name;
-        refuse(item.first, key, "an unknown key in " + where, "one of " + all);
-      }
-      at->second(item.second, key);
-    }
-  }
-
+struct Reader : YamlReader {
   // params: what holds where the map says nothing.
   SamplingParams sampling(const YAML::Node& node, SamplingParams params) const {
     SamplingParams& p = params;
@@ -346,140 +284,6 @@ struct Reader {
     return s;
   }
 
-  // An edge as the file has it.
-  struct EdgeText {
-    std::string output, input;  // names of ports; empty: none was named
-    YAML::Node at;
-  };
-
-  // Finds the ports of each edge. An edge that names none joins the only pair that carries the
-  // same.
-  void connect(PipelineConfig& config, const std::vector<EdgeText>& texts) const {
-    for (std::size_t i = 0; i < config.edges.size(); ++i) {
-      Edge& edge = config.edges[i];
-      const EdgeText& text = texts[i];
-      const StageType &from = *find_stage_type(config.find(edge.from)->model_stage),
-                      &to = *find_stage_type(config.find(edge.to)->model_stage);
-      std::vector<std::pair<int, int>> pairs;
-      for (std::size_t o = 0; o < from.outputs.size(); ++o)
-        for (std::size_t in = 0; in < to.inputs.size(); ++in)
-          if (from.outputs[o].carries == to.inputs[in].carries &&
-              (text.output.empty() || text.output == from.outputs[o].name) &&
-              (text.input.empty() || text.input == to.inputs[in].name))
-            pairs.emplace_back(static_cast<int>(o), static_cast<int>(in));
-      if (pairs.size() != 1)
-        refuse(text.at, "edges",
-               std::to_string(pairs.size()) + " ways to join stage " + std::to_string(edge.from) +
-                   " (" + from.name + ": " + ports_of(from.outputs) + ") to stage " +
-                   std::to_string(edge.to) + " (" + to.name + ": " + ports_of(to.inputs) + ")",
-               pairs.empty() ? "an output and an input that carry the same"
-                             : "from_port and to_port, to say which");
-      std::tie(edge.output, edge.input) = pairs.front();
-    }
-  }
-  static std::string ports_of(const std::vector<PortType>& ports) {
-    std::string names;
-    for (const PortType& port : ports)
-      names += (names.empty() ? "" : ", ") + port.name +
-               (port.name == port.carries ? "" : " with " + port.carries);
-    return names.empty() ? "no port" : names;
-  }
-
-  // Every input of a stage has one edge, and what comes through it can be read.
-  void check_inputs(const YAML::Node& at,
-                    const StageConfig& s,
-                    const PipelineConfig& config) const {
-    const StageType& type = *find_stage_type(s.model_stage);
-    std::vector<Feed> feeds;
-    for (std::size_t in = 0; in < type.inputs.size(); ++in) {
-      int edges = 0;
-      for (const Edge& edge : config.edges)
-        if (edge.to == s.stage_id && edge.input == static_cast<int>(in)) {
-          ++edges;
-          feeds.push_back({edge.input, config.find(edge.from)});
-        }
-      if (edges != 1)
-        refuse(at, "engine_input_source",
-               std::to_string(edges) + " edges into the input '" + type.inputs[in].name +
-                   "' of a " + type.name,
-               "exactly one");
-    }
-    const Result<void> checked = type.check ? type.check(s, feeds) : Result<void>();
-    if (!checked)
-      throw Refusal{file + ":" + std::to_string(at.Mark().line + 1) + ": key " +
-                    checked.error().message};
-  }
-
-  // The output that goes to the user: the one that carries what final_output_type says, or the
-  // only one that a user can read.
-  void find_user_output(const YAML::Node& at, StageConfig& s) const {
-    if (!s.final_output) return;
-    const StageType& type = *find_stage_type(s.model_stage);
-    std::vector<int> fitting;
-    for (std::size_t o = 0; o < type.outputs.size(); ++o) {
-      const std::string& carries = type.outputs[o].carries;
-      if (s.final_output_type.empty() ? carries == "text" || carries == "audio"
-                                      : carries == s.final_output_type)
-        fitting.push_back(static_cast<int>(o));
-    }
-    if (fitting.size() != 1)
-      refuse(at, "final_output_type",
-             (s.final_output_type.empty() ? "no such key" : "'" + s.final_output_type + "'") +
-                 std::string(" for a ") + type.name + " (" + ports_of(type.outputs) + ")",
-             "what one of its outputs carries, text or audio");
-    s.user_output = fitting.front();
-    s.final_output_type = type.outputs[static_cast<std::size_t>(s.user_output)].carries;
-  }
-
-  void check_graph(const YAML::Node& root, PipelineConfig& config) const {
-    std::map<int, std::set<int>> inputs;
-    for (const Edge& edge : config.edges) inputs[edge.to].insert(edge.from);
-    for (std::size_t i = 0; i < config.stages.size(); ++i) {
-      StageConfig& s = config.stages[i];
-      const YAML::Node at = root["stage_args"][i];
-      const std::set<int> named(s.engine_input_source.begin(), s.engine_input_source.end());
-      for (const int from : named) {
-        if (config.find(from) == nullptr)
-          refuse(at, "engine_input_source", std::to_string(from), "the id of a stage");
-        if (!inputs[s.stage_id].contains(from))
-          refuse(root["runtime"] ? root["runtime"] : root, "edges",
-                 "no edge from " + std::to_string(from) + " to " + std::to_string(s.stage_id),
-                 "an edge, because engine_input_source of stage " + std::to_string(s.stage_id) +
-                     " names stage " + std::to_string(from));
-      }
-      check_inputs(at, s, config);
-      find_user_output(at, s);
-      const auto outputs = static_cast<int>(find_stage_type(s.model_stage)->outputs.size());
-      for (int output = 0; output < outputs; ++output)
-        if (output != s.user_output &&
-            std::none_of(config.edges.begin(), config.edges.end(), [&](const Edge& edge) {
-              return edge.from == s.stage_id && edge.output == output;
-            }))
-          s.unread_outputs.push_back(output);
-    }
-    // Topological order (Kahn 1962). When no stage is ready, those that are left form a cycle.
-    std::vector<StageConfig> ordered;
-    std::set<int> done;
-    while (ordered.size() < config.stages.size()) {
-      const std::size_t before = ordered.size();
-      for (const StageConfig& s : config.stages) {
-        if (done.contains(s.stage_id)) continue;
-        bool ready = true;
-        for (const int from : inputs[s.stage_id]) ready = ready && done.contains(from);
-        if (!ready) continue;
-        done.insert(s.stage_id);
-        ordered.push_back(s);
-      }
-      if (ordered.size() != before) continue;
-      std::string left;
-      for (const StageConfig& s : config.stages)
-        if (!done.contains(s.stage_id)) left += " " + std::to_string(s.stage_id);
-      refuse(root["runtime"]["edges"], "edges", "a cycle among stages" + left,
-             "edges without a cycle");
-    }
-    config.stages = std::move(ordered);
-  }
-
   PipelineConfig read() const {
     YAML::Node root;
     try {
@@ -557,8 +361,8 @@ struct Reader {
       config.edges.push_back(e);
       if (e.window_size == 0) config.edges.back().window_size = window;
     }
-    connect(config, texts);
-    check_graph(root, config);
+    connect(*this, texts, config);
+    check_graph(*this, root, config);
     return config;
   }
 };
@@ -567,7 +371,7 @@ struct Reader {
 
 Result<PipelineConfig> parse(const std::filesystem::path& file) {
   try {
-    return Reader{file.string()}.read();
+    return Reader{{file.string()}}.read();
   } catch (const Refusal& refusal) {
     if (refusal.text.empty())
       return Error{ErrorCode::not_found, file.string() + ": cannot read the stage config"};

@@ -5,83 +5,32 @@
 #include <algorithm>
 #include <atomic>
 #include <caf/io/all.hpp>
-#include <condition_variable>
-#include <cstdio>
-#include <deque>
-#include <limelight/span.hpp>
-#include <map>
-#include <mutex>
-#include <thread>
 
 #include "actors/orchestrator/broker_use.hpp"
+#include "actors/orchestrator/engine_state.hpp"
 #include "actors/orchestrator/heartbeat.hpp"
-#include "actors/orchestrator/launcher.hpp"
-#include "actors/orchestrator/own_trace.hpp"
 #include "actors/orchestrator/profiler_out.hpp"
-#include "actors/orchestrator/seed.hpp"
 #include "actors/orchestrator/shm_plan.hpp"
 #include "actors/orchestrator/supervisor.hpp"
 #include "actors/pipeline/local_middleman.hpp"
 #include "actors/pipeline/pools.hpp"
-#include "actors/pipeline/protocol.hpp"
 #include "actors/pipeline/topics.hpp"
 #include "base/helper.hpp"
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "ipc/iceoryx/broker.hpp"
-#include "ipc/iceoryx/channel.hpp"
-#include "profiling/capture/flight_recorder.hpp"
 #include "profiling/record/clock.hpp"
-#include "profiling/record/event_names.hpp"
 
 namespace limelight::actors {
 
-namespace prof = limelight::profiling;
-
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 
 namespace {
-
-// What this process does for a request, in its own trace.
-struct Names {
-  prof::NameId submit =
-      prof::intern(prof::event_names::orchestrator_submit, prof::Category::user_annotation);
-  prof::NameId admit = prof::intern(prof::event_names::orchestrator_admit,
-                                    prof::Category::user_annotation,
-                                    prof::ValueKind::number);  // us that it waited for its turn
-  prof::NameId deliver = prof::intern(prof::event_names::orchestrator_deliver,
-                                      prof::Category::user_annotation,
-                                      prof::ValueKind::bytes);
-  prof::NameId report = prof::intern(prof::event_names::actor_stage_report,
-                                     prof::Category::user_annotation,
-                                     prof::ValueKind::none,
-                                     false,
-                                     prof::Activity::actors);
-  prof::NameId finish = prof::intern(prof::event_names::orchestrator_finish,
-                                     prof::Category::user_annotation,
-                                     prof::ValueKind::number);  // us from its submission
-};
-const Names names;
-
-std::uint64_t us_since(Clock::time_point start) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
-}
 
 constexpr auto start_timeout = 60s;
 constexpr std::chrono::milliseconds end_grace = 2s, failed_grace = 500ms, dump_grace = 1s;
 // A stop may wait for a start that is taken back: three times the supervisor's patience.
 constexpr auto profile_timeout = 90s;
-
-// CAF leaves its logger with every thread that spawns an actor or makes a system, and the system's
-// destructor waits until each of those threads has let go of it. Threads of our users may live on,
-// so whoever enters CAF on one of them leaves it behind.
-struct CafVisit {
-  CafVisit() = default;
-  CafVisit(const CafVisit&) = delete;
-  ~CafVisit() { caf::logger::set_current_actor_system(nullptr); }
-};
 
 // Unique also among the pipelines of one process: the broker may still hold ports of one that was
 // killed a moment ago.
@@ -110,97 +59,6 @@ Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
 }
 
 }  // namespace
-
-struct Engine::State {
-  struct PendingRequest {
-    RequestOutput output;  // its text and audio stay empty: they leave with each update
-    Submit submit;         // to the first stage
-    std::chrono::milliseconds deadline{0};  // from `start`; 0: none
-    OnUpdate on_update;
-    Clock::time_point start = Clock::now();
-    std::size_t stages_left = 0, ports_left = 0;
-    bool admitted = false;
-  };
-  struct UserPort {
-    int stage;
-    std::string type;
-    std::unique_ptr<ipc::Subscriber> subscriber;
-    std::thread thread;
-  };
-
-  EngineArgs args;
-  stages::PipelineConfig config;
-  const std::string run = new_run_name();
-  caf::actor_system_config settings;
-  std::unique_ptr<caf::actor_system> system;
-  OrchestratorActor orchestrator;
-  SupervisorActor supervisor;
-  caf::actor pulse;
-  std::unique_ptr<Launcher> launcher;
-  std::vector<UserPort> ports;
-
-  std::mutex mutex;
-  std::condition_variable joined;
-  std::map<int, Join> ranks;
-  std::map<std::uint64_t, PendingRequest> open;
-  std::size_t admitted = 0, most_admitted = 1;
-  std::uint64_t next_number = 1;
-  std::optional<Clock::time_point> last_dump;  // that was not asked for
-  int dumps_under_way = 0;
-  Error failure{ErrorCode::none, {}};  // of the whole pipeline: nothing runs any more
-  bool ending = false;
-  std::thread watchman;  // of deadlines; runs from the first request that has one
-  std::condition_variable deadlines_changed;
-  OwnTrace own_trace;
-
-  Result<void> start();
-  void fail(Error error);
-  // The following are called with the lock held.
-  void finish(std::map<std::uint64_t, PendingRequest>::iterator at, Error error);
-  void settle(std::map<std::uint64_t, PendingRequest>::iterator at);
-  void admit();
-  void tell_cancel(std::uint64_t number, int but_stage);
-  std::filesystem::path trace_folder() const {
-    return args.profile_dir.empty() ? "traces" : args.profile_dir;
-  }
-  void dump_if_due(const std::string& why);
-  void watch_deadlines();
-  void end_late();
-  // Without it.
-  static Result<void> check(const Submit& submit, std::chrono::milliseconds deadline);
-  void salvage(int rank, prof::Owner owner);
-
-  std::string name_rank(int rank, int pid) const;
-  void on_death(const RankDeath& death);
-  void on_silence(const Join& rank, std::chrono::milliseconds silent);
-  void on_report(const StageReport& report);
-  void receive(UserPort& port);
-  template <class Message>
-  void ask_supervisor(const Message& message, OnTraces done);
-};
-
-void Engine::State::finish(std::map<std::uint64_t, PendingRequest>::iterator at, Error error) {
-  const std::uint64_t number = at->first;
-  const prof::RequestScope scope(static_cast<std::uint32_t>(number));
-  PendingRequest request = std::move(at->second);
-  const prof::Span span(names.finish, us_since(request.start));
-  open.erase(at);
-  if (request.admitted) --admitted;
-  request.output.finished = true;
-  request.output.error = std::move(error);
-  if (const ErrorCode code = request.output.error.code; code != ErrorCode::none)
-    request.output.answer.finish_reason =
-        code == ErrorCode::cancelled || code == ErrorCode::timeout ? "abort" : "error";
-  request.output.e2e_time_ms =
-      std::chrono::duration<double, std::milli>(Clock::now() - request.start).count();
-  const double slow_ms = static_cast<double>(args.slow_request.count());
-  if (slow_ms > 0 && request.output.error.code == ErrorCode::none &&
-      request.output.e2e_time_ms > slow_ms)
-    dump_if_due("request " + request.output.request_id + " took " +
-                std::to_string(static_cast<long>(request.output.e2e_time_ms)) + " ms");
-  prof::forget_request(static_cast<std::uint32_t>(number));
-  request.on_update(std::move(request.output));
-}
 
 // Something happened that the last seconds may explain. Not waited for, but by the end of the
 // engine.
@@ -256,97 +114,6 @@ void Engine::State::salvage(int rank, prof::Owner owner) {
                              " could not be written: " + report.error().message);
 }
 
-Result<void> Engine::State::check(const Submit& submit, std::chrono::milliseconds deadline) {
-  const auto wrong = [&](const std::string& what) {
-    return Error{ErrorCode::invalid_argument, "request '" + submit.id + "': " + what};
-  };
-  if (const auto good = stages::check(submit.sampling); !good) return wrong(good.error().message);
-  if (submit.sampling.n > 1)
-    return wrong("n: found " + std::to_string(submit.sampling.n) +
-                 ", expected 1: a stream has one answer; Omni::generate() takes n answers apart");
-  if (deadline.count() < 0)
-    return wrong("deadline: found " + std::to_string(deadline.count()) +
-                 " ms, expected 0 (none) or more");
-  const int kinds = (submit.prompt.empty() ? 0 : 1) + (submit.messages.empty() ? 0 : 1) +
-                    (submit.prompt_token_ids.empty() ? 0 : 1);
-  if (kinds > 1)
-    return wrong("found " + std::to_string(kinds) +
-                 " of prompt, messages and prompt_token_ids, expected one");
-  return {};
-}
-
-// Starts the thread that ends late requests, or has it look again.
-void Engine::State::watch_deadlines() {
-  deadlines_changed.notify_all();
-  if (watchman.joinable()) return;
-  watchman = std::thread([this] {
-    const CafVisit visit;
-    std::unique_lock lock(mutex);
-    while (!ending) {
-      end_late();
-      std::optional<Clock::time_point> next;
-      for (const auto& [number, request] : open)
-        if (request.deadline.count() > 0)
-          next =
-              std::min(next.value_or(Clock::time_point::max()), request.start + request.deadline);
-      if (next) deadlines_changed.wait_until(lock, *next);
-      else deadlines_changed.wait(lock);
-    }
-  });
-}
-
-void Engine::State::end_late() {
-  for (auto at = open.begin(); at != open.end();) {
-    const auto late = at++;
-    const auto& [number, request] = *late;
-    const auto taken =
-        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - request.start);
-    if (request.deadline.count() == 0 || taken < request.deadline) continue;
-    if (request.admitted) tell_cancel(number, -1);
-    const std::string where = request.admitted ? "" : ", all of them in the queue";
-    finish(late,
-           {ErrorCode::timeout, "request '" + request.submit.id + "': found " +
-                                    std::to_string(taken.count()) + " ms since its submission" +
-                                    where + ", expected its end within deadline_ms " +
-                                    std::to_string(request.deadline.count())});
-  }
-  admit();
-}
-
-void Engine::State::settle(std::map<std::uint64_t, PendingRequest>::iterator at) {
-  if (at->second.stages_left > 0 || at->second.ports_left > 0) return;
-  finish(at, {ErrorCode::none, {}});
-  admit();
-}
-
-void Engine::State::admit() {
-  for (auto& [number, request] : open) {
-    if (admitted >= most_admitted) return;
-    if (request.admitted) continue;
-    request.admitted = true;
-    ++admitted;
-    const prof::RequestScope scope(static_cast<std::uint32_t>(number));
-    const prof::Span span(names.admit, us_since(request.start));
-    for (const stages::StageConfig& s : config.stages) {
-      Submit message = request.submit;
-      if (s.stage_id != config.stages.front().stage_id) {
-        message.sampling = s.sampling;
-        // A request's seed decides all of its output, except where the config has another one.
-        if (!s.sampling.seed) message.sampling.seed = request.submit.sampling.seed;
-        message.messages.clear();
-        message.prompt_token_ids.clear();
-      }
-      for (const auto& [rank, there] : ranks)
-        if (there.stage == s.stage_id) caf::anon_send(there.actor, message);
-    }
-  }
-}
-
-void Engine::State::tell_cancel(std::uint64_t number, int but_stage) {
-  for (const auto& [rank, there] : ranks)
-    if (there.stage != but_stage) caf::anon_send(there.actor, Cancel{number});
-}
-
 void Engine::State::fail(Error error) {
   const std::lock_guard lock(mutex);
   if (failure.code != ErrorCode::none) return;
@@ -380,57 +147,6 @@ void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silen
             " ms, though its process is there" +
             (tail.empty() ? "; its log is empty" : "; its log ends:\n" + tail)});
   salvage(rank.rank, prof::Owner::silent);
-}
-
-void Engine::State::on_report(const StageReport& report) {
-  const prof::RequestScope scope(static_cast<std::uint32_t>(report.number));
-  const prof::Span span(names.report);
-  const std::lock_guard lock(mutex);
-  const auto at = open.find(report.number);
-  if (at == open.end()) return;
-  if (report.error.code != ErrorCode::none) {
-    finish(at, {report.error.code,
-                "stage " + std::to_string(report.stage.stage_id) + ": " + report.error.message});
-    tell_cancel(report.number, report.stage.stage_id);
-    return admit();
-  }
-  RequestOutput& output = at->second.output;
-  if (report.stage.stage_id == config.stages.front().stage_id) {
-    output.answer = report.answer;
-    output.answer.seed = *at->second.submit.sampling.seed;
-  }
-  output.stages.push_back(report.stage);
-  output.transfers.insert(output.transfers.end(), report.received.begin(), report.received.end());
-  --at->second.stages_left;
-  settle(at);
-}
-
-void Engine::State::receive(UserPort& port) {
-  prof::name_thread("outputs of stage " + std::to_string(port.stage));
-  for (;;) {
-    auto chunk = port.subscriber->take(1000ms);
-    const std::lock_guard lock(mutex);
-    if (ending) return;
-    if (!chunk || !*chunk) continue;
-    const auto at = open.find((*chunk)->header().request);
-    if (at == open.end()) continue;
-    const prof::RequestScope scope(static_cast<std::uint32_t>(at->first));
-    const prof::Span span(names.deliver, (*chunk)->data().size());
-    RequestOutput update;
-    update.request_id = at->second.output.request_id;
-    update.index = at->second.output.index;
-    if (port.type == "text") {
-      const auto text = (*chunk)->as<char>();
-      update.text.assign(text.begin(), text.end());
-    } else {
-      const auto samples = (*chunk)->as<float>();
-      update.audio.assign(samples.begin(), samples.end());
-    }
-    if (!update.text.empty() || !update.audio.empty()) at->second.on_update(std::move(update));
-    if ((*chunk)->header().last == 0) continue;
-    --at->second.ports_left;
-    settle(at);
-  }
 }
 
 Result<void> Engine::State::start() {
@@ -552,6 +268,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
   auto state = std::make_unique<State>();
   state->args = args;
   state->config = std::move(config).value();
+  state->run = new_run_name();
   std::unique_ptr<Engine> engine(new Engine(std::move(state)));
   LIMELIGHT_TRY(engine->state_->start());
   return engine;
@@ -565,10 +282,9 @@ Engine::~Engine() {
     std::unique_lock lock(s.mutex);
     s.joined.wait_for(lock, dump_grace, [&] { return s.dumps_under_way == 0; });
     s.ending = true;
-    s.deadlines_changed.notify_all();
     for (const auto& [rank, there] : s.ranks) caf::anon_send(there.actor, EndRank{});
   }
-  if (s.watchman.joinable()) s.watchman.join();
+  s.deadlines.stop();
   if (s.pulse) caf::anon_send_exit(s.pulse, caf::exit_reason::user_shutdown);
   // Also after a failure those that still can end in order: whoever is killed may hold a lock of
   // the broker's.
@@ -592,61 +308,6 @@ Engine::~Engine() {
     s.pulse = nullptr;
     s.system.reset();
   }
-}
-
-stages::SamplingParams Engine::default_sampling() const {
-  stages::SamplingParams params = state_->config.stages.front().sampling;
-  params.max_tokens.reset();
-  return params;
-}
-
-std::uint64_t Engine::submit(GenerateRequest wanted, OnUpdate on_update, int index) {
-  const CafVisit visit;
-  State& s = *state_;
-  const std::lock_guard lock(s.mutex);
-  const std::uint64_t number = s.next_number++;
-  const prof::RequestScope scope(static_cast<std::uint32_t>(number));
-  const prof::Span span(names.submit);
-  State::PendingRequest request;
-  std::string id =
-      wanted.request_id.empty() ? std::to_string(number - 1) : std::move(wanted.request_id);
-  request.output.request_id = id;
-  request.output.index = index;
-  if (index > 0) id += "." + std::to_string(index);
-  prof::name_request(static_cast<std::uint32_t>(number), id);
-  request.submit = {.number = number,
-                    .id = std::move(id),
-                    .prompt = wanted.prompt,
-                    .sampling = wanted.sampling_params.value_or(default_sampling()),
-                    .messages = std::move(wanted.messages),
-                    .prompt_token_ids = std::move(wanted.prompt_token_ids)};
-  if (!request.submit.sampling.seed) request.submit.sampling.seed = draw_seed();
-  request.output.answer.seed = *request.submit.sampling.seed;
-  request.output.prompt = std::move(wanted.prompt);
-  request.on_update = std::move(on_update);
-  request.stages_left = s.config.stages.size();
-  request.ports_left = s.ports.size();
-  request.deadline = wanted.deadline;
-  const auto good = State::check(request.submit, wanted.deadline);
-  const auto at = s.open.emplace(number, std::move(request)).first;
-  if (s.failure.code != ErrorCode::none) s.finish(at, s.failure);
-  else if (!good) s.finish(at, good.error());
-  else {
-    if (wanted.deadline.count() > 0) s.watch_deadlines();
-    s.admit();
-  }
-  return number;
-}
-
-void Engine::abort(std::uint64_t number, const std::string& why) {
-  const CafVisit visit;
-  State& s = *state_;
-  const std::lock_guard lock(s.mutex);
-  const auto at = s.open.find(number);
-  if (at == s.open.end()) return;
-  if (at->second.admitted) s.tell_cancel(number, -1);
-  s.finish(at, {ErrorCode::cancelled, why});
-  s.admit();
 }
 
 void Engine::fail(Error error) { state_->fail(std::move(error)); }

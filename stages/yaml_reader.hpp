@@ -1,0 +1,74 @@
+// Reads values of a YAML file, and refuses them by file, line and key. The reader of the config and
+// the check of its graph use it. It throws Refusal, which only parse() catches.
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace limelight::stages {
+
+// An internal exception: nested parsers throw it to abort, and parse() catches it. An empty text
+// means that the file cannot be read.
+struct Refusal {
+  std::string text;
+};
+
+struct YamlReader {
+  std::string file;
+
+  [[noreturn]] void refuse(const YAML::Node& at,
+                           const std::string& key,
+                           const std::string& found,
+                           const std::string& expected) const {
+    const int line = at.Mark().is_null() ? 1 : at.Mark().line + 1;
+    throw Refusal{file + ":" + std::to_string(line) + ": key '" + key + "': found " + found +
+                  ", expected " + expected};
+  }
+  static std::string show(const YAML::Node& node) {
+    if (node.IsScalar()) return "'" + node.Scalar() + "'";
+    return node.IsSequence() ? "a list" : node.IsMap() ? "a map" : "nothing";
+  }
+
+  template <class T>
+  T as(const YAML::Node& node, const std::string& key, const char* expected) const {
+    try {
+      if (node.IsScalar()) return node.as<T>();
+    } catch (const YAML::Exception&) {}
+    refuse(node, key, show(node), expected);
+  }
+  int positive(const YAML::Node& node, const std::string& key, int most = 1 << 20) const {
+    const int value = as<int>(node, key, "a whole number");
+    if (value < 1 || value > most)
+      refuse(node, key, show(node), "a whole number from 1 to " + std::to_string(most));
+    return value;
+  }
+  std::vector<int> numbers(const YAML::Node& node, const std::string& key) const {
+    if (!node.IsSequence()) refuse(node, key, show(node), "a list of whole numbers");
+    std::vector<int> out;
+    for (const auto& item : node) out.push_back(as<int>(item, key, "a list of whole numbers"));
+    return out;
+  }
+
+  using Handler = std::function<void(const YAML::Node&, const std::string&)>;
+  void map(const YAML::Node& node,
+           const std::string& where,
+           const std::map<std::string, Handler>& known) const {
+    if (!node.IsMap()) refuse(node, where, show(node), "a map");
+    for (const auto& item : node) {
+      const std::string key = as<std::string>(item.first, where, "a key");
+      const auto at = known.find(key);
+      if (at == known.end()) {
+        std::string all;
+        for (const auto& [name, handler] : known) all += (all.empty() ? "" : ", ") + name;
+        refuse(item.first, key, "an unknown key in " + where, "one of " + all);
+      }
+      at->second(item.second, key);
+    }
+  }
+};
+
+}  // namespace limelight::stages
