@@ -12,6 +12,7 @@
 #include "cli/run_command.hpp"
 #include "cli/sampling_flags.hpp"
 #include "cli/trace_commands.hpp"
+#include "cli/whole_number.hpp"
 
 int main(int argc, char** argv) {
   limelight::log_to_stderr();
@@ -67,18 +68,22 @@ int main(int argc, char** argv) {
       ->envname("LIMELIGHT_PROFILE_REQUEST");
   command
       ->add_option("--profile-steps", profile.steps, "each rank ends its trace after so many steps")
+      ->check(limelight::cli::whole_number())
       ->envname("LIMELIGHT_PROFILE_STEPS");
   command
       ->add_option("--profile-ms", profile.milliseconds,
                    "each rank ends its trace after so many milliseconds")
+      ->check(limelight::cli::whole_milliseconds())
       ->envname("LIMELIGHT_PROFILE_MS");
   command
       ->add_option("--profile-bytes", profile.bytes,
                    "each rank ends its trace after about so many bytes")
+      ->check(limelight::cli::whole_number())
       ->envname("LIMELIGHT_PROFILE_BYTES");
   command
       ->add_option("--profile-start-at-ns", profile.start_at_ns,
                    "all ranks start their traces at this time of CLOCK_REALTIME")
+      ->check(limelight::cli::whole_number(std::numeric_limits<std::int64_t>::max()))
       ->envname("LIMELIGHT_PROFILE_START_AT_NS");
   command
       ->add_option("--profile-activities", profile.activities,
@@ -104,10 +109,12 @@ int main(int argc, char** argv) {
       ->add_option("--slow-request-ms", slow_ms,
                    "write the flight recorders when a request is slower (SIGUSR2 writes them at "
                    "any time, a failing rank always)")
+      ->check(limelight::cli::whole_milliseconds())
       ->envname("LIMELIGHT_SLOW_REQUEST_MS");
   command
       ->add_option("--full-queue-ms", full_queue_ms,
                    "write the flight recorders when a queue stays full for longer")
+      ->check(limelight::cli::whole_milliseconds())
       ->envname("LIMELIGHT_FULL_QUEUE_MS");
   command->add_flag("--json", run.json, "results as JSON on standard output");
 

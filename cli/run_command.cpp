@@ -12,12 +12,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
-#include <sstream>
 
 #include "cli/end_signals.hpp"
 #include "cli/progress_line.hpp"
 #include "cli/request_lines.hpp"
 #include "cli/run_output.hpp"
+#include "cli/stage_list.hpp"
 #include "cli/statistics.hpp"
 
 namespace limelight::cli {
@@ -32,19 +32,6 @@ int refuse(int code, const std::string& what) {
 }
 int exit_code(const Error& error) {
   return error.code == ErrorCode::invalid_argument || error.code == ErrorCode::not_found ? 2 : 1;
-}
-
-std::string read_stages(const std::string& list, std::vector<int>& stages) {
-  if (list == "all") return "";
-  std::istringstream in(list);
-  for (std::string word; std::getline(in, word, ',');) {
-    char* end = nullptr;
-    const long value = std::strtol(word.c_str(), &end, 10);
-    if (word.empty() || *end != '\0' || value < 0)
-      return "--profile: found '" + list + "', expected 'all' or stage ids such as 0,2";
-    stages.push_back(static_cast<int>(value));
-  }
-  return "";
 }
 
 std::string whose(const RankTrace& t) {
@@ -137,7 +124,6 @@ class Requests {
 }  // namespace
 
 int run(const RunOptions& options) {
-  std::vector<int> stages;
   const auto with_flags = [&](stages::SamplingParams params) {
     for (const auto& set : options.sampling) set(params);
     return params;
@@ -146,8 +132,8 @@ int run(const RunOptions& options) {
   if (const auto good = stages::check(checked); !good) return refuse(2, good.error().message);
   auto requests = Requests::read(options, checked);
   if (!requests) return refuse(2, requests.error().message);
-  if (const std::string wrong = read_stages(options.profile, stages); !wrong.empty())
-    return refuse(2, wrong);
+  const auto stages = read_stages(options.profile);
+  if (!stages) return refuse(2, stages.error().message);
   auto out = RunOutput::create(options.output_dir, options.json);
   if (!out) return refuse(1, out.error().message);
 
@@ -190,7 +176,7 @@ int run(const RunOptions& options) {
       std::cerr << "a rank was killed while it was profiled; `limelight trace recover "
                 << left.string() << "` makes its trace readable\n";
   if (profiled)
-    if (auto started = (*omni)->start_profile(stages, options.profile_options); !started)
+    if (auto started = (*omni)->start_profile(*stages, options.profile_options); !started)
       fail(exit_code(started.error()), started.error().message);
   Statistics statistics;
   if (problems.empty()) {

@@ -1,5 +1,9 @@
 #include "cli/sampling_flags.hpp"
 
+#include <type_traits>
+
+#include "cli/whole_number.hpp"
+
 namespace limelight::cli {
 
 namespace {
@@ -12,15 +16,15 @@ void add(CLI::App& command,
          const char* flag,
          Member SamplingParams::*member,
          const char* what) {
-  command
-      .add_option_function<T>(
-          flag,
-          [&options, member](const T& value) {
-            options.sampling.emplace_back(
-                [member, value](SamplingParams& params) { params.*member = value; });
-          },
-          what)
-      ->group("Sampling");
+  CLI::Option* option = command.add_option_function<T>(
+      flag,
+      [&options, member](const T& value) {
+        options.sampling.emplace_back(
+            [member, value](SamplingParams& params) { params.*member = value; });
+      },
+      what);
+  option->group("Sampling");
+  if constexpr (std::is_unsigned_v<T>) option->check(whole_number());
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ TraceCommands::TraceCommands(CLI::App& app) {
       "open",
       "Serve a trace to the Perfetto UI in a browser of this machine; ends when it was fetched");
   open_->add_option("--port", port_, "port on 127.0.0.1; the UI accepts only 9001")
+      ->check(CLI::Range(1, 65535))
       ->capture_default_str();
   open_->add_flag("!--no-browser", browser_, "print the address, open no browser");
   for (CLI::App* one : {validate_, summary_, recover_, merge_, report_, open_})
