@@ -36,7 +36,7 @@ json to_json(const RequestOutput& out) {
     stages.push_back(
         {{"stage_id", s.stage_id},
          {"request_id", out.request_id},
-         {"batch_size", 1},
+         {"batch_size", s.mean_batch_size},
          {"num_tokens_out", s.num_tokens_out},
          {"stage_gen_time_ms", s.stage_gen_time_ms},
          {"tokens_per_s", s.stage_gen_time_ms > 0

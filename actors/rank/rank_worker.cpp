@@ -413,7 +413,10 @@ void RankWorker::record_turns(const Batch& batch, double step_ms) {
     const stages::Turn& turn = batch.turns[i];
     const double share =
         compute_ms * turn.tokens / std::max(batch.tokens, 1) + batch.outputs[i].sending_ms();
-    served_.at(turn.request).report.stage.stage_gen_time_ms += share;
+    ServedRequest& served = served_.at(turn.request);
+    served.report.stage.stage_gen_time_ms += share;
+    ++served.steps;
+    served.batched += batch.turns.size();
     if (batch.turns.size() == 1) continue;
     const prof::RequestScope scope(static_cast<std::uint32_t>(turn.request));
     const auto us = [](double ms) { return static_cast<std::uint64_t>(1000 * ms); };
@@ -430,6 +433,9 @@ void RankWorker::finish(std::uint64_t number, Error error) {
   if (at->second.begun) {
     at->second.report.stage.num_tokens_out = stage_->tokens_out(number);
     at->second.report.answer = stage_->answer(number);
+    if (at->second.steps > 0)
+      at->second.report.stage.mean_batch_size =
+          static_cast<double>(at->second.batched) / static_cast<double>(at->second.steps);
   }
   if (is_first_rank()) report_(at->second.report);
   stage_->end(number);

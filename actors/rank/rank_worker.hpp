@@ -55,6 +55,7 @@ class RankWorker {
   class ChunkOutput;
   struct ServedRequest {
     StageReport report;
+    std::uint64_t steps = 0, batched = 0;   // that it was in; requests in them, itself included
     std::map<int, std::uint32_t> sequence;  // by output
     std::vector<ipc::Chunk> early;          // of a request that was not submitted yet
     bool begun = false;

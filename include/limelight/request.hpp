@@ -71,11 +71,12 @@ auto inspect(Inspector& f, AnswerInfo& x) {
 struct StageStats {
   int stage_id = 0;
   std::uint64_t num_tokens_out = 0;
-  double stage_gen_time_ms = 0;  // time in the steps of this request
+  double stage_gen_time_ms = 0;  // its share of the steps that it was in
+  double mean_batch_size = 0;    // requests in these steps
 };
 template <class Inspector>
 auto inspect(Inspector& f, StageStats& x) {
-  return f(x.stage_id, x.num_tokens_out, x.stage_gen_time_ms);
+  return f(x.stage_id, x.num_tokens_out, x.stage_gen_time_ms, x.mean_batch_size);
 }
 // The chunks of one request on one edge. Sizes and times are sums over these chunks.
 //
