@@ -4,9 +4,10 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 #include <unordered_map>
 
-#include "base/try.hpp"
+#include "stages/models/sampling_params.hpp"
 
 namespace limelight::cli {
 
@@ -73,54 +74,46 @@ void read_object(const json& object,
 }
 
 Handlers sampling_handlers(stages::SamplingParams& p) {
-  const auto real = [](float& to) {
-    return [&to](const json& v, const std::string& k) { to = number(v, k); };
-  };
-  const auto integer = [](auto& to) {
-    return [&to](const json& v, const std::string& k) { to = whole(v, k); };
-  };
-  return {{"temperature", real(p.temperature)},
-          {"top_p", real(p.top_p)},
-          {"min_p", real(p.min_p)},
-          {"repetition_penalty", real(p.repetition_penalty)},
-          {"presence_penalty", real(p.presence_penalty)},
-          {"frequency_penalty", real(p.frequency_penalty)},
-          {"top_k", integer(p.top_k)},
-          {"max_tokens", integer(p.max_tokens)},
-          {"min_tokens", integer(p.min_tokens)},
-          {"logprobs", integer(p.logprobs)},
-          {"n", integer(p.n)},
-          {"seed",
-           [&](const json& v, const std::string& k) {
-             if (!v.is_number_unsigned()) refuse(k, show(v), "a whole number, 0 or more");
-             p.seed = v.get<std::uint64_t>();
-           }},
-          {"ignore_eos",
-           [&](const json& v, const std::string& k) {
-             if (!v.is_boolean()) refuse(k, show(v), "true or false");
-             p.ignore_eos = v;
-           }},
-          {"stop",
-           [&](const json& v, const std::string& k) {
-             const char* expected = "a text or a list of texts";
-             p.stop.clear();
-             if (v.is_array())
-               for (const json& item : v) p.stop.push_back(text(item, k, expected));
-             else p.stop.push_back(text(v, k, expected));
-           }},
-          {"stop_token_ids",
-           [&](const json& v, const std::string& k) { p.stop_token_ids = wholes(v, k); }},
-          {"logit_bias", [&](const json& v, const std::string& k) {
-             const char* expected = "an object such as {\"15043\": -100}";
-             if (!v.is_object()) refuse(k, show(v), expected);
-             p.logit_bias.clear();
-             for (const auto& [token, bias] : v.items()) {
-               const bool digits = !token.empty() && token.size() < 10 &&
-                                   token.find_first_not_of("0123456789") == std::string::npos;
-               if (!digits) refuse(k, "'" + token.substr(0, 60) + "'", expected);
-               p.logit_bias[std::stoi(token)] = number(bias, k);
-             }
-           }}};
+  Handlers known{{"n", [&](const json& v, const std::string& k) { p.n = whole(v, k); }},
+                 {"seed",
+                  [&](const json& v, const std::string& k) {
+                    if (!v.is_number_unsigned()) refuse(k, show(v), "a whole number, 0 or more");
+                    p.seed = v.get<std::uint64_t>();
+                  }},
+                 {"ignore_eos",
+                  [&](const json& v, const std::string& k) {
+                    if (!v.is_boolean()) refuse(k, show(v), "true or false");
+                    p.ignore_eos = v;
+                  }},
+                 {"stop",
+                  [&](const json& v, const std::string& k) {
+                    const char* expected = "a text or a list of texts";
+                    p.stop.clear();
+                    if (v.is_array())
+                      for (const json& item : v) p.stop.push_back(text(item, k, expected));
+                    else p.stop.push_back(text(v, k, expected));
+                  }},
+                 {"stop_token_ids",
+                  [&](const json& v, const std::string& k) { p.stop_token_ids = wholes(v, k); }},
+                 {"logit_bias", [&](const json& v, const std::string& k) {
+                    const char* expected = "an object such as {\"15043\": -100}";
+                    if (!v.is_object()) refuse(k, show(v), expected);
+                    p.logit_bias.clear();
+                    for (const auto& [token, bias] : v.items()) {
+                      const bool digits =
+                          !token.empty() && token.size() < 10 &&
+                          token.find_first_not_of("0123456789") == std::string::npos;
+                      if (!digits) refuse(k, "'" + token.substr(0, 60) + "'", expected);
+                      p.logit_bias[std::stoi(token)] = number(bias, k);
+                    }
+                  }}};
+  stages::for_each_number(p, [&](const char* name, auto& to) {
+    known[name] = [&to](const json& v, const std::string& k) {
+      if constexpr (std::is_same_v<decltype(to), float&>) to = number(v, k);
+      else to = whole(v, k);
+    };
+  });
+  return known;
 }
 
 std::vector<Message> messages(const json& value, const std::string& key) {

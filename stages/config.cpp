@@ -1,11 +1,13 @@
 #include <cmath>
 #include <limelight/config.hpp>
+#include <type_traits>
 
 #include "ipc/window.hpp"
 #include "stages/config_graph.hpp"
 #include "stages/devices/device.hpp"
 #include "stages/models/kv_cache.hpp"
 #include "stages/models/model_file.hpp"
+#include "stages/models/sampling_params.hpp"
 #include "stages/registry.hpp"
 #include "stages/yaml_reader.hpp"
 
@@ -33,43 +35,33 @@ struct Reader : YamlReader {
                  good.error().message.substr(good.error().message.find(before) + before.size()));
       };
     };
-    const auto real = [&](float& to) {
-      return in_range([this, &to](auto& n, auto& k) { to = as<float>(n, k, "a number"); });
-    };
-    const auto whole = [&](auto& to) {
-      return in_range([this, &to](auto& n, auto& k) { to = as<int>(n, k, "a whole number"); });
-    };
-    map(node, "default_sampling_params",
-        {{"temperature", real(p.temperature)},
-         {"top_p", real(p.top_p)},
-         {"min_p", real(p.min_p)},
-         {"repetition_penalty", real(p.repetition_penalty)},
-         {"presence_penalty", real(p.presence_penalty)},
-         {"frequency_penalty", real(p.frequency_penalty)},
-         {"top_k", whole(p.top_k)},
-         {"max_tokens", whole(p.max_tokens)},
-         {"min_tokens", whole(p.min_tokens)},
-         {"logprobs", whole(p.logprobs)},
-         {"seed",
-          [&](auto& n, auto& k) { p.seed = as<std::uint64_t>(n, k, "a whole number, 0 or more"); }},
-         {"ignore_eos", [&](auto& n, auto& k) { p.ignore_eos = as<bool>(n, k, "true or false"); }},
-         {"detokenize", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
-         {"stop", in_range([&](auto& n, auto& k) {
-            const char* expected = "a text or a list of texts";
-            p.stop.clear();
-            if (n.IsSequence())
-              for (const auto& item : n) p.stop.push_back(as<std::string>(item, k, expected));
-            else p.stop.push_back(as<std::string>(n, k, expected));
-          })},
-         {"logit_bias", in_range([&](auto& n, auto& k) {
-            const char* expected = "a map from tokens to numbers";
-            if (!n.IsMap()) refuse(n, k, show(n), expected);
-            p.logit_bias.clear();
-            for (const auto& item : n)
-              p.logit_bias[as<int>(item.first, k, expected)] = as<float>(item.second, k, expected);
-          })},
-         {"stop_token_ids",
-          in_range([&](auto& n, auto& k) { p.stop_token_ids = numbers(n, k); })}});
+    std::map<std::string, Handler> known{
+        {"seed",
+         [&](auto& n, auto& k) { p.seed = as<std::uint64_t>(n, k, "a whole number, 0 or more"); }},
+        {"ignore_eos", [&](auto& n, auto& k) { p.ignore_eos = as<bool>(n, k, "true or false"); }},
+        {"detokenize", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
+        {"stop", in_range([&](auto& n, auto& k) {
+           const char* expected = "a text or a list of texts";
+           p.stop.clear();
+           if (n.IsSequence())
+             for (const auto& item : n) p.stop.push_back(as<std::string>(item, k, expected));
+           else p.stop.push_back(as<std::string>(n, k, expected));
+         })},
+        {"logit_bias", in_range([&](auto& n, auto& k) {
+           const char* expected = "a map from tokens to numbers";
+           if (!n.IsMap()) refuse(n, k, show(n), expected);
+           p.logit_bias.clear();
+           for (const auto& item : n)
+             p.logit_bias[as<int>(item.first, k, expected)] = as<float>(item.second, k, expected);
+         })},
+        {"stop_token_ids", in_range([&](auto& n, auto& k) { p.stop_token_ids = numbers(n, k); })}};
+    for_each_number(p, [&](const char* name, auto& to) {
+      known[name] = in_range([this, &to](auto& n, auto& k) {
+        if constexpr (std::is_same_v<decltype(to), float&>) to = as<float>(n, k, "a number");
+        else to = as<int>(n, k, "a whole number");
+      });
+    });
+    map(node, "default_sampling_params", known);
     return params;
   }
 

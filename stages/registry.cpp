@@ -18,16 +18,7 @@ Types& types() {
   return all;
 }
 
-int index_of(std::string_view port, const std::vector<PortType>& ports) {
-  for (std::size_t i = 0; i < ports.size(); ++i)
-    if (ports[i].name == port) return static_cast<int>(i);
-  return -1;
-}
-
 }  // namespace
-
-int StageType::input(std::string_view port) const { return index_of(port, inputs); }
-int StageType::output(std::string_view port) const { return index_of(port, outputs); }
 
 Result<void> register_stage_type(StageType type) {
   const std::string name = type.name;

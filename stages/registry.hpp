@@ -36,7 +36,6 @@ struct Feed {
 struct StageType {
   std::string name;  // the value of `model_stage`
   std::vector<PortType> inputs, outputs;
-  bool reads_prompt = false;  // a request begins here; others begin with their inputs
   bool loads_models = false;  // the key `model` is understood
   bool splits = false;        // several ranks can share it
   // Whether the stage can read what its sources send. Errors: invalid_argument, "'<key>': found
@@ -49,9 +48,6 @@ struct StageType {
   // group: the ranks that share the stage; nullptr if it has one. May throw what libraries throw.
   std::function<Result<std::unique_ptr<Stage>>(const StageConfig&, Device&, ipc::Collective* group)>
       make;
-
-  int input(std::string_view port) const;   // its index; -1: there is none
-  int output(std::string_view port) const;  // its index; -1: there is none
 };
 
 // Errors: invalid_argument (the name is taken).

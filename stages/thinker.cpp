@@ -294,7 +294,6 @@ StageType thinker_type() {
   return {.name = "thinker",
           .inputs = {},
           .outputs = {{"text", "text"}, {"hidden", "hidden_states"}},
-          .reads_prompt = true,
           .loads_models = true,
           .splits = true,
           .check = check_feeds,

@@ -47,8 +47,8 @@ class Output {
  public:
   virtual ~Output() = default;
   // Calls `write` with the memory of the tensor (64-byte aligned, not zeroed), then sends the
-  // tensor. `last`: no chunk of this request follows on this port.
-  // port: index of an output in the stage's type.
+  // tensor. port: index of an output in the stage's type. `last`: no chunk of this request follows
+  // on this port.
   virtual Result<void> emit(int port,
                             const ipc::TensorSpec& tensor,
                             bool last,
@@ -100,20 +100,6 @@ class Stage {
   virtual std::uint64_t tokens_out(std::uint64_t request) const = 0;
   // How the request's text ended; nothing from a stage that has none.
   virtual AnswerInfo answer(std::uint64_t) const { return {}; }
-};
-
-// A stage that computes one request at a time: the base of stages that have no use for batches.
-class SingleStage : public Stage {
- public:
-  virtual Result<StepState> step(std::uint64_t request, Output& output) = 0;
-  Result<void> step(std::span<Turn> batch) final {
-    for (Turn& turn : batch) {
-      Result<StepState> state = step(turn.request, *turn.output);
-      if (state) turn.state = *state;
-      else turn.error = state.error();
-    }
-    return {};
-  }
 };
 
 }  // namespace limelight::stages

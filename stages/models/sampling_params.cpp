@@ -1,6 +1,7 @@
 // The ranges of sampling parameters.
+#include "stages/models/sampling_params.hpp"
+
 #include <cmath>
-#include <limelight/config.hpp>
 
 namespace limelight::stages {
 
