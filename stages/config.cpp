@@ -20,6 +20,8 @@ namespace {
 constexpr int usual_model_len = 2048;
 constexpr int most_window = static_cast<int>(ipc::most_window);
 constexpr int most_requests = 256;  // in one step of a stage
+constexpr int most_replicas = 64, most_retries = 100;
+constexpr int most_pause_ms = 24 * 3600 * 1000;
 
 struct Reader : YamlReader {
   // params: what holds where the map says nothing.
@@ -135,6 +137,8 @@ struct Reader : YamlReader {
             if (s.stage_id < 0) refuse(n, k, show(n), "a whole number, 0 or more");
           }},
          {"stage_type", ignore_text},
+         {"num_replicas",
+          [&](auto& n, auto& k) { s.num_replicas = positive(n, k, most_replicas); }},
          {"runtime",
           [&](auto& n, auto&) {
             map(n, "runtime",
@@ -276,6 +280,25 @@ struct Reader : YamlReader {
     return s;
   }
 
+  Supervision supervision(const YAML::Node& node) const {
+    Supervision s;
+    const auto milliseconds = [&](std::chrono::milliseconds& to) -> Handler {
+      return [this, &to](auto& v, auto& k) {
+        to = std::chrono::milliseconds(positive(v, k, most_pause_ms));
+      };
+    };
+    map(node, "supervision",
+        {{"max_failures", [&](auto& v, auto& k) { s.max_failures = positive(v, k, 1'000'000); }},
+         {"failure_window_ms", milliseconds(s.failure_window)},
+         {"restart_backoff_ms", milliseconds(s.restart_backoff)},
+         {"max_retries", [&](auto& v, auto& k) {
+            s.max_retries = as<int>(v, k, "a whole number, 0 or more");
+            if (s.max_retries < 0 || s.max_retries > most_retries)
+              refuse(v, k, show(v), "0 to " + std::to_string(most_retries));
+          }}});
+    return s;
+  }
+
   PipelineConfig read() const {
     YAML::Node root;
     try {
@@ -316,6 +339,7 @@ struct Reader : YamlReader {
                          {"max_inflight",
                           [&](auto& x, auto& k) { config.max_inflight = positive(x, k, 1024); }}});
                   }},
+                 {"supervision", [&](auto& v, auto&) { config.supervision = supervision(v); }},
                  {"edges", [&](auto& v, auto& k) {
                     if (!v.IsSequence()) refuse(v, k, show(v), "a list of edges");
                     for (const auto& item : v) {
@@ -355,6 +379,7 @@ struct Reader : YamlReader {
     }
     connect(*this, texts, config);
     check_graph(*this, root, config);
+    check_limits(*this, root, config);
     return config;
   }
 };
@@ -400,23 +425,36 @@ void set_model(std::shared_ptr<const ModelFile> model, StageConfig& config) {
 
 int PipelineConfig::world_size() const {
   int sum = 0;
-  for (const StageConfig& s : stages) sum += s.tensor_parallel_size;
+  for (const StageConfig& s : stages) sum += s.tensor_parallel_size * s.num_replicas;
   return sum;
 }
+std::vector<Replica> PipelineConfig::replicas() const {
+  std::vector<Replica> all;
+  int rank = 0;
+  for (const StageConfig& s : stages)
+    for (int index = 0; index < s.num_replicas; ++index, rank += s.tensor_parallel_size)
+      all.push_back({s.stage_id, index, rank, s.tensor_parallel_size});
+  return all;
+}
+std::optional<Replica> PipelineConfig::replica_of(int rank) const {
+  for (const Replica& one : replicas())
+    if (rank >= one.first_rank && rank < one.first_rank + one.ranks) return one;
+  return std::nullopt;
+}
 const StageConfig* PipelineConfig::stage_of(int rank) const {
-  for (const StageConfig& s : stages) {
-    if (rank >= 0 && rank < s.tensor_parallel_size) return &s;
-    rank -= s.tensor_parallel_size;
-  }
-  return nullptr;
+  const auto replica = replica_of(rank);
+  return replica ? find(replica->stage_id) : nullptr;
 }
 int PipelineConfig::first_rank(int stage_id) const {
   int rank = 0;
   for (const StageConfig& s : stages) {
     if (s.stage_id == stage_id) break;
-    rank += s.tensor_parallel_size;
+    rank += s.tensor_parallel_size * s.num_replicas;
   }
   return rank;
+}
+std::size_t PipelineConfig::place(int stage_id) const {
+  return static_cast<std::size_t>(find(stage_id) - stages.data());
 }
 const StageConfig* PipelineConfig::find(int stage_id) const {
   for (const StageConfig& s : stages)

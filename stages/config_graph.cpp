@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "ipc/limits.hpp"
 #include "stages/registry.hpp"
 
 namespace limelight::stages {
@@ -138,6 +139,36 @@ void check_graph(const YamlReader& reader, const YAML::Node& root, PipelineConfi
                   "edges without a cycle");
   }
   config.stages = std::move(ordered);
+}
+
+void check_limits(const YamlReader& reader, const YAML::Node& root, const PipelineConfig& config) {
+  const auto ranks = static_cast<std::size_t>(config.world_size());
+  if (ranks >= ipc::most_processes)
+    reader.refuse(root["stage_args"], "stage_args",
+                  std::to_string(ranks) + " ranks (stages, num_replicas, tensor_parallel_size)",
+                  "at most " + std::to_string(ipc::most_processes - 1) +
+                      ": iceoryx attaches no more processes to its broker");
+  std::size_t channels = 0;
+  std::map<int, std::size_t> into;
+  for (const Edge& edge : config.edges) {
+    const auto sources = static_cast<std::size_t>(config.find(edge.from)->num_replicas);
+    channels += sources * static_cast<std::size_t>(config.find(edge.to)->num_replicas);
+    into[edge.to] += sources;
+  }
+  for (const StageConfig& s : config.stages)
+    if (s.user_output >= 0) channels += static_cast<std::size_t>(s.num_replicas);
+  for (const auto& [stage, count] : into)
+    if (count > ipc::most_channels_together)
+      reader.refuse(root["runtime"]["edges"], "edges",
+                    std::to_string(count) + " channels into stage " + std::to_string(stage) +
+                        ", one for each edge and replica of its source",
+                    "at most " + std::to_string(ipc::most_channels_together));
+  if (channels > ipc::most_publishers)
+    reader.refuse(
+        root["runtime"] ? root["runtime"] : root, "edges",
+        std::to_string(channels) +
+            " channels, one for each edge between two replicas and each final output",
+        "at most " + std::to_string(ipc::most_publishers) + ": iceoryx has no more publishers");
 }
 
 }  // namespace limelight::stages

@@ -1,5 +1,5 @@
 // The graph of a config: which ports its edges join, whether every stage can read what it is sent,
-// and the order of the stages. parse() calls both functions, in this order. They throw Refusal.
+// and the order of the stages. parse() calls these functions, in this order. They throw Refusal.
 #pragma once
 
 #include <limelight/config.hpp>
@@ -22,5 +22,7 @@ void connect(const YamlReader& reader, const std::vector<EdgeText>& texts, Pipel
 // Checks the inputs of every stage, finds the outputs that go to the user and those that nobody
 // reads, and sorts the stages so that each comes after its inputs. root: of the file.
 void check_graph(const YamlReader& reader, const YAML::Node& root, PipelineConfig& config);
+// Checks that iceoryx can hold the channels and the processes of the pipeline.
+void check_limits(const YamlReader& reader, const YAML::Node& root, const PipelineConfig& config);
 
 }  // namespace limelight::stages

@@ -258,11 +258,18 @@ BOOST_AUTO_TEST_CASE(
                                              killed = true;
                                            });
     BOOST_REQUIRE(killed);
-    const auto& error = outputs.back().error;
-    BOOST_TEST((error.code == ErrorCode::rank_failed));
-    for (const std::string& part :
-         {"rank " + std::to_string(rank), "pid " + std::to_string(pid), std::string("signal 9")})
-      BOOST_TEST(error.message.find(part) != std::string::npos, error.message);
+    std::size_t failed = 0;
+    for (const auto& output : outputs) {
+      const auto& error = output.error;
+      if (error.code == ErrorCode::none) continue;
+      ++failed;
+      BOOST_TEST((error.code == ErrorCode::rank_failed));
+      for (const std::string& part :
+           {"rank " + std::to_string(rank), "pid " + std::to_string(pid), std::string("signal 9")})
+        BOOST_TEST(error.message.find(part) != std::string::npos, error.message);
+    }
+    BOOST_TEST(failed > 0u);
+    BOOST_TEST(failed <= 4u);  // max_inflight
     omni->reset();
     std::size_t of_the_dead = 0, all = 0;
     for (const auto& entry : fs::directory_iterator(folder.path)) {
@@ -277,7 +284,7 @@ BOOST_AUTO_TEST_CASE(
   }
 }
 
-BOOST_AUTO_TEST_CASE(twenty_kills_at_any_time_end_the_run_with_an_error_and_no_process) {
+BOOST_AUTO_TEST_CASE(twenty_kills_at_any_time_are_told_and_leave_no_process) {
   const Folder folder;
   for (int i = 0; i < 20; ++i) {
     std::string output;
@@ -293,7 +300,9 @@ BOOST_AUTO_TEST_CASE(twenty_kills_at_any_time_end_the_run_with_an_error_and_no_p
     while (std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
       output.append(buffer.data(), n);
     const int status = pclose(pipe);
-    BOOST_TEST(WEXITSTATUS(status) == 1, output);
+    // A rank that was idle is replaced, and nobody misses it.
+    const bool harmless = output.find("\n0 requests failed with it") != std::string::npos;
+    BOOST_TEST(WEXITSTATUS(status) == (harmless ? 0 : 1), output);
     BOOST_TEST(output.find("signal 9") != std::string::npos, output);
     BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
   }

@@ -196,6 +196,10 @@ PendingTraces AsyncOmni::dump_profile(std::chrono::milliseconds last) {
   return ask([&](auto done) { state_->engine->dump_profile(last, done); });
 }
 
+PipelineStatus AsyncOmni::status() const { return state_->engine->status(); }
+Result<void> AsyncOmni::drain(std::chrono::milliseconds deadline) {
+  return state_->engine->drain(deadline);
+}
 const stages::PipelineConfig& AsyncOmni::config() const { return state_->engine->config(); }
 stages::SamplingParams AsyncOmni::default_sampling_params() const {
   return state_->engine->default_sampling();

@@ -176,6 +176,8 @@ std::vector<RequestOutput> Omni::generate(
   return ordered;
 }
 
+PipelineStatus Omni::status() const { return engine_->status(); }
+Result<void> Omni::drain(std::chrono::milliseconds deadline) { return engine_->drain(deadline); }
 void Omni::cancel(const std::string& why) { engine_->fail({ErrorCode::cancelled, why}); }
 const stages::PipelineConfig& Omni::config() const { return engine_->config(); }
 stages::SamplingParams Omni::default_sampling_params() const { return engine_->default_sampling(); }

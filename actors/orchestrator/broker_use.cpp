@@ -17,7 +17,7 @@ namespace {
 constexpr auto broker_timeout = 10s;
 }
 
-Result<void> use_broker(const std::vector<ipc::Pool>& pools, const std::vector<ShmNeed>& beside) {
+Result<int> use_broker(const std::vector<ipc::Pool>& pools, const std::vector<ShmNeed>& beside) {
   static std::mutex mutex;
   static std::unique_ptr<ipc::Broker>
       broker;  // made before iceoryx's runtime, so it is given back after it
@@ -26,9 +26,11 @@ Result<void> use_broker(const std::vector<ipc::Pool>& pools, const std::vector<S
   if (!helper) return helper.error();
   auto used = ipc::Broker::use(*helper, pools, beside);
   if (!used) return used.error();
-  if (broker) return {};
+  if (broker) return broker->pid();
   broker = std::make_unique<ipc::Broker>(std::move(used).value());
-  return ipc::attach("limelight-" + std::to_string(getpid()) + "-orchestrator", 30s);
+  auto attached = ipc::attach("limelight-" + std::to_string(getpid()) + "-orchestrator", 30s);
+  if (!attached) return attached.error();
+  return broker->pid();
 }
 
 Result<std::unique_ptr<ipc::Subscriber>> make_subscriber(const std::string& topic,

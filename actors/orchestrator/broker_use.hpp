@@ -11,8 +11,9 @@
 
 namespace limelight::actors {
 
-// Finds or starts the broker, and attaches on the first call. Errors: as Broker::use and attach.
-Result<void> use_broker(const std::vector<ipc::Pool>& pools, const std::vector<ShmNeed>& beside);
+// Finds or starts the broker, and attaches on the first call. Returns its process id; 0: another
+// program's. Errors: as Broker::use and attach.
+Result<int> use_broker(const std::vector<ipc::Pool>& pools, const std::vector<ShmNeed>& beside);
 
 // A broker that died or is stuck answers nobody, and iceoryx waits for it without end; this waits
 // for some seconds, and leaves the thread behind that does. Errors: unavailable.

@@ -121,45 +121,24 @@ void Engine::State::fail(Error error) {
   if (failure.code == ErrorCode::rank_failed && !args.profile_dir.empty())
     dump_if_due("a rank failed");
   while (!open.empty()) finish(open.begin(), failure);
+  change_status();
   joined.notify_all();
-}
-
-std::string Engine::State::name_rank(int rank, int pid) const {
-  const stages::StageConfig* stage = config.stage_of(rank);
-  return "stage " +
-         (stage == nullptr ? "?"
-                           : std::to_string(stage->stage_id) + " (" + stage->model_stage + ")") +
-         ", rank " + std::to_string(rank) + ", pid " + std::to_string(pid);
-}
-
-void Engine::State::on_death(const RankDeath& death) {
-  fail(
-      {ErrorCode::rank_failed,
-       name_rank(death.rank, death.pid) + ": " + death.cause +
-           (death.log_tail.empty() ? "; its log is empty" : "; its log ends:\n" + death.log_tail)});
-  salvage(death.rank, prof::Owner::gone);
-}
-
-void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silent) {
-  const std::string tail = launcher->log_tail(rank.rank);
-  fail({ErrorCode::rank_failed,
-        name_rank(rank.rank, rank.pid) + ": did not answer for " + std::to_string(silent.count()) +
-            " ms, though its process is there" +
-            (tail.empty() ? "; its log is empty" : "; its log ends:\n" + tail)});
-  salvage(rank.rank, prof::Owner::silent);
 }
 
 Result<void> Engine::State::start() {
   const CafVisit visit;
   most_admitted = static_cast<std::size_t>(config.max_inflight);
   const bool flight = args.flight_recorder.count() > 0;
-  LIMELIGHT_TRY(use_broker(pools_for(config), needs_beside_broker(config, flight)));
-  for (const stages::StageConfig& s : config.stages)
-    if (s.user_output >= 0) {
-      auto port = make_subscriber(topic_to_user(run, s.stage_id), user_window);
-      if (!port) return port.error();
-      ports.push_back({s.stage_id, s.final_output_type, std::move(port).value(), {}});
-    }
+  const auto broker = use_broker(pools_for(config), needs_beside_broker(config, flight));
+  if (!broker) return broker.error();
+  for (const stages::Replica& one : config.replicas()) {
+    replicas.push_back({.life = ReplicaLife(one, config.supervision)});
+    const stages::StageConfig& s = *config.find(one.stage_id);
+    if (s.user_output < 0) continue;
+    auto port = make_subscriber(topic_to_user(run, {one.stage_id, one.index}), user_window);
+    if (!port) return port.error();
+    ports.push_back({one.stage_id, one.index, s.final_output_type, std::move(port).value(), {}});
+  }
 
   settings.add_message_types<caf::id_block::limelight>();
   settings.load<caf::io::middleman>();
@@ -172,13 +151,7 @@ Result<void> Engine::State::start() {
   system = std::make_unique<caf::actor_system>(settings);
   supervisor = system->middleman().spawn_broker(profiling_supervisor);
   orchestrator = system->spawn(
-      orchestrator_actor,
-      [this](const Join& m) {
-        caf::anon_send(supervisor, m);
-        const std::lock_guard lock(mutex);
-        ranks[m.rank] = m;
-        joined.notify_all();
-      },
+      orchestrator_actor, [this](const Join& m) { on_join(m); },
       [this](const StageReport& m) { on_report(m); },
       [this](const HeldBack& m) {
         const std::lock_guard lock(mutex);
@@ -201,9 +174,16 @@ Result<void> Engine::State::start() {
     return same_user(peer) && launcher->started(peer.pid);
   }));
   std::error_code ignored;
-  LIMELIGHT_TRY(launcher->start(*helper, std::filesystem::absolute(config.file, ignored), control,
-                                run, config.world_size(), args.flight_recorder,
-                                flight ? flight_records(config) : 0));
+  LIMELIGHT_TRY(launcher->start({.executable = *helper,
+                                 .config = std::filesystem::absolute(config.file, ignored),
+                                 .control = control,
+                                 .run = run,
+                                 .flight = args.flight_recorder,
+                                 .flight_records = flight ? flight_records(config) : 0},
+                                config.world_size()));
+  if (*broker != 0)
+    broker_watch =
+        std::make_unique<BrokerWatch>(*broker, [this, pid = *broker] { on_broker_end(pid); });
   for (UserPort& user : ports) user.thread = std::thread([this, &user] { receive(user); });
 
   std::unique_lock lock(mutex);
@@ -226,6 +206,9 @@ Result<void> Engine::State::start() {
   pulse = system->spawn(
       heartbeat, all, args.rank_timeout,
       [this](const Join& rank, std::chrono::milliseconds silent) { on_silence(rank, silent); });
+  started = true;
+  change_status();
+  supervision = std::thread([this] { run_supervision(); });
   return {};
 }
 
@@ -282,14 +265,20 @@ Engine::~Engine() {
     std::unique_lock lock(s.mutex);
     s.joined.wait_for(lock, dump_grace, [&] { return s.dumps_under_way == 0; });
     s.ending = true;
+    s.supervise.notify_all();
     for (const auto& [rank, there] : s.ranks) caf::anon_send(there.actor, EndRank{});
   }
+  if (s.supervision.joinable()) s.supervision.join();
+  s.broker_watch.reset();
   s.deadlines.stop();
   if (s.pulse) caf::anon_send_exit(s.pulse, caf::exit_reason::user_shutdown);
   // Also after a failure those that still can end in order: whoever is killed may hold a lock of
   // the broker's.
   if (s.launcher)
-    s.launcher->shutdown(s.failure.code == ErrorCode::rank_failed ? failed_grace : end_grace);
+    s.launcher->shutdown(s.failure.code == ErrorCode::rank_failed ||
+                                 s.broker_failure.code != ErrorCode::none
+                             ? failed_grace
+                             : end_grace);
   for (State::UserPort& port : s.ports) {
     port.subscriber->wake();
     if (port.thread.joinable()) port.thread.join();

@@ -30,15 +30,20 @@ class Engine {
   // Ends what is open as cancelled, then all processes.
   ~Engine();
 
-  // Without a request_id the request's number is its id. index: see RequestOutput. A request that
-  // asks for several answers is refused: whoever submits it submits each answer.
+  // Returns the request's ticket. Without a request_id its place among all submissions is its id.
+  // index: see RequestOutput. A request that asks for several answers is refused: whoever submits
+  // it submits each answer.
   std::uint64_t submit(GenerateRequest request, OnUpdate on_update, int index = 0);
   // The parameters of a request that brings none, without max_tokens, which the stage chooses.
   stages::SamplingParams default_sampling() const;
   // Ends one request as cancelled, unless it is over.
-  void abort(std::uint64_t number, const std::string& why);
+  void abort(std::uint64_t ticket, const std::string& why);
   // Ends everything, now and later, with this error. The first one counts.
   void fail(Error error);
+  // Later requests are refused. Returns when the open ones are over; those that are not within the
+  // time end as cancelled. Errors: timeout (some were cancelled, with their number).
+  Result<void> drain(std::chrono::milliseconds deadline);
+  PipelineStatus status() const;
 
   // Errors: invalid_argument (a stage that is not there: lists those that are), rank_failed,
   // timeout. The callback runs on an actor's thread.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limelight/span.hpp>
 
 #include "actors/orchestrator/engine_state.hpp"
@@ -38,14 +39,30 @@ std::uint64_t us_since(Clock::time_point start) {
 
 }  // namespace
 
-void Engine::State::finish(std::map<std::uint64_t, PendingRequest>::iterator at, Error error) {
-  const std::uint64_t number = at->first;
-  const prof::RequestScope scope(static_cast<std::uint32_t>(number));
+Engine::State::Open Engine::State::find_number(std::uint64_t number) {
+  const auto ticket = tickets.find(number);
+  return ticket == tickets.end() ? open.end() : open.find(ticket->second);
+}
+
+// Takes a request from its replicas, which count it no more.
+void Engine::State::withdraw(PendingRequest& request) {
+  if (!request.admitted()) return;
+  for (std::size_t place = 0; place < request.stages_left.size(); ++place)
+    if (request.stages_left[place]) --replica_at(place, request.replicas[place]).requests;
+  tickets.erase(request.number);
+  if (request.number != request.submit.number)
+    prof::forget_request(static_cast<std::uint32_t>(request.number));
+  request.number = 0;
+}
+
+void Engine::State::finish(Open at, Error error) {
+  const std::uint64_t ticket = at->first;
+  const prof::RequestScope scope(static_cast<std::uint32_t>(ticket));
   PendingRequest request = std::move(at->second);
   const prof::Span span(names.finish, us_since(request.start));
   open.erase(at);
-  if (request.deadline.count() > 0) deadlines.forget(number);
-  if (request.admitted) --admitted;
+  if (request.deadline.count() > 0) deadlines.forget(ticket);
+  withdraw(request);
   request.output.finished = true;
   request.output.error = std::move(error);
   if (const ErrorCode code = request.output.error.code; code != ErrorCode::none)
@@ -58,20 +75,21 @@ void Engine::State::finish(std::map<std::uint64_t, PendingRequest>::iterator at,
       request.output.e2e_time_ms > slow_ms)
     dump_if_due("request " + request.output.request_id + " took " +
                 std::to_string(static_cast<long>(request.output.e2e_time_ms)) + " ms");
-  prof::forget_request(static_cast<std::uint32_t>(number));
+  prof::forget_request(static_cast<std::uint32_t>(ticket));
   request.on_update(std::move(request.output));
+  if (draining && open.empty()) joined.notify_all();
 }
 
-void Engine::State::end_late(std::uint64_t number) {
+void Engine::State::end_late(std::uint64_t ticket) {
   const CafVisit visit;
   const std::lock_guard lock(mutex);
-  const auto at = open.find(number);
+  const auto at = open.find(ticket);
   if (at == open.end()) return;
   const PendingRequest& request = at->second;
   const auto taken =
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - request.start);
-  if (request.admitted) tell_cancel(number, -1);
-  const std::string where = request.admitted ? "" : ", all of them in the queue";
+  if (request.admitted()) tell_cancel(request, -1);
+  const std::string where = request.admitted() ? "" : ", all of them in the queue";
   finish(at, {ErrorCode::timeout, "request '" + request.submit.id + "': found " +
                                       std::to_string(taken.count()) + " ms since its submission" +
                                       where + ", expected its end within deadline_ms " +
@@ -98,50 +116,111 @@ Result<void> Engine::State::check(const Submit& submit, std::chrono::millisecond
   return {};
 }
 
-void Engine::State::settle(std::map<std::uint64_t, PendingRequest>::iterator at) {
-  if (at->second.stages_left > 0 || at->second.ports_left > 0) return;
+void Engine::State::finish_if_complete(Open at) {
+  const std::vector<bool>& left = at->second.stages_left;
+  if (at->second.ports_left > 0 || std::find(left.begin(), left.end(), true) != left.end()) return;
   finish(at, {ErrorCode::none, {}});
   admit();
 }
 
-void Engine::State::admit() {
-  for (auto& [number, request] : open) {
-    if (admitted >= most_admitted) return;
-    if (request.admitted) continue;
-    request.admitted = true;
-    ++admitted;
-    const prof::RequestScope scope(static_cast<std::uint32_t>(number));
-    const prof::Span span(names.admit, us_since(request.start));
-    for (const stages::StageConfig& s : config.stages) {
-      Submit message = request.submit;
-      if (s.stage_id != config.stages.front().stage_id) {
-        message.sampling = s.sampling;
-        // A request's seed decides all of its output, except where the config has another one.
-        if (!s.sampling.seed) message.sampling.seed = request.submit.sampling.seed;
-        message.messages.clear();
-        message.prompt_token_ids.clear();
-      }
-      for (const auto& [rank, there] : ranks)
-        if (there.stage == s.stage_id) caf::anon_send(there.actor, message);
+// Of each stage that the request needs, the replica with the least to do. False: a stage has none
+// that serves now; impossible: it never will.
+bool Engine::State::choose_replicas(PendingRequest& request, Error& impossible) {
+  bool all = true;
+  request.replicas.assign(config.stages.size(), -1);
+  for (std::size_t place = 0; place < config.stages.size(); ++place) {
+    if (!request.needs.stages[place]) continue;
+    const ReplicaState *best = nullptr, *lost = nullptr;
+    bool will_come = false;
+    for (const ReplicaState& one : replicas) {
+      if (one.life.replica().stage_id != config.stages[place].stage_id) continue;
+      if (one.life.phase() == ReplicaLife::Phase::given_up) lost = &one;
+      else if (one.life.phase() != ReplicaLife::Phase::serving) will_come = true;
+      else if (best == nullptr || one.requests < best->requests) best = &one;
     }
+    if (best != nullptr) request.replicas[place] = best->life.replica().index;
+    else if (!will_come) impossible = given_up(*lost);
+    all = all && best != nullptr;
+  }
+  return all;
+}
+
+void Engine::State::admit() {
+  for (auto at = open.begin(); at != open.end();) {
+    const auto here = at++;
+    PendingRequest& request = here->second;
+    if (request.admitted()) continue;
+    if (broker_failure.code != ErrorCode::none) {
+      finish(here, broker_failure);
+      continue;
+    }
+    if (tickets.size() >= most_admitted) return;
+    Error impossible{ErrorCode::none, {}};
+    const bool all = choose_replicas(request, impossible);
+    if (impossible.code != ErrorCode::none) finish(here, impossible);
+    else if (all) send(request);
   }
 }
 
-void Engine::State::tell_cancel(std::uint64_t number, int but_stage) {
-  for (const auto& [rank, there] : ranks)
-    if (there.stage != but_stage) caf::anon_send(there.actor, Cancel{number});
+void Engine::State::send(PendingRequest& request) {
+  const std::uint64_t ticket = request.submit.number;
+  request.number = ticket > newest_number ? ticket : next_number++;
+  newest_number = request.number;
+  tickets[request.number] = ticket;
+  if (request.number != ticket)
+    prof::name_request(static_cast<std::uint32_t>(request.number), request.submit.id);
+  request.stages_left = request.needs.stages;
+  request.ports_left = static_cast<std::size_t>(
+      std::count(request.needs.to_user.begin(), request.needs.to_user.end(), true));
+  const prof::RequestScope scope(static_cast<std::uint32_t>(ticket));
+  const prof::Span span(names.admit, us_since(request.start));
+  for (std::size_t place = 0; place < config.stages.size(); ++place) {
+    if (!request.needs.stages[place]) continue;
+    const stages::StageConfig& stage = config.stages[place];
+    Submit message = request.submit;
+    message.number = request.number;
+    message.replicas = request.replicas;
+    message.to_user = request.needs.to_user[place];
+    if (place > 0) {
+      message.sampling = stage.sampling;
+      // A request's seed decides all of its output, except where the config has another one.
+      if (!stage.sampling.seed) message.sampling.seed = request.submit.sampling.seed;
+    }
+    if (!is_entry(config, stage.stage_id)) {
+      message.messages.clear();
+      message.prompt_token_ids.clear();
+    }
+    ReplicaState& replica = replica_at(place, request.replicas[place]);
+    ++replica.requests;
+    const stages::Replica& it = replica.life.replica();
+    for (int rank = it.first_rank; rank < it.first_rank + it.ranks; ++rank)
+      caf::anon_send(ranks.at(rank).actor, message);
+  }
+}
+
+// To the replicas that have it, but for that of one stage, which knows.
+void Engine::State::tell_cancel(const PendingRequest& request, int but_stage) {
+  for (std::size_t place = 0; place < config.stages.size(); ++place) {
+    if (!request.stages_left[place] || config.stages[place].stage_id == but_stage) continue;
+    const stages::Replica& it = replica_at(place, request.replicas[place]).life.replica();
+    for (int rank = it.first_rank; rank < it.first_rank + it.ranks; ++rank)
+      if (const auto there = ranks.find(rank); there != ranks.end())
+        caf::anon_send(there->second.actor, Cancel{request.number});
+  }
 }
 
 void Engine::State::on_report(const StageReport& report) {
   const prof::RequestScope scope(static_cast<std::uint32_t>(report.number));
   const prof::Span span(names.report);
   const std::lock_guard lock(mutex);
-  const auto at = open.find(report.number);
-  if (at == open.end()) return;
+  const auto at = find_number(report.number);
+  if (at == open.end() || config.find(report.stage.stage_id) == nullptr) return;
+  const std::size_t place = config.place(report.stage.stage_id);
+  if (!at->second.stages_left[place]) return;
   if (report.error.code != ErrorCode::none) {
+    tell_cancel(at->second, report.stage.stage_id);
     finish(at, {report.error.code,
                 "stage " + std::to_string(report.stage.stage_id) + ": " + report.error.message});
-    tell_cancel(report.number, report.stage.stage_id);
     return admit();
   }
   RequestOutput& output = at->second.output;
@@ -151,8 +230,9 @@ void Engine::State::on_report(const StageReport& report) {
   }
   output.stages.push_back(report.stage);
   output.transfers.insert(output.transfers.end(), report.received.begin(), report.received.end());
-  --at->second.stages_left;
-  settle(at);
+  at->second.stages_left[place] = false;
+  --replica_at(place, at->second.replicas[place]).requests;
+  finish_if_complete(at);
 }
 
 void Engine::State::receive(UserPort& port) {
@@ -162,7 +242,7 @@ void Engine::State::receive(UserPort& port) {
     const std::lock_guard lock(mutex);
     if (ending) return;
     if (!chunk || !*chunk) continue;
-    const auto at = open.find((*chunk)->header().request);
+    const auto at = find_number((*chunk)->header().request);
     if (at == open.end()) continue;
     const prof::RequestScope scope(static_cast<std::uint32_t>(at->first));
     const prof::Span span(names.deliver, (*chunk)->data().size());
@@ -176,10 +256,13 @@ void Engine::State::receive(UserPort& port) {
       const auto samples = (*chunk)->as<float>();
       update.audio.assign(samples.begin(), samples.end());
     }
-    if (!update.text.empty() || !update.audio.empty()) at->second.on_update(std::move(update));
+    if (!update.text.empty() || !update.audio.empty()) {
+      at->second.delivered = true;
+      at->second.on_update(std::move(update));
+    }
     if ((*chunk)->header().last == 0) continue;
     --at->second.ports_left;
-    settle(at);
+    finish_if_complete(at);
   }
 }
 
@@ -193,17 +276,18 @@ std::uint64_t Engine::submit(GenerateRequest wanted, OnUpdate on_update, int ind
   const CafVisit visit;
   State& s = *state_;
   const std::lock_guard lock(s.mutex);
-  const std::uint64_t number = s.next_number++;
-  const prof::RequestScope scope(static_cast<std::uint32_t>(number));
+  const std::uint64_t ticket = s.next_number++;
+  const prof::RequestScope scope(static_cast<std::uint32_t>(ticket));
   const prof::Span span(names.submit);
   State::PendingRequest request;
   std::string id =
-      wanted.request_id.empty() ? std::to_string(number - 1) : std::move(wanted.request_id);
+      wanted.request_id.empty() ? std::to_string(s.submitted) : std::move(wanted.request_id);
+  ++s.submitted;
   request.output.request_id = id;
   request.output.index = index;
   if (index > 0) id += "." + std::to_string(index);
-  prof::name_request(static_cast<std::uint32_t>(number), id);
-  request.submit = {.number = number,
+  prof::name_request(static_cast<std::uint32_t>(ticket), id);
+  request.submit = {.number = ticket,
                     .id = std::move(id),
                     .prompt = wanted.prompt,
                     .sampling = wanted.sampling_params.value_or(default_sampling()),
@@ -213,28 +297,34 @@ std::uint64_t Engine::submit(GenerateRequest wanted, OnUpdate on_update, int ind
   request.output.answer.seed = *request.submit.sampling.seed;
   request.output.prompt = std::move(wanted.prompt);
   request.on_update = std::move(on_update);
-  request.stages_left = s.config.stages.size();
-  request.ports_left = s.ports.size();
   request.deadline = wanted.deadline;
-  const auto good = State::check(request.submit, wanted.deadline);
-  const auto at = s.open.emplace(number, std::move(request)).first;
+  Result<void> good = State::check(request.submit, wanted.deadline);
+  auto needs = needs_of(s.config, wanted.modalities);
+  if (needs) request.needs = std::move(*needs);
+  else if (good)
+    good =
+        Error{needs.error().code, "request '" + request.submit.id + "': " + needs.error().message};
+  const auto at = s.open.emplace(ticket, std::move(request)).first;
   if (s.failure.code != ErrorCode::none) s.finish(at, s.failure);
+  else if (s.draining)
+    s.finish(at,
+             {ErrorCode::cancelled, "the pipeline is being drained: it takes no more requests"});
   else if (!good) s.finish(at, good.error());
   else {
     if (wanted.deadline.count() > 0)
-      s.deadlines.set(number, at->second.start + at->second.deadline);
+      s.deadlines.set(ticket, at->second.start + at->second.deadline);
     s.admit();
   }
-  return number;
+  return ticket;
 }
 
-void Engine::abort(std::uint64_t number, const std::string& why) {
+void Engine::abort(std::uint64_t ticket, const std::string& why) {
   const CafVisit visit;
   State& s = *state_;
   const std::lock_guard lock(s.mutex);
-  const auto at = s.open.find(number);
+  const auto at = s.open.find(ticket);
   if (at == s.open.end()) return;
-  if (at->second.admitted) s.tell_cancel(number, -1);
+  if (at->second.admitted()) s.tell_cancel(at->second, -1);
   s.finish(at, {ErrorCode::cancelled, why});
   s.admit();
 }

@@ -1,5 +1,10 @@
 // What a running pipeline consists of; part of the engine alone. engine.cpp starts, profiles and
-// ends it, engine_requests.cpp takes its requests from submission to their last update.
+// ends it, engine_requests.cpp takes its requests from submission to their last update,
+// engine_supervision.cpp starts again what has failed.
+//
+// A request has a ticket, by which its submitter knows it and which gives it its place in the
+// queue, and, once it is admitted, a number, by which the ranks know it. Numbers grow in the order
+// of admission, as the ranks expect; a request that is begun anew gets another one.
 #pragma once
 
 #include <caf/all.hpp>
@@ -13,11 +18,14 @@
 #include <thread>
 #include <vector>
 
+#include "actors/orchestrator/broker_watch.hpp"
 #include "actors/orchestrator/deadlines.hpp"
 #include "actors/orchestrator/engine.hpp"
 #include "actors/orchestrator/launcher.hpp"
 #include "actors/orchestrator/own_trace.hpp"
+#include "actors/orchestrator/replica_life.hpp"
 #include "actors/pipeline/protocol.hpp"
+#include "actors/pipeline/routes.hpp"
 #include "ipc/iceoryx/channel.hpp"
 #include "profiling/capture/flight_recorder.hpp"
 
@@ -42,11 +50,17 @@ struct Engine::State {
     std::chrono::milliseconds deadline{0};  // from `start`; 0: none
     OnUpdate on_update;
     Clock::time_point start = Clock::now();
-    std::size_t stages_left = 0, ports_left = 0;
-    bool admitted = false;
+    Needs needs;
+    bool delivered = false;  // something of its output
+    // While it is admitted:
+    std::uint64_t number = 0;            // 0: it is in the queue
+    std::vector<std::int32_t> replicas;  // by the place of their stage; -1: not needed
+    std::vector<bool> stages_left;       // that have not reported, by place
+    std::size_t ports_left = 0;
+    bool admitted() const { return number != 0; }
   };
   struct UserPort {
-    int stage;
+    int stage, replica;
     std::string type;
     std::unique_ptr<ipc::Subscriber> subscriber;
     std::thread thread;
@@ -66,28 +80,55 @@ struct Engine::State {
   std::mutex mutex;
   std::condition_variable joined;
   std::map<int, Join> ranks;
-  std::map<std::uint64_t, PendingRequest> open;
-  std::size_t admitted = 0, most_admitted = 1;
-  std::uint64_t next_number = 1;
+  std::map<std::uint64_t, PendingRequest> open;    // by ticket
+  std::map<std::uint64_t, std::uint64_t> tickets;  // of what is admitted, by number
+  std::size_t most_admitted = 1;
+  std::uint64_t next_number = 1, newest_number = 0, submitted = 0;
+  struct ReplicaState {
+    ReplicaLife life;
+    std::size_t requests = 0;  // that it has not reported
+    std::string last_failure = {};
+  };
+  std::vector<ReplicaState> replicas;          // of all stages, by rank
   std::optional<Clock::time_point> last_dump;  // that was not asked for
   int dumps_under_way = 0;
   Error failure{ErrorCode::none, {}};  // of the whole pipeline: nothing runs any more
-  bool ending = false;
+  Error broker_failure{ErrorCode::none, {}};
+  bool started = false, draining = false, ending = false;
+  bool status_changed = false;
+  std::condition_variable supervise;  // for the following thread
+  std::thread supervision;
+  std::unique_ptr<BrokerWatch> broker_watch;
   Deadlines deadlines{[this](std::uint64_t number) { end_late(number); }};
   OwnTrace own_trace;
 
   Result<void> start();
   void fail(Error error);
   // The following are called with the lock held.
-  void finish(std::map<std::uint64_t, PendingRequest>::iterator at, Error error);
-  void settle(std::map<std::uint64_t, PendingRequest>::iterator at);
+  using Open = std::map<std::uint64_t, PendingRequest>::iterator;
+  void finish(Open at, Error error);
+  void finish_if_complete(Open at);
   void admit();
-  void tell_cancel(std::uint64_t number, int but_stage);
+  bool choose_replicas(PendingRequest& request, Error& impossible);
+  void send(PendingRequest& request);
+  void withdraw(PendingRequest& request);
+  void tell_cancel(const PendingRequest& request, int but_stage);
+  Open find_number(std::uint64_t number);
   std::filesystem::path trace_folder() const {
     return args.profile_dir.empty() ? "traces" : args.profile_dir;
   }
   void dump_if_due(const std::string& why);
+  ReplicaState& replica_of(int rank);
+  ReplicaState& replica_at(std::size_t place, int index);
+  bool fail_replica(int rank, const Error& error);
+  void lose_requests(const ReplicaState& replica, const Error& error);
+  void start_again(ReplicaState& replica);
+  void change_status();
+  PipelineStatus status() const;
+  Error given_up(const ReplicaState& replica) const;
   // Without it.
+  void run_supervision();
+  void on_broker_end(int pid);
   void end_late(std::uint64_t number);
   static Result<void> check(const Submit& submit, std::chrono::milliseconds deadline);
   void salvage(int rank, prof::Owner owner);
@@ -95,6 +136,7 @@ struct Engine::State {
   std::string name_rank(int rank, int pid) const;
   void on_death(const RankDeath& death);
   void on_silence(const Join& rank, std::chrono::milliseconds silent);
+  void on_join(const Join& joined);
   void on_report(const StageReport& report);
   void receive(UserPort& port);
   template <class Message>

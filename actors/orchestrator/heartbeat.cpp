@@ -1,5 +1,6 @@
 #include "actors/orchestrator/heartbeat.hpp"
 
+#include <map>
 #include <memory>
 
 namespace limelight::actors {
@@ -7,10 +8,13 @@ namespace limelight::actors {
 using Clock = std::chrono::steady_clock;
 
 namespace {
+struct Watched {
+  Join joined;
+  Clock::time_point seen = Clock::now();
+  bool asked = false, told = false;
+};
 struct Pulse {
-  std::vector<Join> ranks;
-  std::vector<Clock::time_point> seen;
-  std::vector<bool> asked, told;
+  std::map<int, Watched> ranks;
   Clock::time_point last_beat = Clock::now();
 };
 }  // namespace
@@ -20,35 +24,37 @@ caf::behavior heartbeat(caf::event_based_actor* self,
                         std::chrono::milliseconds timeout,
                         std::function<void(const Join&, std::chrono::milliseconds)> on_silent) {
   const auto pulse = std::make_shared<Pulse>();
-  pulse->ranks = std::move(ranks);
-  pulse->seen.assign(pulse->ranks.size(), Clock::now());
-  pulse->asked.assign(pulse->ranks.size(), false);
-  pulse->told = pulse->asked;
+  for (Join& joined : ranks) pulse->ranks[joined.rank].joined = std::move(joined);
   const auto interval = std::max(timeout / 5, std::chrono::milliseconds(10));
   self->send(self, Beat{});
-  return {[=](Beat) {
-    const auto now = Clock::now();
-    if (now - pulse->last_beat > timeout / 2) pulse->seen.assign(pulse->seen.size(), now);
-    pulse->last_beat = now;
-    for (std::size_t i = 0; i < pulse->ranks.size(); ++i) {
-      const auto silent =
-          std::chrono::duration_cast<std::chrono::milliseconds>(now - pulse->seen[i]);
-      if (silent > timeout && !pulse->told[i]) {
-        pulse->told[i] = true;
-        on_silent(pulse->ranks[i], silent);
-      }
-      if (pulse->asked[i]) continue;
-      pulse->asked[i] = true;
-      const auto answered = [=] {
-        pulse->asked[i] = false;
-        pulse->seen[i] = Clock::now();
-      };
-      // An error means that the rank's node is gone: the launcher says so with its cause.
-      self->request(pulse->ranks[i].actor, caf::infinite, Ping{})
-          .then([=](Pong) { answered(); }, [=](const caf::error&) { answered(); });
-    }
-    self->delayed_send(self, interval, Beat{});
-  }};
+  return {[=](const Join& joined) { pulse->ranks[joined.rank] = {.joined = joined}; },
+          [=](Beat) {
+            const auto now = Clock::now();
+            const bool was_away = now - pulse->last_beat > timeout / 2;
+            pulse->last_beat = now;
+            for (auto& [rank, watched] : pulse->ranks) {
+              if (was_away) watched.seen = now;
+              const auto silent =
+                  std::chrono::duration_cast<std::chrono::milliseconds>(now - watched.seen);
+              if (silent > timeout && !watched.told) {
+                watched.told = true;
+                on_silent(watched.joined, silent);
+              }
+              if (watched.asked) continue;
+              watched.asked = true;
+              const auto answered = [pulse, number = rank,
+                                     incarnation = watched.joined.incarnation] {
+                Watched& who = pulse->ranks.at(number);
+                if (who.joined.incarnation != incarnation) return;
+                who.asked = false;
+                who.seen = Clock::now();
+              };
+              // An error means that the rank's node is gone: the launcher says so with its cause.
+              self->request(watched.joined.actor, caf::infinite, Ping{})
+                  .then([=](Pong) { answered(); }, [=](const caf::error&) { answered(); });
+            }
+            self->delayed_send(self, interval, Beat{});
+          }};
 }
 
 }  // namespace limelight::actors

@@ -13,8 +13,8 @@
 
 namespace limelight::actors {
 
-// Spawn it once all ranks joined. on_silent is called once for each rank that was silent for
-// `timeout`, on an actor's thread.
+// Spawn it once all ranks joined; a Join that it is sent replaces the rank's earlier process.
+// on_silent is called once for each process that was silent for `timeout`, on an actor's thread.
 caf::behavior heartbeat(
     caf::event_based_actor* self,
     std::vector<Join> ranks,

@@ -18,6 +18,17 @@
 
 namespace limelight::actors {
 
+// How each rank is started.
+struct RankProgram {
+  std::filesystem::path executable;
+  std::filesystem::path config;
+  std::filesystem::path control;  // where the orchestrator listens already
+  std::string run;                // the name of this run
+  // What the flight recorders keep, in at most so many records (0: as many as they are made for).
+  std::chrono::milliseconds flight{0};
+  std::size_t flight_records = 0;
+};
+
 struct RankDeath {
   int rank = 0;
   int pid = 0;
@@ -32,16 +43,13 @@ class Launcher {
   Launcher(std::filesystem::path run_folder, std::function<void(const RankDeath&)> on_death);
   ~Launcher();
 
-  // control: where the orchestrator listens already; run: the name of this run; flight: what the
-  // flight recorders keep, in at most so many records (0: as many as they are made for). Errors:
-  // io.
-  Result<void> start(const std::filesystem::path& executable,
-                     const std::filesystem::path& config,
-                     const std::filesystem::path& control,
-                     const std::string& run,
-                     int world_size,
-                     std::chrono::milliseconds flight,
-                     std::size_t flight_records);
+  // Starts the ranks 0 to world_size - 1. Errors: io.
+  Result<void> start(const RankProgram& program, int world_size);
+  // Starts a rank again whose process has ended. incarnation: how often it was started before;
+  // absent: see rank_main.cpp. On any thread. Errors: io, cancelled (after shutdown).
+  Result<void> restart(int rank, int incarnation, const std::string& absent);
+  // kill -9, if its process is there. On any thread.
+  void kill(int rank);
   // From now on deaths are expected. Ranks that do not end within the grace period are killed.
   // Idempotent.
   void shutdown(std::chrono::milliseconds grace);
@@ -50,7 +58,7 @@ class Launcher {
   // kernel gives away only after watch() has waited for it. On any thread, also during start(): it
   // waits until the rank that is being started is known.
   bool started(pid_t pid) const;
-  int pid(int rank) const { return ranks_.at(static_cast<std::size_t>(rank)).pid; }
+  int pid(int rank) const;
 
  private:
   struct Process {
@@ -58,16 +66,19 @@ class Launcher {
     int pidfd = -1;
     bool ended = false;
   };
+  Result<Process> spawn(int rank, int incarnation, const std::string& absent);
   void watch();
+  void wake_watcher();
 
   std::filesystem::path folder_;
   std::function<void(const RankDeath&)> on_death_;
-  // Guards changes to ranks_: start() adds to it before there is a watching thread, and then that
-  // thread alone sets `ended`.
-  mutable std::mutex mutex_;
+  RankProgram program_;
+  mutable std::mutex
+      mutex_;  // guards the following two; a rank may connect before it is known here
   std::vector<Process> ranks_;
+  bool kill_all_ = false;
   int lifeline_[2] = {-1, -1};
-  int stop_pipe_[2] = {-1, -1};
+  int wake_pipe_[2] = {-1, -1};  // of the watching thread
   std::atomic<bool> expected_{false};
   std::thread watcher_;
 };

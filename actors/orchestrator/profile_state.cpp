@@ -28,6 +28,18 @@ void ProfileState::add_rank(int rank, int stage) {
   gone_.erase(rank);
 }
 
+bool ProfileState::resumes(int rank) const {
+  return lost_.contains(rank) && !is_gone(rank) && !running_.contains(rank) &&
+         (phase_ == ProfilePhase::running || phase_ == ProfilePhase::idle);
+}
+
+bool ProfileState::resumed(int rank) {
+  if (!resumes(rank)) return false;
+  running_.insert(rank);
+  settle();
+  return true;
+}
+
 bool ProfileState::lose_rank(int rank) {
   if (!stages_.contains(rank) || !gone_.insert(rank).second) return false;
   if (running_.erase(rank) > 0) lost_.insert(rank);

@@ -48,6 +48,11 @@ class ProfileState {
  public:
   // A rank is there, or there again.
   void add_rank(int rank, int stage);
+  // A rank that is there again records for the run that it had begun to record for. resumes(): it
+  // is to be asked to start; resumed(): it did. resumed() is false if the run is over, or about to
+  // be: then it is to be stopped.
+  bool resumes(int rank) const;
+  bool resumed(int rank);
   // The process of a rank ended. False: that was known, or the rank is not.
   bool lose_rank(int rank);
 
@@ -66,7 +71,7 @@ class ProfileState {
   // defer, nothing.
   ProfileDecision stop();
   // All ranks that were asked have stopped, or failed to. Returns the ranks of the run whose
-  // process ended before they were stopped.
+  // process ended before they were stopped, also those that were there again.
   std::set<int> stopped();
 
   ProfilePhase phase() const { return phase_; }

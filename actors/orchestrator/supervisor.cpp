@@ -117,15 +117,29 @@ void join(Self self, Join& joined) {
   SupervisorState& state = self->state;
   lose(state, joined.rank);  // one that was there before
   self->monitor(joined.actor);
-  state.profile.add_rank(joined.rank, joined.stage);
-  state.ranks[joined.rank] = std::move(joined);
+  const int rank = joined.rank;
+  state.profile.add_rank(rank, joined.stage);
+  state.ranks[rank] = std::move(joined);
+  if (!state.profile.resumes(rank)) return;
+  // Its trace is another session's, as that of the process before may be recovered.
+  state.last_start.timestamp = std::to_string(profiling::realtime_ns() / 1'000'000);
+  ask(self, {rank}, state.last_start, answer_timeout, [self, rank](const Answers& started) {
+    if (started.front().error.code != ErrorCode::none || self->state.profile.resumed(rank)) return;
+    ask(self, {rank}, StopTrace{.discard = true}, take_back_timeout, [](const Answers&) {});
+  });
 }
 
 void stop_answered(SupervisorState& state, Answers answers) {
-  for (const int rank : state.profile.stopped())
-    if (std::none_of(answers.begin(), answers.end(),
-                     [rank](const RankTrace& answer) { return answer.rank == rank; }))
+  for (const int rank : state.profile.stopped()) {
+    const auto answer = std::find_if(answers.begin(), answers.end(),
+                                     [rank](const RankTrace& one) { return one.rank == rank; });
+    if (answer == answers.end())
       answers.push_back(failed_answer(state, rank, "its process ended while it was profiled"));
+    else
+      answer->note =
+          "its process ended while it was profiled; this is the trace of the one that "
+          "took its place";
+  }
   sort_by_rank(answers);
   deliver(state.stops, summary(std::move(answers)));
 }
@@ -199,6 +213,9 @@ caf::result<ProfileAnswer> start(Self self, const StartProfile& request) {
                              .timestamp = request.timestamp,
                              .base_ns = request.base_ns,
                              .options = request.options};
+    // Who takes a rank's place later cannot begin at a time that has passed by then.
+    state.last_start = message;
+    state.last_start.options.start_at_ns = 0;
     ask(self, decision.ranks, message, answer_timeout,
         [self](Answers answers) { start_answered(self, std::move(answers)); });
   }

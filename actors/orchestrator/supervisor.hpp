@@ -7,7 +7,8 @@
 // is left of it. A stop answers with the files of all ranks that have one, and with the errors of
 // the others. Who asks for what is under way already gets the same answer; a stop during a start
 // waits for it. A rank whose process ended answers with an error at once, also what it was asked
-// before, so nobody waits for it.
+// before, so nobody waits for it. If a process takes its place while the run goes on, that one
+// records from then on, and the answer to the stop says so.
 //
 // It is a broker only to run on the thread of the network, where the answers arrive, so nothing
 // that it does takes long. Everything here runs on that thread.
@@ -36,6 +37,7 @@ struct SupervisorState {
 
   ProfileState profile;
   std::map<int, Join> ranks;
+  StartTrace last_start;  // what a process is told that takes the place of another
   std::map<std::uint64_t, Question> questions;
   std::uint64_t next_question = 0;
   Promises starts, stops;  // who waits for the start, and for the stop, that is under way

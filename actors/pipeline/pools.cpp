@@ -1,6 +1,7 @@
 #include "actors/pipeline/pools.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "actors/pipeline/topics.hpp"
@@ -26,13 +27,29 @@ std::vector<Channel> channels_of(const stages::PipelineConfig& config) {
   std::vector<Channel> channels;
   for (const stages::Edge& edge : config.edges) {
     const stages::StageConfig& from = *config.find(edge.from);
-    channels.push_back({stages::max_output_bytes(from, edge.output), edge.window_size});
+    const Channel channel{stages::max_output_bytes(from, edge.output), edge.window_size};
+    channels.insert(channels.end(),
+                    static_cast<std::size_t>(from.num_replicas) *
+                        static_cast<std::size_t>(config.find(edge.to)->num_replicas),
+                    channel);
   }
   for (const stages::StageConfig& s : config.stages)
     if (s.user_output >= 0)
-      channels.push_back(
-          {stages::max_output_bytes(s, s.user_output), static_cast<int>(user_window)});
+      channels.insert(channels.end(), static_cast<std::size_t>(s.num_replicas),
+                      {stages::max_output_bytes(s, s.user_output), static_cast<int>(user_window)});
   return channels;
+}
+
+// Leaves out the sizes that are nearest to the next larger one, whose chunks serve for them, until
+// iceoryx has room for all.
+void merge_sizes(std::map<std::uint64_t, std::uint32_t>& chunks) {
+  while (chunks.size() > ipc::most_pools) {
+    auto nearest = std::next(chunks.begin());  // never the small ones, nor the largest
+    for (auto at = nearest; std::next(at) != chunks.end(); ++at)
+      if (std::next(at)->first - at->first < std::next(nearest)->first - nearest->first)
+        nearest = at;
+    chunks.erase(nearest);
+  }
 }
 
 }  // namespace
@@ -52,6 +69,7 @@ std::vector<ipc::Pool> pools_for(const stages::PipelineConfig& config) {
   std::map<std::uint64_t, std::uint32_t> chunks{{small, 0}};  // by the tensor's bytes
   for (const Channel& channel : channels)
     if (channel.largest > small) chunks[channel.largest] = 0;
+  merge_sizes(chunks);
   for (const Channel& channel : channels) {
     std::uint64_t below = 0;
     for (auto& [bytes, count] : chunks) {
@@ -74,6 +92,7 @@ std::uint64_t collectives_bytes(const stages::PipelineConfig& config) {
   for (const stages::StageConfig& s : config.stages)
     if (s.tensor_parallel_size > 1)
       sum +=
+          static_cast<std::uint64_t>(s.num_replicas) *
           page_bytes(ipc::SharedGroup::segment_bytes(s.tensor_parallel_size, collective_bytes(s)));
   return sum;
 }

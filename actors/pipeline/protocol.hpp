@@ -18,12 +18,20 @@
 
 namespace limelight::actors {
 
+// For one stage. Numbers grow in the order of submission; a request that is begun anew has another.
 struct Submit {
   std::uint64_t number = 0;
   std::string id, prompt;
   stages::SamplingParams sampling;
   std::vector<Message> messages;
-  std::vector<std::int32_t> prompt_token_ids;
+  std::vector<std::int32_t> prompt_token_ids = {};
+  // Where it goes: the replica of each stage, in the order of the config; -1: not to that stage.
+  std::vector<std::int32_t> replicas = {};
+  bool to_user = true;  // the stage's output for the user is wanted
+};
+// The ranks of that replica were started anew: what they had not taken is lost.
+struct ReplicaAnew {
+  std::int32_t stage = 0, replica = 0;
 };
 struct Cancel {
   std::uint64_t number = 0;
@@ -79,7 +87,11 @@ struct ProfileAnswer {
 template <class I>
 auto inspect(I& f, Submit& x) {
   return f(caf::meta::type_name("Submit"), x.number, x.id, x.prompt, x.sampling, x.messages,
-           x.prompt_token_ids);
+           x.prompt_token_ids, x.replicas, x.to_user);
+}
+template <class I>
+auto inspect(I& f, ReplicaAnew& x) {
+  return f(caf::meta::type_name("ReplicaAnew"), x.stage, x.replica);
 }
 template <class I>
 auto inspect(I& f, Cancel& x) {
@@ -142,6 +154,7 @@ auto inspect(I& f, ProfileAnswer& x) {
 using RankActor = caf::typed_actor<caf::reacts_to<Submit>,
                                    caf::reacts_to<Cancel>,
                                    caf::reacts_to<EndRank>,
+                                   caf::reacts_to<ReplicaAnew>,
                                    caf::replies_to<Ping>::with<Pong>,
                                    caf::replies_to<StartTrace>::with<RankTrace>,
                                    caf::replies_to<StopTrace>::with<RankTrace>,
@@ -149,12 +162,12 @@ using RankActor = caf::typed_actor<caf::reacts_to<Submit>,
                                    caf::replies_to<SetFlight>::with<RankTrace>>;
 
 struct Join {
-  std::int32_t rank = 0, stage = 0, pid = 0;
+  std::int32_t rank = 0, stage = 0, pid = 0, incarnation = 0;
   RankActor actor;
 };
 template <class I>
 auto inspect(I& f, Join& x) {
-  return f(caf::meta::type_name("Join"), x.rank, x.stage, x.pid, x.actor);
+  return f(caf::meta::type_name("Join"), x.rank, x.stage, x.pid, x.incarnation, x.actor);
 }
 
 using OrchestratorActor =
@@ -175,6 +188,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
   CAF_ADD_TYPE_ID(limelight, (limelight::AnswerInfo))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Submit))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Cancel))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::ReplicaAnew))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::EndRank))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Ping))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Pong))

@@ -2,12 +2,23 @@
 
 namespace limelight::actors {
 
-std::string topic_between(const std::string& run, int from_stage, int to_stage, int input) {
-  return run + "." + std::to_string(from_stage) + "." + std::to_string(to_stage) +
-         (input == 0 ? "" : "." + std::to_string(input));
+namespace {
+std::string text(ReplicaName name) {
+  return std::to_string(name.stage) + "-" + std::to_string(name.replica);
 }
-std::string topic_to_user(const std::string& run, int stage) {
-  return run + "." + std::to_string(stage) + ".user";
+}  // namespace
+
+std::string topic_between(const std::string& run, ReplicaName from, ReplicaName to, int input) {
+  return run + "." + text(from) + "." + text(to) + "." + std::to_string(input);
+}
+std::string topic_to_user(const std::string& run, ReplicaName from) {
+  return run + "." + text(from) + ".user";
+}
+std::string group_name(const std::string& run, ReplicaName replica, int incarnation) {
+  return "limelight-" + run + "-stage" + text(replica) + "-" + std::to_string(incarnation);
+}
+std::string process_name(const std::string& run, int rank, int incarnation) {
+  return "limelight-" + run + "-rank" + std::to_string(rank) + "-" + std::to_string(incarnation);
 }
 
 std::filesystem::path flight_file(const std::string& run, int rank) {

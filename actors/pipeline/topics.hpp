@@ -9,10 +9,18 @@
 
 namespace limelight::actors {
 
-// Chunks from one stage to another, and from a stage to the user.
+// A replica of a stage, at one end of a channel.
+struct ReplicaName {
+  int stage = 0, replica = 0;
+};
+// Chunks from one replica to another, and from a replica to the user.
 // input: the port of the receiving stage.
-std::string topic_between(const std::string& run, int from_stage, int to_stage, int input = 0);
-std::string topic_to_user(const std::string& run, int stage);
+std::string topic_between(const std::string& run, ReplicaName from, ReplicaName to, int input);
+std::string topic_to_user(const std::string& run, ReplicaName from);
+// Of the collectives of a replica's ranks. incarnation: how often its ranks were started before.
+std::string group_name(const std::string& run, ReplicaName replica, int incarnation);
+// By which the broker knows a rank's process.
+std::string process_name(const std::string& run, int rank, int incarnation);
 // Of a rank's flight recorder: there for the orchestrator also when the rank is gone.
 std::filesystem::path flight_file(const std::string& run, int rank);
 // What CAF calls this run when it greets. No secret: who may connect is decided before it greets.

@@ -75,10 +75,12 @@ RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* 
         prof::name_request(static_cast<std::uint32_t>(m.number), m.id);
         const prof::Span span(name);
         state->worker.submit({m.number, std::move(m.id), std::move(m.prompt), std::move(m.sampling),
-                              std::move(m.messages), std::move(m.prompt_token_ids)});
+                              std::move(m.messages), std::move(m.prompt_token_ids)},
+                             {std::move(m.replicas), m.to_user});
       },
       [=](const Cancel& m) { state->worker.cancel(m.number); },
       [=](const EndRank&) { state->worker.end(); },
+      [=](const ReplicaAnew& m) { state->worker.consumer_replaced(m.stage, m.replica); },
       [](const Ping&) { return Pong{}; },
       [=](StartTrace& m) -> caf::result<RankTrace> {
         if (state->with_tracer.load(std::memory_order_acquire) > 0)
@@ -162,7 +164,7 @@ int run_rank(const RankOptions& options) {
     return fail(options, "cannot reach the orchestrator: " + orchestrator.error().message);
 
   auto worker = RankWorker::create(
-      *config, options.rank, options.run,
+      *config, {options.rank, options.run, options.incarnation, options.absent},
       [&](const StageReport& report) { caf::anon_send(*orchestrator, report); },
       [&](std::uint64_t number, std::chrono::milliseconds held) {
         caf::anon_send(*orchestrator,
@@ -174,7 +176,8 @@ int run_rank(const RankOptions& options) {
     RankState state(**worker, options.rank, config->world_size(), flight);
     finish_when_orphaned(&state.traces);
     const auto actor = system.middleman().spawn_broker(stage_actor, &state);
-    caf::anon_send(*orchestrator, Join{options.rank, (*worker)->stage_id(), getpid(), actor});
+    caf::anon_send(*orchestrator,
+                   Join{options.rank, (*worker)->stage_id(), getpid(), options.incarnation, actor});
     (*worker)->run();
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
     system.await_all_actors_done();  // they point into the state

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <sstream>
 
 #include "actors/rank/rank.hpp"
 #include "base/log.hpp"
@@ -13,16 +14,31 @@ bool read_number(const char* text, Number least, Number& number) {
   const auto [rest, failed] = std::from_chars(text, end, number);
   return failed == std::errc{} && rest == end && number >= least;
 }
+
+// "1.0,2.3": replica 0 of stage 1, and replica 3 of stage 2.
+bool read_replicas(const std::string& list, std::vector<limelight::actors::ReplicaName>& to) {
+  std::istringstream in(list);
+  for (std::string word; std::getline(in, word, ',');) {
+    const auto dot = word.find('.');
+    limelight::actors::ReplicaName name;
+    if (dot == std::string::npos || !read_number(word.substr(0, dot).c_str(), 0, name.stage) ||
+        !read_number(word.substr(dot + 1).c_str(), 0, name.replica))
+      return false;
+    to.push_back(name);
+  }
+  return true;
+}
 }  // namespace
 
 int main(int argc, char** argv) {
   limelight::log_to_stderr();
   limelight::actors::RankOptions options;
   std::chrono::milliseconds::rep flight = 0;
-  if (argc != 8 || *argv[1] == '\0' || !read_number(argv[2], 0, options.rank) || *argv[3] == '\0' ||
-      *argv[4] == '\0' || !read_number(argv[5], 0, options.lifeline_fd) ||
+  if (argc != 10 || *argv[1] == '\0' || !read_number(argv[2], 0, options.rank) ||
+      *argv[3] == '\0' || *argv[4] == '\0' || !read_number(argv[5], 0, options.lifeline_fd) ||
       !read_number(argv[6], decltype(flight){0}, flight) ||
-      !read_number(argv[7], std::size_t{0}, options.flight_records)) {
+      !read_number(argv[7], std::size_t{0}, options.flight_records) ||
+      !read_number(argv[8], 0, options.incarnation) || !read_replicas(argv[9], options.absent)) {
     std::fprintf(stderr, "limelight-rank is started by Limelight itself; run `limelight --help`\n");
     return 2;
   }

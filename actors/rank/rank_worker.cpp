@@ -1,7 +1,6 @@
 #include "actors/rank/rank_worker.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <exception>
 #include <limelight/span.hpp>
@@ -10,6 +9,7 @@
 
 #include "actors/pipeline/pools.hpp"
 #include "actors/pipeline/topics.hpp"
+#include "actors/rank/group_actions.hpp"
 #include "base/log.hpp"
 #include "base/memory.hpp"
 #include "base/try.hpp"
@@ -38,86 +38,17 @@ auto guarded(Call call) -> decltype(call()) {
     return Error{ErrorCode::internal, std::string("the step failed: ") + failed.what()};
   }
 }
-// How often a rank that is held back looks whether it should go on.
-constexpr auto look_interval = 100ms;
-constexpr auto connect_timeout = 30s, tell_timeout = 30s, end_timeout = 1s;
+constexpr auto connect_timeout = 30s;
 
-// What the first rank of a group tells the others: as many of these as there are actions.
-struct Message {
-  static constexpr std::size_t room = 63;
-  std::uint64_t count = 0;
-  std::uint64_t more = 0;  // another message follows
-  std::array<Action, room> actions{};
-};
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 }  // namespace
 
-RankWorker::RankWorker(stages::StageConfig config)
+RankWorker::RankWorker(stages::StageConfig config, const stages::Replica& replica)
     : config_(std::move(config)),
+      replica_(replica),
       scheduler_({.requests = config_.max_batch_size, .tokens = config_.max_num_batched_tokens}) {}
-
-class RankWorker::ChunkOutput final : public stages::Output {
- public:
-  ChunkOutput(RankWorker& worker, ServedRequest& request) : worker_(worker), request_(request) {}
-
-  Result<void> emit(int port,
-                    const ipc::TensorSpec& tensor,
-                    bool last,
-                    const std::function<void(std::span<std::byte>)>& write) override {
-    if (!worker_.is_first_rank())
-      return {};  // every rank of a group has the same result; one sends it
-    for (Outlet& outlet : worker_.outlets_)
-      if (outlet.output == port) LIMELIGHT_TRY(send(outlet.publisher, port, tensor, last, write));
-    ++request_.sequence[port];
-    return {};
-  }
-  // What it took to send, the waiting for a slow consumer included.
-  double sending_ms() const noexcept { return sending_ms_; }
-
- private:
-  Result<void> send(ipc::Publisher& publisher,
-                    int port,
-                    const ipc::TensorSpec& tensor,
-                    bool last,
-                    const std::function<void(std::span<std::byte>)>& write) {
-    const struct Timed {
-      double& sum;
-      Clock::time_point start = Clock::now();
-      ~Timed() { sum += ms_since(start); }
-    } timed{sending_ms_};
-    ipc::ChunkHeader header;
-    header.request = request_.report.number;
-    header.sequence = request_.sequence[port];
-    header.stage = static_cast<std::int16_t>(worker_.config_.stage_id);
-    header.last = last ? 1 : 0;
-    header.tensor = tensor;
-    // A slow consumer holds this rank back for as long as it takes; the end of the rank or of the
-    // request does not.
-    const auto asked_to_leave = [&] {
-      return Error{ErrorCode::cancelled, "ended while the next stage held it back"};
-    };
-    auto loan = publisher.loan(header, look_interval);
-    while (!loan && loan.error().code == ErrorCode::timeout && !worker_.unwanted(header.request))
-      loan = publisher.loan(header, look_interval);
-    if (!loan) return loan.error().code == ErrorCode::timeout ? asked_to_leave() : loan.error();
-    write(loan->data);
-    const auto begun = Clock::now();
-    while (!publisher.publish(*loan, look_interval)) {
-      if (worker_.unwanted(header.request)) {
-        publisher.release(*loan);
-        return asked_to_leave();
-      }
-      worker_.held_back_(header.request, std::chrono::duration_cast<std::chrono::milliseconds>(
-                                             Clock::now() - begun));
-    }
-    return {};
-  }
-  RankWorker& worker_;
-  ServedRequest& request_;
-  double sending_ms_ = 0;
-};
 
 // The turns of one step, and where each one's output goes.
 struct RankWorker::Batch {
@@ -128,54 +59,41 @@ struct RankWorker::Batch {
 
 Result<std::unique_ptr<RankWorker>> RankWorker::create(
     const stages::PipelineConfig& config,
-    int rank,
-    const std::string& run,
+    const RankPlace& place,
     std::function<void(const StageReport&)> report,
     std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back) {
-  const stages::StageConfig* mine = config.stage_of(rank);
-  if (mine == nullptr)
+  const auto replica = config.replica_of(place.rank);
+  if (!replica)
     return Error{ErrorCode::invalid_argument,
-                 "rank " + std::to_string(rank) + " is not in the pipeline"};
-  const int first = config.first_rank(mine->stage_id);
-  std::unique_ptr<RankWorker> worker(new RankWorker(*mine));
+                 "rank " + std::to_string(place.rank) + " is not in the pipeline"};
+  const stages::StageConfig* mine = config.find(replica->stage_id);
+  const int index = place.rank - replica->first_rank;
+  std::unique_ptr<RankWorker> worker(new RankWorker(*mine, *replica));
   worker->report_ = std::move(report);
-  worker->held_back_ = std::move(held_back);
-  const int id = mine->stage_id, ranks = mine->tensor_parallel_size;
-  const std::string prefix = "limelight-" + run;
-  if (auto attached = ipc::attach(prefix + "-rank" + std::to_string(rank), connect_timeout);
+  if (auto attached =
+          ipc::attach(process_name(place.run, place.rank, place.incarnation), connect_timeout);
       !attached)
     return attached.error();
 
-  if (ranks > 1) {
-    auto joined = ipc::SharedGroup::join(prefix + "-stage" + std::to_string(id), rank - first,
-                                         ranks, collective_bytes(*mine), connect_timeout);
+  if (replica->ranks > 1) {
+    auto joined = ipc::SharedGroup::join(
+        group_name(place.run, {replica->stage_id, replica->index}, place.incarnation), index,
+        replica->ranks, collective_bytes(*mine), connect_timeout);
     if (!joined) return joined.error();
     worker->group_.emplace(std::move(joined).value());
   }
-  if (worker->is_first_rank()) {
-    std::vector<ipc::Subscriber::Channel> channels;
-    for (const stages::Edge& edge : config.edges) {
-      const auto topic = topic_between(run, edge.from, edge.to, edge.input);
-      const auto window = static_cast<std::size_t>(edge.window_size);
-      if (edge.from == id)
-        worker->outlets_.push_back(
-            {edge.output,
-             ipc::Publisher(topic, stages::max_output_bytes(*mine, edge.output), window)});
-      if (edge.to != id) continue;
-      channels.push_back({topic, window});
-      worker->inputs_.push_back(edge);
-    }
-    if (!channels.empty()) worker->input_ = std::make_unique<ipc::Subscriber>(channels);
-    if (mine->user_output >= 0)
-      worker->outlets_.push_back(
-          {mine->user_output,
-           ipc::Publisher(topic_to_user(run, id),
-                          stages::max_output_bytes(*mine, mine->user_output), user_window)});
-  }
+  if (worker->is_first_rank()) worker->channels_ = RankChannels::open(config, *replica, place.run);
+  worker->sender_ = {
+      .stage_id = mine->stage_id,
+      .sends = worker->is_first_rank(),
+      .outlets = &worker->channels_.outlets,
+      .unwanted = [it = worker.get()](auto request) { return it->unwanted(request); },
+      .held_back = std::move(held_back)};
   std::string notice;
-  auto device = stages::make_device(mine->devices, rank - first, notice, mine->cpu);
+  auto device = stages::make_device(mine->devices, replica->index * replica->ranks + index, notice,
+                                    mine->cpu);
   if (!device) return device.error();
-  if (!notice.empty()) log(LogLevel::warning, "rank " + std::to_string(rank) + ": " + notice);
+  if (!notice.empty()) log(LogLevel::warning, "rank " + std::to_string(place.rank) + ": " + notice);
   worker->device_ = std::move(device).value();
   ipc::Collective* group = worker->group_ ? &*worker->group_ : nullptr;
   if (group != nullptr && !worker->device_->is_host()) {
@@ -190,27 +108,22 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
 
   // The broker connects ports in its own time; what is published before would be lost.
   const auto deadline = Clock::now() + connect_timeout;
-  const auto connected = [&] {
-    for (const Outlet& outlet : worker->outlets_)
-      if (!outlet.publisher.has_subscribers()) return false;
-    return !worker->input_ || worker->input_->connected();
-  };
-  while (!connected()) {
+  while (!worker->channels_.connected(place.absent)) {
     if (Clock::now() > deadline)
-      return Error{ErrorCode::timeout,
-                   "the channels of rank " + std::to_string(rank) + " were not connected in time"};
+      return Error{ErrorCode::timeout, "the channels of rank " + std::to_string(place.rank) +
+                                           " were not connected in time"};
     std::this_thread::sleep_for(2ms);
   }
   return worker;
 }
 
-void RankWorker::submit(stages::Request request) {
+void RankWorker::submit(stages::Request request, Route route) {
   {
     const std::lock_guard lock(mutex_);
-    submitted_.push_back(std::move(request));
+    submitted_.push_back({std::move(request), std::move(route)});
   }
   wake_.notify_one();
-  if (input_) input_->wake();
+  if (channels_.input) channels_.input->wake();
 }
 
 void RankWorker::cancel(std::uint64_t number) {
@@ -220,7 +133,7 @@ void RankWorker::cancel(std::uint64_t number) {
     cancelled_.push_back(number);
   }
   wake_.notify_one();
-  if (input_) input_->wake();
+  if (channels_.input) channels_.input->wake();
 }
 
 void RankWorker::end() {
@@ -229,7 +142,7 @@ void RankWorker::end() {
     ending_ = true;
   }
   wake_.notify_one();
-  if (input_) input_->wake();
+  if (channels_.input) channels_.input->wake();
 }
 
 bool RankWorker::unwanted(std::uint64_t request) {
@@ -237,20 +150,27 @@ bool RankWorker::unwanted(std::uint64_t request) {
   return ending_ || std::find(cancelled_.begin(), cancelled_.end(), request) != cancelled_.end();
 }
 
-std::deque<stages::Request> RankWorker::take_submitted(bool wait) {
+// What was submitted and what was cancelled, taken together: a request comes before its end.
+RankWorker::Inbox RankWorker::take_inbox(bool wait) {
   std::unique_lock lock(mutex_);
   if (wait) wake_.wait(lock, [&] { return ending_ || !submitted_.empty() || !cancelled_.empty(); });
-  return std::exchange(submitted_, {});
+  return {std::exchange(submitted_, {}), std::exchange(cancelled_, {})};
 }
 
-void RankWorker::begin(const stages::Request& request) {
+void RankWorker::begin(const Submitted& submitted) {
+  const stages::Request& request = submitted.request;
   const prof::RequestScope scope(static_cast<std::uint32_t>(request.number));
   prof::name_request(static_cast<std::uint32_t>(request.number), request.id);
   ServedRequest& served = served_[request.number];
+  served.route = submitted.route;
   served.report.number = request.number;
   served.report.stage.stage_id = config_.stage_id;
-  for (const stages::Edge& edge : inputs_)
-    served.report.received.push_back({.from_stage = edge.from, .to_stage = edge.to});
+  served.report.stage.replica = replica_.index;
+  for (const Inlet& inlet : channels_.inlets)
+    served.report.received.push_back({.from_stage = inlet.from_stage,
+                                      .from_replica = inlet.from_replica,
+                                      .to_stage = config_.stage_id,
+                                      .to_replica = replica_.index});
   newest_begun_ = std::max(newest_begun_, request.number);
   if (auto begun = guarded([&] { return stage_->begin(request); }); !begun)
     return finish(request.number, begun.error());
@@ -263,10 +183,15 @@ void RankWorker::begin(const stages::Request& request) {
   }
 }
 
-void RankWorker::begin_submitted(bool wait) {
-  for (const stages::Request& request : take_submitted(wait)) {
-    actions_.push_back({Action::Kind::begin, 0, request.number});
-    begin(request);
+void RankWorker::take_requests(bool wait) {
+  const Inbox inbox = take_inbox(wait);
+  for (const Submitted& submitted : inbox.submitted) {
+    actions_.push_back({Action::Kind::begin, 0, submitted.request.number});
+    begin(submitted);
+  }
+  for (const std::uint64_t number : inbox.cancelled) {
+    if (served_.contains(number)) actions_.push_back({Action::Kind::cancel, 0, number});
+    drop(number);
   }
 }
 
@@ -274,47 +199,6 @@ void RankWorker::drop(std::uint64_t number) {
   scheduler_.remove(number);
   if (served_.erase(number) > 0) stage_->end(number);
   prof::forget_request(static_cast<std::uint32_t>(number));
-}
-
-void RankWorker::drop_cancelled() {
-  std::vector<std::uint64_t> cancelled;
-  {
-    const std::lock_guard lock(mutex_);
-    cancelled.swap(cancelled_);
-  }
-  for (const std::uint64_t number : cancelled) {
-    if (served_.contains(number)) actions_.push_back({Action::Kind::cancel, 0, number});
-    drop(number);
-  }
-}
-
-// Sends actions_ to the other ranks of the group.
-Result<void> RankWorker::tell() {
-  if (!group_) return {};
-  const bool ends = !actions_.empty() && actions_.front().kind == Action::Kind::end_rank;
-  for (std::size_t at = 0; at < actions_.size(); at += Message::room) {
-    Message message;
-    message.count = std::min(Message::room, actions_.size() - at);
-    message.more = at + message.count < actions_.size() ? 1 : 0;
-    std::copy_n(actions_.begin() + static_cast<std::ptrdiff_t>(at), message.count,
-                message.actions.begin());
-    LIMELIGHT_TRY(group_->broadcast(std::as_writable_bytes(std::span(&message, 1)),
-                                    ends ? end_timeout : tell_timeout));
-  }
-  return {};
-}
-
-// Fills actions_ with what the first rank says. False: the rank ends.
-bool RankWorker::hear() {
-  actions_.clear();
-  for (;;) {
-    Message message;
-    if (!group_->broadcast(std::as_writable_bytes(std::span(&message, 1)), 0ms)) return false;
-    actions_.insert(actions_.end(), message.actions.begin(),
-                    message.actions.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(
-                                                  message.count, Message::room)));
-    if (message.more == 0) return true;
-  }
 }
 
 void RankWorker::consume(ServedRequest& served, const ipc::Chunk& chunk) {
@@ -332,7 +216,7 @@ void RankWorker::consume(ServedRequest& served, const ipc::Chunk& chunk) {
       prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - header.sent_ticks)) / 1e6;
   const auto start = Clock::now();
   auto done = guarded([&] {
-    return stage_->consume(header.request, inputs_[chunk.channel()].input, header.tensor,
+    return stage_->consume(header.request, channels_.inlets[chunk.channel()].input, header.tensor,
                            chunk.data(), header.last != 0);
   });
   received.rx_decode_time_ms += ms_since(start);
@@ -350,7 +234,7 @@ void RankWorker::accept(ipc::Chunk chunk) {
 
 void RankWorker::receive(std::chrono::milliseconds timeout) {
   for (;;) {
-    auto chunk = input_->take(timeout);
+    auto chunk = channels_.input->take(timeout);
     if (!chunk) {
       log(LogLevel::error, chunk.error().message);
       continue;
@@ -369,7 +253,8 @@ bool RankWorker::step() {
   for (const Action& action : actions_)
     if (action.kind == Action::Kind::turn) {
       batch.turns.push_back({.request = action.request, .tokens = static_cast<int>(action.tokens)});
-      batch.outputs.emplace_back(*this, served_.at(action.request));
+      ServedRequest& served = served_.at(action.request);
+      batch.outputs.emplace_back(sender_, action.request, served.route, served.sequence);
       batch.tokens += static_cast<int>(action.tokens);
     }
   if (batch.turns.empty()) return false;
@@ -437,6 +322,8 @@ void RankWorker::finish(std::uint64_t number, Error error) {
       at->second.report.stage.mean_batch_size =
           static_cast<double>(at->second.batched) / static_cast<double>(at->second.steps);
   }
+  std::erase_if(at->second.report.received,
+                [](const TransferStats& edge) { return edge.chunks == 0; });
   if (is_first_rank()) report_(at->second.report);
   stage_->end(number);
   served_.erase(at);
@@ -444,14 +331,14 @@ void RankWorker::finish(std::uint64_t number, Error error) {
 }
 
 void RankWorker::follow() {
-  std::map<std::uint64_t, stages::Request> submitted;
-  while (hear()) {
+  std::map<std::uint64_t, Submitted> submitted;
+  while (hear(*group_, actions_)) {
     for (const Action& action : actions_) switch (action.kind) {
         case Action::Kind::end_rank: return;
         case Action::Kind::begin:
           while (!submitted.contains(action.request)) {
-            for (stages::Request& request : take_submitted(true))
-              submitted.emplace(request.number, std::move(request));
+            for (Submitted& one : take_inbox(true).submitted)
+              submitted.emplace(one.request.number, std::move(one));
             const std::lock_guard lock(mutex_);
             if (ending_) return;
           }
@@ -473,26 +360,25 @@ void RankWorker::run() {
   prof::name_thread("worker");
   if (!is_first_rank()) return follow();
   for (;;) {
-    begin_submitted(false);
-    drop_cancelled();
+    take_requests(false);
     {
       const std::lock_guard lock(mutex_);
       if (ending_) break;
     }
-    if (input_) receive(0ms);
+    if (channels_.input) receive(0ms);
     scheduler_.plan(*stage_, actions_);
-    if (auto told = tell(); !told) {
+    if (auto told = group_ ? tell(*group_, actions_) : Result<void>(); !told) {
       for (const Action& action : std::exchange(actions_, {}))
         if (action.kind == Action::Kind::turn) finish(action.request, told.error());
       continue;
     }
     if (step()) continue;
     actions_.clear();
-    if (input_) receive(1000ms);
-    else begin_submitted(true);
+    if (channels_.input) receive(1000ms);
+    else take_requests(true);
   }
   actions_.assign(1, {Action::Kind::end_rank, 0, 0});
-  (void)tell();
+  if (group_) (void)tell(*group_, actions_);
 }
 
 }  // namespace limelight::actors

@@ -18,31 +18,42 @@
 #include <vector>
 
 #include "actors/pipeline/stage_report.hpp"
+#include "actors/rank/chunk_output.hpp"
+#include "actors/rank/rank_channels.hpp"
 #include "actors/rank/scheduler.hpp"
-#include "ipc/iceoryx/channel.hpp"
 #include "ipc/shared_group.hpp"
 #include "stages/devices/device.hpp"
 
 namespace limelight::actors {
 
+// Which of a run's processes this is. incarnation: how often the rank was started before.
+struct RankPlace {
+  int rank = 0;
+  std::string run;  // part of all names in shared memory
+  int incarnation = 0;
+  std::vector<ReplicaName> absent = {};  // replicas that are down, and not waited for
+};
+
 class RankWorker {
  public:
-  // run: the name of this run, part of all names in shared memory. held_back(request, for how
+  // held_back(request, for how
   // long): called again and again while a full queue holds this rank back, on the worker thread.
   // Creates the stage and its channels, and waits until they are connected. Errors: as of ipc, and
   // timeout.
   static Result<std::unique_ptr<RankWorker>> create(
       const stages::PipelineConfig& config,
-      int rank,
-      const std::string& run,
+      const RankPlace& place,
       std::function<void(const StageReport&)> report,
       std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back);
-  void submit(stages::Request request);
+  void submit(stages::Request request, Route route);
   // Ends a request that failed in another stage or was given up; nothing is reported.
   void cancel(std::uint64_t number);
+  // The ranks at the other end were started anew. On any thread.
+  void consumer_replaced(int stage, int replica) { channels_.consumer_replaced(stage, replica); }
   void end();
   void run();
   int stage_id() const noexcept { return config_.stage_id; }
+  int replica() const noexcept { return replica_.index; }
   const std::string& stage_name() const noexcept { return config_.model_stage; }
   stages::Device& device() noexcept { return *device_; }
   // Fixed by create(), so any thread may ask. By what the ranks of this stage do their collectives:
@@ -52,9 +63,17 @@ class RankWorker {
   int group_rank() const noexcept { return group_ ? group_->rank() : 0; }
 
  private:
-  class ChunkOutput;
+  struct Submitted {
+    stages::Request request;
+    Route route;
+  };
+  struct Inbox {
+    std::deque<Submitted> submitted;
+    std::vector<std::uint64_t> cancelled;
+  };
   struct ServedRequest {
     StageReport report;
+    Route route;
     std::uint64_t steps = 0, batched = 0;   // that it was in; requests in them, itself included
     std::map<int, std::uint32_t> sequence;  // by output
     std::vector<ipc::Chunk> early;          // of a request that was not submitted yet
@@ -62,16 +81,13 @@ class RankWorker {
   };
   struct Batch;
 
-  explicit RankWorker(stages::StageConfig config);
+  RankWorker(stages::StageConfig config, const stages::Replica& replica);
   bool is_first_rank() const { return !group_ || group_->rank() == 0; }
   bool unwanted(std::uint64_t request);  // nobody waits for its output any more
-  std::deque<stages::Request> take_submitted(bool wait);
-  void begin(const stages::Request& request);
-  void begin_submitted(bool wait);
-  void drop_cancelled();
+  Inbox take_inbox(bool wait);
+  void begin(const Submitted& submitted);
+  void take_requests(bool wait);
   void drop(std::uint64_t number);
-  Result<void> tell();
-  bool hear();
   void follow();
   void accept(ipc::Chunk chunk);
   void consume(ServedRequest& served, const ipc::Chunk& chunk);
@@ -81,20 +97,15 @@ class RankWorker {
   void finish(std::uint64_t number, Error error);
 
   stages::StageConfig config_;
+  stages::Replica replica_;
   std::function<void(const StageReport&)> report_;
-  std::function<void(std::uint64_t, std::chrono::milliseconds)> held_back_;
   std::optional<ipc::SharedGroup> group_;
   std::unique_ptr<stages::Device> device_;
   std::unique_ptr<ipc::Collective>
       gpu_group_;  // of ranks on GPUs; those on the CPU sum over group_
   std::unique_ptr<stages::Stage> stage_;
-  std::unique_ptr<ipc::Subscriber> input_;
-  std::vector<stages::Edge> inputs_;  // by the channels of input_
-  struct Outlet {
-    int output;  // a port of the stage
-    ipc::Publisher publisher;
-  };
-  std::vector<Outlet> outlets_;  // to other stages, and to the user
+  RankChannels channels_;  // of the first rank
+  ChunkSender sender_;
   std::map<std::uint64_t, ServedRequest> served_;
   Scheduler scheduler_;          // of the first rank
   std::vector<Action> actions_;  // that this group does next
@@ -104,7 +115,7 @@ class RankWorker {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<stages::Request> submitted_;
+  std::deque<Submitted> submitted_;
   std::vector<std::uint64_t> cancelled_;
   bool ending_ = false;
 };

@@ -106,6 +106,9 @@ class AsyncOmni {
   PendingTraces stop_profile();
   PendingTraces dump_profile(std::chrono::milliseconds last = std::chrono::seconds(10));
 
+  // See Omni. drain() blocks: not to be called by a coroutine on the thread of AsyncOmni.
+  PipelineStatus status() const;
+  Result<void> drain(std::chrono::milliseconds deadline);
   const stages::PipelineConfig& config() const;
   // See Omni.
   stages::SamplingParams default_sampling_params() const;

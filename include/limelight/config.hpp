@@ -10,7 +10,9 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limelight/result.hpp>
+#include <limelight/status.hpp>
 #include <limelight/tensor.hpp>
 #include <map>
 #include <memory>
@@ -122,8 +124,9 @@ struct CacheConfig {
 
 struct StageConfig {
   int stage_id = 0;
-  std::string model_stage;  // the name of a stage type
-  int tensor_parallel_size = 1;
+  std::string model_stage;           // the name of a stage type
+  int tensor_parallel_size = 1;      // ranks that share one replica
+  int num_replicas = 1;              // each serves requests of its own
   int max_batch_size = 4;            // requests in one step
   int max_num_batched_tokens = 256;  // tokens in one step: longer prompts take several
   CacheConfig cache;
@@ -152,14 +155,36 @@ struct Edge {
   int window_size = 8;  // chunks that may wait in the channel
 };
 
+// One replica of a stage: its ranks live and die together. Ranks are numbered in the order of the
+// stages, of their replicas, and of the ranks in each.
+struct Replica {
+  int stage_id = 0, index = 0;
+  int first_rank = 0, ranks = 1;
+};
+
+// What is done about a replica that fails: its ranks are started again, after a pause that doubles
+// with each failure, unless it fails too often.
+struct Supervision {
+  int max_failures = 5;  // within failure_window: the replica is given up
+  std::chrono::milliseconds failure_window{60'000};
+  std::chrono::milliseconds restart_backoff{50};  // the first pause
+  // How often a request is begun anew that was in a replica that failed, if nothing of its output
+  // was delivered. Otherwise it ends with rank_failed.
+  int max_retries = 0;
+};
+
 struct PipelineConfig {
   std::filesystem::path file;
   std::vector<StageConfig> stages;  // in topological order: inputs first
   std::vector<Edge> edges;
   int max_inflight = 4;
+  Supervision supervision;
 
   int world_size() const;
-  int first_rank(int stage_id) const;  // ranks are numbered in the order of `stages`
+  std::vector<Replica> replicas() const;  // of all stages, by rank
+  std::optional<Replica> replica_of(int rank) const;
+  int first_rank(int stage_id) const;     // of its first replica
+  std::size_t place(int stage_id) const;  // of a stage in `stages`, which has it
   const StageConfig* find(int stage_id) const;
   const StageConfig* stage_of(int rank) const;  // nullptr if there is no such rank
 };
@@ -191,6 +216,9 @@ struct EngineArgs {
   // do not). They are written at most once in dump_interval.
   std::chrono::milliseconds slow_request{0}, full_queue{0};
   std::chrono::milliseconds dump_interval{30'000};
+  // Called on a thread of the library after each change of the pipeline's health, in order. It must
+  // not end the pipeline.
+  std::function<void(const PipelineStatus&)> on_status = {};
 };
 
 }  // namespace limelight

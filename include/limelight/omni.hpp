@@ -73,6 +73,11 @@ class Omni {
                      const std::function<void(RequestOutput)>& on_output,
                      const std::function<void(const Progress&)>& on_progress = {},
                      std::size_t most_open = 0);
+  // Whether the pipeline can serve, and each of its replicas. May be called from any thread.
+  PipelineStatus status() const;
+  // Takes no more requests, and returns when those that are open are over. Those that are not
+  // within the time end as cancelled. Errors: timeout (some were cancelled, with their number).
+  Result<void> drain(std::chrono::milliseconds deadline);
   // Cancels all requests with the error cancelled, also those that come later. May be called from
   // any thread, but not from a signal handler.
   void cancel(const std::string& why);

@@ -26,6 +26,9 @@ struct GenerateRequest {
   std::vector<Message> messages = {};  // set into the model's chat template
   std::vector<std::int32_t> prompt_token_ids = {};  // taken as they are
   std::string request_id = {};                      // empty: the library chooses one
+  // The kinds of output that are wanted, of those that the config's stages have ("text", "audio").
+  // Stages that only the others need are not asked. Empty: all.
+  std::vector<std::string> modalities = {};
   // In place of the defaults of the first stage.
   std::optional<stages::SamplingParams> sampling_params = {};
   // The request ends with the error timeout so long after its submission; time in the queue counts.
@@ -69,14 +72,14 @@ auto inspect(Inspector& f, AnswerInfo& x) {
 }
 
 struct StageStats {
-  int stage_id = 0;
+  int stage_id = 0, replica = 0;
   std::uint64_t num_tokens_out = 0;
   double stage_gen_time_ms = 0;  // its share of the steps that it was in
   double mean_batch_size = 0;    // requests in these steps
 };
 template <class Inspector>
 auto inspect(Inspector& f, StageStats& x) {
-  return f(x.stage_id, x.num_tokens_out, x.stage_gen_time_ms, x.mean_batch_size);
+  return f(x.stage_id, x.replica, x.num_tokens_out, x.stage_gen_time_ms, x.mean_batch_size);
 }
 // The chunks of one request on one edge. Sizes and times are sums over these chunks.
 //
@@ -84,7 +87,7 @@ auto inspect(Inspector& f, StageStats& x) {
 //   channel                   |------ take           in_flight_time
 //   receiver                          |-- consumed   rx_decode_time
 struct TransferStats {
-  int from_stage = 0, to_stage = 0;
+  int from_stage = 0, from_replica = 0, to_stage = 0, to_replica = 0;
   std::uint64_t chunks = 0, size_bytes = 0;
   double tx_time_ms = 0;         // waiting for the loan, and the stage's writing
   double in_flight_time_ms = 0;  // from publish to take
@@ -93,8 +96,8 @@ struct TransferStats {
 };
 template <class Inspector>
 auto inspect(Inspector& f, TransferStats& x) {
-  return f(x.from_stage, x.to_stage, x.chunks, x.size_bytes, x.tx_time_ms, x.in_flight_time_ms,
-           x.rx_decode_time_ms);
+  return f(x.from_stage, x.from_replica, x.to_stage, x.to_replica, x.chunks, x.size_bytes,
+           x.tx_time_ms, x.in_flight_time_ms, x.rx_decode_time_ms);
 }
 
 // The output of one request. In a stream it is a part of the output: `text` and `audio` hold only
@@ -108,6 +111,7 @@ struct RequestOutput {
   std::vector<float> audio;  // 24 kHz, -1 to 1
   AnswerInfo answer;
   double e2e_time_ms = 0;  // from the submission, the time in the queue included
+  int retries = 0;         // how often it was begun anew, because a rank had failed
   std::vector<StageStats> stages;
   std::vector<TransferStats> transfers;
 };

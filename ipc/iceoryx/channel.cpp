@@ -98,6 +98,7 @@ struct Publisher::State {
   std::uint64_t max_bytes;
   std::vector<Sent> sent;  // the last `window` chunks; chunk n is at n % window
   std::uint64_t count = 0, known_taken = 0;
+  std::atomic<bool> replaced = false;  // the consumer, since the last look
   std::uint32_t tag = tag_of(topic);
   // Tickets of different publishers may be equal. If two of them use the same memory in turn with
   // the same ticket, the first one counts its chunk as not taken until the second one's is: it only
@@ -105,6 +106,9 @@ struct Publisher::State {
   std::uint32_t ticket = static_cast<std::uint32_t>(getpid()) * 2654435761u ^ tag;
 
   bool has_room() {
+    if (replaced.load(std::memory_order_relaxed) &&
+        replaced.exchange(false, std::memory_order_acquire))
+      known_taken = count;
     if (count - known_taken < sent.size()) return true;
     // Chunks are taken in order, so all before a taken chunk were taken too. Searching from the
     // newest costs a consumer that keeps up only one look in each window.
@@ -122,6 +126,10 @@ std::size_t clamp_window(std::size_t window) {
 // Room for what the consumer holds while it takes the next chunk.
 std::size_t queue_capacity(std::size_t window) { return clamp_window(window) + 2; }
 static_assert(most_window + 2 <= iox::MAX_SUBSCRIBER_QUEUE_CAPACITY);
+static_assert(most_publishers + iox::NUMBER_OF_INTERNAL_PUBLISHERS <= iox::MAX_PUBLISHERS);
+static_assert(most_processes < iox::MAX_PROCESS_NUMBER);
+static_assert(most_pools <= iox::MAX_NUMBER_OF_MEMPOOLS);
+static_assert(most_channels_together + 1 <= iox::MAX_NUMBER_OF_ATTACHMENTS_PER_WAITSET);
 }  // namespace
 
 Publisher::Publisher(std::string_view topic, std::uint64_t max_bytes, std::size_t window) {
@@ -139,6 +147,7 @@ Publisher::~Publisher() = default;
 Publisher::Publisher(Publisher&&) noexcept = default;
 
 bool Publisher::has_subscribers() const { return state_->port.hasSubscribers(); }
+void Publisher::consumer_replaced() { state_->replaced.store(true, std::memory_order_release); }
 
 Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::milliseconds timeout) {
   static const prof::NameId name = prof::intern(prof::event_names::ipc_loan, prof::Category::cpu_op,
@@ -256,10 +265,13 @@ Subscriber::Subscriber(const std::vector<Channel>& channels) : state_(std::make_
 }
 Subscriber::~Subscriber() = default;
 
+bool Subscriber::connected(std::size_t channel) const {
+  return state_->ports[channel]->port.getSubscriptionState() == iox::SubscribeState::SUBSCRIBED;
+}
 bool Subscriber::connected() const {
-  return std::all_of(state_->ports.begin(), state_->ports.end(), [](const auto& port) {
-    return port->port.getSubscriptionState() == iox::SubscribeState::SUBSCRIBED;
-  });
+  for (std::size_t channel = 0; channel < state_->ports.size(); ++channel)
+    if (!connected(channel)) return false;
+  return true;
 }
 void Subscriber::wake() { state_->trigger.trigger(); }
 

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ipc/limits.hpp"
 #include "ipc/window.hpp"
 
 namespace limelight::ipc {
@@ -61,6 +62,9 @@ class Publisher {
   void release(Loan loan);
   // A chunk that is published before there is a subscriber is lost.
   bool has_subscribers() const;
+  // The consumer is another process now, and what it did not take is lost: the window is empty. On
+  // any thread; the one that waits in publish() goes on.
+  void consumer_replaced();
 
  private:
   struct State;
@@ -97,7 +101,7 @@ class Chunk {
 // The receiving end of one channel, or of several that one thread reads together.
 class Subscriber {
  public:
-  static constexpr std::size_t most_channels = 32;
+  static constexpr std::size_t most_channels = most_channels_together;
   struct Channel {
     std::string topic;
     std::size_t window;  // the same as the publisher's
@@ -115,6 +119,7 @@ class Subscriber {
   // Makes take() return early. May be called from any thread.
   void wake();
   bool connected() const;  // all of them
+  bool connected(std::size_t channel) const;
 
  private:
   friend class Chunk;

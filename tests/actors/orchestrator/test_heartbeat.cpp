@@ -18,6 +18,7 @@ RankActor::behavior_type rank_like(RankActor::pointer self, Life life) {
       [](const Submit&) {},
       [](const Cancel&) {},
       [](const EndRank&) {},
+      [](const ReplicaAnew&) {},
       [=](const Ping&) -> caf::result<Pong> {
         if (life == Life::answers) return Pong{};
         return self->make_response_promise<Pong>();

@@ -45,7 +45,12 @@ class Deaths {
 };
 
 limelight::Result<void> start(Launcher& launcher, const fs::path& program, int world_size) {
-  return launcher.start(program, "config.yaml", "the-control", "the-run", world_size, 250ms, 0);
+  return launcher.start({.executable = program,
+                         .config = "config.yaml",
+                         .control = "the-control",
+                         .run = "the-run",
+                         .flight = 250ms},
+                        world_size);
 }
 
 // A launcher whose ranks run `script`: $2 is their number, and fd 3 their lifeline.

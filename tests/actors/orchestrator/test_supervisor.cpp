@@ -71,6 +71,7 @@ RankActor::behavior_type fake_rank(RankActor::pointer self, FakeRank* rank) {
       [](const Submit&) {},
       [=](const Cancel&) { rank->answer_what_waits(); },
       [](const EndRank&) {},
+      [](const ReplicaAnew&) {},
       [](const Ping&) { return Pong{}; },
       [=](const StartTrace& message) {
         ++rank->starts;
@@ -119,7 +120,7 @@ class Stepped {
     rank.actor = system.spawn(fake_rank, &rank);
     rank.alive = true;
     rank.recording = false;
-    caf::anon_send(supervisor, Join{number, rank.stage, 0, rank.actor});
+    caf::anon_send(supervisor, Join{number, rank.stage, 0, 0, rank.actor});
     step();
   }
   void kill(int number) {
@@ -223,6 +224,48 @@ BOOST_AUTO_TEST_CASE(a_profile_starts_and_stops_on_all_ranks) {
   const auto stopped = stop();
   succeeded(stopped, 3);
   for (std::size_t i = 0; i < 3; ++i) BOOST_TEST((*stopped)->ranks[i].rank == static_cast<int>(i));
+  is_idle();
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_takes_the_place_of_a_profiled_one_records_too) {
+  succeeded(start("a"), 3);
+  kill(1);
+  runs({0, 2});
+  join(1);
+  runs({0, 1, 2});
+  BOOST_TEST(ranks[1].asked.directory == "/traces");
+  BOOST_TEST(ranks[1].asked.timestamp != "17");  // another session
+  const auto stopped = stop();
+  succeeded(stopped, 3);
+  BOOST_TEST((*stopped)->ranks[1].note ==
+             "its process ended while it was profiled; this is the trace of the one that took its "
+             "place");
+  BOOST_TEST((*stopped)->ranks[0].note == "");
+  is_idle();
+  join(1);
+  BOOST_TEST(ranks[1].starts == 2);  // not after the stop
+}
+
+BOOST_AUTO_TEST_CASE(a_profile_whose_ranks_all_ended_goes_on_in_those_that_take_their_place) {
+  succeeded(start("a", {0}), 1);
+  kill(0);
+  is_idle();
+  join(0);
+  runs({0});
+  succeeded(stop(), 1);
+  is_idle();
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_begins_to_record_during_the_stop_is_stopped_again) {
+  succeeded(start("a"), 3);
+  kill(1);
+  ranks[1].to_start = Reply::wait;
+  join(1);
+  may_disagree = true;
+  failed(stop(), ErrorCode::rank_failed, "rank 1: its process ended while it was profiled\n");
+  release(1);
+  BOOST_TEST(ranks[1].discards == 1);
+  BOOST_TEST(!ranks[1].recording);
   is_idle();
 }
 

@@ -244,7 +244,8 @@ BOOST_AUTO_TEST_CASE(the_launcher_knows_the_processes_that_it_started_until_they
   });
   BOOST_TEST(!launcher.started(::getpid()));
   const fs::path config = folder.path / "config", control = folder.path / "control";
-  const auto started = launcher.start(script, config, control, "1-1", 2, 0ms, 0);
+  const auto started =
+      launcher.start({.executable = script, .config = config, .control = control, .run = "1-1"}, 2);
   BOOST_REQUIRE_MESSAGE(started, started.error().message);
   const pid_t first = launcher.pid(0), second = launcher.pid(1);
   BOOST_TEST(launcher.started(first));
@@ -279,7 +280,9 @@ BOOST_AUTO_TEST_CASE(a_rank_that_connects_at_once_is_known) {
     });
     Launcher ranks(run.folder.path / "run", [](const RankDeath&) {});
     launcher = &ranks;
-    const auto started = ranks.start("/proc/self/exe", run.path, "as-a-rank", "1-1", 3, 0ms, 0);
+    const auto started = ranks.start(
+        {.executable = "/proc/self/exe", .config = run.path, .control = "as-a-rank", .run = "1-1"},
+        3);
     BOOST_REQUIRE_MESSAGE(started, started.error().message);
     for (int rank = 0; rank < 3; ++rank) {
       std::unique_lock lock(run.mutex);
