@@ -2,7 +2,7 @@
 # to libexec.
 include(CMakePackageConfigHelpers)
 get_property(libraries GLOBAL PROPERTY LIMELIGHT_LIBRARIES)
-install(TARGETS ${libraries} EXPORT limelight)
+install(TARGETS ${libraries} limelight_stage EXPORT limelight)
 install(TARGETS limelight)
 set(helpers limelight-rank limelight-broker)
 if(LIMELIGHT_BENCH)
@@ -25,4 +25,5 @@ install(
     ${PROJECT_BINARY_DIR}/limelight-config.cmake
     ${PROJECT_BINARY_DIR}/limelight-config-version.cmake
     cmake/FindCAF.cmake
+    cmake/plugin_symbols.txt
   DESTINATION ${package})

@@ -1,9 +1,12 @@
+#include <unistd.h>
+
 #include <cmath>
 #include <limelight/config.hpp>
 #include <type_traits>
 
 #include "ipc/window.hpp"
 #include "stages/config_graph.hpp"
+#include "stages/config_plugin.hpp"
 #include "stages/devices/device.hpp"
 #include "stages/models/kv_cache.hpp"
 #include "stages/models/model_file.hpp"
@@ -24,6 +27,8 @@ constexpr int most_replicas = 64, most_retries = 100;
 constexpr int most_pause_ms = 24 * 3600 * 1000;
 
 struct Reader : YamlReader {
+  std::filesystem::path rank_executable = {};  // that the caller wants
+
   // params: what holds where the map says nothing.
   SamplingParams sampling(const YAML::Node& node, SamplingParams params) const {
     SamplingParams& p = params;
@@ -129,6 +134,8 @@ struct Reader : YamlReader {
     YAML::Node model_at, sampling_at(YAML::NodeType::Map);
     bool dummy = false;
     int max_model_len = 0;
+    KeptKeys kept;
+    const Handler keep = [&](auto& n, auto& k) { kept.emplace(k, n); };
     const Handler ignore_text = [&](auto& n, auto& k) { as<std::string>(n, k, "a word"); };
     map(node, "stage_args",
         {{"stage_id",
@@ -136,7 +143,9 @@ struct Reader : YamlReader {
             s.stage_id = as<int>(n, k, "a whole number, 0 or more");
             if (s.stage_id < 0) refuse(n, k, show(n), "a whole number, 0 or more");
           }},
-         {"stage_type", ignore_text},
+         {"stage_type", keep},
+         {"library", keep},
+         {"options", keep},
          {"num_replicas",
           [&](auto& n, auto& k) { s.num_replicas = positive(n, k, most_replicas); }},
          {"runtime",
@@ -162,8 +171,7 @@ struct Reader : YamlReader {
                 {{"model_stage",
                   [&](auto& v, auto& k) {
                     s.model_stage = as<std::string>(v, k, "a word");
-                    if (find_stage_type(s.model_stage) == nullptr)
-                      refuse(v, k, show(v), "one of " + stage_type_names());
+                    keep(v, k);
                   }},
                  {"model_arch", ignore_text},
                  {"engine_output_type", ignore_text},
@@ -242,9 +250,8 @@ struct Reader : YamlReader {
          {"is_comprehension", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
          {"default_sampling_params", [&](auto& n, auto&) { sampling_at = n; }}});
     if (s.stage_id < 0) refuse(node, "stage_id", "no such key", "a whole number, 0 or more");
-    if (s.model_stage.empty())
-      refuse(node, "model_stage", "no such key", "one of " + stage_type_names());
-    const StageType& type = *find_stage_type(s.model_stage);
+    choose_type(*this, node, kept, rank_executable, s);
+    const StageType& type = type_of(s);
     if (!model.empty() && !dummy) {
       if (!type.loads_models)
         refuse(model_at, "model", "'" + model + "'",
@@ -299,7 +306,7 @@ struct Reader : YamlReader {
     return s;
   }
 
-  PipelineConfig read() const {
+  PipelineConfig read() {
     YAML::Node root;
     try {
       root = YAML::LoadFile(file);
@@ -311,6 +318,8 @@ struct Reader : YamlReader {
     }
     PipelineConfig config;
     config.file = file;
+    if (rank_executable.empty()) rank_executable = named_rank_executable(*this, root);
+    config.rank_executable = rank_executable;
     std::vector<Edge> edges;
     std::vector<EdgeText> texts;
     int window = Edge{}.window_size;
@@ -331,6 +340,7 @@ struct Reader : YamlReader {
             map(n, "runtime",
                 {{"enabled", [&](auto& v, auto& k) { as<bool>(v, k, "true or false"); }},
                  {"connectors", [](auto&, auto&) {}},
+                 {"rank_executable", [](auto&, auto&) {}},  // it was read before
                  {"defaults",
                   [&](auto& v, auto&) {
                     map(v, "defaults",
@@ -386,9 +396,16 @@ struct Reader : YamlReader {
 
 }  // namespace
 
-Result<PipelineConfig> parse(const std::filesystem::path& file) {
+Result<PipelineConfig> parse(const std::filesystem::path& file,
+                             const std::filesystem::path& rank_executable) {
+  std::error_code ignored;
+  const auto host = rank_executable.empty() ? rank_executable
+                                            : std::filesystem::absolute(rank_executable, ignored);
+  if (!host.empty() && ::access(host.c_str(), X_OK) != 0)
+    return Error{ErrorCode::invalid_argument, "rank_executable: found '" + host.string() +
+                                                  "', expected a program that can be run"};
   try {
-    return Reader{{file.string()}}.read();
+    return Reader{{file.string()}, host}.read();
   } catch (const Refusal& refusal) {
     if (refusal.text.empty())
       return Error{ErrorCode::not_found, file.string() + ": cannot read the stage config"};

@@ -24,7 +24,7 @@ void check_inputs(const YamlReader& reader,
                   const YAML::Node& at,
                   const StageConfig& s,
                   const PipelineConfig& config) {
-  const StageType& type = *find_stage_type(s.model_stage);
+  const StageType& type = type_of(s);
   std::vector<Feed> feeds;
   for (std::size_t in = 0; in < type.inputs.size(); ++in) {
     int edges = 0;
@@ -49,7 +49,7 @@ void check_inputs(const YamlReader& reader,
 // only one that a user can read.
 void find_user_output(const YamlReader& reader, const YAML::Node& at, StageConfig& s) {
   if (!s.final_output) return;
-  const StageType& type = *find_stage_type(s.model_stage);
+  const StageType& type = type_of(s);
   std::vector<int> fitting;
   for (std::size_t o = 0; o < type.outputs.size(); ++o) {
     const std::string& carries = type.outputs[o].carries;
@@ -72,8 +72,7 @@ void connect(const YamlReader& reader, const std::vector<EdgeText>& texts, Pipel
   for (std::size_t i = 0; i < config.edges.size(); ++i) {
     Edge& edge = config.edges[i];
     const EdgeText& text = texts[i];
-    const StageType &from = *find_stage_type(config.find(edge.from)->model_stage),
-                    &to = *find_stage_type(config.find(edge.to)->model_stage);
+    const StageType &from = type_of(*config.find(edge.from)), &to = type_of(*config.find(edge.to));
     std::vector<std::pair<int, int>> pairs;
     for (std::size_t o = 0; o < from.outputs.size(); ++o)
       for (std::size_t in = 0; in < to.inputs.size(); ++in)
@@ -110,7 +109,7 @@ void check_graph(const YamlReader& reader, const YAML::Node& root, PipelineConfi
     }
     check_inputs(reader, at, s, config);
     find_user_output(reader, at, s);
-    const auto outputs = static_cast<int>(find_stage_type(s.model_stage)->outputs.size());
+    const auto outputs = static_cast<int>(type_of(s).outputs.size());
     for (int output = 0; output < outputs; ++output)
       if (output != s.user_output &&
           std::none_of(config.edges.begin(), config.edges.end(), [&](const Edge& edge) {

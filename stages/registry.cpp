@@ -33,6 +33,10 @@ const StageType* find_stage_type(std::string_view name) {
   return at == types().end() ? nullptr : &at->second;
 }
 
+const StageType& type_of(const StageConfig& stage) {
+  return stage.plugin ? *stage.plugin : types().find(stage.model_stage)->second;
+}
+
 std::string stage_type_names() {
   std::string names;
   for (const auto& [name, type] : types()) names += (names.empty() ? "" : ", ") + name;

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <limelight/stage.hpp>
+#include <limelight/plugin.hpp>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,13 +19,6 @@
 #include "stages/devices/device.hpp"
 
 namespace limelight::stages {
-
-struct PortType {
-  std::string name;
-  // What goes through it: "text" and "audio" are what users get; an edge joins two ports that carry
-  // the same.
-  std::string carries;
-};
 
 // An edge into a stage, as the stage that checks it sees it.
 struct Feed {
@@ -54,6 +47,9 @@ struct StageType {
 Result<void> register_stage_type(StageType type);
 // nullptr if there is none.
 const StageType* find_stage_type(std::string_view name);
+// Of a stage that parse() or a caller has checked: the type of its plug-in, or the one in the
+// table.
+const StageType& type_of(const StageConfig& stage);
 std::string stage_type_names();  // such as "code2wav, talker, thinker"
 
 // The built-in kinds; registry.cpp registers them.

@@ -12,7 +12,7 @@ namespace limelight::stages {
 Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
                                           Device& device,
                                           ipc::Collective* group) {
-  const StageType* type = find_stage_type(config.model_stage);
+  const StageType* type = config.plugin ? config.plugin.get() : find_stage_type(config.model_stage);
   if (type == nullptr)
     return Error{ErrorCode::invalid_argument, "stage " + std::to_string(config.stage_id) +
                                                   ": found model_stage '" + config.model_stage +
@@ -48,7 +48,7 @@ Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
 }
 
 std::uint64_t max_output_bytes(const StageConfig& config, int output) {
-  return find_stage_type(config.model_stage)->largest_output(config, output);
+  return type_of(config).largest_output(config, output);
 }
 
 }  // namespace limelight::stages

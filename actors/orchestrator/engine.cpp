@@ -161,7 +161,9 @@ Result<void> Engine::State::start() {
         dump_if_due("a full queue held stage " + std::to_string(m.stage) + " back for " +
                     std::to_string(m.milliseconds) + " ms");
       });
-  const auto helper = find_helper("limelight-rank");
+  const auto helper = config.rank_executable.empty()
+                          ? find_helper("limelight-rank")
+                          : Result<std::filesystem::path>(config.rank_executable);
   const auto folder = ipc::runtime_folder();
   if (!helper) return helper.error();
   if (!folder) return folder.error();
@@ -242,7 +244,7 @@ void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
-  auto config = stages::parse(args.config);
+  auto config = stages::parse(args.config, args.rank_executable);
   if (!config) return config.error();
   if (args.rank_timeout < 100ms)
     return Error{ErrorCode::invalid_argument, "rank_timeout: found " +

@@ -14,6 +14,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "actors/pipeline/rank_argument.hpp"
+
 extern char** environ;
 
 namespace limelight::actors {
@@ -91,7 +93,8 @@ Result<Launcher::Process> Launcher::spawn(int rank, int incarnation, const std::
                                 std::to_string(program_.flight.count()),
                                 std::to_string(program_.flight_records),
                                 std::to_string(incarnation),
-                                absent};
+                                absent,
+                                rank_argument};
   std::vector<char*> argv;
   for (std::string& arg : args) argv.push_back(arg.data());
   argv.push_back(nullptr);

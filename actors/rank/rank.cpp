@@ -141,7 +141,7 @@ int run_rank(const RankOptions& options) {
   const struct GiveBack {
     ~GiveBack() { prof::disable_flight_recorder(); }
   } give_back;
-  auto config = stages::parse(options.config);
+  auto config = stages::parse(options.config, "/proc/self/exe");
   if (!config) return fail(options, config.error().message);
 
   caf::actor_system_config settings;

@@ -111,6 +111,7 @@ struct CpuOptions {
 };
 
 class ModelFile;
+struct StageType;
 
 // How much of the keys and values of its sequences a rank keeps, in blocks. Without `bytes`,
 // `blocks` and `memory_fraction` there is room for max_batch_size sequences of max_model_len.
@@ -136,6 +137,7 @@ struct StageConfig {
   ModelShape shape;
   std::shared_ptr<const ModelFile> model;  // weights and tokenizer; nullptr: dummy weights
   CpuOptions cpu;
+  std::shared_ptr<const StageType> plugin;  // its type; nullptr: one that is built in
   std::vector<int> engine_input_source;
   bool final_output = false;
   std::string final_output_type;  // "text" or "audio"
@@ -175,7 +177,8 @@ struct Supervision {
 
 struct PipelineConfig {
   std::filesystem::path file;
-  std::vector<StageConfig> stages;  // in topological order: inputs first
+  std::filesystem::path rank_executable;  // empty: limelight-rank
+  std::vector<StageConfig> stages;        // in topological order: inputs first
   std::vector<Edge> edges;
   int max_inflight = 4;
   Supervision supervision;
@@ -192,9 +195,11 @@ struct PipelineConfig {
 // Makes `model` the model of a stage, and takes the stage's shape from it.
 void set_model(std::shared_ptr<const ModelFile> model, StageConfig& config);
 
-// Reads and checks a config, and opens the models that its stages name. Errors: not_found (the
-// file), invalid_argument (everything else).
-Result<PipelineConfig> parse(const std::filesystem::path& file);
+// Reads and checks a config, opens the models that its stages name, and asks plug-ins for their
+// ports. rank_executable: in place of the one that the config names. Errors: not_found (the file),
+// invalid_argument (everything else).
+Result<PipelineConfig> parse(const std::filesystem::path& file,
+                             const std::filesystem::path& rank_executable = {});
 
 }  // namespace limelight::stages
 
@@ -216,6 +221,9 @@ struct EngineArgs {
   // do not). They are written at most once in dump_interval.
   std::chrono::milliseconds slow_request{0}, full_queue{0};
   std::chrono::milliseconds dump_interval{30'000};
+  // The program that hosts the ranks, in place of limelight-rank and of what the config names; see
+  // <limelight/rank.hpp>.
+  std::filesystem::path rank_executable = {};
   // Called on a thread of the library after each change of the pipeline's health, in order. It must
   // not end the pipeline.
   std::function<void(const PipelineStatus&)> on_status = {};

@@ -103,12 +103,13 @@ constexpr std::uint64_t pack_turn(std::uint64_t tokens,
   return fit(tokens, most_tokens) << 48 | fit(share_us, most_us) << 24 | fit(step_us, most_us);
 }
 namespace detail {
-inline std::atomic<bool> recording{false};
+// No inline variables: a plug-in must share those of the program that loads it, however it is built.
+extern std::atomic<bool> recording;
 struct ThreadState {
   std::uint32_t request = 0;
   std::uint32_t depth = 0;
 };
-inline constinit thread_local ThreadState thread_state;
+extern constinit thread_local ThreadState thread_state;
 // Puts the record of a span that ends now into the calling thread's ring.
 void record_span(std::uint64_t begin,
                  std::uint64_t value,

@@ -10,6 +10,9 @@ namespace limelight::profiling {
 
 namespace detail {
 
+std::atomic<bool> recording{false};
+constinit thread_local ThreadState thread_state;
+
 Registry& registry() {
   static Registry* instance = new Registry;  // never freed: it must outlive all recording threads
   return *instance;

@@ -1,0 +1,6 @@
+// The stages of plain.cpp.
+#pragma once
+
+#include <limelight/plugin.hpp>
+
+limelight::stages::PluginTypes plain_types();
