@@ -70,7 +70,7 @@ void choose_plugin(const YamlReader& reader,
   if (!description) refuse_plugin(reader, at, kept, description.error().message);
   s.model_stage = description->name;
   s.plugin =
-      std::make_shared<StageType>(plugin_type(std::move(stage), std::move(description).value()));
+      std::make_shared<StageType>(stage_type_of(std::move(stage), std::move(description).value()));
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ Result<std::unique_ptr<Stage>> make(const PluginType& type, const PluginConfig& 
 }
 }  // namespace
 
-StageType plugin_type(PluginStage stage, PluginDescription description) {
+StageType stage_type_of(PluginStage stage, PluginDescription description) {
   StageType type;
   type.name = description.name;
   type.inputs = description.ports.inputs;

@@ -8,6 +8,6 @@
 namespace limelight::stages {
 
 // Makes a type of one stage of the config. Its make() loads the library into the calling process.
-StageType plugin_type(PluginStage stage, PluginDescription description);
+StageType stage_type_of(PluginStage stage, PluginDescription description);
 
 }  // namespace limelight::stages

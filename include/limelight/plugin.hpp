@@ -2,7 +2,8 @@
 // itself (<limelight/rank.hpp>).
 //
 //   using namespace limelight::stages;
-//   LIMELIGHT_PLUGIN(PluginTypes{{.name = "reverse", .ports = ports, .make = make}})
+//   struct Reverse final : Stage { explicit Reverse(const PluginConfig& config); ... };
+//   LIMELIGHT_PLUGIN({plugin_type<Reverse>("reverse", {.outputs = {{"text", "text", 4096}}})})
 //
 // The library links limelight::stage, which has headers only. What they declare, spans included, is
 // in the process that loads the library, so there is one table of spans in a rank. A library is
@@ -11,6 +12,7 @@
 // errors.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -19,7 +21,9 @@
 #include <limelight/version.hpp>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // Changes with every change of what a library and its host share: this header, stage.hpp and what
@@ -67,6 +71,27 @@ struct PluginType {
   std::function<Result<std::unique_ptr<Stage>>(const PluginConfig&)> make = {};
 };
 using PluginTypes = std::vector<PluginType>;
+
+// A type that has the same ports whatever the options say. OwnStage is made from a PluginConfig.
+template <class OwnStage>
+PluginType plugin_type(std::string name, PluginPorts ports, std::vector<std::string> options = {}) {
+  return {.name = std::move(name),
+          .options = std::move(options),
+          .ports = [ports = std::move(ports)](const PluginConfig&) -> Result<PluginPorts> {
+            return ports;
+          },
+          .make = [](const PluginConfig& config) -> Result<std::unique_ptr<Stage>> {
+            return std::unique_ptr<Stage>(std::make_unique<OwnStage>(config));
+          }};
+}
+
+// Sends a text through an output that carries "text". last: see Output::emit().
+inline Result<void> emit_text(Output& to, int port, std::string_view text, bool last) {
+  return to.emit(port, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
+                 [&](std::span<std::byte> memory) {
+                   std::copy_n(text.data(), text.size(), reinterpret_cast<char*>(memory.data()));
+                 });
+}
 
 }  // namespace limelight::stages
 

@@ -80,12 +80,14 @@ class Stage {
   virtual Result<void> begin(const Request& request) = 0;
   // Gives the stage one chunk of an input (its index in the stage's type). `data` is valid during
   // the call only. `last`: it is the last chunk of this input. Errors: corrupt (a dtype or shape
-  // that this stage does not read).
-  virtual Result<void> consume(std::uint64_t request,
-                               int input,
-                               const ipc::TensorSpec& tensor,
-                               std::span<const std::byte> data,
-                               bool last) = 0;
+  // that this stage does not read). As it is here, it is for stages without inputs.
+  virtual Result<void> consume(std::uint64_t /*request*/,
+                               int /*input*/,
+                               const ipc::TensorSpec& /*tensor*/,
+                               std::span<const std::byte> /*data*/,
+                               bool /*last*/) {
+    return Error{ErrorCode::internal, "found a chunk for a stage without inputs, expected none"};
+  }
   virtual Demand demand(std::uint64_t) const { return {}; }
   // Takes the memory that `tokens` more of the request need. False if there is not enough now: the
   // request then has no more than before.
@@ -97,7 +99,7 @@ class Stage {
   virtual Result<void> step(std::span<Turn> batch) = 0;
   virtual void end(std::uint64_t request) = 0;
   // The number of tokens, codes or samples emitted so far, for the statistics.
-  virtual std::uint64_t tokens_out(std::uint64_t request) const = 0;
+  virtual std::uint64_t tokens_out(std::uint64_t) const { return 0; }
   // How the request's text ended; nothing from a stage that has none.
   virtual AnswerInfo answer(std::uint64_t) const { return {}; }
 };

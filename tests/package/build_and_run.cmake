@@ -45,7 +45,8 @@ run(${CMAKE_COMMAND}
   -G ${GENERATOR}
   -D CMAKE_BUILD_TYPE=RelWithDebInfo
   -D CMAKE_PREFIX_PATH=${WORK}/prefix
-  -D SOURCES=${WORK})
+  -D SOURCES=${WORK}
+  -D OWN_STAGE=${SOURCE}/examples/own_stage/own_stage.cpp)
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 
 # No library where it does not belong.
@@ -88,4 +89,48 @@ foreach(program ${programs})
 endforeach()
 run(${WORK}/prefix/bin/limelight run --prompt "installed")
 run(${WORK}/prefix/bin/limelight --version)
+
+# A stage of a user's, built outside of both trees against the installed headers.
+file(COPY ${SOURCE}/examples/own_stage DESTINATION ${WORK})
+run(${CMAKE_COMMAND}
+  -S ${WORK}/own_stage
+  -B ${WORK}/own_stage/build
+  -G ${GENERATOR}
+  -D CMAKE_PREFIX_PATH=${WORK}/prefix)
+run(${CMAKE_COMMAND} --build ${WORK}/own_stage/build)
+links_none(${WORK}/own_stage/build/own_stage.so "caf|iceoryx|limelight|yaml")
+run(${WORK}/prefix/bin/limelight run
+  --config ${WORK}/own_stage/own_stage.yaml
+  --prompt "one two three"
+  --profile all
+  --profile-dir ${WORK}/own_traces
+  --output-dir ${WORK}/own_out)
+file(READ ${WORK}/own_out/0.txt answer)
+if(NOT answer MATCHES "^three two one\n?$")
+  message(FATAL_ERROR "own_stage: found '${answer}', expected 'three two one'")
+endif()
+file(GLOB traces ${WORK}/own_traces/*.pt.trace.json.gz)
+run(${WORK}/prefix/bin/limelight trace validate ${traces})
+execute_process(
+  COMMAND ${WORK}/prefix/bin/limelight trace summary ${traces}
+  OUTPUT_VARIABLE summary
+  COMMAND_ERROR_IS_FATAL ANY)
+if(NOT summary MATCHES "reverse")
+  message(FATAL_ERROR "own_stage: its span is not in the trace:\n${summary}")
+endif()
+
+# A program of a user's that hosts ranks: with a stage that is linked into it, and with the library.
+file(READ ${WORK}/own_stage/own_stage.yaml config)
+file(WRITE ${WORK}/own_stage/library.yaml "${config}")
+string(REGEX REPLACE "    library:[^\n]*\n" "" config "${config}")
+file(WRITE ${WORK}/own_stage/linked.yaml "${config}")
+foreach(kind library linked)
+  execute_process(
+    COMMAND ${WORK}/build/host ${WORK}/own_stage/${kind}.yaml "by ${kind}"
+    OUTPUT_VARIABLE answer
+    COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT answer STREQUAL "${kind} by\n")
+    message(FATAL_ERROR "host, ${kind}: found '${answer}', expected '${kind} by'")
+  endif()
+endforeach()
 file(REMOVE_RECURSE ${WORK})

@@ -16,12 +16,6 @@ using namespace limelight;
 using namespace limelight::stages;
 namespace prof = limelight::profiling;
 
-Result<void> emit_text(Output& to, const std::string& text, bool last) {
-  return to.emit(
-      0, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
-      [&](std::span<std::byte> memory) { std::memcpy(memory.data(), text.data(), text.size()); });
-}
-
 // Answers the prompt in capitals. The work is done in a thread of its own, which has spans.
 class Shout : public Stage {
  public:
@@ -30,15 +24,11 @@ class Shout : public Stage {
     prompts_[request.number] = request.prompt;
     return {};
   }
-  Result<void> consume(
-      std::uint64_t, int, const ipc::TensorSpec&, std::span<const std::byte>, bool) override {
-    return {};
-  }
   Result<void> step(std::span<Turn> batch) override {
     for (Turn& turn : batch) {
       std::string text = prompts_.at(turn.request) + suffix_;
       std::thread([&] { capitals(static_cast<std::uint32_t>(turn.request), text); }).join();
-      if (auto sent = emit_text(*turn.output, text, true); !sent) turn.error = sent.error();
+      if (auto sent = emit_text(*turn.output, 0, text, true); !sent) turn.error = sent.error();
       turn.state = StepState::done;
     }
     return {};
@@ -64,6 +54,7 @@ class Shout : public Stage {
 // Makes a sample of each byte of a text.
 class Samples : public Stage {
  public:
+  explicit Samples(const PluginConfig&) {}
   Result<void> begin(const Request& request) override {
     return open_[request.number] = {}, Result<void>();
   }
@@ -126,7 +117,7 @@ class Bad : public Shout {
         continue;
       }
       if (wants(turn.request, "large")) {
-        turn.error = emit_text(*turn.output, std::string(100'000, 'x'), true).error();
+        turn.error = emit_text(*turn.output, 0, std::string(100'000, 'x'), true).error();
         continue;
       }
       if (wants(turn.request, "port")) {
@@ -178,21 +169,8 @@ Result<std::unique_ptr<Stage>> make_bad(const PluginConfig& config) {
 }  // namespace
 
 PluginTypes plain_types() {
-  return {{.name = "shout",
-           .options = {"suffix"},
-           .ports = [](const PluginConfig&) -> Result<PluginPorts> {
-             return PluginPorts{.outputs = {{"text", "text", 4096}}};
-           },
-           .make = [](const PluginConfig& config) -> Result<std::unique_ptr<Stage>> {
-             return std::unique_ptr<Stage>(std::make_unique<Shout>(config));
-           }},
-          {.name = "samples",
-           .ports = [](const PluginConfig&) -> Result<PluginPorts> {
-             return PluginPorts{.inputs = {{"letters", "text"}},
-                                .outputs = {{"audio", "audio", 4 * 4096}}};
-           },
-           .make = [](const PluginConfig&) -> Result<std::unique_ptr<Stage>> {
-             return std::unique_ptr<Stage>(std::make_unique<Samples>());
-           }},
+  return {plugin_type<Shout>("shout", {.outputs = {{"text", "text", 4096}}}, {"suffix"}),
+          plugin_type<Samples>("samples", {.inputs = {{"letters", "text"}},
+                                           .outputs = {{"audio", "audio", 4 * 4096}}}),
           {.name = "bad", .options = {"how"}, .ports = bad_ports, .make = make_bad}};
 }

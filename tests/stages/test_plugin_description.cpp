@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(options_decide_the_ports_and_their_sizes) {
   PluginStage stage{.config = {.options = {{"width", "64"}}}};
   auto description = describe(stage);
   BOOST_REQUIRE(description.ok());
-  const StageType type = plugin_type(stage, std::move(description).value());
+  const StageType type = stage_type_of(stage, std::move(description).value());
   BOOST_TEST(type.inputs.at(0).carries == "rows");
   BOOST_TEST(type.largest_output({}, 0) == 64u);
   BOOST_TEST(type.weight_bytes({}) == 0u);
