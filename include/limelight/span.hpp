@@ -103,7 +103,8 @@ constexpr std::uint64_t pack_turn(std::uint64_t tokens,
   return fit(tokens, most_tokens) << 48 | fit(share_us, most_us) << 24 | fit(step_us, most_us);
 }
 namespace detail {
-// No inline variables: a plug-in must share those of the program that loads it, however it is built.
+// No inline variables: a plug-in must share those of the program that loads it, however it is
+// built.
 extern std::atomic<bool> recording;
 struct ThreadState {
   std::uint32_t request = 0;
@@ -156,6 +157,14 @@ class Span {
   std::uint64_t value_ = 0;
   NameId name_ = 0;
 };
+
+// Records a span of the calling thread that is over, such as one that a library has measured.
+// begin, end: of ticks(). It has to lie inside the spans that are open on this thread; if there is
+// one, ask for its begin_ticks() first: what is 0 is not recorded, and neither should its parts be.
+void add_span(NameId name,
+              std::uint64_t begin,
+              std::uint64_t end,
+              std::uint64_t value = 0) noexcept;
 
 // Marks the work of the calling thread, until the end of the scope, as work for one request.
 class RequestScope {

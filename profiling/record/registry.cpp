@@ -44,17 +44,24 @@ void attach_thread() {
   const std::lock_guard lock(all.mutex);
   all.rings.push_back(std::move(ring));
 }
+
+void push(std::uint64_t begin,
+          std::uint64_t end,
+          std::uint64_t value,
+          NameId name,
+          std::uint32_t depth) noexcept {
+  if (thread_ring == nullptr) [[unlikely]]
+    attach_thread();
+  thread_ring->push(
+      Record{begin, end, value, name, depth < 255 ? depth : 255, thread_state.request});
+}
 }  // namespace
 
 void record_span(std::uint64_t begin,
                  std::uint64_t value,
                  NameId name,
                  std::uint32_t depth) noexcept {
-  const std::uint64_t end = ticks();
-  if (thread_ring == nullptr) [[unlikely]]
-    attach_thread();
-  thread_ring->push(
-      Record{begin, end, value, name, depth < 255 ? depth : 255, thread_state.request});
+  push(begin, ticks(), value, name, depth);
 }
 
 std::vector<std::pair<int, std::string>> thread_names() {
@@ -82,6 +89,10 @@ RequestNames& request_names() {
 }
 
 }  // namespace detail
+
+void add_span(NameId name, std::uint64_t begin, std::uint64_t end, std::uint64_t value) noexcept {
+  if (recording()) detail::push(begin, end, value, name, detail::thread_state.depth);
+}
 
 // The table gets the name before the observer does, so that a flight recorder that is enabled at
 // this moment finds it in the table.

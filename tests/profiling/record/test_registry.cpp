@@ -57,6 +57,27 @@ BOOST_AUTO_TEST_CASE(records_come_with_their_thread_their_depth_and_their_reques
   BOOST_TEST(Recording::drained().empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_was_measured_elsewhere_lies_inside_the_open_span) {
+  prof::add_span(name, 1, 2);  // nothing records
+  const Recording recording;
+  std::uint64_t begin = 0;
+  {
+    const prof::RequestScope request(9);
+    const prof::Span outside(name);
+    begin = outside.begin_ticks();
+    prof::add_span(name, begin, begin + 5, 77);
+  }
+  const auto records = Recording::drained();
+  BOOST_REQUIRE(records.size() == 2u);
+  const prof::Record& inside = records[0].first;
+  BOOST_TEST(inside.begin == begin);
+  BOOST_TEST(inside.end == begin + 5);
+  BOOST_TEST(inside.value == 77u);
+  BOOST_TEST(inside.depth == 1u);
+  BOOST_TEST(inside.request == 9u);
+  BOOST_TEST(records[1].first.depth == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(the_ring_of_a_thread_that_ended_is_freed_and_its_drops_are_counted) {
   const Recording recording;
   const auto rings = [] {
