@@ -24,8 +24,13 @@ constexpr std::size_t most_answer_bytes = std::size_t{64} << 20;
 
 // Memory that the program writes into: a pipe would have to be emptied while it runs.
 struct Sink {
-  int fd = memfd_create("limelight-answer", MFD_CLOEXEC);
-  Sink() = default;
+  int fd = -1;
+  Sink() {
+    const int low = memfd_create("limelight-answer", MFD_CLOEXEC);
+    // Not one of those that the program gets, which may be free here.
+    if (low >= 0) fd = ::fcntl(low, F_DUPFD_CLOEXEC, answer_fd + 1);
+    if (low >= 0) ::close(low);
+  }
   Sink(const Sink&) = delete;
   ~Sink() {
     if (fd >= 0) ::close(fd);

@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "base/subprocess.hpp"
+#include "tests/support.hpp"
 
 using namespace limelight;
 using namespace std::chrono_literals;
@@ -22,6 +23,15 @@ BOOST_AUTO_TEST_CASE(a_signal_is_the_cause_of_the_end) {
   BOOST_REQUIRE(ended.ok());
   BOOST_TEST(ended->cause == "killed by signal 9 (Killed)");
   BOOST_TEST(ended->answer == "half\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_caller_without_standard_streams_gets_the_answer_too) {
+  const pid_t caller = tests::in_process([] {
+    for (const int fd : {0, 1, 2, 3}) ::close(fd);
+    const auto ended = run_program("/bin/sh", {"-c", "cat; echo out; echo answer >&3"}, 10s);
+    return ended.ok() && ended->answer == "answer\n" && ended->output == "out\n" ? 0 : 1;
+  });
+  BOOST_TEST(tests::exit_code(caller) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(of_a_long_output_the_end_is_kept) {
