@@ -176,6 +176,12 @@ Result<GenerateRequest> read_request(const json& line, const stages::SamplingPar
          request.request_id = text(v, k);
          check_id(request.request_id, k);
        }},
+      {"modalities",
+       [&](const json& v, const std::string& k) {
+         const char* expected = "a list such as [\"text\"]";
+         if (!v.is_array() || v.empty()) refuse(k, show(v), expected);
+         for (const json& item : v) request.modalities.push_back(text(item, k, expected));
+       }},
       {"deadline_ms",
        [&](const json& v, const std::string& k) {
          request.deadline = std::chrono::milliseconds(whole(v, k));
