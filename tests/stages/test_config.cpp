@@ -126,6 +126,47 @@ BOOST_AUTO_TEST_CASE(a_graph_that_cannot_be_is_refused_by_its_ports) {
        "key 'model_stage': found 'singer', expected one of code2wav, talker, thinker");
   says(refused("input_hidden: 640", "input_hidden: 64"),
        "key 'input_hidden': found 64, expected 640");
+  says(refused("max_inflight: 4", "max_inflight: 4}\n  supervision: {max_retries: -1"),
+       "key 'max_retries': found '-1', expected 0 to 100");
+  says(refused("  - stage_id: 1\n", "  - stage_id: 1\n    num_replicas: 65\n"),
+       "key 'num_replicas': found '65', expected a whole number from 1 to 64");
+}
+
+BOOST_AUTO_TEST_CASE(what_iceoryx_cannot_hold_is_refused_with_the_limit) {
+  const Folder folder;
+  const auto with = [&](const std::vector<std::pair<std::string, std::string>>& changes) {
+    std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml");
+    for (const auto& [from, to] : changes) text.replace(text.find(from), from.size(), to);
+    return stages::parse(write_file(folder.path / "large.yaml", text));
+  };
+  const auto replicas = [](int stage, int count) {
+    const std::string at = "  - stage_id: " + std::to_string(stage) + "\n";
+    return std::pair(at, at + "    num_replicas: " + std::to_string(count) + "\n");
+  };
+  const auto says = [](const auto& config, const std::string& what) {
+    BOOST_REQUIRE(!config.ok());
+    BOOST_TEST(config.error().message.find(what) != std::string::npos, config.error().message);
+  };
+  // As many as there may be: 32 channels into a stage.
+  const auto largest = with({replicas(0, 1), replicas(1, 32)});
+  if (!largest) BOOST_FAIL(largest.error().message);
+  BOOST_TEST(largest->world_size() == 34);
+  BOOST_TEST(largest->replicas().back().first_rank == 33);
+  BOOST_TEST(largest->replica_of(32)->index == 31);
+  says(with({replicas(1, 33)}),
+       "found 33 channels into stage 2, one for each edge and replica of "
+       "its source, expected at most 32");
+  says(with({replicas(0, 16), replicas(1, 32)}),
+       "found 561 channels, one for each edge between two replicas and each final output, expected "
+       "at most 506: iceoryx has no more publishers");
+  says(with({replicas(0, 19),
+             {"model_stage: thinker", "model_stage: thinker\n      tensor_parallel_size: 16"}}),
+       "kv_heads");  // the shape has four
+  says(with({replicas(0, 64),
+             {"model_stage: thinker", "model_stage: thinker\n      tensor_parallel_size: 4"},
+             replicas(1, 64)}),
+       "found 321 ranks (stages, num_replicas, tensor_parallel_size), expected at most 295: "
+       "iceoryx attaches no more processes to its broker");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
