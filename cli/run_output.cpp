@@ -35,6 +35,7 @@ json to_json(const RequestOutput& out) {
   for (const StageStats& s : out.stages)
     stages.push_back(
         {{"stage_id", s.stage_id},
+         {"replica", s.replica},
          {"request_id", out.request_id},
          {"batch_size", s.mean_batch_size},
          {"num_tokens_out", s.num_tokens_out},
@@ -44,7 +45,9 @@ json to_json(const RequestOutput& out) {
                               : 0}});
   for (const TransferStats& t : out.transfers) {
     transfers.push_back({{"from_stage", t.from_stage},
+                         {"from_replica", t.from_replica},
                          {"to_stage", t.to_stage},
+                         {"to_replica", t.to_replica},
                          {"request_id", out.request_id},
                          {"chunks", t.chunks},
                          {"size_bytes", t.size_bytes},
@@ -57,6 +60,7 @@ json to_json(const RequestOutput& out) {
   }
   json result{{"request_id", out.request_id},
               {"index", out.index},
+              {"retries", out.retries},
               {"prompt", out.prompt},
               {"text", out.text},
               {"finish_reason", out.answer.finish_reason},

@@ -79,11 +79,17 @@ RequestOutput measured() {
   out.prompt = "Why?";
   out.audio = {0, 0.5f};
   out.e2e_time_ms = 20;
-  out.stages = {
-      {.stage_id = 1, .num_tokens_out = 30, .stage_gen_time_ms = 10, .mean_batch_size = 2.5}};
+  out.retries = 1;
+  out.stages = {{.stage_id = 1,
+                 .replica = 3,
+                 .num_tokens_out = 30,
+                 .stage_gen_time_ms = 10,
+                 .mean_batch_size = 2.5}};
   for (const double ms : {1.0, 2.0})
     out.transfers.push_back({.from_stage = 0,
+                             .from_replica = 2,
                              .to_stage = 1,
+                             .to_replica = 3,
                              .chunks = 2,
                              .size_bytes = 100,
                              .tx_time_ms = ms,
@@ -110,6 +116,10 @@ BOOST_AUTO_TEST_CASE(a_request_has_its_totals_and_its_stages) {
   BOOST_TEST(result["transfers_total_time_ms"] == 9.0);
   BOOST_TEST(result["transfers"][1]["total_time_ms"] == 6.0);
   BOOST_TEST(result["stages"][0]["tokens_per_s"] == 3000.0);
+  BOOST_TEST(result["stages"][0]["replica"] == 3);
+  BOOST_TEST(result["transfers"][0]["from_replica"] == 2);
+  BOOST_TEST(result["transfers"][0]["to_replica"] == 3);
+  BOOST_TEST(result["retries"] == 1);
   BOOST_TEST(result["stages"][0]["batch_size"] == 2.5);
   BOOST_TEST(!result.contains("error"));
 }
