@@ -463,12 +463,9 @@ const StageConfig* PipelineConfig::stage_of(int rank) const {
   return replica ? find(replica->stage_id) : nullptr;
 }
 int PipelineConfig::first_rank(int stage_id) const {
-  int rank = 0;
-  for (const StageConfig& s : stages) {
-    if (s.stage_id == stage_id) break;
-    rank += s.tensor_parallel_size * s.num_replicas;
-  }
-  return rank;
+  for (const Replica& one : replicas())
+    if (one.stage_id == stage_id) return one.first_rank;
+  return world_size();
 }
 std::size_t PipelineConfig::place(int stage_id) const {
   return static_cast<std::size_t>(find(stage_id) - stages.data());

@@ -76,6 +76,16 @@ std::unique_ptr<Omni> start(const std::string& config, Told& told, const fs::pat
   return std::move(*omni);
 }
 
+// Three requests that the first stage works on.
+struct ThreeOpen {
+  explicit ThreeOpen(Omni& omni)
+      : asks([&] { outputs = omni.generate(std::vector<std::string>(3, "drain")); }) {
+    while (omni.status().replicas.front().requests < 3) std::this_thread::sleep_for(1ms);
+  }
+  std::vector<limelight::RequestOutput> outputs;  // once `asks` has ended
+  std::thread asks;
+};
+
 void same(const limelight::RequestOutput& output, const limelight::RequestOutput& expected) {
   BOOST_TEST(output.error.message == "");
   BOOST_TEST(output.text == expected.text);
@@ -273,12 +283,10 @@ BOOST_AUTO_TEST_CASE(replicas_share_the_work_and_one_goes_on_without_the_other) 
 BOOST_AUTO_TEST_CASE(a_drained_pipeline_finishes_what_is_open_and_takes_nothing_more) {
   Told told;
   const auto omni = start(configs / "omni_tiny.yaml", told);
-  std::vector<limelight::RequestOutput> outputs;
-  std::thread asks([&] { outputs = omni->generate(std::vector<std::string>(3, "drain")); });
-  while (omni->status().replicas.front().requests < 3) std::this_thread::sleep_for(1ms);
+  ThreeOpen three(*omni);
   BOOST_TEST(omni->drain(60s).ok());
-  asks.join();
-  for (const auto& output : outputs) BOOST_TEST(output.error.message == "");
+  three.asks.join();
+  for (const auto& output : three.outputs) BOOST_TEST(output.error.message == "");
   BOOST_TEST((omni->generate({"late"}).front().error.code == ErrorCode::cancelled));
   BOOST_TEST(omni->drain(0ms).ok());  // again
 }
@@ -286,14 +294,12 @@ BOOST_AUTO_TEST_CASE(a_drained_pipeline_finishes_what_is_open_and_takes_nothing_
 BOOST_AUTO_TEST_CASE(what_a_drain_does_not_wait_for_is_cancelled) {
   Told told;
   const auto omni = start(configs / "omni_tiny.yaml", told);
-  std::vector<limelight::RequestOutput> outputs;
-  std::thread asks([&] { outputs = omni->generate(std::vector<std::string>(3, "drain")); });
-  while (omni->status().replicas.front().requests < 3) std::this_thread::sleep_for(1ms);
+  ThreeOpen three(*omni);
   const auto drained = omni->drain(1ms);
-  asks.join();
+  three.asks.join();
   BOOST_REQUIRE(!drained.ok());
   BOOST_TEST(drained.error().message == "3 requests were not over within 1 ms, and were cancelled");
-  for (const auto& output : outputs) BOOST_TEST((output.error.code == ErrorCode::cancelled));
+  for (const auto& output : three.outputs) BOOST_TEST((output.error.code == ErrorCode::cancelled));
 }
 
 // Every request ends, those that fail say why, and those that do not have the output of a calm run.

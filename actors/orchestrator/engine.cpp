@@ -137,7 +137,7 @@ Result<void> Engine::State::start() {
     if (s.user_output < 0) continue;
     auto port = make_subscriber(topic_to_user(run, {one.stage_id, one.index}), user_window);
     if (!port) return port.error();
-    ports.push_back({one.stage_id, one.index, s.final_output_type, std::move(port).value(), {}});
+    ports.push_back({one.stage_id, s.final_output_type, std::move(port).value(), {}});
   }
 
   settings.add_message_types<caf::id_block::limelight>();

@@ -130,16 +130,14 @@ bool Engine::State::choose_replicas(PendingRequest& request, Error& impossible) 
   request.replicas.assign(config.stages.size(), -1);
   for (std::size_t place = 0; place < config.stages.size(); ++place) {
     if (!request.needs.stages[place]) continue;
-    const ReplicaState *best = nullptr, *lost = nullptr;
-    bool will_come = false;
-    for (const ReplicaState& one : replicas) {
-      if (one.life.replica().stage_id != config.stages[place].stage_id) continue;
-      if (one.life.phase() == ReplicaLife::Phase::given_up) lost = &one;
-      else if (one.life.phase() != ReplicaLife::Phase::serving) will_come = true;
-      else if (best == nullptr || one.requests < best->requests) best = &one;
-    }
+    const ReplicaState* best = nullptr;
+    for (const ReplicaState& one : replicas)
+      if (one.life.replica().stage_id == config.stages[place].stage_id &&
+          one.life.phase() == ReplicaLife::Phase::serving &&
+          (best == nullptr || one.requests < best->requests))
+        best = &one;
     if (best != nullptr) request.replicas[place] = best->life.replica().index;
-    else if (!will_come) impossible = given_up(*lost);
+    else if (const ReplicaState* lost = lost_stage(place)) impossible = given_up(*lost);
     all = all && best != nullptr;
   }
   return all;
@@ -327,6 +325,24 @@ void Engine::abort(std::uint64_t ticket, const std::string& why) {
   if (at->second.admitted()) s.tell_cancel(at->second, -1);
   s.finish(at, {ErrorCode::cancelled, why});
   s.admit();
+}
+
+Result<void> Engine::drain(std::chrono::milliseconds deadline) {
+  const CafVisit visit;
+  State& s = *state_;
+  std::unique_lock lock(s.mutex);
+  s.draining = true;
+  if (s.joined.wait_for(lock, deadline, [&] { return s.open.empty(); })) return {};
+  const std::size_t late = s.open.size();
+  while (!s.open.empty()) {
+    const auto at = s.open.begin();
+    if (at->second.admitted()) s.tell_cancel(at->second, -1);
+    s.finish(at, {ErrorCode::cancelled, "the pipeline was drained: found no end within " +
+                                            std::to_string(deadline.count()) + " ms"});
+  }
+  return Error{ErrorCode::timeout, std::to_string(late) + " requests were not over within " +
+                                       std::to_string(deadline.count()) +
+                                       " ms, and were cancelled"};
 }
 
 }  // namespace limelight::actors

@@ -60,7 +60,7 @@ struct Engine::State {
     bool admitted() const { return number != 0; }
   };
   struct UserPort {
-    int stage, replica;
+    int stage;
     std::string type;
     std::unique_ptr<ipc::Subscriber> subscriber;
     std::thread thread;
@@ -125,6 +125,7 @@ struct Engine::State {
   void start_again(ReplicaState& replica);
   void change_status();
   PipelineStatus status() const;
+  const ReplicaState* lost_stage(std::size_t place) const;
   Error given_up(const ReplicaState& replica) const;
   // Without it.
   void run_supervision();
@@ -133,6 +134,7 @@ struct Engine::State {
   static Result<void> check(const Submit& submit, std::chrono::milliseconds deadline);
   void salvage(int rank, prof::Owner owner);
 
+  std::string name_replica(const stages::Replica& replica) const;
   std::string name_rank(int rank, int pid) const;
   void on_death(const RankDeath& death);
   void on_silence(const Join& rank, std::chrono::milliseconds silent);

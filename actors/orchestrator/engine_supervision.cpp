@@ -19,6 +19,10 @@ ReplicaPhase public_phase(const ReplicaLife& life) {
   }
 }
 
+std::string end_of_log(const std::string& tail) {
+  return tail.empty() ? "; its log is empty" : "; its log ends:\n" + tail;
+}
+
 }  // namespace
 
 Engine::State::ReplicaState& Engine::State::replica_of(int rank) {
@@ -34,23 +38,35 @@ Engine::State::ReplicaState& Engine::State::replica_at(std::size_t place, int in
   });
 }
 
+std::string Engine::State::name_replica(const stages::Replica& replica) const {
+  const stages::StageConfig& stage = *config.find(replica.stage_id);
+  return "stage " + std::to_string(stage.stage_id) + " (" + stage.model_stage + ")" +
+         (stage.num_replicas > 1 ? ", replica " + std::to_string(replica.index) : "");
+}
+
 std::string Engine::State::name_rank(int rank, int pid) const {
   const auto replica = config.replica_of(rank);
-  if (!replica) return "rank " + std::to_string(rank);
-  const stages::StageConfig& stage = *config.find(replica->stage_id);
-  return "stage " + std::to_string(stage.stage_id) + " (" + stage.model_stage + ")" +
-         (stage.num_replicas > 1 ? ", replica " + std::to_string(replica->index) : "") + ", rank " +
-         std::to_string(rank) + ", pid " + std::to_string(pid);
+  return (replica ? name_replica(*replica) + ", " : "") + "rank " + std::to_string(rank) +
+         ", pid " + std::to_string(pid);
+}
+
+// The replica to blame, if all of the stage were given up.
+const Engine::State::ReplicaState* Engine::State::lost_stage(std::size_t place) const {
+  const ReplicaState* lost = nullptr;
+  for (const ReplicaState& one : replicas) {
+    if (one.life.replica().stage_id != config.stages[place].stage_id) continue;
+    if (one.life.phase() != ReplicaLife::Phase::given_up) return nullptr;
+    lost = &one;
+  }
+  return lost;
 }
 
 Error Engine::State::given_up(const ReplicaState& replica) const {
-  const stages::StageConfig& stage = *config.find(replica.life.replica().stage_id);
-  return {ErrorCode::rank_failed,
-          "stage " + std::to_string(stage.stage_id) + " (" + stage.model_stage + ")" +
-              (stage.num_replicas > 1 ? ", the last of its replicas," : "") +
-              " was given up after " + std::to_string(config.supervision.max_failures) +
-              " failures within " + std::to_string(config.supervision.failure_window.count()) +
-              " ms; the last one: " + replica.last_failure};
+  return {ErrorCode::rank_failed, name_replica(replica.life.replica()) + " was given up after " +
+                                      std::to_string(config.supervision.max_failures) +
+                                      " failures within " +
+                                      std::to_string(config.supervision.failure_window.count()) +
+                                      " ms; the last one: " + replica.last_failure};
 }
 
 PipelineStatus Engine::State::status() const {
@@ -65,28 +81,17 @@ PipelineStatus Engine::State::status() const {
                                .requests = one.requests,
                                .last_failure = one.last_failure});
   }
-  // An output can be had if each stage that it needs has a replica that was not given up.
+  // An output can be had if no stage that it needs is lost.
   bool some_output = false;
   std::string why;
   for (const stages::StageConfig& user : config.stages) {
     if (user.user_output < 0) continue;
     const auto needs = needs_of(config, {user.final_output_type});
-    bool possible = true;
-    for (std::size_t place = 0; place < config.stages.size(); ++place) {
-      if (!needs->stages[place]) continue;
-      const int stage = config.stages[place].stage_id;
-      const ReplicaState* lost = nullptr;
-      bool alive = false;
-      for (const ReplicaState& one : replicas)
-        if (one.life.replica().stage_id == stage) {
-          if (one.life.phase() == ReplicaLife::Phase::given_up) lost = &one;
-          else alive = true;
-        }
-      if (alive) continue;
-      possible = false;
-      why = given_up(*lost).message;
-    }
-    some_output = some_output || possible;
+    const ReplicaState* lost = nullptr;
+    for (std::size_t place = 0; place < config.stages.size() && lost == nullptr; ++place)
+      if (needs->stages[place]) lost = lost_stage(place);
+    if (lost != nullptr) why = given_up(*lost).message;
+    else some_output = true;
   }
   const Error& all = failure.code != ErrorCode::none ? failure : broker_failure;
   if (all.code != ErrorCode::none) why = all.message;
@@ -152,10 +157,8 @@ void Engine::State::lose_requests(const ReplicaState& replica, const Error& erro
 
 void Engine::State::on_death(const RankDeath& death) {
   const CafVisit visit;
-  const Error error{
-      ErrorCode::rank_failed,
-      name_rank(death.rank, death.pid) + ": " + death.cause +
-          (death.log_tail.empty() ? "; its log is empty" : "; its log ends:\n" + death.log_tail)};
+  const Error error{ErrorCode::rank_failed, name_rank(death.rank, death.pid) + ": " + death.cause +
+                                                end_of_log(death.log_tail)};
   bool news = false, for_good = false;
   {
     const std::lock_guard lock(mutex);
@@ -185,11 +188,10 @@ void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silen
     const std::lock_guard lock(mutex);
     const auto there = ranks.find(rank.rank);
     if (there == ranks.end() || there->second.incarnation != rank.incarnation) return;
-    news = fail_replica(rank.rank,
-                        {ErrorCode::rank_failed,
-                         name_rank(rank.rank, rank.pid) + ": did not answer for " +
-                             std::to_string(silent.count()) + " ms, though its process is there" +
-                             (tail.empty() ? "; its log is empty" : "; its log ends:\n" + tail)});
+    news = fail_replica(rank.rank, {ErrorCode::rank_failed,
+                                    name_rank(rank.rank, rank.pid) + ": did not answer for " +
+                                        std::to_string(silent.count()) +
+                                        " ms, though its process is there" + end_of_log(tail)});
   }
   if (!news) return;
   salvage(rank.rank, prof::Owner::silent);
@@ -211,11 +213,8 @@ void Engine::State::on_join(const Join& joined_rank) {
       joined_rank.incarnation > 0) {
     for (const auto& [rank, there] : ranks)
       caf::anon_send(there.actor, ReplicaAnew{it.stage_id, it.index});
-    log(LogLevel::warning,
-        "stage " + std::to_string(it.stage_id) +
-            (config.find(it.stage_id)->num_replicas > 1 ? ", replica " + std::to_string(it.index)
-                                                        : "") +
-            " serves again, after " + std::to_string(replica.life.incarnation()) + " restarts");
+    log(LogLevel::warning, name_replica(it) + " serves again, after " +
+                               std::to_string(replica.life.incarnation()) + " restarts");
     change_status();
     admit();
   }
@@ -293,24 +292,6 @@ void Engine::State::on_broker_end(int pid) {
     if (started) return admit();  // refuses what is in the queue
   }
   fail(error);
-}
-
-Result<void> Engine::drain(std::chrono::milliseconds deadline) {
-  const CafVisit visit;
-  State& s = *state_;
-  std::unique_lock lock(s.mutex);
-  s.draining = true;
-  if (s.joined.wait_for(lock, deadline, [&] { return s.open.empty(); })) return {};
-  const std::size_t late = s.open.size();
-  while (!s.open.empty()) {
-    const auto at = s.open.begin();
-    if (at->second.admitted()) s.tell_cancel(at->second, -1);
-    s.finish(at, {ErrorCode::cancelled, "the pipeline was drained: found no end within " +
-                                            std::to_string(deadline.count()) + " ms"});
-  }
-  return Error{ErrorCode::timeout, std::to_string(late) + " requests were not over within " +
-                                       std::to_string(deadline.count()) +
-                                       " ms, and were cancelled"};
 }
 
 PipelineStatus Engine::status() const {

@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "actors/pipeline/rank_argument.hpp"
+#include "base/subprocess.hpp"
 
 extern char** environ;
 
@@ -25,12 +26,6 @@ namespace fs = std::filesystem;
 namespace {
 constexpr int lifeline_in_child = 3;
 constexpr std::size_t tail_bytes = 2000;
-
-std::string describe(int status) {
-  if (WIFEXITED(status)) return "exited with status " + std::to_string(WEXITSTATUS(status));
-  const int signal = WTERMSIG(status);
-  return "killed by signal " + std::to_string(signal) + " (" + strsignal(signal) + ")";
-}
 }  // namespace
 
 void remove_dead_runs(const fs::path& folder) {
@@ -180,7 +175,7 @@ void Launcher::watch() {
         process.ended = true;
         ::close(process.pidfd);
       }
-      if (!expected_) on_death_({rank, pid, describe(status), log_tail(rank)});
+      if (!expected_) on_death_({rank, pid, describe_status(status), log_tail(rank)});
     }
     char byte;
     if (waiting[0].revents != 0) (void)!::read(wake_pipe_[0], &byte, 1);

@@ -16,7 +16,7 @@ namespace limelight::actors {
 // Which replicas serve a request, by their stage's place in the config, and whether the user wants
 // what this stage has for him.
 struct Route {
-  std::vector<std::int32_t> replicas;  // -1: the stage is not needed; empty: the first of each
+  std::vector<std::int32_t> replicas;  // -1: the stage is not needed
   bool to_user = true;
 };
 
@@ -29,8 +29,7 @@ struct Outlet {
   ipc::Publisher publisher;
 
   bool is_on(const Route& route) const {
-    if (to_stage == user) return route.to_user;
-    return route.replicas.empty() ? to_replica == 0 : route.replicas[to_place] == to_replica;
+    return to_stage == user ? route.to_user : route.replicas.at(to_place) == to_replica;
   }
 };
 
