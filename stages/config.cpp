@@ -2,290 +2,24 @@
 
 #include <cmath>
 #include <limelight/config.hpp>
-#include <type_traits>
 
 #include "ipc/window.hpp"
 #include "stages/config_graph.hpp"
 #include "stages/config_plugin.hpp"
-#include "stages/devices/device.hpp"
-#include "stages/models/kv_cache.hpp"
+#include "stages/config_stage.hpp"
 #include "stages/models/model_file.hpp"
-#include "stages/models/sampling_params.hpp"
-#include "stages/registry.hpp"
 #include "stages/yaml_reader.hpp"
 
 namespace limelight::stages {
 
 namespace {
 
-// The default of max_model_len for a model from files. The model's own limit can need more shared
-// memory than a machine has.
-constexpr int usual_model_len = 2048;
 constexpr int most_window = static_cast<int>(ipc::most_window);
-constexpr int most_requests = 256;  // in one step of a stage
-constexpr int most_replicas = 64, most_retries = 100;
+constexpr int most_retries = 100;
 constexpr int most_pause_ms = 24 * 3600 * 1000;
 
 struct Reader : YamlReader {
   std::filesystem::path rank_executable = {};  // that the caller wants
-
-  // params: what holds where the map says nothing.
-  SamplingParams sampling(const YAML::Node& node, SamplingParams params) const {
-    SamplingParams& p = params;
-    // Sets one parameter, whose range is that of a request's.
-    const auto in_range = [&](auto set) {
-      return [this, &p, set](const YAML::Node& n, const std::string& k) {
-        set(n, k);
-        constexpr std::string_view before = ", expected ";
-        if (const auto good = check(p); !good)
-          refuse(n, k, show(n),
-                 good.error().message.substr(good.error().message.find(before) + before.size()));
-      };
-    };
-    std::map<std::string, Handler> known{
-        {"seed",
-         [&](auto& n, auto& k) { p.seed = as<std::uint64_t>(n, k, "a whole number, 0 or more"); }},
-        {"ignore_eos", [&](auto& n, auto& k) { p.ignore_eos = as<bool>(n, k, "true or false"); }},
-        {"detokenize", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
-        {"stop", in_range([&](auto& n, auto& k) {
-           const char* expected = "a text or a list of texts";
-           p.stop.clear();
-           if (n.IsSequence())
-             for (const auto& item : n) p.stop.push_back(as<std::string>(item, k, expected));
-           else p.stop.push_back(as<std::string>(n, k, expected));
-         })},
-        {"logit_bias", in_range([&](auto& n, auto& k) {
-           const char* expected = "a map from tokens to numbers";
-           if (!n.IsMap()) refuse(n, k, show(n), expected);
-           p.logit_bias.clear();
-           for (const auto& item : n)
-             p.logit_bias[as<int>(item.first, k, expected)] = as<float>(item.second, k, expected);
-         })},
-        {"stop_token_ids", in_range([&](auto& n, auto& k) { p.stop_token_ids = numbers(n, k); })}};
-    for_each_number(p, [&](const char* name, auto& to) {
-      known[name] = in_range([this, &to](auto& n, auto& k) {
-        if constexpr (std::is_same_v<decltype(to), float&>) to = as<float>(n, k, "a number");
-        else to = as<int>(n, k, "a whole number");
-      });
-    });
-    map(node, "default_sampling_params", known);
-    return params;
-  }
-
-  ModelShape shape(const YAML::Node& node) const {
-    ModelShape s;
-    std::map<std::string, Handler> known;
-    for (const auto& [key, to] :
-         std::initializer_list<std::pair<const char*, int*>>{{"layers", &s.layers},
-                                                             {"hidden", &s.hidden},
-                                                             {"heads", &s.heads},
-                                                             {"kv_heads", &s.kv_heads},
-                                                             {"head_dim", &s.head_dim},
-                                                             {"mlp", &s.mlp},
-                                                             {"vocab", &s.vocab},
-                                                             {"input_hidden", &s.input_hidden},
-                                                             {"codebooks", &s.codebooks},
-                                                             {"codebook_size", &s.codebook_size},
-                                                             {"channels", &s.channels},
-                                                             {"max_model_len", &s.max_model_len},
-                                                             {"chunk_frames", &s.chunk_frames}})
-      known[key] = [this, to](const YAML::Node& n, const std::string& k) { *to = positive(n, k); };
-    known["upsampling"] = [&](const YAML::Node& n, const std::string& k) {
-      s.upsampling = numbers(n, k);
-    };
-    map(node, "model_shape", known);
-    if (s.heads % s.kv_heads != 0)
-      refuse(node, "kv_heads", std::to_string(s.kv_heads),
-             "a divisor of heads (" + std::to_string(s.heads) + ")");
-    if (s.head_dim % 2 != 0) refuse(node, "head_dim", std::to_string(s.head_dim), "an even number");
-    return s;
-  }
-
-  // Opens the model and takes the shape from it. max_model_len of the config is applied later.
-  void set_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
-    auto opened = ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
-    if (!opened) {
-      const bool fetchable = opened.error().code == ErrorCode::not_found &&
-                             name.find_first_of("/.") == std::string::npos;
-      refuse(node, "model", "'" + name + "'",
-             "a model that can be read: " + opened.error().message +
-                 (fetchable
-                      ? " (`limelight fetch " + name + "` downloads it, if that command knows it)"
-                      : ""));
-    }
-    stages::set_model(*opened, s);
-    const ModelSpec& spec = s.model->spec();
-    // These two matrices are split by columns, and a block of weights cannot be divided.
-    const int tp = s.tensor_parallel_size;
-    for (const auto& [tensor, width] : {std::pair("layers.0.o_proj", spec.heads * spec.head_dim),
-                                        std::pair("layers.0.down_proj", spec.mlp)}) {
-      const int values = static_cast<int>(block_format(s.model->find(tensor)->type).values);
-      if (width % tp != 0 || width / tp % values != 0)
-        refuse(node, "tensor_parallel_size", std::to_string(tp),
-               "one that splits " + std::to_string(width) + " columns of " + tensor +
-                   " into whole blocks of " + std::to_string(values));
-    }
-  }
-
-  StageConfig stage(const YAML::Node& node) const {
-    StageConfig s;
-    s.stage_id = -1;
-    std::string model;
-    YAML::Node model_at, sampling_at(YAML::NodeType::Map);
-    bool dummy = false;
-    int max_model_len = 0;
-    KeptKeys kept;
-    const Handler keep = [&](auto& n, auto& k) { kept.emplace(k, n); };
-    const Handler ignore_text = [&](auto& n, auto& k) { as<std::string>(n, k, "a word"); };
-    map(node, "stage_args",
-        {{"stage_id",
-          [&](auto& n, auto& k) {
-            s.stage_id = as<int>(n, k, "a whole number, 0 or more");
-            if (s.stage_id < 0) refuse(n, k, show(n), "a whole number, 0 or more");
-          }},
-         {"stage_type", keep},
-         {"library", keep},
-         {"options", keep},
-         {"num_replicas",
-          [&](auto& n, auto& k) { s.num_replicas = positive(n, k, most_replicas); }},
-         {"runtime",
-          [&](auto& n, auto&) {
-            map(n, "runtime",
-                {{"process",
-                  [&](auto& v, auto& k) {
-                    if (!as<bool>(v, k, "true"))
-                      refuse(v, k, "false", "true: every rank is a process");
-                  }},
-                 {"devices",
-                  [&](auto& v, auto& k) {
-                    s.devices = as<std::string>(v, k, "a device");
-                    if (!is_device_wish(s.devices))
-                      refuse(v, k, show(v), "cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1");
-                  }},
-                 {"max_batch_size",
-                  [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, most_requests); }}});
-          }},
-         {"engine_args",
-          [&](auto& n, auto&) {
-            map(n, "engine_args",
-                {{"model_stage",
-                  [&](auto& v, auto& k) {
-                    s.model_stage = as<std::string>(v, k, "a word");
-                    keep(v, k);
-                  }},
-                 {"model_arch", ignore_text},
-                 {"engine_output_type", ignore_text},
-                 {"load_format",
-                  [&](auto& v, auto& k) {
-                    const std::string word = as<std::string>(v, k, "a word");
-                    if (word != "dummy" && word != "auto" && word != "gguf" &&
-                        word != "safetensors")
-                      refuse(v, k, show(v), "dummy, auto, gguf or safetensors");
-                    dummy = word == "dummy";
-                  }},
-                 {"model",
-                  [&](auto& v, auto& k) {
-                    model = as<std::string>(
-                        v, k, "a file, a folder, or the name of a model that was fetched");
-                    model_at = v;
-                  }},
-                 {"max_model_len", [&](auto& v, auto& k) { max_model_len = positive(v, k); }},
-                 {"cpu_threads", [&](auto& v, auto& k) { s.cpu.threads = positive(v, k, 256); }},
-                 {"activations",
-                  [&](auto& v, auto& k) {
-                    const std::string word = as<std::string>(v, k, "a word");
-                    if (word != "int8" && word != "float32" && word != "bfloat16")
-                      refuse(v, k, show(v), "int8, float32 or bfloat16");
-                    s.cpu.activations = word == "int8"      ? Activations::int8
-                                        : word == "float32" ? Activations::float32
-                                                            : Activations::bfloat16;
-                  }},
-                 {"dtype",
-                  [&](auto& v, auto& k) {
-                    const std::string word = as<std::string>(v, k, "a word");
-                    if (word != "float32" && word != "bfloat16")
-                      refuse(v, k, show(v), "float32 or bfloat16");
-                    s.dtype = word == "float32" ? ipc::DType::float32 : ipc::DType::bfloat16;
-                  }},
-                 {"weights_seed",
-                  [&](auto& v, auto& k) {
-                    s.weights_seed = as<std::uint64_t>(v, k, "a whole number, 0 or more");
-                  }},
-                 {"tensor_parallel_size",
-                  [&](auto& v, auto& k) { s.tensor_parallel_size = positive(v, k, 16); }},
-                 {"max_num_seqs",
-                  [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, most_requests); }},
-                 {"max_num_batched_tokens",
-                  [&](auto& v, auto& k) { s.max_num_batched_tokens = positive(v, k); }},
-                 {"block_size",
-                  [&](auto& v, auto& k) { s.cache.block_size = positive(v, k, 256); }},
-                 {"num_gpu_blocks_override",
-                  [&](auto& v, auto& k) { s.cache.blocks = positive(v, k, 1 << 24); }},
-                 {"kv_cache_memory_bytes",
-                  [&](auto& v, auto& k) {
-                    s.cache.bytes = as<std::uint64_t>(v, k, "a whole number of bytes");
-                    if (s.cache.bytes == 0) refuse(v, k, show(v), "1 byte or more");
-                  }},
-                 {"gpu_memory_utilization",
-                  [&](auto& v, auto& k) {
-                    s.cache.memory_fraction = as<double>(v, k, "a number above 0, 1 at most");
-                    if (!(s.cache.memory_fraction > 0 && s.cache.memory_fraction <= 1))
-                      refuse(v, k, show(v), "a number above 0, 1 at most");
-                  }},
-                 {"enable_prefix_caching",
-                  [&](auto& v, auto& k) {
-                    s.cache.share_prefixes = as<bool>(v, k, "true or false");
-                  }},
-                 {"model_shape", [&](auto& v, auto&) { s.shape = shape(v); }}});
-          }},
-         {"engine_input_source", [&](auto& n, auto& k) { s.engine_input_source = numbers(n, k); }},
-         {"final_output",
-          [&](auto& n, auto& k) { s.final_output = as<bool>(n, k, "true or false"); }},
-         {"final_output_type",
-          [&](auto& n, auto& k) {
-            s.final_output_type = as<std::string>(n, k, "text or audio");
-            if (s.final_output_type != "text" && s.final_output_type != "audio")
-              refuse(n, k, show(n), "text or audio");
-          }},
-         {"is_comprehension", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
-         {"default_sampling_params", [&](auto& n, auto&) { sampling_at = n; }}});
-    if (s.stage_id < 0) refuse(node, "stage_id", "no such key", "a whole number, 0 or more");
-    choose_type(*this, node, kept, rank_executable, s);
-    const StageType& type = type_of(s);
-    if (!model.empty() && !dummy) {
-      if (!type.loads_models)
-        refuse(model_at, "model", "'" + model + "'",
-               "no model: a " + s.model_stage + " cannot load one, it has dummy weights");
-      set_model(model_at, model, s);
-      s.sampling = s.model->sampling();
-    }
-    s.sampling = sampling(sampling_at, s.sampling);
-    if (max_model_len > 0)
-      s.shape.max_model_len =
-          std::min(max_model_len, s.model ? s.shape.max_model_len : max_model_len);
-    else if (s.model) s.shape.max_model_len = std::min(s.shape.max_model_len, usual_model_len);
-    const int tp = s.tensor_parallel_size;
-    if (s.max_num_batched_tokens < s.max_batch_size)
-      refuse(node, "max_num_batched_tokens", std::to_string(s.max_num_batched_tokens),
-             "max_batch_size (" + std::to_string(s.max_batch_size) +
-                 ") or more: each request of a step has a token");
-    if (tp > 1 && !type.splits)
-      refuse(node, "tensor_parallel_size", std::to_string(tp),
-             "1: a " + s.model_stage + " cannot be split over ranks");
-    if (s.shape.kv_heads % tp != 0 || s.shape.mlp % tp != 0)
-      refuse(node, "tensor_parallel_size", std::to_string(tp), "a divisor of kv_heads and mlp");
-    const std::uint64_t needed = longest_sequence_bytes(s);
-    const int blocks = (s.shape.max_model_len + s.cache.block_size - 1) / s.cache.block_size;
-    if (s.cache.blocks > 0 && s.cache.blocks < blocks)
-      refuse(node, "num_gpu_blocks_override", std::to_string(s.cache.blocks),
-             std::to_string(blocks) + " or more: a sequence of max_model_len " +
-                 std::to_string(s.shape.max_model_len) + " takes as many");
-    if (s.cache.bytes > 0 && s.cache.bytes < needed)
-      refuse(node, "kv_cache_memory_bytes", std::to_string(s.cache.bytes),
-             std::to_string(needed) + " or more: a sequence of max_model_len " +
-                 std::to_string(s.shape.max_model_len) + " takes as many");
-    return s;
-  }
 
   Supervision supervision(const YAML::Node& node) const {
     Supervision s;
@@ -328,7 +62,7 @@ struct Reader : YamlReader {
           [&](auto& n, auto& k) {
             if (!n.IsSequence() || n.size() == 0) refuse(n, k, show(n), "a list of stages");
             for (const auto& item : n) {
-              config.stages.push_back(stage(item));
+              config.stages.push_back(read_stage(*this, item, rank_executable));
               for (std::size_t i = 0; i + 1 < config.stages.size(); ++i)
                 if (config.stages[i].stage_id == config.stages.back().stage_id)
                   refuse(item["stage_id"], "stage_id",
