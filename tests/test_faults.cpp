@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <cstdio>
@@ -108,6 +109,67 @@ BOOST_AUTO_TEST_CASE(ctrl_c_and_sigterm_end_all_processes_in_order) {
     BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
     BOOST_TEST(left_behind().empty());
   }
+}
+
+bool says(const Ran& ran, const std::string& what) {
+  return ran.output.find(what) != std::string::npos;
+}
+// No line of iceoryx's own is shown, whatever happens to its broker.
+void check_own_words(const Ran& ran) {
+  for (const char* theirs : {"iox", "iceoryx_", "unix_domain_socket", "/tmp/roudi", "POSH"})
+    BOOST_TEST(!says(ran, theirs), ran.output);
+}
+
+BOOST_AUTO_TEST_CASE(a_lost_broker_ends_the_run_with_what_was_begun) {
+  const Folder folder;
+  bool killed = false;
+  const Ran ran = watched_run(
+      {"--config", one_by_one(folder), "--prompts", PROMPTS_FILE, "--output-dir", folder.path},
+      [&](pid_t, const std::string& said) {
+        if (killed || said.find("1/4 requests") == std::string::npos) return;
+        killed = std::system("pkill -9 -x limelight-broke") == 0;
+      });
+  BOOST_TEST(killed);
+  BOOST_TEST(ran.code == 1);
+  BOOST_TEST(says(ran, "the broker"), ran.output);
+  check_own_words(ran);
+  BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
+  // The one that was done and the one that was under way are there.
+  BOOST_TEST(fs::exists(folder.path / "0.txt"));
+  BOOST_TEST(fs::exists(folder.path / "1.txt"));
+  BOOST_TEST(
+      limelight_command("run --prompt next --output-dir " + folder.path.string() + "/next").code ==
+      0);
+  BOOST_TEST(left_behind().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_broker_that_is_killed_while_the_pipeline_starts_is_said_in_our_words) {
+  for (const int delay_ms : {0, 5, 10, 20, 30, 45, 60, 90}) {
+    const Folder folder;
+    std::atomic<bool> over = false;
+    std::thread killer([&] {
+      while (!over && std::system("pgrep -x limelight-broke >/dev/null") != 0)
+        std::this_thread::yield();
+      std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
+      (void)!std::system("pkill -9 -x limelight-broke");
+    });
+    const auto start = std::chrono::steady_clock::now();
+    const Ran ran = watched_run({"--prompt", "hello", "--output-dir", folder.path},
+                                [](pid_t, const std::string&) {});
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    over = true;
+    killer.join();
+    BOOST_TEST_MESSAGE("killed after " << delay_ms << " ms: exit status " << ran.code << " after "
+                                       << took.count() << " s\n"
+                                       << ran.output);
+    BOOST_TEST((ran.code == 0 || ran.code == 1));
+    if (ran.code == 1) BOOST_TEST(says(ran, "broker"), ran.output);
+    check_own_words(ran);
+    BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
+  }
+  const Folder folder;
+  BOOST_TEST(limelight_command("run --prompt next --output-dir " + folder.path.string()).code == 0);
+  BOOST_TEST(left_behind().empty());
 }
 
 // What comes until the other side closes; empty as long as it only closes.

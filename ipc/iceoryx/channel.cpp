@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "ipc/iceoryx/quiet_socket.hpp"
 #include "ipc/iceoryx/robust_mutex.hpp"
 #include "profiling/record/event_names.hpp"
 
@@ -71,6 +72,7 @@ Result<void> attach(const std::string& name, std::chrono::milliseconds timeout) 
                                                            iox::log::LogLevelOutput::kHideLogLevel);
   install_error_handler();
   use_robust_mutexes();
+  use_quiet_sockets();
   // initRuntime() waits for the broker without a timeout, so wait for its socket first.
   const auto deadline = Clock::now() + timeout;
   while (access("/tmp/roudi", F_OK) != 0) {
