@@ -6,6 +6,7 @@
 #include "base/helper.hpp"
 #include "base/log.hpp"
 #include "bench/blocks.hpp"
+#include "bench/chaos.hpp"
 #include "bench/decode.hpp"
 #include "bench/ipc.hpp"
 #include "bench/matmul.hpp"
@@ -37,7 +38,8 @@ int main(int argc, char** argv) {
       "Examples:\n"
       "  limelight bench ipc --quick --json\n"
       "  LIMELIGHT_PYTHON=python3 limelight bench decode --model smollm2\n"
-      "  limelight bench decode --concurrency 1,2,4,8,16");
+      "  limelight bench decode --concurrency 1,2,4,8,16\n"
+      "  limelight bench chaos --kills 200");
   bool quick = false, json = false;
   std::string config, model = "smollm2";
   if (const auto found = limelight::find_shared("configs/omni_tiny.yaml")) config = found->string();
@@ -73,7 +75,22 @@ int main(int argc, char** argv) {
   decode->add_option("--threads", threads, "with --concurrency")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
-  for (CLI::App* one : {ipc, matmul, blocks, profiler, decode}) {
+  bench::ChaosOptions chaos_options;
+  CLI::App* chaos = app.add_subcommand(
+      "chaos", "Random kills of ranks under load: every request ends, as in a calm run or typed");
+  chaos->add_option("--config", chaos_options.config,
+                    "stage config of the pipeline; a small one of its own without");
+  chaos->add_option("--kills", chaos_options.kills)
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  chaos
+      ->add_option("--retries", chaos_options.retries,
+                   "how often a request is begun anew of which nothing was delivered")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  chaos->add_option("--seed", chaos_options.seed, "of ranks, moments and signals")
+      ->capture_default_str();
+  for (CLI::App* one : {ipc, matmul, blocks, profiler, decode, chaos}) {
     one->add_flag("--quick", quick, "a short run: fewer sizes or rounds");
     one->add_flag("--json", json, "{\"results\": [...]} on standard output");
   }
@@ -94,5 +111,9 @@ int main(int argc, char** argv) {
         "decode", json,
         bench::bench_decode(
             {.quick = quick, .model = model, .concurrency = concurrency, .threads = threads}));
+  if (chaos->parsed()) {
+    chaos_options.quick = quick;
+    return print("chaos", json, bench::bench_chaos(chaos_options));
+  }
   return print("profiler", json, bench::bench_profiler({.quick = quick, .config = config}));
 }

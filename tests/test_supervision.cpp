@@ -126,6 +126,20 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_fails_what_it_worked_on_and_then_serves_again
   }
 }
 
+BOOST_AUTO_TEST_CASE(limits_of_supervision_that_make_no_sense_are_refused) {
+  for (const limelight::stages::Supervision& wrong :
+       {limelight::stages::Supervision{.max_failures = 0},
+        {.failure_window = 0ms},
+        {.restart_backoff = -1ms},
+        {.max_retries = -1}}) {
+    const auto omni =
+        Omni::from_engine_args({.config = configs / "omni_tiny.yaml", .supervision = wrong});
+    BOOST_REQUIRE(!omni.ok());
+    BOOST_TEST((omni.error().code == ErrorCode::invalid_argument));
+    BOOST_TEST(omni.error().message.starts_with("supervision: found max_failures "));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_rank_that_stands_still_for_too_long_is_replaced) {
   Told told;
   const auto omni = start(configs / "omni_tiny.yaml", told);

@@ -250,6 +250,17 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
     return Error{ErrorCode::invalid_argument, "rank_timeout: found " +
                                                   std::to_string(args.rank_timeout.count()) +
                                                   " ms, expected 100 ms or more"};
+  if (const auto& own = args.supervision; own) {
+    if (own->max_failures < 1 || own->failure_window < 1ms || own->restart_backoff < 1ms ||
+        own->max_retries < 0)
+      return Error{ErrorCode::invalid_argument,
+                   "supervision: found max_failures " + std::to_string(own->max_failures) +
+                       ", failure_window " + std::to_string(own->failure_window.count()) +
+                       " ms, restart_backoff " + std::to_string(own->restart_backoff.count()) +
+                       " ms, max_retries " + std::to_string(own->max_retries) +
+                       ", expected 0 or more retries, and 1 or more of the others"};
+    config->supervision = *own;
+  }
   auto state = std::make_unique<State>();
   state->args = args;
   state->config = std::move(config).value();

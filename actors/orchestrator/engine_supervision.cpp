@@ -150,9 +150,8 @@ void Engine::State::lose_requests(const ReplicaState& replica, const Error& erro
     request.output.stages.clear();
     request.output.transfers.clear();
   }
-  log(LogLevel::warning, error.message + "\n" + std::to_string(failed) +
-                             " requests failed with it, " + std::to_string(again) +
-                             " are begun anew");
+  log(LogLevel::warning, error.message + "\nrequests that it worked on: " + std::to_string(failed) +
+                             " failed, " + std::to_string(again) + " are begun anew");
 }
 
 void Engine::State::on_death(const RankDeath& death) {
@@ -209,12 +208,12 @@ void Engine::State::on_join(const Join& joined_rank) {
   ranks[joined_rank.rank] = joined_rank;
   caf::anon_send(supervisor, joined_rank);
   if (pulse) caf::anon_send(pulse, joined_rank);
-  if (replica.life.joined(joined_rank.rank, joined_rank.incarnation) &&
+  if (replica.life.joined(joined_rank.rank, joined_rank.incarnation, Clock::now()) &&
       joined_rank.incarnation > 0) {
     for (const auto& [rank, there] : ranks)
       caf::anon_send(there.actor, ReplicaAnew{it.stage_id, it.index});
-    log(LogLevel::warning, name_replica(it) + " serves again, after " +
-                               std::to_string(replica.life.incarnation()) + " restarts");
+    log(LogLevel::warning, name_replica(it) + " serves again (restart " +
+                               std::to_string(replica.life.incarnation()) + ")");
     change_status();
     admit();
   }

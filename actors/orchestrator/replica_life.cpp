@@ -7,11 +7,12 @@ namespace limelight::actors {
 ReplicaLife::ReplicaLife(const stages::Replica& replica, const stages::Supervision& limits)
     : replica_(replica), limits_(limits) {}
 
-bool ReplicaLife::joined(int rank, int incarnation) {
+bool ReplicaLife::joined(int rank, int incarnation, Clock::time_point now) {
   if (phase_ != Phase::starting || incarnation != incarnation_) return false;
   joined_.insert(rank);
   if (joined_.size() < static_cast<std::size_t>(replica_.ranks)) return false;
   phase_ = Phase::serving;
+  serves_since_ = now;
   next_.reset();
   return true;
 }
@@ -22,6 +23,7 @@ bool ReplicaLife::failed(Clock::time_point now) {
   // A replica that fails to start, however slowly, does not get there by waiting.
   if (phase_ == Phase::serving)
     while (now - failures_.front() > limits_.failure_window) failures_.pop_front();
+  served_ = phase_ == Phase::serving ? now - serves_since_ : Clock::duration::zero();
   phase_ = Phase::ending;
   next_ = now + grace;
   return true;
@@ -35,12 +37,11 @@ void ReplicaLife::gone(int rank, Clock::time_point now) {
     next_.reset();
     return;
   }
-  const auto doublings = std::min<std::size_t>(failures_.size() - 1, 20);
-  const auto pause =
-      std::min(limits_.restart_backoff * (1 << doublings),
-               std::max<std::chrono::milliseconds>(most_pause, limits_.restart_backoff));
+  const auto longest = std::max<std::chrono::milliseconds>(most_pause, limits_.restart_backoff);
+  pause_ = pause_ == pause_.zero() || served_ > pause_ ? limits_.restart_backoff
+                                                       : std::min(2 * pause_, longest);
   phase_ = Phase::pausing;
-  next_ = now + pause;
+  next_ = now + pause_;
 }
 
 ReplicaLife::Deed ReplicaLife::due(Clock::time_point now) {

@@ -9,8 +9,11 @@
 //
 // A replica's ranks live and die together: when one fails, the others are told to end, and killed
 // after `grace`; so are ranks that have not joined within start_limit. Each start is another
-// incarnation. Pauses double with each failure in the window,
-// up to most_pause. The engine calls it, with its lock held.
+// incarnation. The engine calls it, with its lock held.
+//
+// A replica that served for longer than it paused before pauses briefly again (restart_backoff); the
+// pause of one that did not is twice the one before, up to most_pause. So one that always fails soon
+// takes ever less of the machine, and one that fails now and then is there again at once.
 #pragma once
 
 #include <chrono>
@@ -31,7 +34,7 @@ class ReplicaLife {
   ReplicaLife(const stages::Replica& replica, const stages::Supervision& limits);
 
   // A rank of that incarnation has joined. True: it was the last one, the replica serves now.
-  bool joined(int rank, int incarnation);
+  bool joined(int rank, int incarnation, Clock::time_point now);
   // A rank died or is silent. True: it was the first one of this incarnation, so its others are to
   // be told to end, and what the replica worked on has failed.
   bool failed(Clock::time_point now);
@@ -55,6 +58,9 @@ class ReplicaLife {
   std::set<int> joined_, gone_;             // of this incarnation
   std::deque<Clock::time_point> failures_;  // within the window, or since it served; oldest first
   std::optional<Clock::time_point> next_;
+  Clock::time_point serves_since_{};
+  Clock::duration served_{};  // by the incarnation that failed last
+  std::chrono::milliseconds pause_{};
 };
 
 }  // namespace limelight::actors

@@ -227,6 +227,8 @@ struct EngineArgs {
   // Called on a thread of the library after each change of the pipeline's health, in order. It must
   // not end the pipeline.
   std::function<void(const PipelineStatus&)> on_status = {};
+  // In place of the config's.
+  std::optional<stages::Supervision> supervision = {};
 };
 
 }  // namespace limelight

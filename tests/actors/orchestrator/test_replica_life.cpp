@@ -17,8 +17,8 @@ struct Two {
   ReplicaLife::Clock::time_point now{};
 
   void join_both() {
-    life.joined(3, life.incarnation());
-    BOOST_TEST(life.joined(4, life.incarnation()));
+    life.joined(3, life.incarnation(), now);
+    BOOST_TEST(life.joined(4, life.incarnation(), now));
     BOOST_TEST((life.phase() == Phase::serving));
     BOOST_TEST(!life.next().has_value());
   }
@@ -43,11 +43,11 @@ BOOST_FIXTURE_TEST_SUITE(replica_life, Two)
 
 BOOST_AUTO_TEST_CASE(it_serves_once_all_its_ranks_have_joined) {
   BOOST_TEST((life.phase() == Phase::starting));
-  BOOST_TEST(!life.joined(3, 0));
-  BOOST_TEST(!life.joined(3, 0));  // again
-  BOOST_TEST(!life.joined(4, 1));  // of another incarnation
+  BOOST_TEST(!life.joined(3, 0, now));
+  BOOST_TEST(!life.joined(3, 0, now));  // again
+  BOOST_TEST(!life.joined(4, 1, now));  // of another incarnation
   BOOST_TEST((life.phase() == Phase::starting));
-  BOOST_TEST(life.joined(4, 0));
+  BOOST_TEST(life.joined(4, 0, now));
   BOOST_TEST((life.phase() == Phase::serving));
 }
 
@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(its_ranks_die_together_and_begin_again_after_a_pause) {
   life.gone(4, now);
   begin_again(100ms);
   BOOST_TEST(life.incarnation() == 1);
-  BOOST_TEST(!life.joined(3, 0));  // a late word of the first incarnation
+  BOOST_TEST(!life.joined(3, 0, now));  // a late word of the first incarnation
   join_both();
 }
 
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(pauses_double_and_too_many_failures_end_it) {
   BOOST_TEST(!life.next().has_value());
   BOOST_TEST((life.due(now + 1h) == Deed::nothing));
   BOOST_TEST(!life.failed(now));
-  BOOST_TEST(!life.joined(3, life.incarnation()));
+  BOOST_TEST(!life.joined(3, life.incarnation(), now));
 }
 
 BOOST_AUTO_TEST_CASE(failures_are_forgotten_after_the_window) {
@@ -104,11 +104,33 @@ BOOST_AUTO_TEST_CASE(failures_are_forgotten_after_the_window) {
   BOOST_TEST(life.incarnation() == 20);
 }
 
+BOOST_AUTO_TEST_CASE(a_pause_doubles_only_after_a_service_that_was_shorter) {
+  Two often{.life = {{.stage_id = 1, .index = 0, .first_rank = 3, .ranks = 2},
+                     {.max_failures = 1000, .failure_window = 1h, .restart_backoff = 100ms}}};
+  const auto serve_for = [&](std::chrono::milliseconds time) {
+    often.join_both();
+    often.now += time;
+    often.fail_both();
+  };
+  serve_for(0ms);
+  often.begin_again(100ms);
+  serve_for(100ms);
+  often.begin_again(200ms);
+  serve_for(201ms);
+  often.begin_again(100ms);
+  for (const auto pause : {200ms, 400ms, 800ms, 1600ms, 3200ms, 6400ms, 10000ms, 10000ms}) {
+    serve_for(50ms);
+    often.begin_again(pause);
+  }
+  serve_for(11s);
+  often.begin_again(100ms);
+}
+
 BOOST_AUTO_TEST_CASE(a_start_that_takes_too_long_has_failed) {
   join_both();
   fail_both();
   begin_again(100ms);
-  life.joined(3, 1);
+  life.joined(3, 1, now);
   now += ReplicaLife::start_limit;
   BOOST_TEST((life.due(now) == Deed::kill));
   BOOST_TEST((life.phase() == Phase::ending));
