@@ -33,7 +33,7 @@ struct Nccl {
     const auto find = [&](auto& function, const char* name) {
       function =
           reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(library, name));
-      if (function == nullptr) missing = std::string("NCCL has no ") + name;
+      if (function == nullptr) missing.assign("NCCL has no ").append(name);
     };
     find(get_unique_id, "ncclGetUniqueId");
     find(init_rank, "ncclCommInitRank");
