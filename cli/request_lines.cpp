@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <unordered_map>
 
+#include "cli/request_attachments.hpp"
 #include "stages/models/sampling_params.hpp"
 
 namespace limelight::cli {
@@ -153,7 +154,9 @@ void check_id(const std::string& id, const std::string& key) {
 
 }  // namespace
 
-Result<GenerateRequest> read_request(const json& line, const stages::SamplingParams& defaults) {
+Result<GenerateRequest> read_request(const json& line,
+                                     const stages::SamplingParams& defaults,
+                                     const std::filesystem::path& folder) {
   GenerateRequest request;
   stages::SamplingParams params = defaults;
   const Handlers sampling = sampling_handlers(params);
@@ -170,6 +173,12 @@ Result<GenerateRequest> read_request(const json& line, const stages::SamplingPar
        [&](const json& v, const std::string& k) {
          request.prompt_token_ids = wholes(v, k);
          if (request.prompt_token_ids.empty()) refuse(k, "an empty list", "one token or more");
+       }},
+      {"attachments",
+       [&](const json& v, const std::string&) {
+         auto attachments = read_attachments(v, folder);
+         if (!attachments) throw Refusal{attachments.error().message};
+         request.attachments = std::move(*attachments);
        }},
       {"request_id",
        [&](const json& v, const std::string& k) {
@@ -197,7 +206,7 @@ Result<GenerateRequest> read_request(const json& line, const stages::SamplingPar
     read_object(line, "", {&own, &sampling});
     const int kinds = (has_prompt ? 1 : 0) + (request.messages.empty() ? 0 : 1) +
                       (request.prompt_token_ids.empty() ? 0 : 1);
-    if (kinds != 1)
+    if (kinds != 1 && (kinds != 0 || request.attachments.empty()))
       throw Refusal{"found " + std::string(kinds == 0 ? "none" : std::to_string(kinds)) +
                     " of the keys prompt, messages and prompt_token_ids, expected one"};
   } catch (const Refusal& refusal) {
@@ -259,7 +268,7 @@ Result<std::optional<GenerateRequest>> RequestLines::next(const stages::Sampling
   for (std::string line; std::getline(in_, line);) {
     ++line_;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    auto request = read_request(json::parse(line, nullptr, false), defaults);
+    auto request = read_request(json::parse(line, nullptr, false), defaults, file_.parent_path());
     if (!request)
       return Error{request.error().code,
                    file_.string() + ":" + std::to_string(line_) + ": " + request.error().message};

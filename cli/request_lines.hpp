@@ -1,6 +1,7 @@
 // Requests as lines of JSON, for `limelight run --prompts`. One thread uses a RequestLines.
 //
 //   {"prompt": "Why is the sky blue?", "max_tokens": 20, "seed": 7}
+//   {"prompt": "What is this?", "attachments": {...}}      (see request_attachments.hpp)
 //   {"messages": [{"role": "user", "content": "Hello"}], "sampling_params": {"top_k": 5}}
 //
 // An error names the file and the line, the key, what was found and what was expected. A key that
@@ -18,9 +19,11 @@
 namespace limelight::cli {
 
 // One request. defaults: where the line says nothing. A max_tokens of the defaults counts as one
-// that was asked for. Errors: invalid_argument, without file and line.
+// that was asked for. folder: where relative paths of attachments begin. Errors: invalid_argument,
+// without file and line.
 Result<GenerateRequest> read_request(const nlohmann::json& line,
-                                     const stages::SamplingParams& defaults);
+                                     const stages::SamplingParams& defaults,
+                                     const std::filesystem::path& folder = {});
 
 // Sets a system message before the prompt or the messages, unless they begin with one.
 void add_system(const std::string& system, GenerateRequest& request);

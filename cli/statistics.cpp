@@ -11,6 +11,9 @@ std::string line(const char* format, A... args) {
   std::snprintf(text, sizeof text, format, args...);
   return std::string(text) + "\n";
 }
+std::string source(int stage) {
+  return stage == TransferStats::from_request ? "request" : std::to_string(stage);
+}
 }  // namespace
 
 std::string statistics_table(const std::vector<RequestOutput>& outputs, double wall_ms) {
@@ -47,12 +50,12 @@ std::string Statistics::table(double wall_ms) const {
   for (const auto& [id, s] : stages_)
     text += line("%-8d %9lu %15lu %18.1f %13.1f", id, s.requests, s.tokens, s.ms,
                  s.ms > 0 ? static_cast<double>(s.tokens) / s.ms * 1000 : 0.0);
-  text += "\n" + line("%-8s %9s %15s %12s %18s %18s", "edge", "chunks", "size_bytes", "tx_time_ms",
+  text += "\n" + line("%-12s %9s %15s %12s %18s %18s", "edge", "chunks", "size_bytes", "tx_time_ms",
                       "in_flight_time_ms", "rx_decode_time_ms");
   for (const auto& [ends, t] : edges_)
-    text += line("%-8s %9lu %15lu %12.3f %18.3f %18.3f",
-                 (std::to_string(ends.first) + " -> " + std::to_string(ends.second)).c_str(),
-                 t.chunks, t.size_bytes, t.tx_time_ms, t.in_flight_time_ms, t.rx_decode_time_ms);
+    text += line("%-12s %9lu %15lu %12.3f %18.3f %18.3f",
+                 (source(ends.first) + " -> " + std::to_string(ends.second)).c_str(), t.chunks,
+                 t.size_bytes, t.tx_time_ms, t.in_flight_time_ms, t.rx_decode_time_ms);
   text += "\n" + line("%zu of %zu requests done in %.1f ms, mean e2e_time_ms %.1f", done_,
                       requests_, wall_ms, done_ > 0 ? e2e_ms_ / static_cast<double>(done_) : 0.0);
   return text;

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <cctype>
 #include <cmath>
 #include <limelight/config.hpp>
 
@@ -40,6 +41,32 @@ struct Reader : YamlReader {
     return s;
   }
 
+  AttachmentPort attachment(const YAML::Node& node, EdgeText& text) const {
+    AttachmentPort port{.to = -1};
+    const char* expected = "a name of letters, digits, _ and -";
+    map(node, "attachments",
+        {{"name",
+          [&](auto& v, auto& k) {
+            port.name = as<std::string>(v, k, expected);
+            for (const unsigned char c : port.name)
+              if (std::isalnum(c) == 0 && c != '_' && c != '-') refuse(v, k, show(v), expected);
+          }},
+         {"to", [&](auto& v, auto& k) { port.to = as<int>(v, k, "the id of a stage"); }},
+         {"to_port",
+          [&](auto& v, auto& k) { text.input = as<std::string>(v, k, "the name of an input"); }},
+         {"largest_bytes",
+          [&](auto& v, auto& k) {
+            port.largest_bytes = as<std::uint64_t>(v, k, "a whole number of bytes");
+            if (port.largest_bytes < 1 || port.largest_bytes > most_attachment_bytes)
+              refuse(v, k, show(v), "1 to " + std::to_string(most_attachment_bytes) + " bytes");
+          }},
+         {"required", [&](auto& v, auto& k) { port.required = as<bool>(v, k, "true or false"); }}});
+    if (port.name.empty()) refuse(node, "name", "no such key", expected);
+    if (port.largest_bytes == 0)
+      refuse(node, "largest_bytes", "no such key", "the bytes of the largest tensor");
+    return port;
+  }
+
   PipelineConfig read() {
     YAML::Node root;
     try {
@@ -55,7 +82,7 @@ struct Reader : YamlReader {
     if (rank_executable.empty()) rank_executable = named_rank_executable(*this, root);
     config.rank_executable = rank_executable;
     std::vector<Edge> edges;
-    std::vector<EdgeText> texts;
+    std::vector<EdgeText> texts, attachment_texts;
     int window = Edge{}.window_size;
     map(root, "the config",
         {{"stage_args",
@@ -84,6 +111,15 @@ struct Reader : YamlReader {
                           [&](auto& x, auto& k) { config.max_inflight = positive(x, k, 1024); }}});
                   }},
                  {"supervision", [&](auto& v, auto&) { config.supervision = supervision(v); }},
+                 {"attachments",
+                  [&](auto& v, auto& k) {
+                    if (!v.IsSequence()) refuse(v, k, show(v), "a list of attachments");
+                    for (const auto& item : v) {
+                      EdgeText text{{}, {}, item};
+                      config.attachments.push_back(attachment(item, text));
+                      attachment_texts.push_back(text);
+                    }
+                  }},
                  {"edges", [&](auto& v, auto& k) {
                     if (!v.IsSequence()) refuse(v, k, show(v), "a list of edges");
                     for (const auto& item : v) {
@@ -121,6 +157,11 @@ struct Reader : YamlReader {
       config.edges.push_back(e);
       if (e.window_size == 0) config.edges.back().window_size = window;
     }
+    for (std::size_t i = 0; i < config.attachments.size(); ++i)
+      if (config.find(config.attachments[i].to) == nullptr)
+        refuse(attachment_texts[i].at, "to", "stage " + std::to_string(config.attachments[i].to),
+               "the id of a stage");
+    texts.insert(texts.end(), attachment_texts.begin(), attachment_texts.end());
     connect(*this, texts, config);
     check_graph(*this, root, config);
     check_limits(*this, root, config);

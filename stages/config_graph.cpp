@@ -33,10 +33,13 @@ void check_inputs(const YamlReader& reader,
         ++edges;
         feeds.push_back({edge.input, config.find(edge.from)});
       }
+    for (const AttachmentPort& port : config.attachments)
+      edges += port.to == s.stage_id && port.input == static_cast<int>(in) ? 1 : 0;
     if (edges != 1)
       reader.refuse(at, "engine_input_source",
-                    std::to_string(edges) + " edges into the input '" + type.inputs[in].name +
-                        "' of a " + type.name,
+                    std::to_string(edges) +
+                        (config.attachments.empty() ? " edges" : " edges or attachments") +
+                        " into the input '" + type.inputs[in].name + "' of a " + type.name,
                     "exactly one");
   }
   const Result<void> checked = type.check ? type.check(s, feeds) : Result<void>();
@@ -89,6 +92,23 @@ void connect(const YamlReader& reader, const std::vector<EdgeText>& texts, Pipel
                     pairs.empty() ? "an output and an input that carry the same"
                                   : "from_port and to_port, to say which");
     std::tie(edge.output, edge.input) = pairs.front();
+  }
+  for (std::size_t i = 0; i < config.attachments.size(); ++i) {
+    AttachmentPort& port = config.attachments[i];
+    const EdgeText& text = texts[config.edges.size() + i];
+    const StageConfig& to = *config.find(port.to);
+    const std::vector<PortType>& inputs = type_of(to).inputs;
+    if (to.plugin == nullptr)
+      reader.refuse(text.at, "to", "stage " + std::to_string(port.to) + ", a " + to.model_stage,
+                    "a stage of a plug-in: built-in ones read no attachments");
+    std::vector<int> fitting;
+    for (std::size_t in = 0; in < inputs.size(); ++in)
+      if (text.input.empty() || text.input == inputs[in].name)
+        fitting.push_back(static_cast<int>(in));
+    if (fitting.size() != 1)
+      reader.refuse(text.at, "to_port", text.input.empty() ? "no such key" : "'" + text.input + "'",
+                    "an input of stage " + std::to_string(port.to) + " (" + ports_of(inputs) + ")");
+    port.input = fitting.front();
   }
 }
 void check_graph(const YamlReader& reader, const YAML::Node& root, PipelineConfig& config) {
@@ -154,19 +174,23 @@ void check_limits(const YamlReader& reader, const YAML::Node& root, const Pipeli
     channels += sources * static_cast<std::size_t>(config.find(edge.to)->num_replicas);
     into[edge.to] += sources;
   }
+  for (const AttachmentPort& port : config.attachments) {
+    channels += static_cast<std::size_t>(config.find(port.to)->num_replicas);
+    ++into[port.to];
+  }
   for (const StageConfig& s : config.stages)
     if (s.user_output >= 0) channels += static_cast<std::size_t>(s.num_replicas);
   for (const auto& [stage, count] : into)
     if (count > ipc::most_channels_together)
       reader.refuse(root["runtime"]["edges"], "edges",
                     std::to_string(count) + " channels into stage " + std::to_string(stage) +
-                        ", one for each edge and replica of its source",
+                        ", one for each edge and replica of its source, and each attachment",
                     "at most " + std::to_string(ipc::most_channels_together));
   if (channels > ipc::most_publishers)
     reader.refuse(
         root["runtime"] ? root["runtime"] : root, "edges",
         std::to_string(channels) +
-            " channels, one for each edge between two replicas and each final output",
+            " channels, one for each edge between two replicas, attachment and final output",
         "at most " + std::to_string(ipc::most_publishers) + ": iceoryx has no more publishers");
 }
 

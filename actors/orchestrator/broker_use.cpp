@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -33,18 +34,34 @@ Result<int> use_broker(const std::vector<ipc::Pool>& pools, const std::vector<Sh
   return broker->pid();
 }
 
-Result<std::unique_ptr<ipc::Subscriber>> make_subscriber(const std::string& topic,
-                                                         std::size_t window) {
-  const auto made = std::make_shared<std::promise<std::unique_ptr<ipc::Subscriber>>>();
+namespace {
+
+// In a thread of its own, since a port is made by a broker that may be dead.
+template <class Port>
+Result<std::unique_ptr<Port>> make_port(std::function<std::unique_ptr<Port>()> make) {
+  const auto made = std::make_shared<std::promise<std::unique_ptr<Port>>>();
   auto port = made->get_future();
-  std::thread([made, topic, window] {
-    made->set_value(std::make_unique<ipc::Subscriber>(topic, window));
-  }).detach();
+  std::thread([made, make = std::move(make)] { made->set_value(make()); }).detach();
   if (port.wait_for(broker_timeout) != std::future_status::ready)
     return Error{ErrorCode::unavailable,
                  "the broker that this process is attached to does not answer any more: restart "
                  "this process"};
   return port.get();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ipc::Subscriber>> make_subscriber(const std::string& topic,
+                                                         std::size_t window) {
+  return make_port<ipc::Subscriber>(
+      [=] { return std::make_unique<ipc::Subscriber>(topic, window); });
+}
+
+Result<std::unique_ptr<ipc::Publisher>> make_publisher(const std::string& topic,
+                                                       std::uint64_t max_bytes,
+                                                       std::size_t window) {
+  return make_port<ipc::Publisher>(
+      [=] { return std::make_unique<ipc::Publisher>(topic, max_bytes, window); });
 }
 
 }  // namespace limelight::actors

@@ -2,6 +2,7 @@
 // used for as long.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,5 +20,8 @@ Result<int> use_broker(const std::vector<ipc::Pool>& pools, const std::vector<Sh
 // for some seconds, and leaves the thread behind that does. Errors: unavailable.
 Result<std::unique_ptr<ipc::Subscriber>> make_subscriber(const std::string& topic,
                                                          std::size_t window);
+Result<std::unique_ptr<ipc::Publisher>> make_publisher(const std::string& topic,
+                                                       std::uint64_t max_bytes,
+                                                       std::size_t window);
 
 }  // namespace limelight::actors

@@ -140,6 +140,10 @@ Result<void> Engine::State::start() {
     ports.push_back({one.stage_id, s.final_output_type, std::move(port).value(), {}});
   }
 
+  auto sender = AttachmentSender::create(config, run);
+  if (!sender) return sender.error();
+  attachments = std::move(sender).value();
+
   settings.add_message_types<caf::id_block::limelight>();
   settings.load<caf::io::middleman>();
   settings.set("middleman.app-identifiers", std::vector<std::string>{application_name(run)});
@@ -297,6 +301,7 @@ Engine::~Engine() {
     if (port.thread.joinable()) port.thread.join();
   }
   s.ports.clear();
+  s.attachments = {};
   ipc::clean_stale();  // what ranks leave that were killed
   {
     const std::lock_guard lock(s.mutex);

@@ -3,6 +3,7 @@
 
 #include "actors/orchestrator/engine_state.hpp"
 #include "actors/orchestrator/seed.hpp"
+#include "actors/pipeline/topics.hpp"
 #include "profiling/record/event_names.hpp"
 
 namespace limelight::actors {
@@ -156,14 +157,23 @@ void Engine::State::admit() {
     Error impossible{ErrorCode::none, {}};
     const bool all = choose_replicas(request, impossible);
     if (impossible.code != ErrorCode::none) finish(here, impossible);
-    else if (all) send(request);
+    else if (all && !send(here)) {
+      waits_for_memory = true;
+      supervise.notify_all();
+      return;  // those behind it do not overtake it
+    }
   }
 }
 
-void Engine::State::send(PendingRequest& request) {
+// False: there is no memory for its attachments now, and it stays in the queue.
+bool Engine::State::send(Open at) {
+  PendingRequest& request = at->second;
   const std::uint64_t ticket = request.submit.number;
-  request.number = ticket > newest_number ? ticket : next_number++;
-  newest_number = request.number;
+  const std::uint64_t number = ticket > newest_number ? ticket : next_number;
+  const auto sent = attachments.send(number, request.attachments, request.replicas);
+  if (sent == AttachmentSender::Sent::nothing) return false;
+  if (number == next_number) ++next_number;
+  request.number = newest_number = number;
   tickets[request.number] = ticket;
   if (request.number != ticket)
     prof::name_request(static_cast<std::uint32_t>(request.number), request.submit.id);
@@ -194,6 +204,13 @@ void Engine::State::send(PendingRequest& request) {
     for (int rank = it.first_rank; rank < it.first_rank + it.ranks; ++rank)
       caf::anon_send(ranks.at(rank).actor, message);
   }
+  if (sent == AttachmentSender::Sent::some) {
+    tell_cancel(request, -1);
+    finish(at, {ErrorCode::unavailable, "a stage has not read the attachments of " +
+                                            std::to_string(attachment_window) +
+                                            " requests before this one"});
+  }
+  return true;
 }
 
 // To the replicas that have it, but for that of one stage, which knows.
@@ -295,13 +312,18 @@ std::uint64_t Engine::submit(GenerateRequest wanted, OnUpdate on_update, int ind
   request.output.answer.seed = *request.submit.sampling.seed;
   request.output.prompt = std::move(wanted.prompt);
   request.on_update = std::move(on_update);
+  request.attachments = std::move(wanted.attachments);
   request.deadline = wanted.deadline;
   Result<void> good = State::check(request.submit, wanted.deadline);
   auto needs = needs_of(s.config, wanted.modalities);
+  if (good) {
+    const auto fits =
+        needs ? check_attachments(s.config, needs->stages, request.attachments) : needs.error();
+    if (!fits)
+      good =
+          Error{fits.error().code, "request '" + request.submit.id + "': " + fits.error().message};
+  }
   if (needs) request.needs = std::move(*needs);
-  else if (good)
-    good =
-        Error{needs.error().code, "request '" + request.submit.id + "': " + needs.error().message};
   const auto at = s.open.emplace(ticket, std::move(request)).first;
   if (s.failure.code != ErrorCode::none) s.finish(at, s.failure);
   else if (s.draining)

@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "actors/orchestrator/attachments.hpp"
 #include "actors/orchestrator/broker_watch.hpp"
 #include "actors/orchestrator/deadlines.hpp"
 #include "actors/orchestrator/engine.hpp"
@@ -47,6 +48,7 @@ struct Engine::State {
   struct PendingRequest {
     RequestOutput output;  // its text and audio stay empty: they leave with each update
     Submit submit;         // to the first stage
+    std::vector<Attachment> attachments;
     std::chrono::milliseconds deadline{0};  // from `start`; 0: none
     OnUpdate on_update;
     Clock::time_point start = Clock::now();
@@ -76,6 +78,7 @@ struct Engine::State {
   caf::actor pulse;
   std::unique_ptr<Launcher> launcher;
   std::vector<UserPort> ports;
+  AttachmentSender attachments;
 
   std::mutex mutex;
   std::condition_variable joined;
@@ -96,6 +99,7 @@ struct Engine::State {
   Error broker_failure{ErrorCode::none, {}};
   bool started = false, draining = false, ending = false;
   bool status_changed = false;
+  bool waits_for_memory = false;      // a request in the queue, for its attachments
   std::condition_variable supervise;  // for the following thread
   std::thread supervision;
   std::unique_ptr<BrokerWatch> broker_watch;
@@ -110,7 +114,7 @@ struct Engine::State {
   void finish_if_complete(Open at);
   void admit();
   bool choose_replicas(PendingRequest& request, Error& impossible);
-  void send(PendingRequest& request);
+  bool send(Open at);
   void withdraw(PendingRequest& request);
   void tell_cancel(const PendingRequest& request, int but_stage);
   Open find_number(std::uint64_t number);

@@ -9,6 +9,9 @@ namespace limelight::actors {
 
 namespace {
 
+// How often a request is tried again that has to wait until others' attachments were read.
+constexpr std::chrono::milliseconds memory_interval{10};
+
 ReplicaPhase public_phase(const ReplicaLife& life) {
   switch (life.phase()) {
     case ReplicaLife::Phase::starting:
@@ -212,6 +215,7 @@ void Engine::State::on_join(const Join& joined_rank) {
       joined_rank.incarnation > 0) {
     for (const auto& [rank, there] : ranks)
       caf::anon_send(there.actor, ReplicaAnew{it.stage_id, it.index});
+    attachments.consumer_replaced(it.stage_id, it.index);
     log(LogLevel::warning, name_replica(it) + " serves again (restart " +
                                std::to_string(replica.life.incarnation()) + ")");
     change_status();
@@ -261,6 +265,11 @@ void Engine::State::run_supervision() {
         case ReplicaLife::Deed::nothing: break;
       }
       if (const auto at = replica.life.next(); at && (!next || *at < *next)) next = at;
+    }
+    if (std::exchange(waits_for_memory, false)) {
+      admit();
+      if (waits_for_memory)
+        next = std::min(next.value_or(Clock::time_point::max()), Clock::now() + memory_interval);
     }
     if (std::exchange(status_changed, false) && args.on_status) {
       const PipelineStatus now = status();

@@ -11,9 +11,9 @@
 // after `grace`; so are ranks that have not joined within start_limit. Each start is another
 // incarnation. The engine calls it, with its lock held.
 //
-// A replica that served for longer than it paused before pauses briefly again (restart_backoff); the
-// pause of one that did not is twice the one before, up to most_pause. So one that always fails soon
-// takes ever less of the machine, and one that fails now and then is there again at once.
+// A replica that served for longer than it paused before pauses briefly again (restart_backoff);
+// the pause of one that did not is twice the one before, up to most_pause. So one that always fails
+// soon takes ever less of the machine, and one that fails now and then is there again at once.
 #pragma once
 
 #include <chrono>

@@ -20,14 +20,20 @@ constexpr std::uint32_t beside_window = 16;
 constexpr std::uint32_t most_large = 4;
 struct Channel {
   std::uint64_t largest;
-  int window;
+  std::uint32_t small_chunks, large_chunks;
 };
 
 std::vector<Channel> channels_of(const stages::PipelineConfig& config) {
   std::vector<Channel> channels;
+  const auto inflight = static_cast<std::uint32_t>(config.max_inflight);
+  const auto between_stages = [&](std::uint64_t largest, std::size_t window) -> Channel {
+    return {largest, static_cast<std::uint32_t>(window) + beside_window,
+            std::min(inflight, most_large) + 2};
+  };
   for (const stages::Edge& edge : config.edges) {
     const stages::StageConfig& from = *config.find(edge.from);
-    const Channel channel{stages::max_output_bytes(from, edge.output), edge.window_size};
+    const Channel channel = between_stages(stages::max_output_bytes(from, edge.output),
+                                           static_cast<std::size_t>(edge.window_size));
     channels.insert(channels.end(),
                     static_cast<std::size_t>(from.num_replicas) *
                         static_cast<std::size_t>(config.find(edge.to)->num_replicas),
@@ -36,7 +42,10 @@ std::vector<Channel> channels_of(const stages::PipelineConfig& config) {
   for (const stages::StageConfig& s : config.stages)
     if (s.user_output >= 0)
       channels.insert(channels.end(), static_cast<std::size_t>(s.num_replicas),
-                      {stages::max_output_bytes(s, s.user_output), static_cast<int>(user_window)});
+                      between_stages(stages::max_output_bytes(s, s.user_output), user_window));
+  for (const stages::AttachmentPort& port : config.attachments)
+    channels.insert(channels.end(), static_cast<std::size_t>(config.find(port.to)->num_replicas),
+                    {port.largest_bytes, inflight + beside_window, inflight + 2});
   return channels;
 }
 
@@ -57,14 +66,14 @@ void merge_sizes(std::map<std::uint64_t, std::uint32_t>& chunks) {
 // A producer that finds no chunk of its size waits for the consumer, so the counts below decide how
 // much may be under way, not whether it arrives. Small chunks are enough for every window. Larger
 // ones are slices of prompts, and sound: of each there are as many as requests may be under way, up
-// to most_large, one that the producer fills and one that its port keeps.
+// to most_large, one that the producer fills and one that its port keeps. The orchestrator waits
+// for no stage, so each request under way may have an attachment that is not read yet.
 //
 // iceoryx takes a chunk from the smallest pool whose chunks are large enough and from no other, so
 // each pool has chunks for every channel that sends anything of its size: were they fewer, prefills
 // that wait for a stage could take all the chunks that this stage needs to go on.
 std::vector<ipc::Pool> pools_for(const stages::PipelineConfig& config) {
   const std::vector<Channel> channels = channels_of(config);
-  const auto large = std::min(static_cast<std::uint32_t>(config.max_inflight), most_large) + 2;
 
   std::map<std::uint64_t, std::uint32_t> chunks{{small, 0}};  // by the tensor's bytes
   for (const Channel& channel : channels)
@@ -73,8 +82,8 @@ std::vector<ipc::Pool> pools_for(const stages::PipelineConfig& config) {
   for (const Channel& channel : channels) {
     std::uint64_t below = 0;
     for (auto& [bytes, count] : chunks) {
-      if (bytes == small) count += static_cast<std::uint32_t>(channel.window) + beside_window;
-      else if (below < channel.largest) count += large;
+      if (bytes == small) count += channel.small_chunks;
+      else if (below < channel.largest) count += channel.large_chunks;
       below = bytes;
     }
   }

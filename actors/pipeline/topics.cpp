@@ -14,6 +14,9 @@ std::string topic_between(const std::string& run, ReplicaName from, ReplicaName 
 std::string topic_to_user(const std::string& run, ReplicaName from) {
   return run + "." + text(from) + ".user";
 }
+std::string topic_of_attachment(const std::string& run, ReplicaName to, int input) {
+  return run + ".request." + text(to) + "." + std::to_string(input);
+}
 std::string group_name(const std::string& run, ReplicaName replica, int incarnation) {
   return "limelight-" + run + "-stage" + text(replica) + "-" + std::to_string(incarnation);
 }

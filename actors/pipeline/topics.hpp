@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <string>
 
+#include "ipc/window.hpp"
+
 namespace limelight::actors {
 
 // A replica of a stage, at one end of a channel.
@@ -17,6 +19,8 @@ struct ReplicaName {
 // input: the port of the receiving stage.
 std::string topic_between(const std::string& run, ReplicaName from, ReplicaName to, int input);
 std::string topic_to_user(const std::string& run, ReplicaName from);
+// Attachments of requests, from the orchestrator to a replica.
+std::string topic_of_attachment(const std::string& run, ReplicaName to, int input);
 // Of the collectives of a replica's ranks. incarnation: how often its ranks were started before.
 std::string group_name(const std::string& run, ReplicaName replica, int incarnation);
 // By which the broker knows a rank's process.
@@ -26,5 +30,7 @@ std::filesystem::path flight_file(const std::string& run, int rank);
 // What CAF calls this run when it greets. No secret: who may connect is decided before it greets.
 std::string application_name(const std::string& run);
 constexpr std::size_t user_window = 64;  // chunks to the user that may wait unread
+// Attachments that may wait unread in one channel. A request has one, so fewer do.
+constexpr std::size_t attachment_window = ipc::most_window;
 
 }  // namespace limelight::actors

@@ -1,6 +1,7 @@
 #include "actors/rank/rank_channels.hpp"
 
 #include <algorithm>
+#include <limelight/request.hpp>
 
 #include "stages/stage_factory.hpp"
 
@@ -27,6 +28,11 @@ RankChannels RankChannels::open(const stages::PipelineConfig& config,
         channels.inlets.push_back({edge.from, replica, edge.input});
       }
   }
+  for (const stages::AttachmentPort& port : config.attachments)
+    if (port.to == me.stage_id) {
+      inputs.push_back({topic_of_attachment(run, here, port.input), attachment_window});
+      channels.inlets.push_back({TransferStats::from_request, 0, port.input});
+    }
   if (!inputs.empty()) channels.input = std::make_unique<ipc::Subscriber>(inputs);
   if (mine.user_output >= 0)
     channels.outlets.push_back(

@@ -1,5 +1,6 @@
 // The channels of a replica: one for each edge to or from each replica of the stage at the other
-// end, and one to the user. Of a replica's ranks the first one has them.
+// end, one from the orchestrator for each attachment of requests, and one to the user. Of a
+// replica's ranks the first one has them.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +35,8 @@ struct Outlet {
 };
 
 struct Inlet {
-  int from_stage, from_replica;
-  int input;  // a port of the stage
+  int from_stage, from_replica;  // or TransferStats::from_request, 0
+  int input;                     // a port of the stage
 };
 
 struct RankChannels {

@@ -157,6 +157,16 @@ struct Edge {
   int window_size = 8;  // chunks that may wait in the channel
 };
 
+inline constexpr std::uint64_t most_attachment_bytes = std::uint64_t{1} << 32;
+
+// A tensor that requests bring along: its name in a request, and the input of a stage that gets it.
+struct AttachmentPort {
+  std::string name = {};
+  int to = 0, input = 0;
+  std::uint64_t largest_bytes = 0;  // 1 to most_attachment_bytes
+  bool required = true;  // if not, a request without it has an empty one
+};
+
 // One replica of a stage: its ranks live and die together. Ranks are numbered in the order of the
 // stages, of their replicas, and of the ranks in each.
 struct Replica {
@@ -180,6 +190,7 @@ struct PipelineConfig {
   std::filesystem::path rank_executable;  // empty: limelight-rank
   std::vector<StageConfig> stages;        // in topological order: inputs first
   std::vector<Edge> edges;
+  std::vector<AttachmentPort> attachments;
   int max_inflight = 4;
   Supervision supervision;
 

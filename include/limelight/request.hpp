@@ -2,9 +2,11 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limelight/config.hpp>
 #include <limelight/result.hpp>
+#include <limelight/tensor.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,12 +22,20 @@ auto inspect(Inspector& f, Message& x) {
   return f(x.role, x.content);
 }
 
+// A tensor for a stage, which the config's `attachments` name.
+struct Attachment {
+  std::string name;
+  ipc::TensorSpec tensor = {};
+  std::vector<std::byte> data = {};  // dense, row-major, as large as the tensor
+};
+
 // What to answer (one of the first three), and how.
 struct GenerateRequest {
   std::string prompt = {};             // set into the model's chat template as a user's turn
   std::vector<Message> messages = {};  // set into the model's chat template
   std::vector<std::int32_t> prompt_token_ids = {};  // taken as they are
   std::string request_id = {};                      // empty: the library chooses one
+  std::vector<Attachment> attachments = {};
   // The kinds of output that are wanted, of those that the config's stages have ("text", "audio").
   // Stages that only the others need are not asked. Empty: all.
   std::vector<std::string> modalities = {};
@@ -87,6 +97,7 @@ auto inspect(Inspector& f, StageStats& x) {
 //   channel                   |------ take           in_flight_time
 //   receiver                          |-- consumed   rx_decode_time
 struct TransferStats {
+  static constexpr int from_request = -1;  // from_stage of an attachment
   int from_stage = 0, from_replica = 0, to_stage = 0, to_replica = 0;
   std::uint64_t chunks = 0, size_bytes = 0;
   double tx_time_ms = 0;         // waiting for the loan, and the stage's writing

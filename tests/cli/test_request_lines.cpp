@@ -84,7 +84,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named_with_what_was_found_and_expected) {
       {R"({"prompt": "a", "prompt_token_ids": [1]})", "found 2 of the keys prompt, messages"},
       {R"({"prompt": 5})", "key 'prompt': found 5, expected a text"},
       {R"({"prompt": "a", "temprature": 1})",
-       "key 'temprature': found an unknown key, expected one of deadline_ms, messages, "
+       "key 'temprature': found an unknown key, expected one of attachments, deadline_ms, "
+       "messages, "
        "modalities,"},
       {R"({"prompt": "a", "sampling_params": {"prompt": "b"}})",
        "key 'sampling_params.prompt': found an unknown key, expected one of frequency_penalty,"},

@@ -1,5 +1,6 @@
 // A plug-in of the tests whose stages can be joined to any graph without cycles. A source counts, a
-// relay adds a number to each row, and a join adds the rows of all of its inputs, one by one.
+// relay adds a number to each row, and a join adds the rows of all of its inputs, one by one. An
+// input without any row, such as an attachment that a request does not have, counts as 0.
 #include <charconv>
 #include <chrono>
 #include <cstring>
@@ -83,22 +84,28 @@ class Adder : public Stage {
                        bool last) override {
     Input& to = open_.at(request).at(static_cast<std::size_t>(input));
     if (to.complete) return Error{ErrorCode::corrupt, "found a row after the last one"};
-    std::int64_t value = 0;
-    std::memcpy(&value, data.data(), sizeof value);
-    to.rows.push_back(value);
+    for (std::size_t at = 0; at + sizeof(std::int64_t) <= data.size(); at += sizeof(std::int64_t)) {
+      std::int64_t value = 0;
+      std::memcpy(&value, data.data() + at, sizeof value);
+      to.rows.push_back(value);
+    }
     to.complete = last;
+    to.absent = last && to.absent && to.rows.empty();
     return {};
   }
   Result<void> step(std::span<Turn> batch) override {
     for (Turn& turn : batch) {
       auto& inputs = open_.at(turn.request);
       turn.state = StepState::needs_input;
-      if (std::any_of(inputs.begin(), inputs.end(), [](auto& one) { return one.rows.empty(); }))
+      if (std::any_of(inputs.begin(), inputs.end(), [](const Input& one) {
+            return one.rows.empty() && !(one.complete && one.absent);
+          }))
         continue;
       slow_.work();
       std::int64_t sum = add_;
       bool last = false;
       for (Input& one : inputs) {
+        if (one.complete && one.absent) continue;
         sum += one.rows.front();
         one.rows.pop_front();
         last = last || (one.complete && one.rows.empty());
@@ -118,7 +125,7 @@ class Adder : public Stage {
  private:
   struct Input {
     std::deque<std::int64_t> rows;
-    bool complete = false;
+    bool complete = false, absent = true;
   };
   const std::int64_t add_;
   const std::size_t inputs_;

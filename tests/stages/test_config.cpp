@@ -155,10 +155,10 @@ BOOST_AUTO_TEST_CASE(what_iceoryx_cannot_hold_is_refused_with_the_limit) {
   BOOST_TEST(largest->replica_of(32)->index == 31);
   says(with({replicas(1, 33)}),
        "found 33 channels into stage 2, one for each edge and replica of "
-       "its source, expected at most 32");
+       "its source, and each attachment, expected at most 32");
   says(with({replicas(0, 16), replicas(1, 32)}),
-       "found 561 channels, one for each edge between two replicas and each final output, expected "
-       "at most 506: iceoryx has no more publishers");
+       "found 561 channels, one for each edge between two replicas, attachment and final output, "
+       "expected at most 506: iceoryx has no more publishers");
   says(with({replicas(0, 19),
              {"model_stage: thinker", "model_stage: thinker\n      tensor_parallel_size: 16"}}),
        "kv_heads");  // the shape has four
