@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(a_pipeline_of_a_library_runs_and_its_threads_are_in_the_tra
   BOOST_TEST(read_file(out + "/0.wav").size() == 44 + 2 * 11u);
   const Ran valid = limelight_command("trace validate " + traces + "/*.json.gz");
   BOOST_TEST(valid.code == 0, valid.output);
-  bool span = false, thread = false;
+  bool span = false, counter = false, thread = false;
   for (const auto& entry : fs::directory_iterator(traces)) {
     if (entry.path().filename().string().find("stage0-shout.pt.trace.json") == std::string::npos)
       continue;
@@ -107,11 +107,17 @@ BOOST_AUTO_TEST_CASE(a_pipeline_of_a_library_runs_and_its_threads_are_in_the_tra
         BOOST_TEST(event["args"]["value"] == 11);
         BOOST_TEST(event["args"].dump().find("\"0\"") != std::string::npos, event.dump());
       }
+      if (event["name"] == "bytes to shout") {
+        counter = true;
+        BOOST_TEST(event["ph"] == "C");
+        BOOST_TEST(event["args"]["value"] == 11);
+      }
       if (event["name"] == "thread_name")
         thread = thread || event["args"]["name"].get<std::string>().find("shouter") == 0;
     }
   }
   BOOST_TEST(span);
+  BOOST_TEST(counter);
   BOOST_TEST(thread);
   BOOST_TEST(left_behind().empty());
 }

@@ -53,6 +53,7 @@ enum class ValueKind : std::uint8_t {
            // args "step of" holds the interned name
   turn,    // a request's part of a step that several share, see pack_turn(): args "tokens",
            // "share us", "step us"
+  counter  // no span, see set_counter()
 };
 
 // The kind of work that an event belongs to. A session can record some kinds only (see
@@ -165,6 +166,15 @@ void add_span(NameId name,
               std::uint64_t begin,
               std::uint64_t end,
               std::uint64_t value = 0) noexcept;
+
+// Records the value that a counter of this process has from now on, such as the length of a queue:
+// the trace has a track of it. name: interned as ValueKind::counter. It costs what a span costs.
+// Any thread may call it.
+inline void set_counter(NameId name, std::uint64_t value) noexcept {
+  if (!recording()) [[likely]]
+    return;
+  detail::record_span(ticks(), value, name, detail::thread_state.depth);
+}
 
 // Marks the work of the calling thread, until the end of the scope, as work for one request.
 class RequestScope {

@@ -133,7 +133,8 @@ Result<std::unique_ptr<FlightMemory>> FlightMemory::open(const std::filesystem::
     NameHead head;
     std::memcpy(&head, l.names + at, sizeof head);
     at += sizeof head;
-    if (head.length > used - at || head.value_kind > static_cast<std::uint8_t>(ValueKind::turn) ||
+    if (head.length > used - at ||
+        head.value_kind > static_cast<std::uint8_t>(ValueKind::counter) ||
         !std::has_single_bit(head.activity) ||
         head.activity > static_cast<std::uint8_t>(Activity::gpu))
       return corrupt("its table of names is damaged");

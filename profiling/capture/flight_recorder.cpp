@@ -219,9 +219,9 @@ Result<RankTrace> write_records(const SessionOptions& options,
     if (begin < 0 || end < begin) continue;  // half written when its process ended
     first = std::min(first, kept.record.begin);
     last = std::max(last, kept.record.end);
-    text.event(kept.record, begin, static_cast<std::uint64_t>(end - begin), kept.thread_id,
-               kept.record.begin - from);
-    ++report.events;
+    if (text.event(kept.record, begin, static_cast<std::uint64_t>(end - begin), kept.thread_id,
+                   kept.record.begin - from))
+      ++report.events;
     if (text.size() < MemberFile::member_bytes) continue;
     LIMELIGHT_TRY(file->write(text.view()));
     text.clear();

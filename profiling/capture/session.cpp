@@ -62,7 +62,7 @@ struct Session::State {
   std::uint64_t end_ticks = ~std::uint64_t{0};  // records that begin later are left out
   std::uint64_t steps = 0;
   struct Kind {
-    bool known = false, step = false, chosen = false;
+    bool known = false, step = false, counter = false, chosen = false;
   };
   std::vector<Kind> kinds;  // by NameId
   std::uint32_t wanted_request = 0,
@@ -108,7 +108,8 @@ const Session::State::Kind& Session::State::kind_of(NameId name) {
   const NameInfo& info = name_info(name);
   // Steps are recorded whatever the activities are, because readers need them.
   const bool step = info.value_kind == ValueKind::step;
-  kind = {true, step, step || (activities & static_cast<unsigned>(info.activity)) != 0};
+  kind = {true, step, info.value_kind == ValueKind::counter,
+          step || (activities & static_cast<unsigned>(info.activity)) != 0};
   return kind;
 }
 
@@ -141,6 +142,11 @@ void Session::State::write_record(const Record& record,
   const std::int64_t begin = clock.to_realtime_ns(record.begin) - options.base_ns;
   const std::int64_t end = clock.to_realtime_ns(record.end) - options.base_ns;
   const auto duration = static_cast<std::uint64_t>(end - begin);
+  if (kind_of(record.name).counter) {
+    text.event(record, begin, duration, thread_id, 0);
+    if (text.size() >= flush_at) flush();
+    return;
+  }
   const std::uint64_t children = std::exchange(thread_totals.inside[record.depth + 1], 0);
   thread_totals.inside[record.depth] += duration;
 

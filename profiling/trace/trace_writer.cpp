@@ -128,18 +128,33 @@ void TraceWriter::begin(const char* clock_source) {
   metadata("process_sort_index", host_pid_, 0, "\"sort_index\":" + rank);
 }
 
+// Also makes the text with which the events of that name begin.
+const NameInfo& TraceWriter::known(NameId name) {
+  if (name >= heads_.size()) heads_.resize(name + 1);
+  auto& [info, head] = heads_[name];
+  if (!head.empty()) return info;
+  info = words_.name(name);
+  head = info.value_kind == ValueKind::counter ? ",\n{\"ph\":\"C\"" : ",\n{\"ph\":\"X\"";
+  head.append(",\"cat\":\"").append(to_string(info.category));
+  head.append("\",\"pid\":").append(pid_).append(",\"name\":");
+  if (info.value_kind == ValueKind::step) head.append("\"").append(event_names::step_prefix);
+  else head.append(json_string(info.name)).append(",\"tid\":");
+  return info;
+}
+
+// A counter belongs to the process.
+void TraceWriter::counter(const Record& record, std::uint64_t ns) {
+  (text_ += heads_[record.name].second) += "0,\"ts\":";
+  microseconds(ns);
+  text_ += ",\"args\":{\"value\":";
+  number(record.value);
+  text_ += "}}";
+}
+
 // Writes the text of an event before the time of its begin.
 void TraceWriter::head(const Record& record, int thread_id) {
-  if (record.name >= heads_.size()) heads_.resize(record.name + 1);
-  auto& [info, head] = heads_[record.name];
-  if (head.empty()) {
-    info = words_.name(record.name);
-    head = std::string(",\n{\"ph\":\"X\",\"cat\":\"") + to_string(info.category) +
-           "\",\"pid\":" + pid_ + ",\"name\":";
-    head += info.value_kind == ValueKind::step ? "\"" + std::string(event_names::step_prefix)
-                                               : json_string(info.name) + ",\"tid\":";
-  }
-  text_ += head;
+  const NameInfo& info = known(record.name);
+  text_ += heads_[record.name].second;
   if (info.value_kind == ValueKind::step) {
     number(record.value);
     text_ += "\",\"tid\":";
@@ -154,7 +169,8 @@ void TraceWriter::tail(const Record& record, std::uint64_t external) {
   text_ += ",\"args\":{";
   const Dims d = unpack_dims(record.value);
   switch (info.value_kind) {
-    case ValueKind::none: break;
+    case ValueKind::none:
+    case ValueKind::counter: break;
     case ValueKind::bytes:
       text_ += "\"bytes\":";
       number(record.value);
@@ -241,18 +257,21 @@ const TraceWriter::Line& TraceWriter::line_of(const Record& record, int thread_i
   return line;
 }
 
-void TraceWriter::event(const Record& record,
+bool TraceWriter::event(const Record& record,
                         std::int64_t begin_ns,
                         std::uint64_t duration_ns,
                         int thread_id,
                         std::uint64_t external) {
   const std::uint64_t begin = begin_ns < 0 ? 0 : static_cast<std::uint64_t>(begin_ns);
+  if (known(record.name).value_kind == ValueKind::counter) {
+    counter(record, begin);
+    return false;
+  }
   const auto differs_each_time = [](const NameInfo& info) {
     return info.correlated || info.value_kind == ValueKind::chunk ||
            info.value_kind == ValueKind::step || info.value_kind == ValueKind::turn;
   };
-  if (record.name < heads_.size() && !heads_[record.name].second.empty() &&
-      !differs_each_time(heads_[record.name].first)) {
+  if (!differs_each_time(heads_[record.name].first)) {
     const Line& line = line_of(record, thread_id);
     const std::size_t before = text_.size();
     text_.resize(before + line.head.size() + line.tail.size() + most_times);
@@ -267,13 +286,14 @@ void TraceWriter::event(const Record& record,
     at = microseconds_to(at, duration_ns);
     put(line.tail);
     text_.resize(static_cast<std::size_t>(at - text_.data()));
-    return;
+    return true;
   }
   head(record, thread_id);
   microseconds(begin);
   text_ += ",\"dur\":";
   microseconds(duration_ns);
   tail(record, external);
+  return true;
 }
 
 void TraceWriter::end(const RankTrace& report,

@@ -37,9 +37,9 @@ class TraceWriter {
   explicit TraceWriter(const SessionOptions& options, Words words = own_words())
       : options_(options), words_(std::move(words)) {}
   void begin(const char* clock_source);
-  // Writes a span. begin_ns: since the base. thread_id: the kernel's. external: the External id, if
-  // the name is correlated.
-  void event(const Record& record,
+  // Writes a span or the value of a counter; true: it was a span. begin_ns: since the base.
+  // thread_id: the kernel's. external: the External id, if the name is correlated.
+  bool event(const Record& record,
              std::int64_t begin_ns,
              std::uint64_t duration_ns,
              int thread_id,
@@ -84,6 +84,8 @@ class TraceWriter {
   };
   static constexpr unsigned line_bits = 8;
   static constexpr std::size_t most_times = 64;  // bytes of two times and the key between them
+  const NameInfo& known(NameId name);
+  void counter(const Record& record, std::uint64_t ns);
   void head(const Record& record, int thread_id);
   void tail(const Record& record, std::uint64_t external);
   const Line& line_of(const Record& record, int thread_id);

@@ -45,6 +45,9 @@ class Shout : public Stage {
     prof::name_thread("shouter");
     const prof::RequestScope scope(request);
     const prof::Span span(name, text.size());
+    static const auto shouted =
+        prof::intern("bytes to shout", prof::Category::cpu_op, prof::ValueKind::counter);
+    prof::set_counter(shouted, text.size());
     for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   const std::string suffix_;

@@ -50,6 +50,32 @@ BOOST_AUTO_TEST_CASE(a_session_writes_one_whole_trace_with_its_spans) {
   for (const auto& op : report->ops) BOOST_TEST(op.self_ns <= op.total_ns);
 }
 
+BOOST_AUTO_TEST_CASE(counters_have_a_track_and_are_no_spans) {
+  static const prof::NameId depth =
+      prof::intern("depth of a queue", prof::Category::cpu_op, prof::ValueKind::counter);
+  const Folder folder;
+  prof::set_counter(depth, 99);  // before the session
+  auto session = prof::Session::start(options(folder.path));
+  BOOST_REQUIRE(session.ok());
+  {
+    const prof::Span a(outer);
+    for (const std::uint64_t value : {3u, 4u, 0u}) prof::set_counter(depth, value);
+  }
+  const auto report = (*session)->stop();
+  BOOST_REQUIRE(report.ok());
+  BOOST_TEST(report->events == 1u);
+  BOOST_TEST(report->ops.size() == 1u);
+  std::vector<int> values;
+  const auto trace = nlohmann::json::parse(read_gzip(report->file));
+  for (const auto& event : trace["traceEvents"])
+    if (event["ph"] == "C") {
+      BOOST_TEST(event["name"] == "depth of a queue");
+      values.push_back(event["args"]["value"]);
+    }
+  BOOST_TEST(values == (std::vector<int>{3, 4, 0}), boost::test_tools::per_element());
+  BOOST_TEST(prof::validate({report->file}).empty());
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_recorded_outside_a_session) {
   const Folder folder;
   { const prof::Span before(outer); }

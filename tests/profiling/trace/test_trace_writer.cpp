@@ -25,8 +25,9 @@ const std::vector<prof::NameInfo> known{
     {.name = "hand \"on\"", .value_kind = ValueKind::chunk},
     {.name = "decode", .category = prof::Category::user_annotation, .value_kind = ValueKind::step},
     {.name = "launch", .correlated = true},
+    {.name = "queue \"a\"", .value_kind = ValueKind::counter},
 };
-enum : prof::NameId { plain, product, shape, copy, count, hand_on, decode, launch };
+enum : prof::NameId { plain, product, shape, copy, count, hand_on, decode, launch, queue };
 
 struct Trace {
   prof::SessionOptions options{.directory = {},
@@ -87,6 +88,22 @@ DeviceActivity activity(Kind kind, std::uint32_t correlation, std::int64_t begin
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(trace_writer)
+
+BOOST_AUTO_TEST_CASE(a_counter_is_a_value_of_the_process_at_a_time) {
+  Trace trace;
+  for (const std::uint64_t value : {7u, 0u}) trace.span(queue, value, 5, 2'000 + value, 42);
+  trace.span(plain);
+  const json parsed = trace.parsed();
+  BOOST_TEST(events(parsed, "X").size() == 1u);
+  const auto counters = events(parsed, "C");
+  BOOST_REQUIRE(counters.size() == 2u);
+  BOOST_TEST(counters[0]["name"] == "queue \"a\"");
+  BOOST_TEST(counters[0]["pid"] == 77);
+  BOOST_TEST(counters[0]["ts"] == 2.007);
+  BOOST_TEST(counters[0]["args"] == json({{"value", 7}}));
+  BOOST_TEST(counters[1]["args"] == json({{"value", 0}}));
+  BOOST_TEST(!counters[0].contains("dur"));
+}
 
 BOOST_AUTO_TEST_CASE(the_head_says_what_readers_look_for_in_the_form_that_they_look_for) {
   Trace trace({{.id = 0, .name = "a GPU", .total_memory = 5}});
