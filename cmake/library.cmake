@@ -8,8 +8,8 @@ add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fpch-preprocess>)
 set(little_optimised $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O1>)
 
 # limelight_library(<name> [HEADERS <target>] SOURCES ... PUBLIC ... PRIVATE ...): the target
-# limelight_<name>, which the project calls limelight::<name>. One target a folder: what a folder may
-# include is what its target links. HEADERS: whose compiled headers it takes, those of
+# limelight_<name>, which the project calls limelight::<name>. One target a folder: what a folder
+# may include is what its target links. HEADERS: whose compiled headers it takes, those of
 # limelight_base if that is not said; OWN: the caller says which ones.
 function(limelight_library name)
   cmake_parse_arguments(ARG "" "HEADERS" "SOURCES;PUBLIC;PRIVATE" ${ARGN})

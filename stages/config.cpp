@@ -114,7 +114,7 @@ struct Reader : YamlReader {
                  {"attachments",
                   [&](auto& v, auto& k) {
                     if (!v.IsSequence()) refuse(v, k, show(v), "a list of attachments");
-                    for (const auto& item : v) {
+                    for (const YAML::Node& item : v) {
                       EdgeText text{{}, {}, item};
                       config.attachments.push_back(attachment(item, text));
                       attachment_texts.push_back(text);
@@ -122,7 +122,7 @@ struct Reader : YamlReader {
                   }},
                  {"edges", [&](auto& v, auto& k) {
                     if (!v.IsSequence()) refuse(v, k, show(v), "a list of edges");
-                    for (const auto& item : v) {
+                    for (const YAML::Node& item : v) {
                       Edge e{.window_size = 0};
                       EdgeText text{{}, {}, item};
                       map(item, "edges",

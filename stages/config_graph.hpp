@@ -17,8 +17,8 @@ struct EdgeText {
 };
 
 // Finds the ports of each edge and of each attachment. texts: one for each edge, then one for each
-// attachment. An edge that names no port joins the only pair that carries the same, and an attachment
-// goes into the only input.
+// attachment. An edge that names no port joins the only pair that carries the same, and an
+// attachment goes into the only input.
 void connect(const YamlReader& reader, const std::vector<EdgeText>& texts, PipelineConfig& config);
 // Checks the inputs of every stage, finds the outputs that go to the user and those that nobody
 // reads, and sorts the stages so that each comes after its inputs. root: of the file.

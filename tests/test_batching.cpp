@@ -156,7 +156,8 @@ BOOST_AUTO_TEST_CASE(a_hundred_mixed_requests_give_what_each_gives_alone) {
 BOOST_AUTO_TEST_CASE(they_do_with_memory_for_one_long_sequence_and_prompts_in_slices) {
   BOOST_TEST(compare({.inflight = 32,
                       .batch = 16,
-                      .engine = ", num_gpu_blocks_override: 18, max_num_batched_tokens: 24"}) > 1.3);
+                      .engine = ", num_gpu_blocks_override: 18, max_num_batched_tokens: 24"}) >
+             1.3);
 }
 
 BOOST_AUTO_TEST_CASE(they_do_over_two_ranks_and_replicas) {

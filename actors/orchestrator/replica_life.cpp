@@ -38,8 +38,8 @@ void ReplicaLife::gone(int rank, Clock::time_point now) {
     return;
   }
   const auto longest = std::max<std::chrono::milliseconds>(most_pause, limits_.restart_backoff);
-  pause_ = pause_ == pause_.zero() || served_ > pause_ ? limits_.restart_backoff
-                                                       : std::min(2 * pause_, longest);
+  pause_ = pause_.count() == 0 || served_ > pause_ ? limits_.restart_backoff
+                                                   : std::min(2 * pause_, longest);
   phase_ = Phase::pausing;
   next_ = now + pause_;
 }

@@ -164,7 +164,7 @@ struct AttachmentPort {
   std::string name = {};
   int to = 0, input = 0;
   std::uint64_t largest_bytes = 0;  // 1 to most_attachment_bytes
-  bool required = true;  // if not, a request without it has an empty one
+  bool required = true;             // if not, a request without it has an empty one
 };
 
 // One replica of a stage: its ranks live and die together. Ranks are numbered in the order of the

@@ -35,6 +35,7 @@ cxx::expected<IpcChannelError> UnixDomainSocket::send(const std::string& msg) co
   return timedSend(msg, units::Duration::fromSeconds(0ULL));
 }
 
+// NOLINTNEXTLINE(readability-convert-member-functions-to-static): iceoryx declares it
 IpcChannelError UnixDomainSocket::convertErrnoToIpcChannelError(
     const int32_t errnum) const noexcept {
   switch (errnum) {
