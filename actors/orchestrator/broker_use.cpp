@@ -4,11 +4,10 @@
 
 #include <chrono>
 #include <functional>
-#include <future>
 #include <mutex>
-#include <thread>
 
 #include "base/helper.hpp"
+#include "base/try.hpp"
 
 namespace limelight::actors {
 
@@ -27,26 +26,20 @@ Result<int> use_broker(const std::vector<ipc::Pool>& pools, const std::vector<Sh
   if (!helper) return helper.error();
   auto used = ipc::Broker::use(*helper, pools, beside);
   if (!used) return used.error();
-  if (broker) return broker->pid();
-  broker = std::make_unique<ipc::Broker>(std::move(used).value());
-  auto attached = ipc::attach("limelight-" + std::to_string(getpid()) + "-orchestrator", 30s);
-  if (!attached) return attached.error();
+  if (!broker) broker = std::make_unique<ipc::Broker>(std::move(used).value());
+  LIMELIGHT_TRY(ipc::attach("limelight-" + std::to_string(getpid()) + "-orchestrator", 30s,
+                            ipc::BrokerComes::was_there));
   return broker->pid();
 }
 
 namespace {
 
-// In a thread of its own, since a port is made by a broker that may be dead.
 template <class Port>
 Result<std::unique_ptr<Port>> make_port(std::function<std::unique_ptr<Port>()> make) {
-  const auto made = std::make_shared<std::promise<std::unique_ptr<Port>>>();
-  auto port = made->get_future();
-  std::thread([made, make = std::move(make)] { made->set_value(make()); }).detach();
-  if (port.wait_for(broker_timeout) != std::future_status::ready)
-    return Error{ErrorCode::unavailable,
-                 "the broker that this process is attached to does not answer any more: restart "
-                 "this process"};
-  return port.get();
+  const auto made = std::make_shared<std::unique_ptr<Port>>();
+  LIMELIGHT_TRY(
+      ipc::ask_broker([made, make = std::move(make)] { *made = make(); }, broker_timeout));
+  return std::move(*made);
 }
 
 }  // namespace

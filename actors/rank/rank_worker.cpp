@@ -70,8 +70,8 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
   const int index = place.rank - replica->first_rank;
   std::unique_ptr<RankWorker> worker(new RankWorker(*mine, *replica));
   worker->report_ = std::move(report);
-  if (auto attached =
-          ipc::attach(process_name(place.run, place.rank, place.incarnation), connect_timeout);
+  if (auto attached = ipc::attach(process_name(place.run, place.rank, place.incarnation),
+                                  connect_timeout, ipc::BrokerComes::was_there);
       !attached)
     return attached.error();
 

@@ -19,7 +19,7 @@
 #include "ipc/iceoryx/broker_files.hpp"
 #include "ipc/iceoryx/broker_memory.hpp"
 #include "ipc/iceoryx/channel.hpp"
-#include "ipc/iceoryx/quiet_socket.hpp"
+#include "ipc/iceoryx/quiet.hpp"
 #include "ipc/iceoryx/robust_mutex.hpp"
 #include "ipc/iceoryx/watched_roudi.hpp"
 
@@ -56,7 +56,7 @@ int serve(int argc, char** argv) {
   log_to_stderr();
   if (argc == 2 && std::string_view(argv[1]) == ping_word) return ping();
   use_robust_mutexes();
-  use_quiet_sockets();
+  keep_iceoryx_quiet();
   ::umask(0077);
   ::signal(SIGINT, SIG_IGN);
   iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kOff,

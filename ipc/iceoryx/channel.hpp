@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limelight/result.hpp>
 #include <limelight/tensor.hpp>
 #include <memory>
@@ -35,9 +36,20 @@ struct ChunkHeader {
 static_assert(sizeof(ChunkHeader) == 64);
 
 // Registers this process with the broker. It also sets iceoryx's log level and error handler for
-// the whole process. name: unique on the machine, [A-Za-z0-9_-]. Errors: unavailable (no broker
-// within the timeout).
-Result<void> attach(const std::string& name, std::chrono::milliseconds timeout);
+// the whole process. name: unique on the machine, [A-Za-z0-9_-]; that of the first call counts.
+// Errors: unavailable (no broker within the timeout, or one that ends meanwhile).
+enum class BrokerComes {
+  some_time,  // wait until one listens
+  was_there   // one was there a moment ago: if it does not listen, it has ended
+};
+Result<void> attach(const std::string& name,
+                    std::chrono::milliseconds timeout,
+                    BrokerComes comes = BrokerComes::some_time);
+// Runs a call of iceoryx that the broker has to answer, such as the making of a port, on a thread
+// of its own. That thread is left behind where the broker does not answer. Errors: unavailable.
+Result<void> ask_broker(std::function<void()> call, std::chrono::milliseconds timeout);
+// Whether a process listens on the broker's socket, which one that was killed leaves behind.
+bool broker_listens() noexcept;
 
 // Memory of a chunk that is not published yet. It must be given to publish() or release().
 struct Loan {

@@ -6,7 +6,6 @@
 
 using namespace limelight;
 using namespace limelight::tests;
-namespace fs = std::filesystem;
 
 BOOST_AUTO_TEST_SUITE(config)
 

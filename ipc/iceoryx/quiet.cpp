@@ -1,14 +1,24 @@
-#include "ipc/iceoryx/quiet_socket.hpp"
+#include "ipc/iceoryx/quiet.hpp"
 
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <cerrno>
+#include <iceoryx_hoofs/cxx/requires.hpp>
+#include <iceoryx_hoofs/error_handling/error_handling.hpp>
 #include <iceoryx_hoofs/internal/posix_wrapper/unix_domain_socket.hpp>
 
 namespace limelight::ipc {
-void use_quiet_sockets() noexcept {}
+void keep_iceoryx_quiet() noexcept {}
 }  // namespace limelight::ipc
+
+namespace iox::cxx::internal {
+
+void Require(const bool condition, const char*, const int, const char*, const char*) noexcept {
+  if (!condition) errorHandler(Error::kEXPECTS_ENSURES_FAILED, nullptr, ErrorLevel::FATAL);
+}
+
+}  // namespace iox::cxx::internal
 
 namespace iox::posix {
 
