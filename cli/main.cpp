@@ -43,6 +43,11 @@ int main(int argc, char** argv) {
                       "prompt_token_ids, request_id, deadline_ms, and sampling parameters such as "
                       "max_tokens (docs/config.md lists them)");
   prompts->require_option(1);
+  command
+      ->add_option("--modalities", run.modalities,
+                   "wanted kinds of output, such as text or text,audio: stages that none of them "
+                   "needs are not asked")
+      ->delimiter(',');
   limelight::cli::add_sampling_flags(*command, run);
   command->footer(
       "Examples:\n"

@@ -71,6 +71,7 @@ class Requests {
   static Result<Requests> read(const RunOptions& options, const stages::SamplingParams& params) {
     Requests requests;
     requests.system_ = options.system;
+    requests.modalities_ = options.modalities;
     if (options.prompt.empty()) {
       auto lines = RequestLines::open(options.prompts_file, params);
       if (!lines) return lines.error();
@@ -97,6 +98,7 @@ class Requests {
     }
     if (!request) return request;
     add_system(system_, *request);
+    if (request->modalities.empty()) request->modalities = modalities_;
     const int n = request->sampling_params->n;
     places_[request->request_id] = {asked_, n};
     asked_ += static_cast<std::size_t>(n);
@@ -115,6 +117,7 @@ class Requests {
     int left;  // answers that are not there yet
   };
   std::string system_;
+  std::vector<std::string> modalities_;
   std::optional<RequestLines> lines_;
   std::optional<GenerateRequest> one_;
   std::map<std::string, Place> places_;

@@ -67,6 +67,43 @@ BOOST_AUTO_TEST_CASE(requests_in_flight_together_give_what_each_gives_alone) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(several_answers_come_in_one_stream_and_are_what_each_is_alone) {
+  const auto omni = start("omni_tiny.yaml");
+  limelight::GenerateRequest request{.prompt = "Three times", .request_id = "many"};
+  request.sampling_params = omni->default_sampling_params();
+  request.sampling_params->max_tokens = 12;
+  request.sampling_params->temperature = 1;
+  request.sampling_params->n = 3;
+  request.sampling_params->seed = 5;
+  const auto all_of = [](AsyncOmni& o,
+                         limelight::GenerateRequest r) -> Task<std::vector<RequestOutput>> {
+    std::vector<RequestOutput> answers(3);
+    auto stream = o.generate(std::move(r));
+    while (auto part = co_await stream.next()) {
+      RequestOutput& all = answers.at(static_cast<std::size_t>(part->index));
+      BOOST_TEST(!all.finished);
+      part->text.insert(0, all.text);
+      part->audio.insert(part->audio.begin(), all.audio.begin(), all.audio.end());
+      all = std::move(*part);
+    }
+    co_return answers;
+  };
+  const auto answers = all_of(*omni, request).get();
+  for (int i = 0; i < 3; ++i) {
+    const RequestOutput& one = answers[static_cast<std::size_t>(i)];
+    BOOST_TEST(one.error.message == "");
+    BOOST_TEST(one.finished);
+    BOOST_TEST(one.request_id == "many");
+    BOOST_TEST(one.answer.seed == 5u + static_cast<unsigned>(i));
+    request.sampling_params->n = 1;
+    request.sampling_params->seed = one.answer.seed;
+    const auto alone = all_of(*omni, request).get();
+    BOOST_TEST(one.text == alone[0].text);
+    BOOST_TEST((one.audio == alone[0].audio));
+  }
+  BOOST_TEST(answers[0].text != answers[1].text);
+}
+
 BOOST_AUTO_TEST_CASE(profiling_is_switched_on_and_off_among_requests) {
   const Folder folder;
   const auto omni = start("omni_tiny_tp2.yaml", folder.path);

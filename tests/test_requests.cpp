@@ -110,6 +110,26 @@ BOOST_AUTO_TEST_CASE(flags_reach_the_sampler) {
   BOOST_TEST(document["requests"][0]["logprobs"].size() == 5u);
 }
 
+BOOST_AUTO_TEST_CASE(wanted_kinds_of_output_are_a_flag_for_requests_that_name_none) {
+  const Folder folder;
+  const auto file = write_file(
+      folder.path / "p.jsonl",
+      "{\"prompt\": \"a\"}\n{\"prompt\": \"b\", \"modalities\": [\"text\", \"audio\"]}\n");
+  const auto out = folder.path / "out";
+  const Ran ran = limelight_run("--prompts " + file.string() + " --max-tokens 5 --modalities text" +
+                                " --output-dir " + out.string());
+  BOOST_TEST(ran.code == 0, ran.output);
+  const auto lines = lines_of(out / "outputs.jsonl");
+  BOOST_REQUIRE(lines.size() == 2u);
+  BOOST_TEST(!std::filesystem::exists(out / "0.wav"));
+  BOOST_TEST(std::filesystem::exists(out / "1.wav"));
+  const Ran wrong = limelight_run("--prompt a --modalities smell");
+  BOOST_TEST(wrong.code == 1);
+  BOOST_TEST(wrong.output.find("modalities: found 'smell', expected what the pipeline has: audio, "
+                               "text") != std::string::npos,
+             wrong.output);
+}
+
 BOOST_AUTO_TEST_CASE(a_drawn_seed_repeats_the_answer_when_it_is_given) {
   const Folder folder;
   std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml");

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <limelight/async_omni.hpp>
 #include <mutex>
 #include <thread>
 
+#include "actors/api/answers.hpp"
 #include "actors/orchestrator/engine.hpp"
 
 namespace limelight {
@@ -88,42 +90,51 @@ struct Slot {
 
 }  // namespace
 
-struct actors::StreamState : Slot<RequestOutput> {
+// The parts that wait are at most one for each answer.
+struct actors::StreamState : Slot<std::deque<RequestOutput>> {
   std::weak_ptr<actors::Engine> engine;
-  std::uint64_t number = 0;
-  bool over = false;  // the finished output was handed out
+  std::vector<std::uint64_t> tickets;  // of the answers
+  std::size_t open = 0;                // answers whose last part was not handed out
 
   void push(RequestOutput update) {
-    fill([&](std::optional<RequestOutput>& held) {
-      if (!held) return void(held = std::move(update));
+    fill([&](std::optional<std::deque<RequestOutput>>& parts) {
+      if (!parts) parts.emplace();
+      const auto held = std::find_if(parts->begin(), parts->end(), [&](const RequestOutput& one) {
+        return one.index == update.index;
+      });
+      if (held == parts->end()) return parts->push_back(std::move(update));
       // Not taken yet: the old part goes before the new one.
       held->text += update.text;
       held->audio.insert(held->audio.end(), update.audio.begin(), update.audio.end());
       update.text = std::move(held->text);
       update.audio = std::move(held->audio);
-      held = std::move(update);
+      *held = std::move(update);
     });
   }
 };
 struct actors::TracesState : Slot<Result<std::vector<RankTrace>>> {};
 
-bool OutputStream::Next::await_ready() const { return state_->over || state_->ready(); }
+bool OutputStream::Next::await_ready() const { return state_->open == 0 || state_->ready(); }
 bool OutputStream::Next::await_suspend(std::coroutine_handle<> waiting) {
   const auto kept = state_;  // the coroutine may run on, and end, before this returns
   return kept->suspend(waiting);
 }
 std::optional<RequestOutput> OutputStream::Next::await_resume() {
-  if (state_->over) return std::nullopt;
+  if (state_->open == 0) return std::nullopt;
   const std::lock_guard lock(state_->mutex);
-  state_->over = state_->value->finished;
-  return std::exchange(state_->value, std::nullopt);
+  RequestOutput part = std::move(state_->value->front());
+  state_->value->pop_front();
+  if (state_->value->empty()) state_->value.reset();
+  if (part.finished) --state_->open;
+  return part;
 }
 
 void OutputStream::abort(const std::string& why) {
-  if (const auto engine = state_->engine.lock()) engine->abort(state_->number, why);
+  if (const auto engine = state_->engine.lock())
+    for (const std::uint64_t ticket : state_->tickets) engine->abort(ticket, why);
 }
 OutputStream::~OutputStream() {
-  if (state_ && !state_->over) abort("its stream was dropped");
+  if (state_ && state_->open > 0) abort("its stream was dropped");
 }
 
 bool PendingTraces::await_ready() const { return state_->ready(); }
@@ -169,8 +180,12 @@ OutputStream AsyncOmni::generate(GenerateRequest request) {
   const auto stream = std::make_shared<actors::StreamState>();
   stream->resumer = state_->resumer;
   stream->engine = state_->engine;
-  stream->number = state_->engine->submit(
-      std::move(request), [stream](RequestOutput update) { stream->push(std::move(update)); });
+  auto answers = actors::answers_of(std::move(request), state_->engine->default_sampling());
+  stream->open = answers.size();
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    stream->tickets.push_back(state_->engine->submit(
+        std::move(answers[i]), [stream](RequestOutput update) { stream->push(std::move(update)); },
+        static_cast<int>(i)));
   return OutputStream(stream);
 }
 

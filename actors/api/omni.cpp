@@ -5,8 +5,8 @@
 #include <map>
 #include <mutex>
 
+#include "actors/api/answers.hpp"
 #include "actors/orchestrator/engine.hpp"
-#include "actors/orchestrator/seed.hpp"
 
 namespace limelight {
 
@@ -55,19 +55,10 @@ class Answers {
 
   // Asks for each answer of the request. Returns how many they are.
   std::size_t submit(GenerateRequest request) {
-    stages::SamplingParams params = request.sampling_params.value_or(engine_.default_sampling());
-    const int count = params.n;
-    if (count > 1 && stages::check(params)) {
-      params.n = 1;
-      if (!params.seed) params.seed = actors::draw_seed();
-      for (int i = 0; i < count; ++i, ++*params.seed) {
-        request.sampling_params = params;
-        submit_one(request, i);
-      }
-      return static_cast<std::size_t>(count);
-    }
-    submit_one(std::move(request), 0);
-    return 1;
+    auto answers = actors::answers_of(std::move(request), engine_.default_sampling());
+    for (std::size_t i = 0; i < answers.size(); ++i)
+      submit_one(std::move(answers[i]), static_cast<int>(i));
+    return answers.size();
   }
 
   struct News {

@@ -105,7 +105,7 @@ Result<void> Engine::State::check(const Submit& submit, std::chrono::millisecond
   if (const auto good = stages::check(submit.sampling); !good) return wrong(good.error().message);
   if (submit.sampling.n > 1)
     return wrong("n: found " + std::to_string(submit.sampling.n) +
-                 ", expected 1: a stream has one answer; Omni::generate() takes n answers apart");
+                 ", expected 1: whoever submits a request takes its answers apart");
   if (deadline.count() < 0)
     return wrong("deadline: found " + std::to_string(deadline.count()) +
                  " ms, expected 0 (none) or more");

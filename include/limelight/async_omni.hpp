@@ -32,8 +32,8 @@ struct StreamState;
 struct TracesState;
 }  // namespace actors
 
-// The outputs of one request, as they arrive. Destroying the stream before its end cancels the
-// request in all stages.
+// The outputs of one request, as they arrive: of each answer, where it asked for several.
+// Destroying the stream before its end cancels the request in all stages.
 class OutputStream {
  public:
   class Next {
@@ -49,10 +49,10 @@ class OutputStream {
   };
 
   // Returns the output that arrived since the previous call, and waits if there is none. The last
-  // output has `finished` set; after it next() returns nothing. Only one coroutine may await it at
-  // a time.
+  // output of an answer has `finished` set; after those of all answers next() returns nothing. Only
+  // one coroutine may await it at a time.
   Next next() const { return Next(state_); }
-  // Cancels the request. Its last output then carries the error cancelled, with `why` in its text.
+  // Cancels the request. Each last output then carries the error cancelled, with `why` in its text.
   void abort(const std::string& why);
   OutputStream(OutputStream&&) noexcept = default;
   OutputStream& operator=(OutputStream&&) = delete;
@@ -95,8 +95,8 @@ class AsyncOmni {
   OutputStream generate(std::string prompt,
                         const std::optional<stages::SamplingParams>& sampling_params = {},
                         std::string request_id = {});
-  // The same for a prompt of any kind. A request has one answer: sampling_params with n above 1
-  // ends with the error invalid_argument.
+  // The same for a prompt of any kind. Of a request that asks for n answers, the parts of all come
+  // in one stream, each with the index of its answer.
   OutputStream generate(GenerateRequest request);
   // Errors: as for the functions of Omni.
   PendingTraces start_profile(const StageIds& stages = {});
