@@ -15,6 +15,8 @@
 #include <set>
 #include <thread>
 
+#include "bench/own_config.hpp"
+
 namespace limelight::bench {
 
 using namespace std::chrono_literals;
@@ -185,32 +187,14 @@ std::set<std::string> shared_files() {
   return names;
 }
 
-// A config in a folder of its own, for as long as this is there.
-struct OwnConfig {
-  std::filesystem::path folder, file;
-  ~OwnConfig() {
-    std::error_code ignored;
-    if (!folder.empty()) std::filesystem::remove_all(folder, ignored);
-  }
-};
-
 }  // namespace
 
 Result<std::vector<Measurement>> bench_chaos(const ChaosOptions& options) {
   const auto before = shared_files();
-  OwnConfig own;
-  if (options.config.empty()) {
-    std::string name = std::filesystem::temp_directory_path() / "limelight-bench-XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) return Error{ErrorCode::io, "cannot make " + name};
-    own.folder = name;
-    own.file = own.folder / "chaos.yaml";
-    std::ofstream(own.file) << small_pipeline;
-  } else {
-    own.file = options.config;
-  }
+  const OwnConfig own(small_pipeline);
   Restarts restarts;
   auto started = Omni::from_engine_args(
-      {.config = own.file,
+      {.config = options.config.empty() ? own.file : options.config,
        .rank_timeout = 1500ms,
        .flight_recorder = 0ms,
        .on_status = [&](const auto& status) { restarts.see(status); },

@@ -11,6 +11,7 @@
 #include "bench/ipc.hpp"
 #include "bench/matmul.hpp"
 #include "bench/profiler.hpp"
+#include "bench/scale.hpp"
 
 namespace {
 
@@ -90,7 +91,11 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   chaos->add_option("--seed", chaos_options.seed, "of ranks, moments and signals")
       ->capture_default_str();
-  for (CLI::App* one : {ipc, matmul, blocks, profiler, decode, chaos}) {
+  CLI::App* scale = app.add_subcommand(
+      "scale", "Start and end of a pipeline, what it uses while idle, what it adds to a request");
+  scale->add_option("--config", config, "stage config of the pipeline that is idle and asked")
+      ->capture_default_str();
+  for (CLI::App* one : {ipc, matmul, blocks, profiler, decode, chaos, scale}) {
     one->add_flag("--quick", quick, "a short run: fewer sizes or rounds");
     one->add_flag("--json", json, "{\"results\": [...]} on standard output");
   }
@@ -115,5 +120,7 @@ int main(int argc, char** argv) {
     chaos_options.quick = quick;
     return print("chaos", json, bench::bench_chaos(chaos_options));
   }
+  if (scale->parsed())
+    return print("scale", json, bench::bench_scale({.quick = quick, .config = config}));
   return print("profiler", json, bench::bench_profiler({.quick = quick, .config = config}));
 }

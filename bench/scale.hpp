@@ -1,0 +1,31 @@
+// `limelight bench scale` measures what a pipeline costs beside the computing: its start, its end,
+// what it uses while nobody asks, and what it adds to the time of a request.
+#pragma once
+
+#include <filesystem>
+#include <limelight/result.hpp>
+#include <vector>
+
+#include "bench/report.hpp"
+
+namespace limelight::bench {
+
+struct ScaleOptions {
+  bool quick = false;
+  std::filesystem::path config;  // of the pipeline whose idleness and requests are measured
+};
+
+// Returns these measurements:
+//
+//   name      unit  params         value
+//   start     ms    ranks: 3, 64   from nothing until all ranks have joined, the broker included
+//   end       ms    ranks: 3, 64   until no process is left
+//   idle      %     ranks          of a core, used by all ranks, this process and the broker
+//   overhead  %     requests       by which a request for a text takes longer than its first stage
+//                                  computes; the peer is that compute time, in ms
+//
+// Pipelines are those of three small stages, of 64 ranks, and of `config`, with flight recorders
+// on. Errors: those of starting a pipeline.
+Result<std::vector<Measurement>> bench_scale(const ScaleOptions& options);
+
+}  // namespace limelight::bench
