@@ -85,8 +85,9 @@ json to_json(const RequestOutput& out) {
 }
 
 json to_json(const RankTrace& t) {
-  json result{{"rank", t.rank},     {"stage_id", t.stage_id}, {"file", t.file.string()},
-              {"events", t.events}, {"drops", t.drops},       {"bytes", t.bytes}};
+  json result{{"rank", t.rank},          {"stage_id", t.stage_id}, {"replica", t.replica},
+              {"file", t.file.string()}, {"events", t.events},     {"drops", t.drops},
+              {"bytes", t.bytes}};
   if (t.error.code != ErrorCode::none)
     result["error"] = {{"code", to_string(t.error.code)}, {"message", t.error.message}};
   return result;

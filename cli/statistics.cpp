@@ -29,7 +29,7 @@ void Statistics::add(const RequestOutput& out) {
     e2e_ms_ += out.e2e_time_ms;
   }
   for (const StageStats& s : out.stages) {
-    StageSum& sum = stages_[s.stage_id];
+    StageSum& sum = stages_[{s.stage_id, s.replica}];
     ++sum.requests;
     sum.tokens += s.num_tokens_out;
     sum.ms += s.stage_gen_time_ms;
@@ -45,10 +45,17 @@ void Statistics::add(const RequestOutput& out) {
 }
 
 std::string Statistics::table(double wall_ms) const {
+  // Replicas are told apart where a stage has more than one.
+  const auto name = [&](const std::pair<int, int>& replica) {
+    const auto next = stages_.upper_bound(replica);
+    const bool several =
+        replica.second > 0 || (next != stages_.end() && next->first.first == replica.first);
+    return std::to_string(replica.first) + (several ? "/" + std::to_string(replica.second) : "");
+  };
   std::string text = line("%-8s %9s %15s %18s %13s", "stage", "requests", "num_tokens_out",
                           "stage_gen_time_ms", "tokens_per_s");
-  for (const auto& [id, s] : stages_)
-    text += line("%-8d %9lu %15lu %18.1f %13.1f", id, s.requests, s.tokens, s.ms,
+  for (const auto& [replica, s] : stages_)
+    text += line("%-8s %9lu %15lu %18.1f %13.1f", name(replica).c_str(), s.requests, s.tokens, s.ms,
                  s.ms > 0 ? static_cast<double>(s.tokens) / s.ms * 1000 : 0.0);
   text += "\n" + line("%-12s %9s %15s %12s %18s %18s", "edge", "chunks", "size_bytes", "tx_time_ms",
                       "in_flight_time_ms", "rx_decode_time_ms");

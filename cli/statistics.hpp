@@ -23,13 +23,14 @@ class Statistics {
     std::uint64_t requests = 0, tokens = 0;
     double ms = 0;
   };
-  std::map<int, StageSum> stages_;
+  std::map<std::pair<int, int>, StageSum> stages_;  // by stage and replica
   std::map<std::pair<int, int>, TransferStats> edges_;
   double e2e_ms_ = 0;  // of those that are done
   std::size_t requests_ = 0, done_ = 0;
 };
 
-// A table of stages, transfers and totals. wall_ms: the time that all requests took together.
+// A table of stages (3/0 and 3/1 are replicas of stage 3), transfers and totals. wall_ms: the time
+// that all requests took together.
 std::string statistics_table(const std::vector<RequestOutput>& outputs, double wall_ms);
 
 }  // namespace limelight::cli

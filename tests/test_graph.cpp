@@ -6,10 +6,12 @@
 #include <boost/test/unit_test.hpp>
 #include <limelight/omni.hpp>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "tests/run_command.hpp"
 #include "tests/support.hpp"
+#include "tests/trace_file.hpp"
 
 using limelight::Omni;
 using limelight::RequestOutput;
@@ -79,7 +81,8 @@ std::string sums(int rows, int paths, int added) {
 
 struct Pipeline {
   explicit Pipeline(const std::string& config) {
-    auto made = Omni::from_engine_args({.config = write_file(folder.path / "graph.yaml", config)});
+    auto made = Omni::from_engine_args({.config = write_file(folder.path / "graph.yaml", config),
+                                        .profile_dir = folder.path / "traces"});
     if (!made) BOOST_FAIL(made.error().message);
     omni = std::move(*made);
   }
@@ -130,7 +133,22 @@ BOOST_AUTO_TEST_CASE(a_diamond_with_every_window_full_loses_nothing_and_ends) {
 
 BOOST_AUTO_TEST_CASE(replicas_in_a_diamond_keep_the_rows_of_a_request_together) {
   Pipeline pipeline(diamond({.replicas = 2}));
+  BOOST_REQUIRE(pipeline.omni->start_profile().ok());
   const auto outputs = pipeline.count(many_rows);
+  const auto traces = pipeline.omni->stop_profile();
+  if (!traces) BOOST_FAIL(traces.error().message);
+  std::set<std::pair<int, int>> traced;
+  for (const auto& trace : *traces) {
+    traced.emplace(trace.stage_id, trace.replica);
+    const auto json = nlohmann::json::parse(read_gzip(trace.file));
+    BOOST_TEST(json["limelight"]["replica"] == trace.replica);
+    const std::string named = ", replica " + std::to_string(trace.replica);
+    for (const auto& event : json["traceEvents"])
+      if (event["name"] == "process_name")
+        BOOST_TEST(event["args"]["name"].get<std::string>().ends_with(named) ==
+                   (trace.stage_id > 0));
+  }
+  BOOST_TEST(traced.size() == 7u);
   std::set<std::pair<int, int>> used;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     BOOST_TEST(outputs[i].text == sums(many_rows[i], 3, 110), outputs[i].error.message);

@@ -101,6 +101,8 @@ void Engine::State::salvage(int rank, prof::Owner owner) {
        .rank = rank,
        .world_size = config.world_size(),
        .stage_id = stage.stage_id,
+       .replica = config.replica_of(rank)->index,
+       .num_replicas = stage.num_replicas,
        .stage_name = stage.model_stage,
        .base_ns = prof::default_base_ns(),
        .profile = {.prefix = "flight"}},

@@ -24,7 +24,9 @@ RankTraces::RankTraces(RankWorker& worker, int rank, int world_size, prof::Fligh
   if (source_) source_->attach();
 }
 
-RankTrace RankTraces::blank() const { return {.rank = rank_, .stage_id = worker_.stage_id()}; }
+RankTrace RankTraces::blank() const {
+  return {.rank = rank_, .stage_id = worker_.stage_id(), .replica = worker_.replica()};
+}
 
 std::vector<prof::ProcessGroup> RankTraces::groups() const {
   if (worker_.group_size() == 1) return {};
@@ -77,6 +79,8 @@ RankTrace RankTraces::start(const StartTrace& m) {
                                        .rank = rank_,
                                        .world_size = world_size_,
                                        .stage_id = worker_.stage_id(),
+                                       .replica = worker_.replica(),
+                                       .num_replicas = worker_.num_replicas(),
                                        .stage_name = worker_.stage_name(),
                                        .base_ns = m.base_ns,
                                        .source = source_.get(),
@@ -117,6 +121,8 @@ RankTrace RankTraces::dump(const DumpTrace& m) {
                                                   .rank = rank_,
                                                   .world_size = world_size_,
                                                   .stage_id = worker_.stage_id(),
+                                                  .replica = worker_.replica(),
+                                                  .num_replicas = worker_.num_replicas(),
                                                   .stage_name = worker_.stage_name(),
                                                   .base_ns = m.base_ns,
                                                   .profile = {.prefix = "flight"},

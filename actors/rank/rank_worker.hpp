@@ -54,6 +54,7 @@ class RankWorker {
   void run();
   int stage_id() const noexcept { return config_.stage_id; }
   int replica() const noexcept { return replica_.index; }
+  int num_replicas() const noexcept { return config_.num_replicas; }
   const std::string& stage_name() const noexcept { return config_.model_stage; }
   stages::Device& device() noexcept { return *device_; }
   // Fixed by create(), so any thread may ask. By what the ranks of this stage do their collectives:

@@ -68,6 +68,7 @@ auto inspect(Inspector& f, OpTotal& x) {
 struct RankTrace {
   int rank = 0;
   int stage_id = 0;  // -1: the orchestrator
+  int replica = 0;   // of the stage
   Error error = {ErrorCode::none, {}};
   std::string note = {};  // such as "was already running"
   std::filesystem::path file = {};
@@ -105,10 +106,10 @@ auto inspect(Inspector& f, RankTrace& x) {
     std::filesystem::path& path;
     std::string text = path.string();
   } file{x.file};
-  return f(x.rank, x.stage_id, x.error, x.note, file.text, x.events, x.bytes, x.drops, x.ring_drops,
-           x.device_drops, x.zero_time_records, x.unknown_records, x.unmatched_correlations,
-           x.clock_error_ns, x.begin_skew_ns, x.session_ns, x.profiler_cpu_ns, x.span_ns, x.gpu,
-           x.ops);
+  return f(x.rank, x.stage_id, x.replica, x.error, x.note, file.text, x.events, x.bytes, x.drops,
+           x.ring_drops, x.device_drops, x.zero_time_records, x.unknown_records,
+           x.unmatched_correlations, x.clock_error_ns, x.begin_skew_ns, x.session_ns,
+           x.profiler_cpu_ns, x.span_ns, x.gpu, x.ops);
 }
 
 }  // namespace limelight

@@ -249,7 +249,7 @@ std::uint64_t ticks_before_now(std::chrono::nanoseconds time) {
 }  // namespace
 
 Result<RankTrace> dump_flight_recorder(SessionOptions options, std::chrono::milliseconds last) {
-  RankTrace report{.rank = options.rank, .stage_id = options.stage_id};
+  RankTrace report{.rank = options.rank, .stage_id = options.stage_id, .replica = options.replica};
   std::uint64_t from = 0;
   double cpu_share = 0;
   std::vector<KeptRecord> records;
@@ -280,7 +280,7 @@ Result<RankTrace> salvage_flight_recorder(const std::filesystem::path& file,
   options.pid = left.pid();
   bool overwritten = false;
   const std::vector<KeptRecord> records = left.since(0, overwritten);
-  RankTrace report{.rank = options.rank, .stage_id = options.stage_id};
+  RankTrace report{.rank = options.rank, .stage_id = options.stage_id, .replica = options.replica};
   report.drops = report.ring_drops = left.drops();
   report.note = std::string("flight recorder of a process that ") +
                 (owner == Owner::gone ? "has ended" : "does not answer") +

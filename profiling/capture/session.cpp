@@ -314,6 +314,7 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   state->activities = *activities;
   state->report.rank = state->options.rank;
   state->report.stage_id = state->options.stage_id;
+  state->report.replica = state->options.replica;
   state->report.file = state->path;
   state->drops_before = detail::ring_drops();
   state->report.span_ns = span_cost_ns();

@@ -34,9 +34,10 @@ struct SessionOptions {
   std::string timestamp;  // first part of the file name, shared by all ranks of a run; only digits
   int rank = 0;           // unique over the pipeline
   int world_size = 1;
-  int stage_id = 0;          // -1: none (the orchestrator)
-  std::string stage_name;    // such as "thinker"
-  std::int64_t base_ns = 0;  // baseTimeNanoseconds, shared by all ranks of a run
+  int stage_id = 0;                   // -1: none (the orchestrator)
+  int replica = 0, num_replicas = 1;  // of the stage
+  std::string stage_name;             // such as "thinker"
+  std::int64_t base_ns = 0;           // baseTimeNanoseconds, shared by all ranks of a run
   // Reports the activity of the device that this rank computes on; nullptr: there is none. It must
   // outlive the session.
   ActivitySource* source = nullptr;

@@ -15,6 +15,7 @@ constexpr auto sum = TraceKey::Merging::sum;
 const TraceKey keys[] = {
     // Older files do not have this key.
     {.key = "session", .member = &Info::session, .presence = if_known},
+    {.key = "replica", .member = &Info::replica, .presence = if_known},
     {.key = "recovered", .member = &Info::recovered, .presence = if_known},
     {.key = "merged", .member = &Info::merged, .presence = if_known},
     {.key = "events", .member = &Info::events},
@@ -42,6 +43,7 @@ std::span<const TraceKey> trace_keys() { return keys; }
 TraceInformation information_of(const RankTrace& report, std::string session) {
   TraceInformation info;
   info.session = std::move(session);
+  if (report.stage_id >= 0) info.replica = report.replica;
   info.events = report.events;
   info.drops = report.drops;
   info.ring_drops = report.ring_drops;

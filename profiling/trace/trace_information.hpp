@@ -26,6 +26,7 @@ namespace limelight::profiling {
 //   clock, gpu  | known             | null: lost         | null: they differ by rank, see `ranks`
 struct TraceInformation {
   std::optional<std::string> session;
+  std::optional<std::int64_t> replica;
   std::optional<std::uint64_t> events, drops, ring_drops, device_drops, zero_time_records,
       unknown_records, unmatched_correlations, session_ns, profiler_cpu_ns;
   std::optional<std::int64_t> clock_error_ns, begin_skew_ns;

@@ -117,10 +117,12 @@ void TraceWriter::begin(const char* clock_source) {
   json.line().key("traceEvents").begin_array();
   text_ += '\n';
   const std::string rank = std::to_string(options_.rank);
-  const std::string name = options_.stage_id < 0
-                               ? options_.stage_name
-                               : "rank " + rank + ": stage " + std::to_string(options_.stage_id) +
-                                     " " + options_.stage_name;
+  const std::string name =
+      options_.stage_id < 0
+          ? options_.stage_name
+          : "rank " + rank + ": stage " + std::to_string(options_.stage_id) + " " +
+                options_.stage_name +
+                (options_.num_replicas == 1 ? "" : ", replica " + std::to_string(options_.replica));
   metadata("process_name", host_pid_, 0, "\"name\":" + json_string(name));
   text_ += ",\n";
   metadata("process_labels", host_pid_, 0, "\"labels\":\"CPU\"");

@@ -51,6 +51,15 @@ BOOST_AUTO_TEST_CASE(stages_and_edges_are_summed_over_requests) {
              table);
 }
 
+BOOST_AUTO_TEST_CASE(replicas_are_summed_apart) {
+  auto other = output(100, 30, 10);
+  other.stages[0].replica = 1;
+  const std::string table = cli::statistics_table({output(100, 20, 10), other}, 500);
+  BOOST_TEST(words(table, "3/0 ")[2] == "20");
+  BOOST_TEST(words(table, "3/1 ")[2] == "30");
+  BOOST_TEST(words(table, "0 -> 3")[3] == "4");
+}
+
 BOOST_AUTO_TEST_CASE(a_request_that_failed_is_not_done_and_nothing_is_divided_by_nothing) {
   RequestOutput failed = output(900, 0, 0);
   failed.error = {.code = ErrorCode::cancelled, .message = ""};
