@@ -1,11 +1,14 @@
 #include "bench/scale.hpp"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <limelight/omni.hpp>
+#include <sstream>
 #include <thread>
 
 #include "bench/own_config.hpp"
@@ -87,73 +90,105 @@ double cpu_ms(const std::vector<int>& pids) {
   return sum;
 }
 
-Result<void> measure_start(const char* config, int rounds, std::vector<Measurement>& results) {
-  const OwnConfig own(config);
-  std::vector<double> starts, ends;
-  int ranks = 0;
-  for (int round = 0; round < rounds; ++round) {
-    auto begun = Clock::now();
-    auto omni = start(own.file);
-    if (!omni) return omni.error();
-    starts.push_back(ms_since(begun));
-    ranks = (*omni)->config().world_size();
-    begun = Clock::now();
-    omni->reset();
-    ends.push_back(ms_since(begun));
+// Runs `body` in a process of its own, since iceoryx attaches a process to one broker for life, and
+// returns its numbers. This process has no other threads.
+Result<std::vector<double>> in_child(const std::function<Result<std::vector<double>>()>& body) {
+  int ends[2];
+  if (::pipe(ends) != 0) return Error{ErrorCode::io, "cannot make a pipe"};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(ends[0]);
+    const auto numbers = body();
+    std::string text = numbers ? "" : "error " + numbers.error().message;
+    if (numbers)
+      for (const double one : *numbers) text += std::to_string(one) + " ";
+    (void)!::write(ends[1], text.data(), text.size());
+    ::_exit(0);
   }
-  const std::vector<std::pair<std::string, std::string>> params{{"ranks", std::to_string(ranks)}};
-  results.push_back({"start", params, quantile(starts, 0.5), "ms"});
-  results.push_back({"end", params, quantile(ends, 0.5), "ms"});
-  return {};
+  ::close(ends[1]);
+  std::string text;
+  char bytes[4096];
+  for (ssize_t n; (n = ::read(ends[0], bytes, sizeof bytes)) > 0;)
+    text.append(bytes, static_cast<std::size_t>(n));
+  ::close(ends[0]);
+  ::waitpid(child, nullptr, 0);
+  if (text.empty()) return Error{ErrorCode::internal, "the process that measured has failed"};
+  if (text.starts_with("error ")) return Error{ErrorCode::internal, text.substr(6)};
+  std::vector<double> all;
+  std::istringstream in(text);
+  for (double one = 0; in >> one;) all.push_back(one);
+  return all;
 }
 
-Result<void> measure_use(const ScaleOptions& options, std::vector<Measurement>& results) {
-  auto started = start(options.config);
+// Start, end and number of ranks.
+Result<std::vector<double>> start_and_end(const std::filesystem::path& config) {
+  auto begun = Clock::now();
+  auto omni = start(config);
+  if (!omni) return omni.error();
+  const double up = ms_since(begun);
+  const double ranks = (*omni)->config().world_size();
+  begun = Clock::now();
+  omni->reset();
+  return std::vector<double>{up, ms_since(begun), ranks};
+}
+
+// The use while idle, in %, then the overhead and the compute time of each request.
+Result<std::vector<double>> idle_and_requests(const std::filesystem::path& config, bool quick) {
+  auto started = start(config);
   if (!started) return started.error();
   Omni& omni = **started;
-  const auto ask = [&]() -> Result<RequestOutput> {
+  std::vector<double> percent, compute;
+  for (int i = -1; i < (quick ? 5 : 30); ++i) {
     std::optional<GenerateRequest> request(
         {.prompt = "What does a pipeline cost?", .modalities = {"text"}});
     RequestOutput answer;
     omni.generate_each([&] { return std::exchange(request, std::nullopt); },
                        [&](RequestOutput output) { answer = std::move(output); });
     if (answer.error.code != ErrorCode::none) return answer.error;
-    return answer;
-  };
-  std::vector<double> percent, compute;
-  const int requests = options.quick ? 5 : 30;
-  for (int i = -1; i < requests; ++i) {
-    auto answer = ask();
-    if (!answer) return answer.error();
     if (i < 0) continue;  // the first one finds cold caches
-    compute.push_back(answer->stages.front().stage_gen_time_ms);
-    percent.push_back(100 * (answer->e2e_time_ms / compute.back() - 1));
+    compute.push_back(answer.stages.front().stage_gen_time_ms);
+    percent.push_back(100 * (answer.e2e_time_ms / compute.back() - 1));
   }
   const auto pids = processes(omni);
-  const auto time = options.quick ? 3s : 20s;
   std::this_thread::sleep_for(1s);  // until what the requests left to do is done
   const double before = cpu_ms(pids);
   const auto begun = Clock::now();
-  std::this_thread::sleep_for(time);
+  std::this_thread::sleep_for(quick ? 3s : 20s);
   const double used = 100 * (cpu_ms(pids) - before) / ms_since(begun);
-  results.push_back({"idle", {{"ranks", std::to_string(omni.config().world_size())}}, used, "%"});
-  results.push_back({"overhead",
-                     {{"requests", std::to_string(requests)}},
-                     quantile(percent, 0.5),
-                     "%",
-                     "compute ms",
-                     quantile(compute, 0.5)});
-  return {};
+  return std::vector<double>{used, quantile(percent, 0.5), quantile(compute, 0.5),
+                             static_cast<double>(omni.config().world_size()),
+                             static_cast<double>(percent.size())};
 }
+
+std::string whole(double number) { return std::to_string(static_cast<int>(number)); }
 
 }  // namespace
 
 Result<std::vector<Measurement>> bench_scale(const ScaleOptions& options) {
   std::vector<Measurement> results;
-  for (const char* config : {three_stages, many_replicas})
-    if (auto done = measure_start(config, options.quick ? 3 : 10, results); !done)
-      return done.error();
-  if (auto done = measure_use(options, results); !done) return done.error();
+  for (const char* config : {three_stages, many_replicas}) {
+    const OwnConfig own(config);
+    std::vector<double> starts, ends;
+    std::string ranks;
+    for (int round = 0; round < (options.quick ? 3 : 10); ++round) {
+      const auto times = in_child([&] { return start_and_end(own.file); });
+      if (!times) return times.error();
+      starts.push_back(times->at(0));
+      ends.push_back(times->at(1));
+      ranks = whole(times->at(2));
+    }
+    results.push_back({"start", {{"ranks", ranks}}, quantile(starts, 0.5), "ms"});
+    results.push_back({"end", {{"ranks", ranks}}, quantile(ends, 0.5), "ms"});
+  }
+  const auto used = in_child([&] { return idle_and_requests(options.config, options.quick); });
+  if (!used) return used.error();
+  results.push_back({"idle", {{"ranks", whole(used->at(3))}}, used->at(0), "%"});
+  results.push_back({"overhead",
+                     {{"requests", whole(used->at(4))}},
+                     used->at(1),
+                     "%",
+                     "compute ms",
+                     used->at(2)});
   return results;
 }
 

@@ -107,6 +107,8 @@ int serve(int argc, char** argv) {
     }
     iox::roudi::PortManager ports(memory->get());
     WatchedRouDi roudi(**memory, ports);
+    // A thread of RouDi makes the socket. Who reads the state relies on it.
+    while (!broker_listens()) ::poll(nullptr, 0, 1);
     const fs::path state = *folder / state_file_name, part = *folder / "broker.state.part";
     std::ofstream(part) << "ready " << getpid() << pool_arguments(pools) << "\n";
     fs::rename(part, state);
