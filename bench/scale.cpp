@@ -184,11 +184,9 @@ Result<std::vector<Measurement>> bench_scale(const ScaleOptions& options) {
   if (!used) return used.error();
   results.push_back({"idle", {{"ranks", whole(used->at(3))}}, used->at(0), "%"});
   results.push_back({"overhead",
-                     {{"requests", whole(used->at(4))}},
+                     {{"requests", whole(used->at(4))}, {"compute_ms", whole(used->at(2))}},
                      used->at(1),
-                     "%",
-                     "compute ms",
-                     used->at(2)});
+                     "%"});
   return results;
 }
 

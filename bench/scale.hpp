@@ -21,8 +21,8 @@ struct ScaleOptions {
 //   start     ms    ranks: 3, 64   from nothing until all ranks have joined, the broker included
 //   end       ms    ranks: 3, 64   until no process is left
 //   idle      %     ranks          of a core, used by all ranks, this process and the broker
-//   overhead  %     requests       by which a request for a text takes longer than its first stage
-//                                  computes; the peer is that compute time, in ms
+//   overhead  %     requests,      by which a request for a text takes longer than its first stage
+//                   compute_ms     computes (the median of each)
 //
 // Pipelines are those of three small stages, of 64 ranks, and of `config`, with flight recorders
 // on. Errors: those of starting a pipeline.

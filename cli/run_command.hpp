@@ -13,7 +13,7 @@ namespace limelight::cli {
 struct RunOptions {
   std::filesystem::path config;
   std::string prompt;
-  std::string system;  // message before each conversation that has none
+  std::string system;                   // message before each conversation that has none
   std::vector<std::string> modalities;  // of requests that name none; empty: all
   // What the flags set, over the defaults of the config, and under what a line of the file says.
   std::vector<std::function<void(stages::SamplingParams&)>> sampling;
