@@ -190,7 +190,8 @@ Result<StepState> Talker::finish_turn(Sequence& sequence, bool stop, Output& out
   if (last || frames >= static_cast<std::uint64_t>(config_.shape.chunk_frames)) {
     LIMELIGHT_TRY(output.emit(codes_port, ipc::TensorSpec::of(ipc::DType::int32, {frames, books}),
                               last, [&](std::span<std::byte> to) {
-                                std::memcpy(to.data(), sequence.frames.data(), to.size());
+                                if (!to.empty())
+                                  std::memcpy(to.data(), sequence.frames.data(), to.size());
                               }));
     sequence.frames.clear();
   }

@@ -199,9 +199,11 @@ Result<StepState> Thinker::finish_turn(const Slice& slice,
   if (!token) return token.error();
   const auto [text, last] = add_token(*token, sequence);
   LIMELIGHT_TRY(emit_hidden(slice, x, last, output));
-  LIMELIGHT_TRY(output.emit(
-      text_port, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
-      [&text = text](std::span<std::byte> to) { std::memcpy(to.data(), text.data(), to.size()); }));
+  LIMELIGHT_TRY(output.emit(text_port, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
+                            [&text = text](std::span<std::byte> to) {
+                              std::copy_n(text.data(), to.size(),
+                                          reinterpret_cast<char*>(to.data()));  // may be empty
+                            }));
   return last ? StepState::done : StepState::more;
 }
 
