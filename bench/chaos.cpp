@@ -15,7 +15,7 @@
 #include <set>
 #include <thread>
 
-#include "bench/own_config.hpp"
+#include "bench/scratch.hpp"
 
 namespace limelight::bench {
 
@@ -157,7 +157,6 @@ bool is_rank(int pid) {
 
 void kill_at_random(Omni& omni, const ChaosOptions& options, int kills, Restarts& restarts) {
   std::mt19937_64 random(options.seed);
-  const auto replicas = omni.config().replicas();
   const auto ranks = static_cast<std::uint64_t>(omni.config().world_size());
   for (int i = 0; i < kills;) {
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 500));
@@ -191,10 +190,12 @@ std::set<std::string> shared_files() {
 
 Result<std::vector<Measurement>> bench_chaos(const ChaosOptions& options) {
   const auto before = shared_files();
-  const OwnConfig own(small_pipeline);
+  const auto scratch = Scratch::make(std::filesystem::temp_directory_path());
+  if (!scratch) return scratch.error();
   Restarts restarts;
   auto started = Omni::from_engine_args(
-      {.config = options.config.empty() ? own.file : options.config,
+      {.config =
+           options.config.empty() ? scratch->write("chaos.yaml", small_pipeline) : options.config,
        .rank_timeout = 1500ms,
        .flight_recorder = 0ms,
        .on_status = [&](const auto& status) { restarts.see(status); },

@@ -21,6 +21,7 @@
 #include "base/try.hpp"
 #include "bench/peer.hpp"
 #include "bench/profiler_pipeline.hpp"
+#include "bench/scratch.hpp"
 #include "profiling/capture/session.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/record.hpp"
@@ -38,14 +39,6 @@ double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 double ns_of(std::uint64_t ticks) { return prof::ticks_to_ns(static_cast<std::int64_t>(ticks)); }
-
-struct Scratch {
-  std::filesystem::path path;
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
 
 // The names and shapes of the spans in one step of a decoder.
 struct Step {
@@ -372,12 +365,9 @@ Result<void> measure_growth(const std::filesystem::path& folder,
 Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) {
   // Traces are written to a disk, as those of users are; /tmp often is none.
   const char* asked = std::getenv("TMPDIR");
-  std::string folder =
-      std::string(asked != nullptr ? asked : "/var/tmp") + "/limelight-bench-XXXXXX";
-  if (::mkdtemp(folder.data()) == nullptr)
-    return Error{ErrorCode::io, folder + ": cannot make a folder for traces: " +
-                                    std::strerror(errno) + " (TMPDIR names another place)"};
-  const Scratch scratch{folder};
+  const auto made = Scratch::make(asked != nullptr ? asked : "/var/tmp");
+  if (!made) return made.error();
+  const Scratch& scratch = *made;
   std::vector<Measurement> results;
   const auto say = [](const char* what) { std::fprintf(stderr, "%s\n", what); };
   say("spans");

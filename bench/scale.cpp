@@ -11,7 +11,7 @@
 #include <sstream>
 #include <thread>
 
-#include "bench/own_config.hpp"
+#include "bench/scratch.hpp"
 
 namespace limelight::bench {
 
@@ -20,28 +20,6 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr const char* three_stages = R"(stage_args:
-  - stage_id: 0
-    engine_args: {model_stage: thinker, load_format: dummy,
-        model_shape: {layers: 1, hidden: 64, heads: 2, kv_heads: 2, head_dim: 32, mlp: 64,
-          vocab: 256, max_model_len: 64}}
-    final_output: true
-    final_output_type: text
-  - stage_id: 1
-    engine_args: {model_stage: talker, load_format: dummy,
-        model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32,
-          input_hidden: 64, codebooks: 1, codebook_size: 16, chunk_frames: 2, max_model_len: 64}}
-    engine_input_source: [0]
-  - stage_id: 2
-    engine_args: {model_stage: code2wav, load_format: dummy,
-        model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32,
-          codebooks: 1, codebook_size: 16, channels: 8, upsampling: [2, 2]}}
-    engine_input_source: [1]
-    final_output: true
-    final_output_type: audio
-runtime:
-  edges: [{from: 0, to: 1, window_size: 4}, {from: 1, to: 2, window_size: 4}]
-)";
 constexpr const char* many_replicas = R"(stage_args:
   - stage_id: 0
     num_replicas: 64
@@ -166,12 +144,13 @@ std::string whole(double number) { return std::to_string(static_cast<int>(number
 
 Result<std::vector<Measurement>> bench_scale(const ScaleOptions& options) {
   std::vector<Measurement> results;
-  for (const char* config : {three_stages, many_replicas}) {
-    const OwnConfig own(config);
+  const auto scratch = Scratch::make(std::filesystem::temp_directory_path());
+  if (!scratch) return scratch.error();
+  for (const auto& config : {options.config, scratch->write("many.yaml", many_replicas)}) {
     std::vector<double> starts, ends;
     std::string ranks;
     for (int round = 0; round < (options.quick ? 3 : 10); ++round) {
-      const auto times = in_child([&] { return start_and_end(own.file); });
+      const auto times = in_child([&] { return start_and_end(config); });
       if (!times) return times.error();
       starts.push_back(times->at(0));
       ends.push_back(times->at(1));

@@ -12,19 +12,19 @@ namespace limelight::bench {
 
 struct ScaleOptions {
   bool quick = false;
-  std::filesystem::path config;  // of the pipeline whose idleness and requests are measured
+  std::filesystem::path config;  // of the pipeline that is measured beside that of 64 ranks
 };
 
 // Returns these measurements:
 //
 //   name      unit  params         value
-//   start     ms    ranks: 3, 64   from nothing until all ranks have joined, the broker included
-//   end       ms    ranks: 3, 64   until no process is left
+//   start     ms    ranks          from nothing until all ranks have joined, the broker included
+//   end       ms    ranks          until no process is left
 //   idle      %     ranks          of a core, used by all ranks, this process and the broker
 //   overhead  %     requests,      by which a request for a text takes longer than its first stage
 //                   compute_ms     computes (the median of each)
 //
-// Pipelines are those of three small stages, of 64 ranks, and of `config`, with flight recorders
+// The pipelines are that of `config` and, for start and end, one of 64 ranks, with flight recorders
 // on. Errors: those of starting a pipeline.
 Result<std::vector<Measurement>> bench_scale(const ScaleOptions& options);
 

@@ -6,6 +6,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "cli/refusal.hpp"
+
 namespace limelight::cli {
 
 using ipc::DType;
@@ -14,15 +16,6 @@ using stages::most_attachment_bytes;
 
 namespace {
 
-// An internal exception, which read_attachments() catches.
-struct Refusal {
-  std::string text;
-};
-[[noreturn]] void refuse(const std::string& key,
-                         const std::string& found,
-                         const std::string& expected) {
-  throw Refusal{"key '" + key + "': found " + found + ", expected " + expected};
-}
 std::string show(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 60);
 }

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <unordered_map>
 
+#include "cli/refusal.hpp"
 #include "cli/request_attachments.hpp"
 #include "stages/models/sampling_params.hpp"
 
@@ -16,15 +17,6 @@ using nlohmann::json;
 
 namespace {
 
-// An internal exception: nested parsers throw it to abort, and read_request() catches it.
-struct Refusal {
-  std::string text;
-};
-[[noreturn]] void refuse(const std::string& key,
-                         const std::string& found,
-                         const std::string& expected) {
-  throw Refusal{"key '" + key + "': found " + found + ", expected " + expected};
-}
 std::string show(const json& value) {
   return value.is_object() ? "an object"
          : value.is_array()

@@ -35,13 +35,13 @@ struct ChunkHeader {
 };
 static_assert(sizeof(ChunkHeader) == 64);
 
-// Registers this process with the broker. It also sets iceoryx's log level and error handler for
-// the whole process. name: unique on the machine, [A-Za-z0-9_-]; that of the first call counts.
-// Errors: unavailable (no broker within the timeout, or one that ends meanwhile).
 enum class BrokerComes {
   some_time,  // wait until one listens
   was_there   // one was there a moment ago: if it does not listen, it has ended
 };
+// Registers this process with the broker. It also sets iceoryx's log level and error handler for
+// the whole process. name: unique on the machine, [A-Za-z0-9_-]; that of the first call counts.
+// Errors: unavailable (no broker within the timeout, or one that ends meanwhile).
 Result<void> attach(const std::string& name,
                     std::chrono::milliseconds timeout,
                     BrokerComes comes = BrokerComes::some_time);
