@@ -112,7 +112,7 @@ int serve(int argc, char** argv) {
     const fs::path state = *folder / state_file_name, part = *folder / "broker.state.part";
     std::ofstream(part) << "ready " << getpid() << pool_arguments(pools) << "\n";
     fs::rename(part, state);
-    while (::flock(users, LOCK_EX | LOCK_NB) != 0) ::poll(nullptr, 0, 20);
+    while (::flock(users, LOCK_EX) != 0) {}  // a signal interrupts it
     std::error_code ignored;
     fs::remove(state, ignored);
     // If RouDi hangs, its threads cannot be joined: exit then. The next start removes its files.

@@ -58,14 +58,19 @@ std::vector<float> DummyWeights::load(const std::string& name, const MatrixPart&
   std::uint64_t key = mix64(seed_);
   for (const char c : name) key = mix64(key ^ static_cast<unsigned char>(c));
   const float bound = std::sqrt(3.0f / static_cast<float>(part.full_cols));
-  std::vector<float> out;
-  out.reserve(static_cast<std::size_t>(part.rows) * static_cast<std::size_t>(part.cols));
-  for (int r = part.row; r < part.row + part.rows; ++r)
-    for (int c = part.col; c < part.col + part.cols; ++c) {
-      const auto at = static_cast<std::uint64_t>(r) * static_cast<std::uint64_t>(part.full_cols) +
-                      static_cast<std::uint64_t>(c);
-      out.push_back(bound * (static_cast<float>(mix64(key ^ at) >> 40) * 0x1p-23f - 1.0f));
+  std::vector<float> out(static_cast<std::size_t>(part.rows) * static_cast<std::size_t>(part.cols));
+  auto to = out.begin();
+  for (int r = part.row; r < part.row + part.rows; ++r) {
+    const auto first = static_cast<std::uint64_t>(r) * static_cast<std::uint64_t>(part.full_cols) +
+                       static_cast<std::uint64_t>(part.col);
+    const std::uint64_t end = first + static_cast<std::uint64_t>(part.cols);
+    std::uint64_t four = mix64(key ^ first / 4);  // one hash is enough for four neighbours
+    for (std::uint64_t at = first; at < end; ++at) {
+      if (at % 4 == 0) four = mix64(key ^ at / 4);
+      const auto sixteen_bits = static_cast<std::uint16_t>(four >> at % 4 * 16);
+      *to++ = bound * (static_cast<float>(sixteen_bits) * 0x1p-15f - 1.0f);
     }
+  }
   return out;
 }
 

@@ -63,6 +63,26 @@ struct PackedMatrix final : Matrix {
   PackedRows rows{};
 };
 
+// Writes panels [panel, end) of 16 rows, each column by column; a missing row is 0.
+template <class T, class Convert>
+void pack_panels(std::span<const float> weights,
+                 std::size_t rows,
+                 std::size_t columns,
+                 std::size_t panel,
+                 std::size_t end,
+                 T* packed,
+                 Convert convert) {
+  for (; panel < end; ++panel) {
+    const std::size_t first = 16 * panel, there = std::min<std::size_t>(16, rows - first);
+    const float* from = weights.data() + first * columns;
+    T* to = packed + first * columns;
+    for (std::size_t column = 0; column < columns; ++column, ++from, to += 16) {
+      for (std::size_t row = 0; row < there; ++row) to[row] = convert(from[row * columns]);
+      std::fill(to + there, to + 16, T{});
+    }
+  }
+}
+
 // Weights in blocks, where the file is mapped. They are multiplied by cpu_kernels.hpp.
 struct BlockMatrix final : Matrix {
   BlockWeights weights;
@@ -100,12 +120,14 @@ class CpuDevice final : public Device {
     const bool bf16 = dtype == ipc::DType::bfloat16;
     if (bf16) matrix->bf16 = aligned<std::uint16_t>(count);
     else matrix->floats = aligned<float>(count);
-    for (std::size_t at = 0; at < count; ++at) {
-      const std::size_t row = at / 16 / columns * 16 + at % 16, column = at / 16 % columns;
-      const float w = row < rows ? weights[row * columns + column] : 0;
-      if (bf16) matrix->bf16[at] = to_bfloat16(w);
-      else matrix->floats[at] = w;
-    }
+    const auto fill = [&](std::size_t panel, std::size_t panels_end) {
+      if (bf16)
+        pack_panels(weights, rows, columns, panel, panels_end, matrix->bf16.get(), to_bfloat16);
+      else
+        pack_panels(weights, rows, columns, panel, panels_end, matrix->floats.get(),
+                    [](float w) { return w; });
+    };
+    pool_.run((rows + 15) / 16, 1 + (std::size_t{1} << 16) / (16 * columns), fill);
     matrix->rows = {
         .data = bf16 ? static_cast<const void*>(matrix->bf16.get()) : matrix->floats.get(),
         .bf16 = bf16,
