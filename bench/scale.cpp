@@ -29,6 +29,18 @@ constexpr const char* many_replicas = R"(stage_args:
     final_output: true
 )";
 
+constexpr const char* one_small_thinker = R"(stage_args:
+  - stage_id: 0
+    runtime: {max_batch_size: 8}
+    engine_args: {model_stage: thinker, load_format: dummy,
+        model_shape: {layers: 1, hidden: 64, heads: 2, kv_heads: 2, head_dim: 32, mlp: 64,
+          vocab: 256, max_model_len: 64}}
+    default_sampling_params: {max_tokens: 1}
+    final_output: true
+runtime:
+  defaults: {max_inflight: 8}
+)";
+
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
@@ -66,6 +78,14 @@ double cpu_ms(const std::vector<int>& pids) {
   double sum = 0;
   for (const int pid : pids) sum += cpu_ms(pid);
   return sum;
+}
+
+// What a process holds that is in no file, in bytes.
+double anonymous_bytes(int pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("RssAnon:")) return 1024 * std::stod(line.substr(8));
+  return 0;
 }
 
 // Runs `body` in a process of its own, since iceoryx attaches a process to one broker for life, and
@@ -138,6 +158,34 @@ Result<std::vector<double>> idle_and_requests(const std::filesystem::path& confi
                              static_cast<double>(percent.size())};
 }
 
+// Number of requests, then by how many bytes a request made this process and its rank grow.
+Result<std::vector<double>> growth(const std::filesystem::path& config, bool quick) {
+  auto started = start(config);
+  if (!started) return started.error();
+  Omni& omni = **started;
+  const int pids[] = {getpid(), omni.rank_pid(0)};
+  const int count = quick ? 20'000 : 1'000'000;
+  double before[2] = {};
+  Error failed{ErrorCode::none, {}};
+  for (const int requests : {10'000, count}) {  // the first ones fill caches and pools
+    for (int i : {0, 1}) before[i] = anonymous_bytes(pids[i]);
+    int submitted = 0;
+    omni.generate_each(
+        [&] {
+          std::optional<GenerateRequest> request;
+          if (submitted++ < requests) request.emplace(GenerateRequest{.prompt = "What grows?"});
+          return request;
+        },
+        [&](const RequestOutput& output) {
+          if (output.error.code != ErrorCode::none) failed = output.error;
+        });
+    if (failed.code != ErrorCode::none) return failed;
+  }
+  std::vector<double> numbers{static_cast<double>(count)};
+  for (int i : {0, 1}) numbers.push_back((anonymous_bytes(pids[i]) - before[i]) / count);
+  return numbers;
+}
+
 std::string whole(double number) { return std::to_string(static_cast<int>(number)); }
 
 }  // namespace
@@ -166,6 +214,15 @@ Result<std::vector<Measurement>> bench_scale(const ScaleOptions& options) {
                      {{"requests", whole(used->at(4))}, {"compute_ms", whole(used->at(2))}},
                      used->at(1),
                      "%"});
+  const auto config = scratch->write("one.yaml", one_small_thinker);
+  const auto grown = in_child([&] { return growth(config, options.quick); });
+  if (!grown) return grown.error();
+  for (const int i : {0, 1})
+    results.push_back(
+        {"growth",
+         {{"requests", whole(grown->at(0))}, {"process", i == 0 ? "orchestrator" : "rank"}},
+         grown->at(static_cast<std::size_t>(1 + i)),
+         "B"});
   return results;
 }
 

@@ -1,5 +1,5 @@
 // `limelight bench scale` measures what a pipeline costs beside the computing: its start, its end,
-// what it uses while nobody asks, and what it adds to the time of a request.
+// what it uses while nobody asks, what it adds to the time of a request, and whether it grows.
 #pragma once
 
 #include <filesystem>
@@ -23,6 +23,8 @@ struct ScaleOptions {
 //   idle      %     ranks          of a core, used by all ranks, this process and the broker
 //   overhead  %     requests,      by which a request for a text takes longer than its first stage
 //                   compute_ms     computes (the median of each)
+//   growth    B     requests,      of anonymous memory, for each request: of this process and of
+//                   process        its rank
 //
 // The pipelines are that of `config` and, for start and end, one of 64 ranks, with flight recorders
 // on. Errors: those of starting a pipeline.
