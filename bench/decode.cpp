@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "bench/peer.hpp"
-#include "stages/models/decoder.hpp"
 #include "stages/models/model_file.hpp"
+#include "stages/models/text_model.hpp"
 #include "stages/models/tokenizer.hpp"
 
 namespace limelight::bench {
@@ -28,23 +28,17 @@ std::vector<int> synthetic_prompt(int tokens, int which) {
   return prompt;
 }
 
-// A model without a pipeline: decoder, embedding and head.
+// A model without a pipeline.
 struct Model {
   stages::StageConfig config;
   std::unique_ptr<stages::Device> device;
-  std::unique_ptr<stages::Decoder> decoder;
-  std::unique_ptr<stages::Matrix> head;
-  std::function<void(int, std::span<float>)> embed;
+  std::unique_ptr<stages::TextModel> network;
 
   Model(std::shared_ptr<const stages::ModelFile> file, const stages::CpuOptions& cpu)
       : device(stages::make_cpu_device(cpu)) {
     stages::set_model(file, config);
     stages::FileWeights weights(file);
-    decoder = std::make_unique<stages::Decoder>(config, weights, *device, nullptr);
-    const auto whole = stages::MatrixPart::whole(config.shape.vocab, config.shape.hidden);
-    head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens", whole,
-                          ipc::DType::float32);
-    embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
+    network = std::make_unique<stages::TextModel>(config, weights, *device, nullptr);
   }
   // Feeds tokens to the decoder and returns the most likely next token.
   int feed(const std::vector<int>& tokens,
@@ -54,10 +48,10 @@ struct Model {
     std::vector<float> rows(tokens.size() * h),
         logits(static_cast<std::size_t>(config.shape.vocab));
     for (std::size_t i = 0; i < tokens.size(); ++i)
-      embed(tokens[i], std::span(rows).subspan(i * h, h));
+      network->embed(tokens[i], std::span(rows).subspan(i * h, h));
     const stages::Decoder::Part part{&sequence, static_cast<int>(tokens.size()), {}};
-    (void)decoder->forward(rows, {&part, 1}, cache);
-    device->linear(std::span(rows).last(h), *head, logits, 1);
+    (void)network->decoder().forward(rows, {&part, 1}, cache);
+    network->logits(std::span(rows).last(h), logits);
     return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   }
 };
@@ -67,7 +61,7 @@ double decode_together(Model& model, int count, int prompt_tokens, int answer_to
   const auto h = static_cast<std::size_t>(model.config.shape.hidden),
              vocab = static_cast<std::size_t>(model.config.shape.vocab),
              requests = static_cast<std::size_t>(count);
-  stages::KvCache cache = model.decoder->make_cache(count);
+  stages::KvCache cache = model.network->decoder().make_cache(count);
   std::vector<stages::KvCache::Sequence> sequences(requests);
   std::vector<int> newest;
   for (int r = 0; r < count; ++r)
@@ -79,9 +73,9 @@ double decode_together(Model& model, int count, int prompt_tokens, int answer_to
   const auto start = Clock::now();
   for (int i = 0; i < answer_tokens; ++i) {
     for (std::size_t r = 0; r < requests; ++r)
-      model.embed(newest[r], std::span(rows).subspan(r * h, h));
-    (void)model.decoder->forward(rows, parts, cache);
-    model.device->linear(rows, *model.head, logits, count);
+      model.network->embed(newest[r], std::span(rows).subspan(r * h, h));
+    (void)model.network->decoder().forward(rows, parts, cache);
+    model.network->logits(rows, logits);
     for (std::size_t r = 0; r < requests; ++r) {
       const auto mine = std::span(logits).subspan(r * vocab, vocab);
       newest[r] = static_cast<int>(std::max_element(mine.begin(), mine.end()) - mine.begin());
@@ -138,7 +132,7 @@ double bytes_of(const stages::ModelFile& file) {
       bytes += static_cast<double>(t->rows) * static_cast<double>(t->row_bytes());
   };
   add(file.find("lm_head") != nullptr ? "lm_head" : "embed_tokens");
-  for (int l = 0; l < file.spec().layers; ++l)
+  for (int l = 0; l < file.shape().layers; ++l)
     for (const char* part :
          {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"})
       add("layers." + std::to_string(l) + "." + part);
@@ -186,7 +180,7 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
     std::vector<double> prefill, decode;
     const auto measure = [&](Model& one, int times) {
       for (int round = 0; round < times; ++round) {
-        stages::KvCache cache = one.decoder->make_cache(1);
+        stages::KvCache cache = one.network->decoder().make_cache(1);
         stages::KvCache::Sequence sequence;
         start = Clock::now();
         int token = one.feed(prompt, cache, sequence);

@@ -21,15 +21,15 @@ Code2Wav::Code2Wav(const StageConfig& config,
       decoder_(config, weights, device, group),
       cache_(decoder_.make_cache(config.max_batch_size)),
       embedding_(weights.load("embed_codes",
-                              MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size,
+                              MatrixPart::whole(config.codec.codebooks * config.codec.codebook_size,
                                                 config.shape.hidden))),
       input_(device.pack(
-          weights.load("conv_in", MatrixPart::whole(config.shape.channels, config.shape.hidden)),
-          config.shape.channels,
+          weights.load("conv_in", MatrixPart::whole(config.codec.channels, config.shape.hidden)),
+          config.codec.channels,
           config.shape.hidden,
           config.dtype)) {
-  int channels = config.shape.channels;
-  for (const int stride : config.shape.upsampling) {
+  int channels = config.codec.channels;
+  for (const int stride : config.codec.upsampling) {
     const int out = std::max(4, channels / 2), kernel = 2 * stride * out;
     const std::vector<float> w = weights.load("upsample." + std::to_string(upsamplers_.size()),
                                               MatrixPart::whole(kernel, channels));
@@ -40,9 +40,9 @@ Code2Wav::Code2Wav(const StageConfig& config,
                         config.dtype);
 }
 
-int Code2Wav::samples_per_frame(const ModelShape& shape) {
+int Code2Wav::samples_per_frame(const CodecShape& codec) {
   int product = 1;
-  for (const int stride : shape.upsampling) product *= stride;
+  for (const int stride : codec.upsampling) product *= stride;
   return product;
 }
 
@@ -59,7 +59,7 @@ Result<void> Code2Wav::consume(std::uint64_t request,
                                const ipc::TensorSpec& tensor,
                                std::span<const std::byte> data,
                                bool last) {
-  const ModelShape& s = config_.shape;
+  const CodecShape& s = config_.codec;
   if (tensor.dtype != ipc::DType::int32 || tensor.extents != 2 ||
       tensor.shape[1] != static_cast<std::uint64_t>(s.codebooks))
     return Error{ErrorCode::corrupt, "code2wav: found a chunk " + tensor.text() +
@@ -68,11 +68,11 @@ Result<void> Code2Wav::consume(std::uint64_t request,
   Stream& stream = streams_.at(request);
   const std::uint64_t frames =
       stream.codes.size() / static_cast<std::size_t>(s.codebooks) + tensor.shape[0];
-  if (frames > static_cast<std::uint64_t>(s.max_model_len))
+  if (frames > static_cast<std::uint64_t>(config_.shape.max_model_len))
     return Error{ErrorCode::too_large, "code2wav: found " + std::to_string(frames) +
                                            " frames of one request, expected at most "
                                            "max_model_len, " +
-                                           std::to_string(s.max_model_len)};
+                                           std::to_string(config_.shape.max_model_len)};
   const auto old = static_cast<std::ptrdiff_t>(stream.codes.size());
   stream.codes.resize(stream.codes.size() + data.size() / sizeof(std::int32_t));
   std::memcpy(stream.codes.data() + old, data.data(), data.size());
@@ -100,7 +100,7 @@ bool Code2Wav::reserve(std::uint64_t request, int tokens) {
 void Code2Wav::preempt(std::uint64_t request) { cache_.release(streams_.at(request).cache); }
 
 void Code2Wav::add_input(std::span<const std::int32_t> codes, std::span<float> row) const {
-  const auto size = static_cast<std::size_t>(config_.shape.codebook_size);
+  const auto size = static_cast<std::size_t>(config_.codec.codebook_size);
   for (std::size_t book = 0; book < codes.size(); ++book) {
     const float* from =
         embedding_.data() + (book * size + static_cast<std::size_t>(codes[book])) * row.size();
@@ -111,7 +111,7 @@ void Code2Wav::add_input(std::span<const std::int32_t> codes, std::span<float> r
 
 Result<void> Code2Wav::step(std::span<Turn> batch) {
   const auto h = static_cast<std::size_t>(config_.shape.hidden),
-             books = static_cast<std::size_t>(config_.shape.codebooks);
+             books = static_cast<std::size_t>(config_.codec.codebooks);
   std::vector<Slice> slices;
   std::vector<Decoder::Part> parts;
   std::vector<float> x;
@@ -151,7 +151,7 @@ Result<void> Code2Wav::step(std::span<Turn> batch) {
     const auto [frames, last] = slice.stream->waiting.front();
     slice.stream->waiting.pop_front();
     const std::size_t count = static_cast<std::size_t>(slice.rows) *
-                              static_cast<std::size_t>(samples_per_frame(config_.shape));
+                              static_cast<std::size_t>(samples_per_frame(config_.codec));
     slice.stream->computed += frames;
     slice.stream->samples += count;
     const prof::RequestScope scope(static_cast<std::uint32_t>(slice.turn->request));
@@ -173,7 +173,7 @@ std::vector<float> Code2Wav::waves(std::span<const Slice> slices, std::vector<fl
   static const prof::NameId upsample_name =
       prof::intern("upsample", prof::Category::cpu_op, prof::ValueKind::dims);
   if (rows == 0) return {};
-  int channels = config_.shape.channels;
+  int channels = config_.codec.channels;
   std::vector<float> y(static_cast<std::size_t>(rows) * static_cast<std::size_t>(channels));
   linear_of_host(device_, x, *input_, y, rows);
   x = std::move(y);
@@ -223,9 +223,9 @@ Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds)
   const auto refuse = [](const std::string& what) {
     return Error{ErrorCode::invalid_argument, what};
   };
-  const ModelShape& s = config.shape;
+  const CodecShape& s = config.codec;
   for (const Feed& feed : feeds) {
-    const ModelShape& from = feed.source->shape;
+    const CodecShape& from = feed.source->codec;
     const std::string source = "stage " + std::to_string(feed.source->stage_id);
     if (s.codebooks != from.codebooks || s.codebook_size != from.codebook_size)
       return refuse("'codebooks': found " + std::to_string(s.codebooks) + " of " +
@@ -249,15 +249,16 @@ StageType code2wav_type() {
       // One chunk of samples for each chunk of codes; check() sees to it that those fit.
       .largest_output =
           [](const StageConfig& config, int) {
-            return static_cast<std::uint64_t>(config.shape.chunk_frames) *
-                   static_cast<std::uint64_t>(Code2Wav::samples_per_frame(config.shape)) *
+            return static_cast<std::uint64_t>(config.codec.chunk_frames) *
+                   static_cast<std::uint64_t>(Code2Wav::samples_per_frame(config.codec)) *
                    sizeof(float);
           },
       .weight_bytes =
           [](const StageConfig& config) {
-            const ModelShape& s = config.shape;
-            return dummy_bytes(config, decoder_parameters(s),
-                               decoder_parameter(s.codebooks, s.codebook_size) * s.hidden);
+            const CodecShape& codec = config.codec;
+            return dummy_bytes(
+                config, decoder_parameters(config.shape),
+                decoder_parameter(codec.codebooks, codec.codebook_size) * config.shape.hidden);
           },
       .make = [](const StageConfig& config, Device& device,
                  ipc::Collective* group) -> Result<std::unique_ptr<Stage>> {

@@ -43,7 +43,7 @@ class Code2Wav final : public Stage {
   static constexpr int codes_port = 0;  // input
   static constexpr int audio_port = 0;  // output
 
-  static int samples_per_frame(const ModelShape& shape);
+  static int samples_per_frame(const CodecShape& codec);
 
  private:
   struct Upsampler {

@@ -192,26 +192,10 @@ Result<PipelineConfig> parse(const std::filesystem::path& file,
 }
 
 void set_model(std::shared_ptr<const ModelFile> model, StageConfig& config) {
-  const ModelSpec& spec = model->spec();
-  ModelShape& shape = config.shape;
-  shape.layers = spec.layers;
-  shape.hidden = spec.hidden;
-  shape.heads = spec.heads;
-  shape.kv_heads = spec.kv_heads;
-  shape.head_dim = spec.head_dim;
-  shape.mlp = spec.mlp;
-  shape.vocab = spec.vocab;
-  shape.max_model_len = spec.context;
-  shape.rms_eps = spec.rms_eps;
-  shape.rope_interleaved = spec.rope_interleaved;
-  shape.rope_frequencies.clear();
-  for (int i = 0; i < spec.head_dim / 2; ++i) {
-    const double frequency =
-        std::pow(static_cast<double>(spec.rope_base), -2.0 * i / spec.head_dim);
-    shape.rope_frequencies.push_back(static_cast<float>(
-        frequency /
-        (spec.rope_factors.empty() ? 1.0f : spec.rope_factors[static_cast<std::size_t>(i)])));
-  }
+  config.shape = model->shape();
+  for (const RopeShape& rope : config.shape.ropes)
+    if (!rope.long_frequencies.empty())
+      config.shape.max_model_len = std::min(config.shape.max_model_len, rope.short_length);
   config.model = std::move(model);
 }
 

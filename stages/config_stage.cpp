@@ -66,33 +66,32 @@ struct StageReader : YamlReader {
     return params;
   }
 
-  ModelShape shape(const YAML::Node& node) const {
-    ModelShape s;
+  // The networks of dummy models.
+  void shape(const YAML::Node& node, DecoderShape& s, CodecShape& codec) const {
     std::map<std::string, Handler> known;
-    for (const auto& [key, to] :
-         std::initializer_list<std::pair<const char*, int*>>{{"layers", &s.layers},
-                                                             {"hidden", &s.hidden},
-                                                             {"heads", &s.heads},
-                                                             {"kv_heads", &s.kv_heads},
-                                                             {"head_dim", &s.head_dim},
-                                                             {"mlp", &s.mlp},
-                                                             {"vocab", &s.vocab},
-                                                             {"input_hidden", &s.input_hidden},
-                                                             {"codebooks", &s.codebooks},
-                                                             {"codebook_size", &s.codebook_size},
-                                                             {"channels", &s.channels},
-                                                             {"max_model_len", &s.max_model_len},
-                                                             {"chunk_frames", &s.chunk_frames}})
+    for (const auto& [key, to] : std::initializer_list<std::pair<const char*, int*>>{
+             {"layers", &s.layers},
+             {"hidden", &s.hidden},
+             {"heads", &s.heads},
+             {"kv_heads", &s.kv_heads},
+             {"head_dim", &s.head_dim},
+             {"mlp", &s.mlp},
+             {"vocab", &s.vocab},
+             {"max_model_len", &s.max_model_len},
+             {"input_hidden", &codec.input_hidden},
+             {"codebooks", &codec.codebooks},
+             {"codebook_size", &codec.codebook_size},
+             {"channels", &codec.channels},
+             {"chunk_frames", &codec.chunk_frames}})
       known[key] = [this, to](const YAML::Node& n, const std::string& k) { *to = positive(n, k); };
     known["upsampling"] = [&](const YAML::Node& n, const std::string& k) {
-      s.upsampling = numbers(n, k);
+      codec.upsampling = numbers(n, k);
     };
     map(node, "model_shape", known);
     if (s.heads % s.kv_heads != 0)
       refuse(node, "kv_heads", std::to_string(s.kv_heads),
              "a divisor of heads (" + std::to_string(s.heads) + ")");
     if (s.head_dim % 2 != 0) refuse(node, "head_dim", std::to_string(s.head_dim), "an even number");
-    return s;
   }
 
   // Opens the model and takes the shape from it. max_model_len of the config is applied later.
@@ -108,11 +107,19 @@ struct StageReader : YamlReader {
                       : ""));
     }
     stages::set_model(*opened, s);
-    const ModelSpec& spec = s.model->spec();
-    // These two matrices are split by columns, and a block of weights cannot be divided.
+    // The matrices that are split by columns: a block of weights cannot be divided.
     const int tp = s.tensor_parallel_size;
-    for (const auto& [tensor, width] : {std::pair("layers.0.o_proj", spec.heads * spec.head_dim),
-                                        std::pair("layers.0.down_proj", spec.mlp)}) {
+    const DecoderShape& shape = s.shape;
+    std::vector<std::pair<std::string, int>> split;
+    for (int l = 0; l < shape.layers; ++l) {
+      const std::string at = "layers." + std::to_string(l) + ".";
+      split.emplace_back(at + "o_proj", shape.heads * shape.head_dim);
+      if (!shape.layer(l).experts) split.emplace_back(at + "down_proj", shape.mlp);
+      else split.emplace_back(at + "experts.0.down_proj", shape.experts.mlp);
+      if (shape.layer(l).experts && shape.experts.shared_mlp > 0)
+        split.emplace_back(at + "shared_expert.down_proj", shape.experts.shared_mlp);
+    }
+    for (const auto& [tensor, width] : split) {
       const int values = static_cast<int>(block_format(s.model->find(tensor)->type).values);
       if (width % tp != 0 || width / tp % values != 0)
         refuse(node, "tensor_parallel_size", std::to_string(tp),
@@ -230,7 +237,7 @@ struct StageReader : YamlReader {
                   [&](auto& v, auto& k) {
                     s.cache.share_prefixes = as<bool>(v, k, "true or false");
                   }},
-                 {"model_shape", [&](auto& v, auto&) { s.shape = shape(v); }}});
+                 {"model_shape", [&](auto& v, auto&) { shape(v, s.shape, s.codec); }}});
           }},
          {"engine_input_source", [&](auto& n, auto& k) { s.engine_input_source = numbers(n, k); }},
          {"final_output",
@@ -256,7 +263,7 @@ struct StageReader : YamlReader {
     s.sampling = sampling(sampling_at, s.sampling);
     if (max_model_len > 0)
       s.shape.max_model_len =
-          std::min(max_model_len, s.model ? s.shape.max_model_len : max_model_len);
+          std::min(max_model_len, s.model ? s.model->shape().max_model_len : max_model_len);
     else if (s.model) s.shape.max_model_len = std::min(s.shape.max_model_len, usual_model_len);
     const int tp = s.tensor_parallel_size;
     if (s.max_num_batched_tokens < s.max_batch_size)

@@ -21,14 +21,14 @@ Talker::Talker(const StageConfig& config,
       cache_(decoder_.make_cache(config.max_batch_size)),
       projection_(device.pack(
           weights.load("condition_proj",
-                       MatrixPart::whole(config.shape.hidden, config.shape.input_hidden)),
+                       MatrixPart::whole(config.shape.hidden, config.codec.input_hidden)),
           config.shape.hidden,
-          config.shape.input_hidden,
+          config.codec.input_hidden,
           config.dtype)),
       embedding_(weights.load("embed_codes",
-                              MatrixPart::whole(config.shape.codebooks * config.shape.codebook_size,
+                              MatrixPart::whole(config.codec.codebooks * config.codec.codebook_size,
                                                 config.shape.hidden))) {
-  const int books = config.shape.codebooks, size = config.shape.codebook_size,
+  const int books = config.codec.codebooks, size = config.codec.codebook_size,
             h = config.shape.hidden;
   for (int book = 0; book < books; ++book)
     heads_.push_back(
@@ -54,7 +54,7 @@ Result<void> Talker::consume(std::uint64_t request,
                              const ipc::TensorSpec& tensor,
                              std::span<const std::byte> data,
                              bool last) {
-  const int in = config_.shape.input_hidden, h = config_.shape.hidden;
+  const int in = config_.codec.input_hidden, h = config_.shape.hidden;
   if (tensor.dtype != ipc::DType::float32 || tensor.extents != 2 ||
       tensor.shape[1] != static_cast<std::uint64_t>(in))
     return Error{ErrorCode::corrupt, "talker: found a chunk " + tensor.text() +
@@ -87,7 +87,7 @@ void Talker::preempt(std::uint64_t request) { cache_.release(sequences_.at(reque
 
 std::span<const float> Talker::embedding(std::size_t book, int code) const {
   const auto h = static_cast<std::size_t>(config_.shape.hidden),
-             size = static_cast<std::size_t>(config_.shape.codebook_size);
+             size = static_cast<std::size_t>(config_.codec.codebook_size);
   return std::span(embedding_).subspan((book * size + static_cast<std::size_t>(code)) * h, h);
 }
 
@@ -141,8 +141,8 @@ Result<void> Talker::step(std::span<Turn> batch) {
 // rows: [turns, hidden], the decoder's output for each new frame.
 Result<void> Talker::sample_frames(std::span<Turn*> turns, std::vector<float> rows) {
   const auto h = static_cast<std::size_t>(config_.shape.hidden),
-             size = static_cast<std::size_t>(config_.shape.codebook_size),
-             books = static_cast<std::size_t>(config_.shape.codebooks);
+             size = static_cast<std::size_t>(config_.codec.codebook_size),
+             books = static_cast<std::size_t>(config_.codec.codebooks);
   const auto row = [&](std::size_t i) { return std::span(rows).subspan(i * h, h); };
   std::vector<float> logits(turns.size() * size);
   const auto logits_of = [&](std::size_t i) { return std::span(logits).subspan(i * size, size); };
@@ -185,9 +185,9 @@ Result<void> Talker::sample_frames(std::span<Turn*> turns, std::vector<float> ro
 
 Result<StepState> Talker::finish_turn(Sequence& sequence, bool stop, Output& output) const {
   const bool last = stop || sequence.sampler.exhausted();
-  const std::uint64_t books = static_cast<std::uint64_t>(config_.shape.codebooks),
+  const std::uint64_t books = static_cast<std::uint64_t>(config_.codec.codebooks),
                       frames = sequence.frames.size() / books;
-  if (last || frames >= static_cast<std::uint64_t>(config_.shape.chunk_frames)) {
+  if (last || frames >= static_cast<std::uint64_t>(config_.codec.chunk_frames)) {
     LIMELIGHT_TRY(output.emit(codes_port, ipc::TensorSpec::of(ipc::DType::int32, {frames, books}),
                               last, [&](std::span<std::byte> to) {
                                 if (!to.empty())
@@ -211,9 +211,9 @@ std::uint64_t Talker::tokens_out(std::uint64_t request) const {
 namespace {
 Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds) {
   for (const Feed& feed : feeds)
-    if (config.shape.input_hidden != feed.source->shape.hidden)
+    if (config.codec.input_hidden != feed.source->shape.hidden)
       return Error{ErrorCode::invalid_argument,
-                   "'input_hidden': found " + std::to_string(config.shape.input_hidden) +
+                   "'input_hidden': found " + std::to_string(config.codec.input_hidden) +
                        ", expected " + std::to_string(feed.source->shape.hidden) +
                        ", the hidden size of stage " + std::to_string(feed.source->stage_id)};
   return {};
@@ -227,16 +227,18 @@ StageType talker_type() {
           .check = check_feeds,
           .largest_output =
               [](const StageConfig& config, int) {
-                return static_cast<std::uint64_t>(std::max(config.shape.chunk_frames, 1)) *
-                       static_cast<std::uint64_t>(config.shape.codebooks) * sizeof(std::int32_t);
+                return static_cast<std::uint64_t>(std::max(config.codec.chunk_frames, 1)) *
+                       static_cast<std::uint64_t>(config.codec.codebooks) * sizeof(std::int32_t);
               },
           .weight_bytes =
               [](const StageConfig& config) {
-                const ModelShape& s = config.shape;
-                const double codes = decoder_parameter(s.codebooks, s.codebook_size) * s.hidden;
+                const DecoderShape& s = config.shape;
+                const CodecShape& codec = config.codec;
+                const double codes =
+                    decoder_parameter(codec.codebooks, codec.codebook_size) * s.hidden;
                 return dummy_bytes(
                     config,
-                    decoder_parameters(s) + decoder_parameter(s.input_hidden, s.hidden) + codes,
+                    decoder_parameters(s) + decoder_parameter(codec.input_hidden, s.hidden) + codes,
                     codes);
               },
           .make = [](const StageConfig& config, Device& device,

@@ -18,16 +18,9 @@ Thinker::Thinker(const StageConfig& config,
                  Device& device,
                  ipc::Collective* group)
     : config_(config),
-      device_(device),
-      decoder_(config, weights, device, group),
-      cache_(decoder_.make_cache(config.max_batch_size, config.reads(hidden_port))),
-      tokenizer_(std::move(tokenizer)),
-      embed_(weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden)) {
-  // Models with tied embeddings have no matrix of their own for the logits.
-  const char* head = weights.has("lm_head") ? "lm_head" : "embed_tokens";
-  head_ = weights.matrix(device, head, MatrixPart::whole(config.shape.vocab, config.shape.hidden),
-                         config.dtype);
-}
+      model_(config, weights, device, group),
+      cache_(model_.decoder().make_cache(config.max_batch_size, config.reads(hidden_port))),
+      tokenizer_(std::move(tokenizer)) {}
 
 Result<std::vector<int>> Thinker::tokens_of(const Request& request) const {
   static const prof::NameId name =
@@ -127,11 +120,11 @@ Result<void> Thinker::step(std::span<Turn> batch) {
         {&sequence, static_cast<int>(x.size() / h), rows, from, rows == sequence.rest()});
     for (int i = from; i < from + rows; ++i) {
       x.resize(x.size() + h);
-      embed_(sequence.tokens[static_cast<std::size_t>(i)], std::span(x).last(h));
+      model_.embed(sequence.tokens[static_cast<std::size_t>(i)], std::span(x).last(h));
     }
     parts.push_back({&sequence.cache, rows, sequence.tokens});
   }
-  LIMELIGHT_TRY(decoder_.forward(x, parts, cache_));
+  LIMELIGHT_TRY(model_.decoder().forward(x, parts, cache_));
 
   std::vector<float> last_rows;
   for (const Slice& slice : slices)
@@ -140,8 +133,7 @@ Result<void> Thinker::step(std::span<Turn> batch) {
       last_rows.insert(last_rows.end(), row, row + static_cast<std::ptrdiff_t>(h));
     }
   std::vector<float> logits(last_rows.size() / h * vocab);
-  if (!last_rows.empty())
-    linear_of_host(device_, last_rows, *head_, logits, static_cast<int>(last_rows.size() / h));
+  if (!last_rows.empty()) model_.logits(last_rows, logits);
   std::span<float> next = logits;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     Turn& turn = batch[i];
@@ -175,8 +167,9 @@ Result<void> Thinker::emit_hidden(const Slice& slice,
     const int rows = std::min(slice.position - sequence.sent, config_.max_num_batched_tokens);
     const int from = sequence.sent;
     LIMELIGHT_TRY(emit(rows, false, [&](std::span<std::byte> to) {
-      decoder_.read_outputs(sequence.cache, from, cache_,
-                            {reinterpret_cast<float*>(to.data()), to.size() / sizeof(float)});
+      model_.decoder().read_outputs(
+          sequence.cache, from, cache_,
+          {reinterpret_cast<float*>(to.data()), to.size() / sizeof(float)});
     }));
   }
   const int skipped = std::min(sequence.sent - slice.position, slice.rows);

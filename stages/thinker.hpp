@@ -10,15 +10,14 @@
 // edges. Threads: see Stage.
 #pragma once
 
-#include <functional>
 #include <limelight/stage.hpp>
 #include <map>
 #include <memory>
 #include <vector>
 
-#include "stages/models/decoder.hpp"
 #include "stages/models/sampler.hpp"
 #include "stages/models/stop_strings.hpp"
+#include "stages/models/text_model.hpp"
 #include "stages/models/tokenizer.hpp"
 
 namespace limelight::stages {
@@ -75,12 +74,9 @@ class Thinker final : public Stage {
                                 Output& output);
 
   StageConfig config_;
-  Device& device_;
-  Decoder decoder_;
+  TextModel model_;
   KvCache cache_;
   std::unique_ptr<Tokenizer> tokenizer_;
-  std::function<void(int, std::span<float>)> embed_;
-  std::unique_ptr<Matrix> head_;  // [vocab, hidden]
   std::map<std::uint64_t, Sequence> sequences_;
 };
 

@@ -82,16 +82,24 @@ inline void check_row_operations(stages::Device& device) {
   device.add(a.span(), b.span());
   for (std::size_t i = 0; i < x.size(); ++i) expected[i] = static_cast<double>(x[i]) + y[i];
   BOOST_TEST(largest_difference(off(device, a), expected) < 1e-6);
-  device.silu_mul(a.span(), b.span());
-  for (std::size_t i = 0; i < x.size(); ++i)
-    expected[i] = expected[i] / (1 + std::exp(-expected[i])) * y[i];
-  BOOST_TEST(largest_difference(off(device, a), expected) < 1e-5);
+  const std::pair<stages::Activation, double (*)(double)> activations[] = {
+      {stages::Activation::silu, [](double v) { return v / (1 + std::exp(-v)); }},
+      {stages::Activation::gelu, [](double v) { return v * std::erfc(-v / std::sqrt(2)) / 2; }},
+      {stages::Activation::gelu_tanh, [](double v) {
+         return v / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
+       }}};
+  for (const auto& [activation, f] : activations) {
+    stages::Array gate = on(device, x);
+    device.gate_mul(gate.span(), b.span(), activation);
+    for (std::size_t i = 0; i < x.size(); ++i) expected[i] = f(x[i]) * y[i];
+    BOOST_TEST(largest_difference(off(device, gate), expected) < 1e-5);
+  }
 }
 
 // Rows of two sequences in one step, with blocks that are not in order, two query heads for each
 // key head: attention to earlier positions and to the rows of the same step. The rows of one
-// sequence give the same bits when they come alone.
-inline void check_attention(stages::Device& device) {
+// sequence give the same bits when they come alone. seen: by a window; 0: all.
+inline void check_attention(stages::Device& device, double scale, double cap, int seen) {
   constexpr int heads = 4, kv_heads = 2, d = 8, n = 3, before = 2, width = kv_heads * d;
   const std::vector<float> q = random_values(n * heads * d, 5),
                            k = random_values((before + n) * width, 6),
@@ -128,7 +136,13 @@ inline void check_attention(stages::Device& device) {
   with_another.insert(with_another.end(), q.begin(), q.begin() + heads * d);
   const stages::Array queries = on(device, with_another);
   stages::Array both(device, with_another.size());
-  device.attention(queries.span(), keys.span(), values.span(), both.span(), heads, kv_heads, d);
+  const stages::AttentionShape shape{.heads = heads,
+                                     .kv_heads = kv_heads,
+                                     .head_dim = d,
+                                     .scale = static_cast<float>(scale),
+                                     .cap = static_cast<float>(cap),
+                                     .window = seen};
+  device.attention(queries.span(), keys.span(), values.span(), both.span(), shape);
   std::vector<float> out = off(device, both);
   out.resize(q.size());
   const stages::Placement alone{.positions = {2, 3, 4},
@@ -140,51 +154,78 @@ inline void check_attention(stages::Device& device) {
   device.place(alone);
   const stages::Array few = on(device, q);
   stages::Array again(device, q.size());
-  device.attention(few.span(), keys.span(), values.span(), again.span(), heads, kv_heads, d);
+  device.attention(few.span(), keys.span(), values.span(), again.span(), shape);
   BOOST_TEST((off(device, again) == out));
   std::vector<double> expected;
   for (int r = 0; r < n; ++r)
     for (int h = 0; h < heads; ++h) {
       std::vector<double> weights;
       double sum = 0;
-      for (int t = 0; t <= before + r; ++t) {
+      const int first = seen > 0 ? std::max(0, before + r + 1 - seen) : 0;
+      for (int t = first; t <= before + r; ++t) {
         double dot = 0;
         for (int i = 0; i < d; ++i)
           dot += static_cast<double>(q[static_cast<std::size_t>((r * heads + h) * d + i)]) *
                  k[static_cast<std::size_t>((t * kv_heads + h / 2) * d + i)];
-        weights.push_back(std::exp(dot / std::sqrt(d)));
+        dot *= scale > 0 ? scale : 1 / std::sqrt(d);
+        weights.push_back(std::exp(cap > 0 ? cap * std::tanh(dot / cap) : dot));
         sum += weights.back();
       }
       for (int i = 0; i < d; ++i) {
         double value = 0;
-        for (int t = 0; t <= before + r; ++t)
-          value += weights[static_cast<std::size_t>(t)] / sum *
+        for (int t = first; t <= before + r; ++t)
+          value += weights[static_cast<std::size_t>(t - first)] / sum *
                    v[static_cast<std::size_t>((t * kv_heads + h / 2) * d + i)];
         expected.push_back(value);
       }
     }
   BOOST_TEST(largest_difference(out, expected) < 1e-5);
+}
 
-  stages::Array turned = on(device, q);
-  device.rope(turned.span(), heads, d, {});
-  expected.assign(q.begin(), q.end());
+// Rows at three positions of one sequence. pairs: of each head that are rotated.
+inline void check_rope(stages::Device& device, int pairs, double scale, bool interleaved) {
+  constexpr int heads = 2, d = 8, n = 3, before = 2;
+  const std::vector<float> x = random_values(n * heads * d, 5);
+  std::vector<float> frequencies;
+  for (int i = 0; i < pairs; ++i)
+    frequencies.push_back(static_cast<float>(std::pow(10000.0, -1.0 * i / pairs)));
+  const stages::Placement places{.positions = {2, 3, 4},
+                                 .sequences = {0, 0, 0},
+                                 .slots = {2, 3, 4},
+                                 .tables = {0},
+                                 .table_width = 1};
+  device.place(places);
+  const stages::Array listed = on(device, frequencies);
+  stages::Array turned = on(device, x), usual = on(device, x);
+  device.rope(turned.span(), heads, d, {listed.span(), static_cast<float>(scale), interleaved});
+  device.rope(usual.span(), heads, d, {{}, static_cast<float>(scale), interleaved});
+  std::vector<double> expected(x.begin(), x.end());
   for (int r = 0; r < n; ++r)
     for (int h = 0; h < heads; ++h)
-      for (int i = 0; i < d / 2; ++i) {
-        const auto at = static_cast<std::size_t>((r * heads + h) * d + i);
-        const double angle = (before + r) * std::pow(10000.0, -2.0 * i / d), a = q[at],
-                     b = q[at + d / 2];
-        expected[at] = a * std::cos(angle) - b * std::sin(angle);
-        expected[at + d / 2] = b * std::cos(angle) + a * std::sin(angle);
+      for (int i = 0; i < pairs; ++i) {
+        const auto at = static_cast<std::size_t>((r * heads + h) * d + (interleaved ? 2 * i : i)),
+                   other = at + static_cast<std::size_t>(interleaved ? 1 : pairs);
+        const double angle = (before + r) *
+                             static_cast<double>(frequencies[static_cast<std::size_t>(i)]),
+                     a = x[at], b = x[other];
+        expected[at] = scale * (a * std::cos(angle) - b * std::sin(angle));
+        expected[other] = scale * (b * std::cos(angle) + a * std::sin(angle));
       }
   BOOST_TEST(largest_difference(off(device, turned), expected) < 1e-5);
+  if (pairs == d / 2) BOOST_TEST(largest_difference(off(device, usual), expected) < 1e-5);
 }
 
 inline void check_device(stages::Device& device) {
   check_linear(device, ipc::DType::float32, 1e-6);
   check_linear(device, ipc::DType::bfloat16, 8e-3);
   check_row_operations(device);
-  check_attention(device);
+  check_attention(device, 0, 0, 0);
+  check_attention(device, 0.7, 0.4, 0);
+  for (const int window : {1, 2, 4}) check_attention(device, 0, 0, window);
+  for (const bool interleaved : {false, true}) {
+    check_rope(device, 4, 1, interleaved);
+    check_rope(device, 2, 1.3, interleaved);
+  }
   stages::Array grown = on(device, {1, 2, 3});
   grown.resize(1000);
   BOOST_TEST(off(device, grown)[2] == 3.0f);

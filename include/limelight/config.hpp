@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <limelight/result.hpp>
+#include <limelight/shape.hpp>
 #include <limelight/status.hpp>
 #include <limelight/tensor.hpp>
 #include <map>
@@ -76,21 +77,6 @@ auto inspect(Inspector& f, SamplingParams& x) {
            x.n);
 }
 
-// The shape of a stage's network. Members that a stage does not have are ignored.
-struct ModelShape {
-  int layers = 2, hidden = 128, heads = 4, kv_heads = 2, head_dim = 32, mlp = 256, vocab = 512;
-  int input_hidden = 0;                   // talker: width of the conditioning rows
-  int codebooks = 4, codebook_size = 64;  // talker and code2wav
-  int channels = 32;                      // code2wav: width of the first convolution
-  std::vector<int> upsampling;            // code2wav: stride of each transposed convolution
-  int max_model_len = 1024;               // tokens of prompt and output together
-  int chunk_frames = 25;                  // frames in one chunk to code2wav
-  // Set only for models from files:
-  float rms_eps = 1e-6f;
-  std::vector<float> rope_frequencies;  // one for each pair; empty: base 10 000
-  bool rope_interleaved = false;        // see ModelSpec
-};
-
 // How the CPU represents activations in products with weights from a model file. It depends on the
 // type of the weights too:
 //
@@ -134,7 +120,8 @@ struct StageConfig {
   std::uint64_t weights_seed = 0;
   std::string devices = "cpu";             // see make_device()
   ipc::DType dtype = ipc::DType::float32;  // type of dummy weights: float32 or bfloat16
-  ModelShape shape;
+  DecoderShape shape;
+  CodecShape codec;  // of a talker or code2wav
   std::shared_ptr<const ModelFile> model;  // weights and tokenizer; nullptr: dummy weights
   CpuOptions cpu;
   std::shared_ptr<const StageType> plugin;  // its type; nullptr: one that is built in
@@ -203,7 +190,9 @@ struct PipelineConfig {
   const StageConfig* stage_of(int rank) const;  // nullptr if there is no such rank
 };
 
-// Makes `model` the model of a stage, and takes the stage's shape from it.
+// Makes `model` the model of a stage, and takes the stage's shape from it. With LongRoPE sequences
+// are no longer than those that have the short frequencies, as in the reference, which changes to
+// the others with the length of a sequence: a longer max_model_len is a wish for the others.
 void set_model(std::shared_ptr<const ModelFile> model, StageConfig& config);
 
 // Reads and checks a config, opens the models that its stages name, and asks plug-ins for their

@@ -52,10 +52,19 @@ struct Placement {
   int rows() const noexcept { return static_cast<int>(positions.size()); }
 };
 
-// Rotary embedding (Su et al. 2021).
+// A RopeShape with its frequencies in the device's memory; empty: base 10 000, all pairs.
 struct Rope {
-  std::span<const float> frequencies;  // [head_dim / 2], in the device's memory; empty: base 10 000
-  bool interleaved = false;            // see ModelSpec
+  std::span<const float> frequencies;
+  float scale = 1;
+  bool interleaved = false;
+};
+
+// Causal grouped-query attention. See DecoderShape and LayerShape for the last three.
+struct AttentionShape {
+  int heads = 1, kv_heads = 1, head_dim = 1;
+  float scale = 0;  // 0: 1 / sqrt(head_dim)
+  float cap = 0;
+  int window = 0;
 };
 
 class Device {
@@ -100,17 +109,30 @@ class Device {
   virtual void rope(std::span<float> x, int heads, int head_dim, const Rope& rope) = 0;
   // Puts each row of `rows`, [rows, width], into its slot of a cache, [slots, width].
   virtual void store(std::span<const float> rows, std::span<float> cache, int width) = 0;
-  // Causal grouped-query attention of each row to its sequence, its own position included. q, out:
-  // [rows, heads, head_dim]; keys, values: caches, [slots, kv_heads, head_dim].
+  // Attention of each row to its sequence, its own position included. q, out: [rows, heads,
+  // head_dim]; keys, values: caches, [slots, kv_heads, head_dim].
   virtual void attention(std::span<const float> q,
                          std::span<const float> keys,
                          std::span<const float> values,
                          std::span<float> out,
-                         int heads,
-                         int kv_heads,
-                         int head_dim) = 0;
-  // gate = silu(gate) * up
-  virtual void silu_mul(std::span<float> gate, std::span<const float> up) = 0;
+                         const AttentionShape& shape) = 0;
+  // gate = activation(gate) * up
+  virtual void gate_mul(std::span<float> gate,
+                        std::span<const float> up,
+                        Activation activation) = 0;
+  // out[i] = x[rows[i]]. x, out: of `width` numbers a row. rows: on the host.
+  virtual void gather(std::span<const float> x,
+                      std::span<const std::int32_t> rows,
+                      std::span<float> out,
+                      int width) = 0;
+  // x[rows[i]] += weights[i] * y[i], in the order of i. No row is named twice. rows, weights: on
+  // the host.
+  virtual void add_rows(std::span<const float> y,
+                        std::span<const std::int32_t> rows,
+                        std::span<const float> weights,
+                        std::span<float> x,
+                        int width) = 0;
+  virtual void clear(std::span<float> x) = 0;  // to 0
   // x += y. A y that is shorter than x is one row, and is added to each row of x.
   virtual void add(std::span<float> x, std::span<const float> y) = 0;
 };

@@ -15,44 +15,51 @@ Decoder::Decoder(const StageConfig& config,
       shape_(config.shape),
       device_(device),
       group_(group),
-      norm_(device),
-      frequencies_(device) {
+      norm_(load_vector(weights, device, "norm", config.shape.hidden, 0, config.shape.hidden)) {
   const int ranks = group ? group->size() : 1, rank = group ? group->rank() : 0;
   heads_ = shape_.heads / ranks;
   kv_heads_ = shape_.kv_heads / ranks;
-  mlp_ = shape_.mlp / ranks;
-  const int q = heads_ * shape_.head_dim, kv = kv_heads_ * shape_.head_dim, h = shape_.hidden;
-  const auto vector = [&](const std::string& name, int full, int from, int share) {
-    Array values(device);
-    if (!weights.has(name)) return values;
-    const std::vector<float> loaded = weights.load(name, {1, full, 0, 1, 0, full});
-    values.resize(static_cast<std::size_t>(share));
-    device.upload(
-        std::span(loaded).subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(share)),
-        values.span());
-    return values;
-  };
+  const int q = heads_ * shape_.head_dim, kv = kv_heads_ * shape_.head_dim, h = shape_.hidden,
+            d = shape_.head_dim;
   for (int l = 0; l < shape_.layers; ++l) {
     const std::string at = "layers." + std::to_string(l) + ".";
     const auto rows = [&](const char* name, int share) {
       return weights.matrix(device, at + name, {share * ranks, h, rank * share, share, 0, h},
                             config.dtype);
     };
-    const auto cols = [&](const char* name, int share) {
-      return weights.matrix(device, at + name, {h, share * ranks, 0, h, rank * share, share},
-                            config.dtype);
+    const auto whole = [&](const char* name, int width) {
+      return load_vector(weights, device, at + name, width, 0, width);
     };
-    layers_.push_back({rows("q_proj", q), rows("k_proj", kv), rows("v_proj", kv), cols("o_proj", q),
-                       rows("gate_proj", mlp_), rows("up_proj", mlp_), cols("down_proj", mlp_),
-                       vector(at + "input_norm", h, 0, h), vector(at + "post_norm", h, 0, h),
-                       vector(at + "q_proj.bias", q * ranks, q * rank, q),
-                       vector(at + "k_proj.bias", kv * ranks, kv * rank, kv),
-                       vector(at + "v_proj.bias", kv * ranks, kv * rank, kv)});
+    const auto bias = [&](const char* name, int share) {
+      return load_vector(weights, device, at + name, share * ranks, share * rank, share);
+    };
+    layers_.push_back({.q = rows("q_proj", q),
+                       .k = rows("k_proj", kv),
+                       .v = rows("v_proj", kv),
+                       .o = weights.matrix(device, at + "o_proj", {h, q * ranks, 0, h, rank * q, q},
+                                           config.dtype),
+                       .dense = {},
+                       .experts = {},
+                       .input_norm = whole("input_norm", h),
+                       .post_norm = whole("post_norm", h),
+                       .q_norm = whole("q_norm", d),
+                       .k_norm = whole("k_norm", d),
+                       .attention_out_norm = whole("attention_out_norm", h),
+                       .mlp_out_norm = whole("mlp_out_norm", h),
+                       .q_bias = bias("q_proj.bias", q),
+                       .k_bias = bias("k_proj.bias", kv),
+                       .v_bias = bias("v_proj.bias", kv),
+                       .o_bias = whole("o_proj.bias", h)});
+    Layer& layer = layers_.back();
+    if (shape_.layer(l).experts) layer.experts.emplace(config, at, rank, ranks, weights, device);
+    else layer.dense.emplace(config, at, shape_.mlp, rank, ranks, weights, device);
   }
-  norm_ = vector("norm", h, 0, h);
-  if (shape_.rope_frequencies.empty()) return;
-  frequencies_.resize(shape_.rope_frequencies.size());
-  device.upload(shape_.rope_frequencies, frequencies_.span());
+  const std::vector<RopeShape> usual(1);
+  for (const RopeShape& rope : shape_.ropes.empty() ? usual : shape_.ropes) {
+    const auto& frequencies = rope.of(shape_.max_model_len);
+    ropes_.push_back({Array(device, frequencies.size()), rope.scale, rope.interleaved});
+    device.upload(frequencies, ropes_.back().frequencies.span());
+  }
 }
 
 KvCache Decoder::make_cache(int sequences, bool keep_outputs) const {
@@ -112,6 +119,43 @@ void Decoder::read_outputs(const KvCache::Sequence& sequence,
   }
 }
 
+void Decoder::attend(const Layer& w,
+                     const LayerShape& at,
+                     std::size_t index,
+                     std::span<const float> x,
+                     std::span<float> out,
+                     int n,
+                     KvCache& cache) const {
+  const int d = shape_.head_dim, kv_width = kv_heads_ * d;
+  const auto project = [&](const Matrix& matrix, const Array& bias, const Array& norm, int heads) {
+    Array y(device_, static_cast<std::size_t>(n) * static_cast<std::size_t>(heads * d));
+    device_.linear(x, matrix, y.span(), n);
+    if (bias.size() > 0) device_.add(y.span(), bias.span());
+    if (norm.size() > 0)
+      device_.rms_norm(y.span(), y.span(), n * heads, d, norm.span(), shape_.norm_eps);
+    return y;
+  };
+  Array q = project(*w.q, w.q_bias, w.q_norm, heads_);
+  Array k = project(*w.k, w.k_bias, w.k_norm, kv_heads_);
+  const Array v = project(*w.v, w.v_bias, Array(device_), kv_heads_);
+  if (at.rope >= 0) {
+    const Rope rope = ropes_[static_cast<std::size_t>(at.rope)].view();
+    device_.rope(q.span(), heads_, d, rope);
+    device_.rope(k.span(), kv_heads_, d, rope);
+  }
+  device_.store(k.span(), cache.keys(index), kv_width);
+  device_.store(v.span(), cache.values(index), kv_width);
+  Array attended(device_, q.size());
+  device_.attention(q.span(), cache.keys(index), cache.values(index), attended.span(),
+                    {.heads = heads_,
+                     .kv_heads = kv_heads_,
+                     .head_dim = d,
+                     .scale = shape_.attention_scale,
+                     .cap = shape_.attention_cap,
+                     .window = at.window});
+  device_.linear(attended.span(), *w.o, out, n);
+}
+
 Result<void> Decoder::forward(std::span<float> rows,
                               std::span<const Part> parts,
                               KvCache& cache) const {
@@ -130,46 +174,31 @@ Result<void> Decoder::forward(std::span<float> rows,
   }
   const Placement placement = place(parts, cache);
   device_.place(placement);
-  const int h = shape_.hidden, d = shape_.head_dim, q_width = heads_ * d, kv_width = kv_heads_ * d;
-  const auto array = [&](int width) {
-    return Array(device_, static_cast<std::size_t>(n) * static_cast<std::size_t>(width));
+  const int h = shape_.hidden;
+  const auto size = static_cast<std::size_t>(n) * static_cast<std::size_t>(h);
+  Array x(device_, size), normed(device_, size), out(device_, size);
+  // Adds to the rows what this rank and the others of the group computed of a sum.
+  const auto add_out = [&](const Array& bias, const Array& norm) -> Result<void> {
+    if (group_ != nullptr) LIMELIGHT_TRY(group_->all_reduce_sum(out.span()));
+    if (bias.size() > 0) device_.add(out.span(), bias.span());
+    if (norm.size() > 0)
+      device_.rms_norm(out.span(), out.span(), n, h, norm.span(), shape_.norm_eps);
+    device_.add(x.span(), out.span());
+    return {};
   };
-  Array x = array(h), normed = array(h), q = array(q_width), attended = array(q_width),
-        k = array(kv_width), v = array(kv_width), out = array(h), gate = array(mlp_),
-        up = array(mlp_);
-  const Rope rope{std::as_const(frequencies_).span(), shape_.rope_interleaved};
-  const auto add_bias = [&](std::span<float> to, const Array& bias) {
-    if (bias.size() > 0) device_.add(to, bias.span());
-  };
+  const Array none(device_);
   device_.upload(rows, x.span());
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const Layer& w = layers_[l];
-    device_.rms_norm(x.span(), normed.span(), n, h, w.input_norm.span(), shape_.rms_eps);
-    device_.linear(normed.span(), *w.q, q.span(), n);
-    device_.linear(normed.span(), *w.k, k.span(), n);
-    device_.linear(normed.span(), *w.v, v.span(), n);
-    add_bias(q.span(), w.q_bias);
-    add_bias(k.span(), w.k_bias);
-    add_bias(v.span(), w.v_bias);
-    device_.rope(q.span(), heads_, d, rope);
-    device_.rope(k.span(), kv_heads_, d, rope);
-    device_.store(k.span(), cache.keys(l), kv_width);
-    device_.store(v.span(), cache.values(l), kv_width);
-    device_.attention(q.span(), cache.keys(l), cache.values(l), attended.span(), heads_, kv_heads_,
-                      d);
-    device_.linear(attended.span(), *w.o, out.span(), n);
-    if (group_ != nullptr) LIMELIGHT_TRY(group_->all_reduce_sum(out.span()));
-    device_.add(x.span(), out.span());
-
-    device_.rms_norm(x.span(), normed.span(), n, h, w.post_norm.span(), shape_.rms_eps);
-    device_.linear(normed.span(), *w.gate, gate.span(), n);
-    device_.linear(normed.span(), *w.up, up.span(), n);
-    device_.silu_mul(gate.span(), up.span());
-    device_.linear(gate.span(), *w.down, out.span(), n);
-    if (group_ != nullptr) LIMELIGHT_TRY(group_->all_reduce_sum(out.span()));
-    device_.add(x.span(), out.span());
+    device_.rms_norm(x.span(), normed.span(), n, h, w.input_norm.span(), shape_.norm_eps);
+    attend(w, shape_.layer(static_cast<int>(l)), l, normed.span(), out.span(), n, cache);
+    LIMELIGHT_TRY(add_out(w.o_bias, w.attention_out_norm));
+    device_.rms_norm(x.span(), normed.span(), n, h, w.post_norm.span(), shape_.norm_eps);
+    if (w.dense) w.dense->forward(normed.span(), out.span(), n, shape_.activation);
+    else w.experts->forward(normed.span(), out.span(), n, shape_.activation);
+    LIMELIGHT_TRY(add_out(w.dense ? w.dense->bias() : none, w.mlp_out_norm));
   }
-  device_.rms_norm(x.span(), x.span(), n, h, norm_.span(), shape_.rms_eps);
+  device_.rms_norm(x.span(), x.span(), n, h, norm_.span(), shape_.norm_eps);
   if (cache.options().outputs > 0) device_.store(x.span(), cache.outputs(), h);
   for (const Part& part : parts) cache.computed(part.rows, part.tokens, *part.sequence);
   device_.download(x.span(), rows);

@@ -1,5 +1,7 @@
-// A decoder-only transformer: RMSNorm, RoPE, grouped-query attention, SwiGLU, KV cache. It maps
-// the rows of a batch of sequences to rows; embeddings and heads belong to the stage.
+// The layers of a decoder-only transformer: RMSNorm, RoPE, grouped-query attention, a gated
+// feed-forward network or a mixture of experts, KV cache. It maps the rows of a batch of sequences
+// to rows. DecoderShape says what layers differ in; biases, norms of queries and keys, and norms of
+// what is added to the rows are there if the weights have them.
 //
 // With a group, each rank holds a share of the attention heads and of the MLP's columns. Each layer
 // then needs two all-reduces: after attention and after the MLP. All ranks of the group must call
@@ -8,11 +10,13 @@
 
 #include <limelight/config.hpp>
 #include <limelight/result.hpp>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "ipc/collective.hpp"
 #include "stages/devices/device.hpp"
+#include "stages/models/feed_forward.hpp"
 #include "stages/models/kv_cache.hpp"
 #include "stages/models/weights.hpp"
 
@@ -49,16 +53,34 @@ class Decoder {
 
  private:
   struct Layer {
-    std::unique_ptr<Matrix> q, k, v, o, gate, up, down;
-    Array input_norm, post_norm, q_bias, k_bias, v_bias;  // empty where the model has none
+    std::unique_ptr<Matrix> q, k, v, o;
+    std::optional<FeedForward> dense;  // one of the two
+    std::optional<Experts> experts;
+    // Empty where the model has none:
+    Array input_norm, post_norm, q_norm, k_norm, attention_out_norm, mlp_out_norm;
+    Array q_bias, k_bias, v_bias, o_bias;
   };
+  struct DeviceRope {
+    Array frequencies;
+    float scale;
+    bool interleaved;
+    Rope view() const { return {frequencies.span(), scale, interleaved}; }
+  };
+  void attend(const Layer& layer,
+              const LayerShape& shape,
+              std::size_t index,
+              std::span<const float> x,
+              std::span<float> out,
+              int n,
+              KvCache& cache) const;
   CacheConfig cache_;
-  ModelShape shape_;
+  DecoderShape shape_;
   Device& device_;
   ipc::Collective* group_;
-  int heads_, kv_heads_, mlp_;  // this rank's share
+  int heads_, kv_heads_;  // this rank's share
   std::vector<Layer> layers_;
-  Array norm_, frequencies_;
+  std::vector<DeviceRope> ropes_;
+  Array norm_;
 };
 
 }  // namespace limelight::stages

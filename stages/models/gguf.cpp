@@ -14,7 +14,9 @@
 #include <type_traits>
 #include <variant>
 
+#include "stages/models/gguf_metadata.hpp"
 #include "stages/models/model_file.hpp"
+#include "stages/models/refusal.hpp"
 
 namespace limelight::stages {
 
@@ -22,35 +24,20 @@ namespace {
 
 constexpr std::uint64_t most_array = std::uint64_t{1} << 24, most_text = std::uint64_t{1} << 20;
 
-// An internal exception: nested parsers throw it to abort, and open_gguf() catches it.
-struct Refusal {
-  Error error;
-};
-
-struct Value {
-  std::variant<std::int64_t,
-               double,
-               bool,
-               std::string_view,
-               std::vector<std::string_view>,
-               std::vector<double>>
-      held;
-};
-
 }  // namespace
 
 struct GgufReader {
   std::shared_ptr<const MappedFile> file;
   std::uint64_t at = 0;
-  std::map<std::string_view, Value> metadata;
+  GgufMetadata metadata{file->path()};
 
   std::uint64_t size() const { return file->bytes().size(); }
   [[noreturn]] void refuse(std::uint64_t offset,
                            const std::string& found,
                            const std::string& expected,
                            ErrorCode code = ErrorCode::corrupt) const {
-    throw Refusal{{code, file->path().string() + ": offset " + std::to_string(offset) + ": found " +
-                             found + ", expected " + expected}};
+    throw ModelRefusal{{code, file->path().string() + ": offset " + std::to_string(offset) +
+                                  ": found " + found + ", expected " + expected}};
   }
   template <class T>
   T read(const char* what) {
@@ -87,12 +74,12 @@ struct GgufReader {
       default: return std::nullopt;
     }
   }
-  Value value(std::uint32_t type, std::uint64_t from) {
-    if (type == 8) return {text("a text")};
+  GgufMetadata::Value value(std::uint32_t type, std::uint64_t from) {
+    if (type == 8) return text("a text");
     if (type != 9) {
       const auto n = number(type);
       if (!n) refuse(from, "a value of type " + std::to_string(type), "a type from 0 to 12");
-      return {*n};
+      return *n;
     }
     const auto element = read<std::uint32_t>("the type of an array");
     const std::uint64_t counted_at = at, count = read<std::uint64_t>("the length of an array");
@@ -103,7 +90,7 @@ struct GgufReader {
     if (element == 8) {
       std::vector<std::string_view> texts;
       for (std::uint64_t i = 0; i < count; ++i) texts.push_back(text("an element"));
-      return {texts};
+      return texts;
     }
     std::vector<double> numbers;
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -112,24 +99,7 @@ struct GgufReader {
         refuse(from, "an array of type " + std::to_string(element), "one of numbers or texts");
       numbers.push_back(*n);
     }
-    return {numbers};
-  }
-
-  template <class T>
-  const T* find(const std::string& key) const {
-    const auto entry = metadata.find(key);
-    return entry == metadata.end() ? nullptr : std::get_if<T>(&entry->second.held);
-  }
-  std::optional<double> find_number(const std::string& key) const {
-    const auto* n = find<double>(key);
-    return n != nullptr && std::isfinite(*n) ? std::optional(*n) : std::nullopt;
-  }
-  int whole(const std::string& key) const {
-    const auto n = find_number(key);
-    if (!n || *n != std::floor(*n) || *n < 0 || *n > 2e9)
-      refuse(0, n ? std::to_string(*n) : "nothing",
-             "a whole number in the metadata's key '" + key + "'");
-    return static_cast<int>(*n);
+    return numbers;
   }
 
   static std::optional<WeightType> weight_type(std::uint32_t type) {
@@ -146,31 +116,7 @@ struct GgufReader {
     }
   }
 
-  // Maps GGUF's name of a tensor to ModelFile's: "blk.0.attn_q.weight" to "layers.0.q_proj". Empty
-  // if no decoder uses the tensor.
-  static std::string our_name(std::string_view name) {
-    static const std::map<std::string_view, const char*> parts{
-        {"attn_q", "q_proj"},      {"attn_k", "k_proj"},        {"attn_v", "v_proj"},
-        {"attn_output", "o_proj"}, {"ffn_gate", "gate_proj"},   {"ffn_up", "up_proj"},
-        {"ffn_down", "down_proj"}, {"attn_norm", "input_norm"}, {"ffn_norm", "post_norm"}};
-    const auto dot = name.rfind('.');
-    if (dot == std::string_view::npos) return "";
-    const std::string_view kind = name.substr(dot + 1), stem = name.substr(0, dot);
-    const std::string suffix = kind == "bias" ? ".bias" : "";
-    if (stem == "token_embd") return "embed_tokens";
-    if (stem == "output") return "lm_head";
-    if (stem == "output_norm") return "norm";
-    if (stem == "rope_freqs") return "rope_freqs";
-    if (!stem.starts_with("blk.")) return "";
-    const auto second = stem.find('.', 4);
-    if (second == std::string_view::npos) return "";
-    const auto part = parts.find(stem.substr(second + 1));
-    return part == parts.end()
-               ? ""
-               : "layers." + std::string(stem.substr(4, second - 4)) + "." + part->second + suffix;
-  }
-
-  void tensors(std::uint64_t count, ModelFile& model) {
+  void tensors(std::uint64_t count, const Architecture& architecture, ModelFile& model) {
     struct Place {
       std::uint64_t begin, end, said_at;
       std::string_view name;
@@ -199,8 +145,11 @@ struct GgufReader {
       }
       const auto type = read<std::uint32_t>("a tensor's type");
       const auto offset = read<std::uint64_t>("a tensor's offset");
-      const std::string ours = our_name(name);
-      if (ours.empty()) continue;
+      const std::string ours = gguf_tensor_name(name, architecture);
+      if (ours.empty())
+        refuse(from, quoted,
+               std::string("none of this name: no part of ") + architecture.gguf + " here uses it",
+               ErrorCode::unavailable);
       const auto known = weight_type(type);
       if (!known)
         refuse(from, quoted + " of type " + std::to_string(type),
@@ -216,7 +165,7 @@ struct GgufReader {
         refuse(from, quoted + " at offset " + std::to_string(offset), "an offset within the file");
       named.emplace_back(ours, tensor);
     }
-    const auto alignment_key = find_number("general.alignment");
+    const auto alignment_key = metadata.number("general.alignment");
     const auto alignment = static_cast<std::uint64_t>(alignment_key.value_or(32));
     if (alignment_key &&
         (*alignment_key < 8 || *alignment_key > 1 << 20 || (alignment & (alignment - 1)) != 0))
@@ -249,58 +198,15 @@ struct GgufReader {
                "an offset after the end of tensor '" + std::string(places[i - 1].name) + "'");
   }
 
-  void spec(ModelFile& model) const {
-    const auto* architecture = find<std::string_view>("general.architecture");
-    if (architecture == nullptr)
-      refuse(0, "nothing", "a text in the metadata's key 'general.architecture'");
-    if (*architecture != "llama" && *architecture != "qwen2")
-      refuse(0, "architecture '" + std::string(architecture->substr(0, 60)) + "'", "llama or qwen2",
-             ErrorCode::unavailable);
-    ModelSpec& s = model.spec_;
-    s.architecture = *architecture;
-    const std::string at_key = s.architecture + ".";
-    s.layers = whole(at_key + "block_count");
-    s.hidden = whole(at_key + "embedding_length");
-    s.heads = whole(at_key + "attention.head_count");
-    s.kv_heads = find_number(at_key + "attention.head_count_kv")
-                     ? whole(at_key + "attention.head_count_kv")
-                     : s.heads;
-    s.head_dim = find_number(at_key + "attention.key_length")
-                     ? whole(at_key + "attention.key_length")
-                 : s.heads > 0 ? s.hidden / s.heads
-                               : 0;
-    s.mlp = whole(at_key + "feed_forward_length");
-    s.context = whole(at_key + "context_length");
-    if (const FileTensor* embedding = model.find("embed_tokens"))
-      s.vocab = static_cast<int>(std::min<std::uint64_t>(embedding->rows, 1u << 30));
-    s.rms_eps =
-        static_cast<float>(find_number(at_key + "attention.layer_norm_rms_epsilon").value_or(1e-5));
-    s.rope_base = static_cast<float>(find_number(at_key + "rope.freq_base").value_or(10'000));
-    s.rope_interleaved = s.architecture == "llama";
-    if (const FileTensor* factors = model.find("rope_freqs");
-        factors != nullptr && factors->cols <= 1024) {
-      s.rope_factors.resize(factors->cols);
-      unpack_blocks(factors->type, factors->data, s.rope_factors);
-    }
-    const auto* scaling = find<std::string_view>(at_key + "rope.scaling.type");
-    if (scaling != nullptr && *scaling == "linear")
-      s.rope_factors.assign(
-          static_cast<std::size_t>(std::clamp(s.head_dim, 0, 1024) / 2),
-          static_cast<float>(find_number(at_key + "rope.scaling.factor").value_or(1)));
-    else if (scaling != nullptr && *scaling != "none")
-      refuse(0, "rope scaling '" + std::string(scaling->substr(0, 60)) + "'",
-             "linear, none, or factors in a tensor rope_freqs", ErrorCode::unavailable);
-  }
-
   void tokenizer(ModelFile& model) const {
-    const auto* kind = find<std::string_view>("tokenizer.ggml.model");
+    const auto* kind = metadata.find<std::string_view>("tokenizer.ggml.model");
     if (kind == nullptr || *kind != "gpt2")
       refuse(0, "tokenizer '" + std::string(kind == nullptr ? "" : kind->substr(0, 60)) + "'",
              "gpt2, which is byte-level BPE", ErrorCode::unavailable);
     TokenizerSpec& t = model.tokenizer_;
-    const auto* tokens = find<std::vector<std::string_view>>("tokenizer.ggml.tokens");
-    const auto* merges = find<std::vector<std::string_view>>("tokenizer.ggml.merges");
-    const auto* types = find<std::vector<double>>("tokenizer.ggml.token_type");
+    const auto* tokens = metadata.find<std::vector<std::string_view>>("tokenizer.ggml.tokens");
+    const auto* merges = metadata.find<std::vector<std::string_view>>("tokenizer.ggml.merges");
+    const auto* types = metadata.find<std::vector<double>>("tokenizer.ggml.token_type");
     if (tokens == nullptr || merges == nullptr)
       refuse(0, "no tokens or no merges",
              "the metadata's keys 'tokenizer.ggml.tokens' and 'tokenizer.ggml.merges'");
@@ -310,15 +216,16 @@ struct GgufReader {
     if (types != nullptr)
       for (std::size_t i = 0; i < std::min(types->size(), t.special.size()); ++i)
         t.special[i] = (*types)[i] == 3 || (*types)[i] == 4;  // control, user-defined
-    const auto id = [&](const char* key) { return find_number(key) ? whole(key) : -1; };
+    const auto id = [&](const char* key) { return metadata.whole(key).value_or(-1); };
     t.bos = id("tokenizer.ggml.bos_token_id");
     t.eos = id("tokenizer.ggml.eos_token_id");
-    if (const auto* add = find<double>("tokenizer.ggml.add_bos_token")) t.add_bos = *add != 0;
-    if (const auto* chat = find<std::string_view>("tokenizer.chat_template"))
+    if (const auto* add = metadata.find<double>("tokenizer.ggml.add_bos_token"))
+      t.add_bos = *add != 0;
+    if (const auto* chat = metadata.find<std::string_view>("tokenizer.chat_template"))
       t.chat_template = *chat;
-    const auto* pre = find<std::string_view>("tokenizer.ggml.pre");
+    const auto* pre = metadata.find<std::string_view>("tokenizer.ggml.pre");
     if (auto set = set_pre_tokenizer(std::string(pre == nullptr ? "" : *pre), t); !set)
-      throw Refusal{{set.error().code, file->path().string() + ": " + set.error().message}};
+      throw ModelRefusal{{set.error().code, file->path().string() + ": " + set.error().message}};
   }
 
   std::shared_ptr<const ModelFile> run() {
@@ -343,14 +250,24 @@ struct GgufReader {
       const std::uint64_t from = at;
       const std::string_view key = text("a key");
       const auto type = read<std::uint32_t>("a value's type");
-      if (!metadata.emplace(key, value(type, from)).second)
+      if (!metadata.add(key, value(type, from)))
         refuse(from, "key '" + std::string(key.substr(0, 100)) + "' a second time",
                "each key once");
     }
-    tensors(tensor_count, *model);
-    spec(*model);
+    const Architecture& architecture = gguf_architecture(metadata);
+    tensors(tensor_count, architecture, *model);
+    model->shape_ = gguf_shape(metadata, architecture, model->tensors_);
     tokenizer(*model);
-    if (auto whole_model = model->check(); !whole_model) throw Refusal{whole_model.error()};
+    // A file has no word for its parts: what the first layer has, all have.
+    const auto has = [&](const char* name) { return model->find(name) != nullptr; };
+    const DecoderParts parts{.qkv_bias = has("layers.0.q_proj.bias"),
+                             .o_bias = has("layers.0.o_proj.bias"),
+                             .mlp_bias = has("layers.0.gate_proj.bias"),
+                             .qk_norm = architecture.qk_norm,
+                             .out_norms = architecture.out_norms,
+                             .tied = !has("lm_head")};
+    if (auto whole_model = model->check(parts); !whole_model)
+      throw ModelRefusal{whole_model.error()};
     return model;
   }
 };
@@ -359,8 +276,8 @@ Result<std::shared_ptr<const ModelFile>> open_gguf(const std::filesystem::path& 
   auto file = MappedFile::open(path);
   if (!file) return file.error();
   try {
-    return GgufReader{*file, 0, {}}.run();
-  } catch (const Refusal& refusal) {
+    return GgufReader{*file}.run();
+  } catch (const ModelRefusal& refusal) {
     return refusal.error;
   }
 }

@@ -53,7 +53,7 @@ int cache_blocks(const CacheConfig& config,
 }
 
 std::uint64_t longest_sequence_bytes(const StageConfig& config) {
-  const ModelShape& s = config.shape;
+  const DecoderShape& s = config.shape;
   const int size = config.cache.block_size;
   return static_cast<std::uint64_t>((s.max_model_len + size - 1) / size) *
          KvCache::block_bytes({.layers = s.layers,

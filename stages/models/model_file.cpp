@@ -1,9 +1,8 @@
 #include "stages/models/model_file.hpp"
 
-#include <cmath>
 #include <cstdlib>
 #include <fstream>
-#include <numbers>
+#include <set>
 
 #include "base/try.hpp"
 
@@ -57,10 +56,59 @@ const FileTensor* ModelFile::find(std::string_view name) const {
   return at == tensors_.end() ? nullptr : &at->second;
 }
 
-Result<void> ModelFile::check() const {
-  const ModelSpec& s = spec_;
-  const auto say = [&](const std::string& what) {
-    return Error{ErrorCode::corrupt, path_.string() + ": " + what};
+// Makes one tensor of a part's rows each; the parts are all of it.
+Result<void> ModelFile::take_apart(const std::string& name,
+                                   const std::vector<std::pair<std::string, int>>& parts,
+                                   int cols) {
+  const auto at = tensors_.find(name);
+  if (at == tensors_.end()) return {};
+  const FileTensor whole = at->second;
+  std::uint64_t rows = 0;
+  for (const auto& part : parts) rows += static_cast<std::uint64_t>(part.second);
+  if (whole.rows != rows || whole.cols != static_cast<std::uint64_t>(cols))
+    return Error{ErrorCode::corrupt, path_.string() + ": tensor '" + name + "': found [" +
+                                         std::to_string(whole.rows) + ", " +
+                                         std::to_string(whole.cols) + "], expected [" +
+                                         std::to_string(rows) + ", " + std::to_string(cols) + "]"};
+  tensors_.erase(at);
+  const std::byte* data = whole.data;
+  for (const auto& [part, count] : parts) {
+    FileTensor tensor = whole;
+    tensor.rows = static_cast<std::uint64_t>(count);
+    tensor.data = data;
+    data += tensor.rows * tensor.row_bytes();
+    if (!tensors_.emplace(part, tensor).second)
+      return Error{ErrorCode::corrupt, path_.string() + ": found tensor '" + part +
+                                           "' and, with it, '" + name + "', expected one of both"};
+  }
+  return {};
+}
+
+// Those of one layer, where files have the matrices of all its experts in one tensor.
+Result<void> ModelFile::take_experts_apart(const std::string& at) {
+  const ExpertsShape& e = shape_.experts;
+  const std::vector<std::pair<const char*, int>> gate{{"gate_proj", e.mlp}}, up{{"up_proj", e.mlp}},
+      both{{"gate_proj", e.mlp}, {"up_proj", e.mlp}}, down{{"down_proj", shape_.hidden}};
+  const std::tuple<const char*, const std::vector<std::pair<const char*, int>>*, int> stacked[] = {
+      {"gate_up_proj", &both, shape_.hidden},
+      {"gate_proj", &gate, shape_.hidden},
+      {"up_proj", &up, shape_.hidden},
+      {"down_proj", &down, e.mlp}};
+  for (const auto& [name, parts, cols] : stacked) {
+    if (find(at + "experts." + name) == nullptr) continue;
+    std::vector<std::pair<std::string, int>> all;
+    for (int i = 0; i < e.count; ++i)
+      for (const auto& [part, rows] : *parts)
+        all.emplace_back(at + "experts." + std::to_string(i) + "." + part, rows);
+    LIMELIGHT_TRY(take_apart(at + "experts." + name, all, cols));
+  }
+  return {};
+}
+
+Result<void> ModelFile::check(const DecoderParts& parts) {
+  const DecoderShape& s = shape_;
+  const auto say = [&](const std::string& what, ErrorCode code = ErrorCode::corrupt) {
+    return Error{code, path_.string() + ": " + what};
   };
   const struct {
     const char* what;
@@ -68,7 +116,7 @@ Result<void> ModelFile::check() const {
   } counts[] = {{"layers", s.layers, 1024},       {"hidden size", s.hidden, 1 << 17},
                 {"heads", s.heads, 4096},         {"key-value heads", s.kv_heads, 4096},
                 {"head size", s.head_dim, 1024},  {"MLP size", s.mlp, 1 << 20},
-                {"vocabulary", s.vocab, 1 << 22}, {"context", s.context, 1 << 26}};
+                {"vocabulary", s.vocab, 1 << 22}, {"context", s.max_model_len, 1 << 26}};
   for (const auto& c : counts)
     if (c.value < 1 || c.value > c.most)
       return say(std::string("the number of ") + c.what + ": found " + std::to_string(c.value) +
@@ -77,35 +125,39 @@ Result<void> ModelFile::check() const {
     return say("found " + std::to_string(s.heads) + " heads of size " + std::to_string(s.head_dim) +
                " and " + std::to_string(s.kv_heads) +
                " key-value heads, expected a multiple of the key-value heads, and an even size");
-  if (!s.rope_factors.empty() && s.rope_factors.size() != static_cast<std::size_t>(s.head_dim / 2))
-    return say("found " + std::to_string(s.rope_factors.size()) + " rotary factors, expected " +
-               std::to_string(s.head_dim / 2));
-  const auto need = [&](const std::string& name, int rows, int cols) -> Result<void> {
-    const FileTensor* t = find(name);
-    if (t == nullptr) return say("found no tensor '" + name + "'");
-    if (t->rows != static_cast<std::uint64_t>(rows) || t->cols != static_cast<std::uint64_t>(cols))
-      return say("tensor '" + name + "': found [" + std::to_string(t->rows) + ", " +
-                 std::to_string(t->cols) + "], expected [" + std::to_string(rows) + ", " +
-                 std::to_string(cols) + "]");
-    return {};
-  };
+  const ExpertsShape& e = s.experts;
+  if (e.count > 0 && (e.count > 4096 || e.used < 1 || e.used > e.count || e.mlp < 1 ||
+                      e.mlp > 1 << 20 || e.shared_mlp < 0 || e.shared_mlp > 1 << 20))
+    return say("found " + std::to_string(e.count) + " experts of width " + std::to_string(e.mlp) +
+               ", " + std::to_string(e.used) + " of them used, and a shared one of width " +
+               std::to_string(e.shared_mlp) +
+               ", expected 1 to 4096, of 1 to 2^20, with 1 to all of them used");
   const int q = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim;
-  LIMELIGHT_TRY(need("embed_tokens", s.vocab, s.hidden));
-  LIMELIGHT_TRY(need("norm", 1, s.hidden));
-  if (find("lm_head") != nullptr) LIMELIGHT_TRY(need("lm_head", s.vocab, s.hidden));
   for (int l = 0; l < s.layers; ++l) {
     const std::string at = "layers." + std::to_string(l) + ".";
-    const std::tuple<const char*, int, int> needed[] = {
-        {"q_proj", q, s.hidden},        {"k_proj", kv, s.hidden},
-        {"v_proj", kv, s.hidden},       {"o_proj", s.hidden, q},
-        {"gate_proj", s.mlp, s.hidden}, {"up_proj", s.mlp, s.hidden},
-        {"down_proj", s.hidden, s.mlp}, {"input_norm", 1, s.hidden},
-        {"post_norm", 1, s.hidden}};
-    for (const auto& [name, rows, cols] : needed) LIMELIGHT_TRY(need(at + name, rows, cols));
-    for (const auto& [name, width] :
-         {std::pair("q_proj.bias", q), std::pair("k_proj.bias", kv), std::pair("v_proj.bias", kv)})
-      if (find(at + name) != nullptr) LIMELIGHT_TRY(need(at + name, 1, width));
+    LIMELIGHT_TRY(take_apart(
+        at + "qkv_proj", {{at + "q_proj", q}, {at + "k_proj", kv}, {at + "v_proj", kv}}, s.hidden));
+    LIMELIGHT_TRY(take_apart(at + "gate_up_proj",
+                             {{at + "gate_proj", s.mlp}, {at + "up_proj", s.mlp}}, s.hidden));
+    if (!s.layer(l).experts) continue;
+    LIMELIGHT_TRY(take_experts_apart(at));
   }
+  std::set<std::string, std::less<>> expected;
+  LIMELIGHT_TRY(for_each_tensor(s, parts, [&](const ExpectedTensor& wanted) -> Result<void> {
+    const FileTensor* t = find(wanted.name);
+    if (t == nullptr) return say("found no tensor '" + wanted.name + "'");
+    if (t->rows != static_cast<std::uint64_t>(wanted.rows) ||
+        t->cols != static_cast<std::uint64_t>(wanted.cols))
+      return say("tensor '" + wanted.name + "': found [" + std::to_string(t->rows) + ", " +
+                 std::to_string(t->cols) + "], expected [" + std::to_string(wanted.rows) + ", " +
+                 std::to_string(wanted.cols) + "]");
+    expected.insert(wanted.name);
+    return {};
+  }));
+  for (const auto& [name, tensor] : tensors_)
+    if (!expected.contains(name))
+      return say("found tensor '" + name + "', expected none: no part of the network uses it",
+                 ErrorCode::unavailable);
   return {};
 }
 
@@ -126,23 +178,6 @@ Result<void> set_pre_tokenizer(const std::string& name, TokenizerSpec& spec) {
     return Error{ErrorCode::unavailable,
                  "found pre-tokenizer '" + name + "', expected gpt-2, smollm, llama-bpe or qwen2"};
   return {};
-}
-
-std::vector<float> llama3_rope_factors(
-    int head_dim, float base, float factor, float low, float high, float original_context) {
-  std::vector<float> factors;
-  for (int i = 0; i < head_dim / 2; ++i) {
-    const double wave =
-        2 * std::numbers::pi * std::pow(static_cast<double>(base), 2.0 * i / head_dim);
-    const double longest = original_context / low, shortest = original_context / high;
-    if (wave < shortest) factors.push_back(1);
-    else if (wave > longest) factors.push_back(factor);
-    else {
-      const double smooth = (original_context / wave - low) / (high - low);
-      factors.push_back(static_cast<float>(1 / ((1 - smooth) / factor + smooth)));
-    }
-  }
-  return factors;
 }
 
 }  // namespace limelight::stages

@@ -7,10 +7,11 @@
 //                config.json, tokenizer.json and
 //                generation_config.json
 //
-// Supported are the architectures llama and qwen2. Files are not trusted: every count, length and
-// offset is compared with the size of the file before it is used. An error names the file, the
-// offset or key, what was found and what was expected. A ModelFile does not change after open(), so
-// any thread may read it.
+// Supported are the families of architectures.hpp. Nothing that changes results is left unread: a
+// key that is not obeyed, and a tensor that no part of the network uses, are errors. Files are not
+// trusted: every count, length and offset is compared with the size of the file before it is used.
+// An error names the file, the offset or key, what was found and what was expected. A ModelFile
+// does not change after open(), so any thread may read it.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,7 @@
 
 #include "base/mapped_file.hpp"
 #include "stages/devices/blocks.hpp"
+#include "stages/models/architectures.hpp"
 
 namespace limelight::stages {
 
@@ -35,19 +37,6 @@ struct FileTensor {
   std::uint64_t row_bytes() const {
     return cols / block_format(type).values * block_format(type).bytes;
   }
-};
-
-// The shape of the network, as the file states it.
-struct ModelSpec {
-  std::string architecture;  // "llama" or "qwen2"
-  int layers = 0, hidden = 0, heads = 0, kv_heads = 0, head_dim = 0, mlp = 0, vocab = 0,
-      context = 0;
-  float rms_eps = 1e-5f;
-  float rope_base = 10'000;
-  // Which numbers of a head RoPE rotates together: neighbours (GGUF stores llama so) if true,
-  // number i of the first half with number i of the second half if false.
-  bool rope_interleaved = false;
-  std::vector<float> rope_factors;  // divisors of the frequencies, one for each pair; empty: all 1
 };
 
 // The tokenizer, byte-level BPE, as the file states it.
@@ -70,7 +59,10 @@ class ModelFile {
   // is not supported).
   static Result<std::shared_ptr<const ModelFile>> open(const std::filesystem::path& path);
 
-  const ModelSpec& spec() const noexcept { return spec_; }
+  // max_model_len is what the model was made for.
+  const DecoderShape& shape() const noexcept { return shape_; }
+  // Whether norms are stored as what they add to 1.
+  bool norms_from_one() const noexcept { return norms_from_one_; }
   const TokenizerSpec& tokenizer() const noexcept { return tokenizer_; }
   // What generation_config.json recommends; the usual defaults where there is none.
   const SamplingParams& sampling() const noexcept { return sampling_; }
@@ -84,14 +76,20 @@ class ModelFile {
   friend struct GgufReader;
   friend struct SafetensorsReader;
   ModelFile() = default;
-  // Checks that every tensor that a decoder of this shape needs exists and has the right extents.
-  // Errors: corrupt, with the tensor's name.
-  Result<void> check() const;
+  // Takes fused and stacked tensors apart, then checks that the tensors are those of a network of
+  // this shape: each one there, with the right extents, and no other. Errors: corrupt and
+  // unavailable, with the tensor's name.
+  Result<void> check(const DecoderParts& parts);
+  Result<void> take_apart(const std::string& name,
+                          const std::vector<std::pair<std::string, int>>& parts,
+                          int cols);
+  Result<void> take_experts_apart(const std::string& at);
 
   std::filesystem::path path_;
   std::vector<std::shared_ptr<const MappedFile>> files_;
   std::map<std::string, FileTensor, std::less<>> tensors_;
-  ModelSpec spec_;
+  DecoderShape shape_;
+  bool norms_from_one_ = false;
   TokenizerSpec tokenizer_;
   SamplingParams sampling_;
 };
@@ -107,10 +105,6 @@ std::filesystem::path find_model(const std::string& name, const std::filesystem:
 // Sets the regular expressions of the pre-tokenizer that GGUF knows as `name`. Errors: unavailable
 // (an unknown name).
 Result<void> set_pre_tokenizer(const std::string& name, TokenizerSpec& spec);
-// Llama 3's scaling of RoPE (rope_scaling in its config.json), as one divisor for each pair.
-// factor, low, high and original_context: the parameters of that key.
-std::vector<float> llama3_rope_factors(
-    int head_dim, float base, float factor, float low, float high, float original_context);
 
 // Called by ModelFile::open().
 Result<std::shared_ptr<const ModelFile>> open_gguf(const std::filesystem::path& path);

@@ -7,11 +7,10 @@
 // it sample in generation_config.json.
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 
+#include "stages/models/hf_files.hpp"
 #include "stages/models/model_file.hpp"
 
 namespace limelight::stages {
@@ -21,57 +20,48 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::uint64_t most_header = std::uint64_t{100} << 20;
+constexpr std::uint64_t most_header = most_json_bytes;
 
-// An internal exception: nested parsers throw it to abort, and open_safetensors() catches it.
-struct Refusal {
-  Error error;
-};
-[[noreturn]] void refuse(const fs::path& file,
-                         const std::string& what,
-                         ErrorCode code = ErrorCode::corrupt) {
-  throw Refusal{{code, file.string() + ": " + what}};
-}
-
-std::string read_text(const fs::path& path) {
-  std::error_code failed;
-  const auto size = fs::file_size(path, failed);
-  if (failed) refuse(path, "cannot read: " + failed.message(), ErrorCode::not_found);
-  if (size > most_header)
-    refuse(path, "found " + std::to_string(size) + " bytes, expected at most " +
-                     std::to_string(most_header));
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-json read_json(const fs::path& path) {
-  json parsed = json::parse(read_text(path), nullptr, false);
-  if (!parsed.is_object()) refuse(path, "found no JSON object, expected one");
-  return parsed;
-}
+// Tensors that are no weights: they can be computed.
+bool is_computed(const std::string& name) { return name.ends_with("rotary_emb.inv_freq"); }
 
 // Maps a tensor's name to ModelFile's: "model.layers.0.self_attn.q_proj.weight" to
-// "layers.0.q_proj". Empty if no decoder uses the tensor.
-std::string our_name(std::string name) {
+// "layers.0.q_proj". Empty if no decoder of this architecture uses the tensor.
+std::string our_name(std::string name, const Architecture& architecture) {
+  static const std::map<std::string_view, const char*> parts{
+      {"input_layernorm", "input_norm"},
+      {"self_attn.q_proj", "q_proj"},
+      {"self_attn.k_proj", "k_proj"},
+      {"self_attn.v_proj", "v_proj"},
+      {"self_attn.o_proj", "o_proj"},
+      {"self_attn.qkv_proj", "qkv_proj"},
+      {"self_attn.q_norm", "q_norm"},
+      {"self_attn.k_norm", "k_norm"},
+      {"mlp.gate_proj", "gate_proj"},
+      {"mlp.up_proj", "up_proj"},
+      {"mlp.down_proj", "down_proj"},
+      {"mlp.gate_up_proj", "gate_up_proj"},
+      {"mlp.gate", "router"},
+      {"mlp.shared_expert_gate", "shared_expert_gate"},
+      {"pre_feedforward_layernorm", "post_norm"},
+      {"post_feedforward_layernorm", "mlp_out_norm"}};
   if (name.starts_with("model.")) name.erase(0, 6);
-  const auto dot = name.rfind('.');
-  if (dot == std::string::npos) return "";
-  const std::string kind = name.substr(dot + 1), suffix = kind == "bias" ? ".bias" : "";
-  std::string stem = name.substr(0, dot);
-  if (kind != "weight" && kind != "bias") return "";
-  if (stem == "embed_tokens" || stem == "lm_head" || stem == "norm") return stem;
-  if (!stem.starts_with("layers.")) return "";
-  const auto second = stem.find('.', 7);
+  std::string suffix;
+  if (name.ends_with(".weight")) name.erase(name.size() - 7);
+  else if (name.ends_with(".bias")) name.erase(name.size() - 5), suffix = ".bias";
+  else if (!name.ends_with(".experts.gate_up_proj") && !name.ends_with(".experts.down_proj"))
+    return "";
+  if (name == "embed_tokens" || name == "lm_head" || name == "norm") return name + suffix;
+  if (!name.starts_with("layers.")) return "";
+  const auto second = name.find('.', 7);
   if (second == std::string::npos) return "";
-  const std::string layer = stem.substr(0, second + 1), part = stem.substr(second + 1);
-  if (part == "input_layernorm") return layer + "input_norm";
-  if (part == "post_attention_layernorm") return layer + "post_norm";
-  for (const char* known : {"q_proj", "k_proj", "v_proj", "o_proj"})
-    if (part == std::string("self_attn.") + known) return layer + known + suffix;
-  for (const char* known : {"gate_proj", "up_proj", "down_proj"})
-    if (part == std::string("mlp.") + known) return layer + known + suffix;
-  return "";
+  const std::string layer = name.substr(0, second + 1), part = name.substr(second + 1);
+  if (part == "post_attention_layernorm")
+    return layer + (architecture.out_norms ? "attention_out_norm" : "post_norm");
+  for (const char* several : {"mlp.experts.", "mlp.shared_expert."})
+    if (part.starts_with(several)) return layer + part.substr(4) + suffix;
+  const auto known = parts.find(part);
+  return known == parts.end() ? "" : layer + known->second + suffix;
 }
 
 }  // namespace
@@ -79,12 +69,13 @@ std::string our_name(std::string name) {
 struct SafetensorsReader {
   std::shared_ptr<ModelFile> made{new ModelFile};
   ModelFile& model = *made;
+  NetworkConfig network;
 
   // Adds the tensors of one file. wanted: the names that the index assigns to this file; nullptr:
   // all.
   void add(const fs::path& path, const std::set<std::string>* wanted) {
     auto mapped = MappedFile::open(path);
-    if (!mapped) throw Refusal{mapped.error()};
+    if (!mapped) throw ModelRefusal{mapped.error()};
     const auto bytes = (*mapped)->bytes();
     std::uint64_t header = 0;
     if (bytes.size() < sizeof header)
@@ -104,7 +95,7 @@ struct SafetensorsReader {
     std::vector<std::tuple<std::uint64_t, std::uint64_t, std::string>> places;
     for (const auto& [name, entry] : parsed.items()) {
       if (name == "__metadata__") continue;
-      const std::string ours = our_name(name);
+      const std::string ours = our_name(name, *network.architecture);
       const std::string quoted = "tensor '" + name.substr(0, 100) + "'";
       if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() ||
           !entry.contains("shape") || !entry["shape"].is_array() ||
@@ -133,7 +124,12 @@ struct SafetensorsReader {
                          std::to_string(end) + ", expected at most the " + std::to_string(room) +
                          " bytes of data in the file");
       places.emplace_back(begin, end, name);
-      if (ours.empty() || (wanted != nullptr && !wanted->contains(name))) continue;
+      if (is_computed(name) || (wanted != nullptr && !wanted->contains(name))) continue;
+      if (ours.empty())
+        refuse(path,
+               quoted + ": expected none of this name: no part of a " + network.architecture->name +
+                   " here uses it",
+               ErrorCode::unavailable);
       if (dtype == "F32") tensor.type = WeightType::f32;
       else if (dtype == "F16") tensor.type = WeightType::f16;
       else if (dtype == "BF16") tensor.type = WeightType::bf16;
@@ -154,56 +150,6 @@ struct SafetensorsReader {
         refuse(path, "tensor '" + std::get<2>(places[i]) + "' overlaps tensor '" +
                          std::get<2>(places[i - 1]) + "'");
     model.files_.push_back(*mapped);
-  }
-
-  void spec(const fs::path& path) {
-    const json config = read_json(path);
-    const auto type = config.value("model_type", json());
-    if (type != "llama" && type != "qwen2")
-      refuse(path,
-             "key 'model_type': found " + type.dump().substr(0, 60) + ", expected llama or qwen2",
-             ErrorCode::unavailable);
-    const auto whole = [&](const char* key, int otherwise = -1) {
-      const json value = config.value(key, json());
-      if (value.is_null() && otherwise >= 0) return otherwise;
-      if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 2'000'000'000)
-        refuse(path, std::string("key '") + key + "': found " + value.dump().substr(0, 60) +
-                         ", expected a whole number");
-      return value.get<int>();
-    };
-    const auto real = [](const json& from, const char* key, float otherwise) {
-      return from.contains(key) && from[key].is_number() ? from[key].get<float>() : otherwise;
-    };
-    ModelSpec& s = model.spec_;
-    s.architecture = type;
-    s.layers = whole("num_hidden_layers");
-    s.hidden = whole("hidden_size");
-    s.heads = whole("num_attention_heads");
-    s.kv_heads = whole("num_key_value_heads", s.heads);
-    s.head_dim = whole("head_dim", s.heads > 0 ? s.hidden / s.heads : 0);
-    s.mlp = whole("intermediate_size");
-    s.vocab = whole("vocab_size");
-    s.context = whole("max_position_embeddings", 2048);
-    s.rms_eps = real(config, "rms_norm_eps", 1e-6f);
-    // Newer configs have all parameters of RoPE, rope_theta included, in the key rope_parameters.
-    const json rotary = config.value("rope_parameters", json());
-    const json scaling = rotary.is_object() ? rotary : config.value("rope_scaling", json());
-    s.rope_base = real(rotary.is_object() ? rotary : config, "rope_theta", 10'000);
-    if (!scaling.is_object()) return;
-    const json kind = scaling.value("rope_type", scaling.value("type", json("default")));
-    const int pairs = std::clamp(s.head_dim, 0, 1024) / 2;
-    if (kind == "linear")
-      s.rope_factors.assign(static_cast<std::size_t>(pairs), real(scaling, "factor", 1));
-    else if (kind == "llama3")
-      s.rope_factors = llama3_rope_factors(2 * pairs, s.rope_base, real(scaling, "factor", 8),
-                                           real(scaling, "low_freq_factor", 1),
-                                           real(scaling, "high_freq_factor", 4),
-                                           real(scaling, "original_max_position_embeddings", 8192));
-    else if (kind != "default")
-      refuse(
-          path,
-          "rope_type: found " + kind.dump().substr(0, 60) + ", expected linear, llama3 or default",
-          ErrorCode::unavailable);
   }
 
   // Adds the patterns of one pre-tokenizer of tokenizer.json, or of all those in a Sequence.
@@ -274,9 +220,9 @@ struct SafetensorsReader {
     const json& ends = all["eos_token_id"];
     for (const json& end : ends.is_array() ? ends : json::array({ends})) {
       if (!end.is_number_unsigned() ||
-          end.get<std::uint64_t>() >= static_cast<std::uint64_t>(model.spec_.vocab))
+          end.get<std::uint64_t>() >= static_cast<std::uint64_t>(model.shape_.vocab))
         refuse_key("eos_token_id", "a token or a list of tokens, each below vocab_size (" +
-                                       std::to_string(model.spec_.vocab) + ")");
+                                       std::to_string(model.shape_.vocab) + ")");
       model.tokenizer_.more_ends.push_back(end.get<int>());
     }
   }
@@ -292,10 +238,10 @@ struct SafetensorsReader {
     TokenizerSpec& t = model.tokenizer_;
     const auto put = [&](const json& id, const std::string& token, bool special) {
       if (!id.is_number_unsigned() ||
-          id.get<std::uint64_t>() >= static_cast<std::uint64_t>(model.spec_.vocab))
+          id.get<std::uint64_t>() >= static_cast<std::uint64_t>(model.shape_.vocab))
         refuse(path, "token '" + token.substr(0, 60) + "': found id " + id.dump().substr(0, 30) +
-                         ", expected an id below vocab_size (" + std::to_string(model.spec_.vocab) +
-                         ")");
+                         ", expected an id below vocab_size (" +
+                         std::to_string(model.shape_.vocab) + ")");
       const auto at = id.get<std::size_t>();
       if (at >= t.tokens.size()) t.tokens.resize(at + 1), t.special.resize(at + 1);
       t.tokens[at] = token;
@@ -347,8 +293,25 @@ struct SafetensorsReader {
     return "";
   }
 
+  // A head that is the embedding may be in the file as well. What it should be if it differs,
+  // readers disagree about.
+  void tie(const fs::path& file) {
+    const FileTensor *head = model.find("lm_head"), *embedding = model.find("embed_tokens");
+    if (!network.parts.tied || head == nullptr || embedding == nullptr) return;
+    if (head->type != embedding->type || head->rows != embedding->rows ||
+        head->cols != embedding->cols ||
+        std::memcmp(head->data, embedding->data, head->rows * head->row_bytes()) != 0)
+      refuse(file,
+             "tensor 'lm_head.weight': found other values than in the embedding, expected "
+             "equal ones, as tie_word_embeddings is true");
+    model.tensors_.erase("lm_head");
+  }
+
   std::shared_ptr<const ModelFile> run(const fs::path& folder, const fs::path& file) {
     model.path_ = file;
+    network = read_network_config(folder / "config.json");
+    model.shape_ = network.shape;
+    model.norms_from_one_ = network.architecture->norms_from_one;
     if (file.extension() == ".json") {
       const json index = read_json(file);
       std::map<std::string, std::set<std::string>> shards;
@@ -366,10 +329,12 @@ struct SafetensorsReader {
       }
       for (const auto& [shard, names] : shards) add(folder / shard, &names);
     } else add(file, nullptr);
-    spec(folder / "config.json");
+    tie(file);
     tokenizer(folder);
     generation(folder / "generation_config.json");
-    if (auto whole_model = model.check(); !whole_model) throw Refusal{whole_model.error()};
+    if (model.tokenizer_.more_ends.empty()) model.tokenizer_.more_ends = network.ends;
+    if (auto whole_model = model.check(network.parts); !whole_model)
+      throw ModelRefusal{whole_model.error()};
     return made;
   }
 };
@@ -378,7 +343,7 @@ Result<std::shared_ptr<const ModelFile>> open_safetensors(const fs::path& folder
                                                           const fs::path& file) {
   try {
     return SafetensorsReader().run(folder, file);
-  } catch (const Refusal& refusal) {
+  } catch (const ModelRefusal& refusal) {
     return refusal.error;
   } catch (const json::exception& wrong) {
     return Error{ErrorCode::corrupt, file.string() + ": " + wrong.what()};

@@ -33,6 +33,8 @@ std::vector<float> FileWeights::load(const std::string& name, const MatrixPart& 
             static_cast<std::size_t>(part.col) / format.values * format.bytes,
         std::span(out).subspan(static_cast<std::size_t>(r) * static_cast<std::size_t>(part.cols),
                                static_cast<std::size_t>(part.cols)));
+  if (file_->norms_from_one() && name.ends_with("norm"))
+    for (float& value : out) ++value;
   return out;
 }
 
@@ -74,14 +76,14 @@ std::vector<float> DummyWeights::load(const std::string& name, const MatrixPart&
   return out;
 }
 
-double decoder_parameters(const ModelShape& s) {
+double decoder_parameters(const DecoderShape& s) {
   const double attention = decoder_parameter(s.hidden, s.head_dim) *
                            (2 * static_cast<double>(s.heads) + 2 * static_cast<double>(s.kv_heads));
   return static_cast<double>(s.layers) * (attention + 3 * decoder_parameter(s.hidden, s.mlp));
 }
 
 std::uint64_t dummy_bytes(const StageConfig& config, double packed, double floats) {
-  const ModelShape& s = config.shape;
+  const DecoderShape& s = config.shape;
   // While a matrix is packed, it is there as floats too.
   floats += decoder_parameter(std::max(s.vocab, s.mlp), s.hidden);
   const double bytes = packed * static_cast<double>(ipc::size_of(config.dtype)) +

@@ -80,7 +80,7 @@ std::uint64_t mix64(std::uint64_t x) noexcept;  // SplitMix64's finaliser (Steel
 inline double decoder_parameter(int rows, int cols) {
   return static_cast<double>(rows) * static_cast<double>(cols);
 }
-double decoder_parameters(const ModelShape& shape);  // of all layers
+double decoder_parameters(const DecoderShape& shape);  // of all layers
 // The bytes of `packed` parameters in the stage's dtype and `floats` in float32, and of what
 // packing the largest matrix takes.
 std::uint64_t dummy_bytes(const StageConfig& config, double packed, double floats);

@@ -16,7 +16,9 @@ probe='extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long
 echo "$probe" | clang++ -x c++ - -fsanitize=fuzzer,address -o "$build/probe" 2>/dev/null ||
   { echo "skipped: this clang++ has no libFuzzer"; exit 77; }
 models=stages/models
-sources=("$models"/{bpe_tokenizer,gguf,model_file,safetensors,sampling_params,tokenizer})
+sources=(
+  "$models"/{architectures,bpe_tokenizer,config_keys,gguf,gguf_network,model_file}
+  "$models"/{network_config,rope,safetensors,sampling_params,tokenizer})
 sources+=(stages/devices/blocks base/{mapped_file,result})
 objects=()
 for source in "${sources[@]}"; do

@@ -2,8 +2,9 @@
 //
 //   model_probe <model> [float32]
 //
-// It reads lines of {"text", "greedy"} and writes lines of {"tokens", "logits", "answer"}. greedy:
-// the number of tokens to generate; 0: only the tokens of the text. With `float32` activations are
+// It reads lines of {"text", "greedy"}, or with "ids" in place of the text, and writes lines of
+// {"tokens", "logits", "answer"}. greedy: the number of tokens to generate; 0: only the tokens of
+// the text. logits: those that the first of them was chosen by. With `float32` activations are
 // not rounded to 8 bits.
 #include <algorithm>
 #include <cstdio>
@@ -12,8 +13,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "stages/models/decoder.hpp"
 #include "stages/models/model_file.hpp"
+#include "stages/models/text_model.hpp"
 #include "stages/models/tokenizer.hpp"
 
 using namespace limelight::stages;
@@ -32,27 +33,25 @@ int main(int argc, char** argv) {
   FileWeights weights(*file);
   const auto device =
       make_cpu_device({.activations = exact ? Activations::float32 : Activations::int8});
-  const Decoder decoder(config, weights, *device, nullptr);
-  const auto head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens",
-                                   MatrixPart::whole(config.shape.vocab, config.shape.hidden),
-                                   limelight::ipc::DType::float32);
-  const auto embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
+  const TextModel model(config, weights, *device, nullptr);
   const auto h = static_cast<std::size_t>(config.shape.hidden);
   for (std::string line; std::getline(std::cin, line);) {
     const json asked = json::parse(line);
-    std::vector<int> tokens = tokenizer->encode(asked["text"].get<std::string>());
+    std::vector<int> tokens = asked.contains("ids")
+                                  ? asked["ids"].get<std::vector<int>>()
+                                  : tokenizer->encode(asked["text"].get<std::string>());
     json answer{{"tokens", tokens}};
-    KvCache cache = decoder.make_cache(1);
+    KvCache cache = model.decoder().make_cache(1);
     KvCache::Sequence sequence;
     for (int i = 0; i < asked["greedy"].get<int>() && !tokens.empty(); ++i) {
       std::vector<float> rows(tokens.size() * h),
           logits(static_cast<std::size_t>(config.shape.vocab));
       for (std::size_t t = 0; t < tokens.size(); ++t)
-        embed(tokens[t], std::span(rows).subspan(t * h, h));
+        model.embed(tokens[t], std::span(rows).subspan(t * h, h));
       const Decoder::Part part{&sequence, static_cast<int>(tokens.size()), {}};
-      if (auto done = decoder.forward(rows, {&part, 1}, cache); !done)
+      if (auto done = model.decoder().forward(rows, {&part, 1}, cache); !done)
         return std::fprintf(stderr, "%s\n", done.error().message.c_str()), 1;
-      device->linear(std::span(rows).last(h), *head, logits, 1);
+      model.logits(std::span(rows).last(h), logits);
       if (i == 0) answer["logits"] = logits;
       tokens.assign(
           1, static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin()));

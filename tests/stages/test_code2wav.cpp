@@ -14,7 +14,7 @@ BOOST_AUTO_TEST_CASE(how_codes_are_chunked_does_not_change_the_sound) {
   StageConfig config;
   config.shape.layers = 2;
   config.model_stage = "code2wav";
-  config.shape.upsampling = {2, 3};
+  config.codec.upsampling = {2, 3};
   const auto cpu = make_cpu_device();
   const auto sound = [&](const std::vector<int>& chunks) {
     const auto made = make_stage(config, *cpu, nullptr);
@@ -25,11 +25,11 @@ BOOST_AUTO_TEST_CASE(how_codes_are_chunked_does_not_change_the_sound) {
     for (std::size_t c = 0; c < chunks.size(); ++c) {
       std::vector<std::int32_t> codes;
       for (int i = 0; i < chunks[c]; ++i, ++frame)
-        for (int book = 0; book < config.shape.codebooks; ++book)
-          codes.push_back((frame * 7 + book * 3) % config.shape.codebook_size);
+        for (int book = 0; book < config.codec.codebooks; ++book)
+          codes.push_back((frame * 7 + book * 3) % config.codec.codebook_size);
       const auto spec = ipc::TensorSpec::of(ipc::DType::int32,
                                             {static_cast<std::uint64_t>(chunks[c]),
-                                             static_cast<std::uint64_t>(config.shape.codebooks)});
+                                             static_cast<std::uint64_t>(config.codec.codebooks)});
       BOOST_REQUIRE(
           stage->consume(1, 0, spec, std::as_bytes(std::span(codes)), c + 1 == chunks.size()).ok());
       BOOST_REQUIRE(step_one(*stage, 1, out).ok());

@@ -16,8 +16,8 @@ namespace {
 StageConfig config_of(const char* kind) {
   StageConfig config;
   config.model_stage = kind;
-  config.shape.upsampling = {2, 3};
-  config.shape.input_hidden = config.shape.hidden;
+  config.codec.upsampling = {2, 3};
+  config.codec.input_hidden = config.shape.hidden;
   return config;
 }
 template <class Kind>
@@ -37,13 +37,14 @@ BOOST_AUTO_TEST_CASE(the_stage_is_of_the_kind_that_the_config_names) {
 }
 
 BOOST_AUTO_TEST_CASE(the_largest_tensor_is_a_whole_step_or_a_whole_chunk) {
-  const ModelShape shape = config_of("").shape;
+  const DecoderShape shape = config_of("").shape;
+  const CodecShape codec = config_of("").codec;
   BOOST_TEST(max_output_bytes(config_of("thinker"), Thinker::hidden_port) ==
              static_cast<std::uint64_t>(config_of("").max_num_batched_tokens * shape.hidden) * 4);
   BOOST_TEST(max_output_bytes(config_of("talker"), Talker::codes_port) ==
-             static_cast<std::uint64_t>(shape.chunk_frames * shape.codebooks) * 4);
+             static_cast<std::uint64_t>(codec.chunk_frames * codec.codebooks) * 4);
   BOOST_TEST(max_output_bytes(config_of("code2wav"), Code2Wav::audio_port) ==
-             static_cast<std::uint64_t>(shape.chunk_frames) * 6 * 4);
+             static_cast<std::uint64_t>(codec.chunk_frames) * 6 * 4);
 }
 
 BOOST_AUTO_TEST_CASE(no_stage_emits_more_than_its_largest_tensor) {

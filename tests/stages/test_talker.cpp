@@ -20,8 +20,8 @@ struct Talking {
   std::unique_ptr<Stage> stage;
   Talking() {
     config.model_stage = "talker";
-    config.shape.input_hidden = width;
-    config.shape.chunk_frames = 4;
+    config.codec.input_hidden = width;
+    config.codec.chunk_frames = 4;
     stage = std::move(*make_stage(config, *device, nullptr));
   }
   Result<void> feed(int from, int rows, bool last) {
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(frames_come_in_chunks_and_the_last_one_says_so) {
   for (const auto& chunk : chunks) {
     const auto* code = reinterpret_cast<const std::int32_t*>(chunk.data.data());
     for (std::size_t i = 0; i < chunk.data.size() / sizeof *code; ++i)
-      BOOST_TEST((code[i] >= 0 && code[i] < config.shape.codebook_size));
+      BOOST_TEST((code[i] >= 0 && code[i] < config.codec.codebook_size));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <limelight/span.hpp>
 #include <memory>
 #include <new>
+#include <numbers>
 #include <vector>
 
 #include "stages/devices/cpu/cpu_kernels.hpp"
@@ -27,8 +28,8 @@ const prof::NameId norm_name =
 const prof::NameId rope_name = prof::intern("rope", prof::Category::cpu_op, prof::ValueKind::dims);
 const prof::NameId attention_name =
     prof::intern("attention", prof::Category::cpu_op, prof::ValueKind::dims);
-const prof::NameId silu_name =
-    prof::intern("silu_mul", prof::Category::cpu_op, prof::ValueKind::dims);
+const prof::NameId gate_name =
+    prof::intern("gate_mul", prof::Category::cpu_op, prof::ValueKind::dims);
 const prof::NameId add_name = prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims);
 
 std::uint64_t dims(std::size_t a, std::size_t b = 0, std::size_t c = 0) {
@@ -44,6 +45,12 @@ std::uint16_t to_bfloat16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
   return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+float gelu(float x) { return 0.5f * x * (1.0f + std::erf(x * std::numbers::sqrt2_v<float> / 2)); }
+float gelu_tanh(float x) {
+  constexpr float root = 0.79788456f;  // sqrt(2 / pi)
+  return 0.5f * x * (1.0f + std::tanh(root * (x + 0.044715f * x * x * x)));
 }
 
 // Memory that starts a line of the cache.
@@ -179,19 +186,20 @@ class CpuDevice final : public Device {
 
   void place(const Placement& placement) override {
     placement_ = &placement;
-    angles_of_ = nullptr;
+    angles_.clear();
   }
 
   void rope(std::span<float> x, int heads, int head_dim, const Rope& rope) override {
     const int n = placement_->rows();
     const prof::Span span(rope_name, dims(n, heads, head_dim));
-    const int half = head_dim / 2, apart = rope.interleaved ? 1 : half,
-              step = rope.interleaved ? 2 : 1;
-    turn_to(rope, half);
+    const int half = rope.frequencies.empty() ? head_dim / 2
+                                              : static_cast<int>(rope.frequencies.size()),
+              apart = rope.interleaved ? 1 : half, step = rope.interleaved ? 2 : 1;
+    const std::vector<Angle>& angles = angles_for(rope, half);
     for (int r = 0; r < n; ++r)
       for (int h = 0; h < heads; ++h) {
         float* at = x.data() + (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim;
-        const Angle* angle = angles_.data() + static_cast<std::ptrdiff_t>(r) * half;
+        const Angle* angle = angles.data() + static_cast<std::ptrdiff_t>(r) * half;
         for (int i = 0; i < half; ++i, ++angle, at += step) {
           const float a = at[0], b = at[apart];
           at[0] = a * angle->cos - b * angle->sin;
@@ -211,15 +219,14 @@ class CpuDevice final : public Device {
                  std::span<const float> keys,
                  std::span<const float> values,
                  std::span<float> out,
-                 int heads,
-                 int kv_heads,
-                 int head_dim) override {
+                 const AttentionShape& shape) override {
     const Placement& p = *placement_;
-    const int n = p.rows();
+    const int n = p.rows(), heads = shape.heads, head_dim = shape.head_dim;
     const int longest = *std::max_element(p.positions.begin(), p.positions.end()) + 1;
     const prof::Span span(attention_name, dims(n, heads, longest));
-    const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-    const int group = heads / kv_heads, stride = kv_heads * head_dim;
+    const float scale =
+        shape.scale != 0 ? shape.scale : 1.0f / std::sqrt(static_cast<float>(head_dim));
+    const int group = heads / shape.kv_heads, stride = shape.kv_heads * head_dim;
     const auto width = static_cast<std::size_t>(head_dim);
     // One piece of work is one head of one row; all rows of a head come one after the other, so
     // that threads get equal shares of a prompt. For a few positions a second thread costs more
@@ -234,26 +241,33 @@ class CpuDevice final : public Device {
       for (std::size_t piece = begin; piece < end; ++piece) {
         const auto r = piece % static_cast<std::size_t>(n);
         const int h = static_cast<int>(piece / static_cast<std::size_t>(n)),
-                  seen = p.positions[r] + 1;
+                  end_position = p.positions[r] + 1,
+                  first = shape.window > 0 ? std::max(0, end_position - shape.window) : 0;
         const std::ptrdiff_t at = (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim,
                              head = static_cast<std::ptrdiff_t>(h / group) * head_dim;
         const std::int32_t* table =
             p.tables.data() + static_cast<std::ptrdiff_t>(p.sequences[r]) * p.table_width;
-        // Calls `each` with every position and the offset of its row in the caches.
+        // Calls `each` with the place of every position that is seen, counted from the first one,
+        // and the offset of its row in the caches.
         const auto walk = [&](const auto& each) {
-          for (int t = 0, block = 0; t < seen; ++block) {
-            std::ptrdiff_t row = static_cast<std::ptrdiff_t>(table[block]) * p.block_size;
-            for (const int stop = std::min(seen, t + p.block_size); t < stop; ++t, ++row)
-              each(t, row * stride + head);
+          for (int t = first; t < end_position;) {
+            const int in_block = t % p.block_size;
+            std::ptrdiff_t row =
+                static_cast<std::ptrdiff_t>(table[t / p.block_size]) * p.block_size + in_block;
+            for (const int stop = std::min(end_position, t + p.block_size - in_block); t < stop;
+                 ++t, ++row)
+              each(t - first, row * stride + head);
           }
         };
         float top = -INFINITY;
         walk([&](int t, std::ptrdiff_t row) {
-          const float score = scale * kernels_.dot(q.data() + at, keys.data() + row, width);
+          float score = scale * kernels_.dot(q.data() + at, keys.data() + row, width);
+          if (shape.cap != 0) score = shape.cap * std::tanh(score / shape.cap);
           scores[static_cast<std::size_t>(t)] = score;
           top = std::max(top, score);
         });
-        const float sum = kernels_.exp_sum(scores.data(), top, static_cast<std::size_t>(seen));
+        const float sum =
+            kernels_.exp_sum(scores.data(), top, static_cast<std::size_t>(end_position - first));
         float* to = out.data() + at;
         std::fill(to, to + head_dim, 0.0f);
         walk([&](int t, std::ptrdiff_t row) {
@@ -264,10 +278,37 @@ class CpuDevice final : public Device {
     });
   }
 
-  void silu_mul(std::span<float> gate, std::span<const float> up) override {
-    const prof::Span span(silu_name, dims(gate.size()));
-    kernels_.silu_mul(gate.data(), up.data(), gate.size());
+  void gate_mul(std::span<float> gate, std::span<const float> up, Activation activation) override {
+    const prof::Span span(gate_name, dims(gate.size()));
+    if (activation == Activation::silu)
+      return kernels_.silu_mul(gate.data(), up.data(), gate.size());
+    for (std::size_t i = 0; i < gate.size(); ++i)
+      gate[i] = (activation == Activation::gelu ? gelu(gate[i]) : gelu_tanh(gate[i])) * up[i];
   }
+
+  void gather(std::span<const float> x,
+              std::span<const std::int32_t> rows,
+              std::span<float> out,
+              int width) override {
+    const auto count = static_cast<std::size_t>(width);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      std::copy_n(x.data() + static_cast<std::size_t>(rows[i]) * count, count,
+                  out.data() + i * count);
+  }
+
+  void add_rows(std::span<const float> y,
+                std::span<const std::int32_t> rows,
+                std::span<const float> weights,
+                std::span<float> x,
+                int width) override {
+    const prof::Span span(add_name, dims(y.size()));
+    const auto count = static_cast<std::size_t>(width);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      kernels_.add_scaled(weights[i], y.data() + i * count,
+                          x.data() + static_cast<std::size_t>(rows[i]) * count, count);
+  }
+
+  void clear(std::span<float> x) override { std::fill(x.begin(), x.end(), 0.0f); }
 
   void add(std::span<float> x, std::span<const float> y) override {
     const prof::Span span(add_name, dims(x.size()));
@@ -279,14 +320,20 @@ class CpuDevice final : public Device {
   struct Angle {
     float cos, sin;
   };
-  // Fills angles_, [rows, half], which all layers of a step share.
-  void turn_to(const Rope& rope, int half) {
-    if (angles_of_ == placement_ && frequencies_ == rope.frequencies.data() && half_ == half)
-      return;
-    angles_of_ = placement_;
-    frequencies_ = rope.frequencies.data();
-    half_ = half;
-    angles_.clear();
+  struct TurnedRows {
+    const float* frequencies;
+    float scale;
+    int half;
+    std::vector<Angle> angles;
+  };
+  // [rows, half]; all layers of a step that have the same rope share them.
+  const std::vector<Angle>& angles_for(const Rope& rope, int half) {
+    for (const TurnedRows& turned : angles_)
+      if (turned.frequencies == rope.frequencies.data() && turned.scale == rope.scale &&
+          turned.half == half)
+        return turned.angles;
+    angles_.push_back({rope.frequencies.data(), rope.scale, half, {}});
+    std::vector<Angle>& angles = angles_.back().angles;
     for (const std::int32_t position : placement_->positions)
       for (int i = 0; i < half; ++i) {
         const float frequency =
@@ -294,8 +341,9 @@ class CpuDevice final : public Device {
                 ? std::pow(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(2 * half))
                 : rope.frequencies[static_cast<std::size_t>(i)];
         const float angle = static_cast<float>(position) * frequency;
-        angles_.push_back({std::cos(angle), std::sin(angle)});
+        angles.push_back({rope.scale * std::cos(angle), rope.scale * std::sin(angle)});
       }
+    return angles;
   }
 
   void linear_of_blocks(std::span<const float> x,
@@ -349,10 +397,7 @@ class CpuDevice final : public Device {
   std::vector<std::int16_t> halves_;
   std::vector<std::uint16_t> rounded_;
   const Placement* placement_ = nullptr;
-  std::vector<Angle> angles_;
-  const Placement* angles_of_ = nullptr;  // with these frequencies
-  const float* frequencies_ = nullptr;
-  int half_ = 0;
+  std::vector<TurnedRows> angles_;  // of placement_
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
@@ -27,8 +28,8 @@ const prof::NameId rope_name =
     prof::intern("rope", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
 const prof::NameId attention_name =
     prof::intern("attention", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
-const prof::NameId silu_name =
-    prof::intern("silu_mul", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+const prof::NameId gate_name =
+    prof::intern("gate_mul", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
 const prof::NameId add_name =
     prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
 std::uint64_t dims(int a, int b = 0, int c = 0) {
@@ -163,9 +164,10 @@ class CudaDevice final : public Device {
   }
   void rope(std::span<float> x, int heads, int head_dim, const Rope& rope) override {
     const prof::CorrelatedSpan span(rope_name, dims(rows_, heads, head_dim));
+    const bool usual = rope.frequencies.empty();
     cuda::rope(x.data(), places(), heads, head_dim,
-               rope.frequencies.empty() ? nullptr : rope.frequencies.data(), rope.interleaved,
-               stream_);
+               usual ? head_dim / 2 : static_cast<int>(rope.frequencies.size()),
+               usual ? nullptr : rope.frequencies.data(), rope.scale, rope.interleaved, stream_);
     launched("rope");
   }
   void store(std::span<const float> rows, std::span<float> cache, int width) override {
@@ -176,21 +178,50 @@ class CudaDevice final : public Device {
                  std::span<const float> keys,
                  std::span<const float> values,
                  std::span<float> out,
-                 int heads,
-                 int kv_heads,
-                 int head_dim) override {
-    const prof::CorrelatedSpan span(attention_name, dims(rows_, heads, longest_));
-    float* scores = allocate(static_cast<std::size_t>(rows_) * static_cast<std::size_t>(heads) *
+                 const AttentionShape& a) override {
+    const prof::CorrelatedSpan span(attention_name, dims(rows_, a.heads, longest_));
+    float* scores = allocate(static_cast<std::size_t>(rows_) * static_cast<std::size_t>(a.heads) *
                              static_cast<std::size_t>(longest_));
     cuda::attention(q.data(), keys.data(), values.data(), out.data(), scores, places(), longest_,
-                    heads, kv_heads, head_dim, stream_);
+                    a.heads, a.kv_heads, a.head_dim,
+                    a.scale != 0 ? a.scale : 1.0f / std::sqrt(static_cast<float>(a.head_dim)),
+                    a.cap, a.window, stream_);
     launched("attention");
     free(scores);
   }
-  void silu_mul(std::span<float> gate, std::span<const float> up) override {
-    const prof::CorrelatedSpan span(silu_name, dims(static_cast<int>(gate.size())));
-    cuda::silu_mul(gate.data(), up.data(), static_cast<long>(gate.size()), stream_);
-    launched("silu_mul");
+  void gate_mul(std::span<float> gate, std::span<const float> up, Activation activation) override {
+    const prof::CorrelatedSpan span(gate_name, dims(static_cast<int>(gate.size())));
+    const cuda::Gate kind = activation == Activation::silu   ? cuda::Gate::silu
+                            : activation == Activation::gelu ? cuda::Gate::gelu
+                                                             : cuda::Gate::gelu_tanh;
+    cuda::gate_mul(gate.data(), up.data(), static_cast<long>(gate.size()), kind, stream_);
+    launched("gate_mul");
+  }
+  void gather(std::span<const float> x,
+              std::span<const std::int32_t> rows,
+              std::span<float> out,
+              int width) override {
+    const std::size_t bytes = static_cast<std::size_t>(width) * sizeof(float);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      check(cudaMemcpyAsync(out.data() + i * static_cast<std::size_t>(width),
+                            x.data() + static_cast<std::ptrdiff_t>(rows[i]) * width, bytes,
+                            cudaMemcpyDeviceToDevice, stream_),
+            "copy");
+  }
+  void add_rows(std::span<const float> y,
+                std::span<const std::int32_t> rows,
+                std::span<const float> weights,
+                std::span<float> x,
+                int width) override {
+    const prof::CorrelatedSpan span(add_name, dims(static_cast<int>(y.size())));
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      cuda::add_scaled(x.data() + static_cast<std::ptrdiff_t>(rows[i]) * width,
+                       y.data() + static_cast<std::ptrdiff_t>(i) * width, weights[i], width,
+                       stream_);
+    launched("add_rows");
+  }
+  void clear(std::span<float> x) override {
+    check(cudaMemsetAsync(x.data(), 0, x.size_bytes(), stream_), "clear");
   }
   void add(std::span<float> x, std::span<const float> y) override {
     const prof::CorrelatedSpan span(add_name, dims(static_cast<int>(x.size())));

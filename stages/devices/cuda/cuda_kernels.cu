@@ -57,9 +57,14 @@ __global__ void rms_norm_kernel(
     to[i] = from[i] * scale * (weight != nullptr ? weight[i] : 1.0f);
 }
 
-__global__ void rope_kernel(
-    float* x, Places places, int heads, int head_dim, const float* frequencies, bool interleaved) {
-  const int half = head_dim / 2;
+__global__ void rope_kernel(float* x,
+                            Places places,
+                            int heads,
+                            int head_dim,
+                            int half,
+                            const float* frequencies,
+                            float scale,
+                            bool interleaved) {
   const long at = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (at >= static_cast<long>(places.rows) * heads * half) return;
   const int i = static_cast<int>(at % half);
@@ -71,7 +76,7 @@ __global__ void rope_kernel(
   const float angle = static_cast<float>(places.positions[row_head / heads]) * frequency;
   float* pair = x + row_head * head_dim + (interleaved ? 2 * i : i);
   const int apart = interleaved ? 1 : half;
-  const float c = cosf(angle), s = sinf(angle), a = pair[0], b = pair[apart];
+  const float c = scale * cosf(angle), s = scale * sinf(angle), a = pair[0], b = pair[apart];
   pair[0] = a * c - b * s;
   pair[apart] = b * c + a * s;
 }
@@ -92,10 +97,14 @@ __global__ void attention_kernel(const float* q,
                                  int longest,
                                  int heads,
                                  int kv_heads,
-                                 int head_dim) {
+                                 int head_dim,
+                                 float scale,
+                                 float cap,
+                                 int window) {
   const int row = static_cast<int>(blockIdx.x) / heads, head = static_cast<int>(blockIdx.x) % heads,
             lane = static_cast<int>(threadIdx.x);
   const int seen = places.positions[row] + 1, kv = head / (heads / kv_heads);
+  const int first = window > 0 && seen > window ? seen - window : 0;
   const long stride = static_cast<long>(kv_heads) * head_dim;
   const int* table = places.tables + static_cast<long>(places.sequences[row]) * places.table_width;
   const auto cached = [&](const float* cache, int t) {
@@ -106,32 +115,43 @@ __global__ void attention_kernel(const float* q,
   const float* query = q + static_cast<long>(blockIdx.x) * head_dim;
   float* score = scores + static_cast<long>(blockIdx.x) * longest;
   float top = -INFINITY;
-  for (int t = lane; t < seen; t += warp) {
+  for (int t = first + lane; t < seen; t += warp) {
     const float* key = cached(keys, t);
     float dot = 0;
     for (int i = 0; i < head_dim; ++i) dot += query[i] * key[i];
-    score[t] = dot * rsqrtf(static_cast<float>(head_dim));
+    score[t] = cap != 0 ? cap * tanhf(dot * scale / cap) : dot * scale;
     top = fmaxf(top, score[t]);
   }
   top = max_of_warp(top);
   float sum = 0;
-  for (int t = lane; t < seen; t += warp) sum += score[t] = expf(score[t] - top);
+  for (int t = first + lane; t < seen; t += warp) sum += score[t] = expf(score[t] - top);
   sum = sum_of_warp(sum);
   __syncwarp();
   for (int i = lane; i < head_dim; i += warp) {
     float value = 0;
-    for (int t = 0; t < seen; ++t) value += score[t] / sum * cached(values, t)[i];
+    for (int t = first; t < seen; ++t) value += score[t] / sum * cached(values, t)[i];
     out[static_cast<long>(blockIdx.x) * head_dim + i] = value;
   }
 }
 
-__global__ void silu_mul_kernel(float* gate, const float* up, long count) {
+__device__ float activated(float x, Gate kind) {
+  switch (kind) {
+    case Gate::silu: return x / (1.0f + expf(-x));
+    case Gate::gelu: return 0.5f * x * (1.0f + erff(x * 0.70710678f));
+    default: return 0.5f * x * (1.0f + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
+  }
+}
+__global__ void gate_mul_kernel(float* gate, const float* up, long count, Gate kind) {
   const long i = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (i < count) gate[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
+  if (i < count) gate[i] = activated(gate[i], kind) * up[i];
 }
 __global__ void add_kernel(float* x, const float* y, long count, long width) {
   const long i = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i < count) x[i] += y[i % width];
+}
+__global__ void add_scaled_kernel(float* x, const float* y, float weight, long count) {
+  const long i = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (i < count) x[i] += weight * y[i];
 }
 
 }  // namespace
@@ -163,11 +183,13 @@ void rope(float* x,
           const Places& places,
           int heads,
           int head_dim,
+          int pairs,
           const float* frequencies,
+          float scale,
           bool interleaved,
           cudaStream_t stream) {
-  rope_kernel<<<blocks_for(static_cast<long>(places.rows) * heads * (head_dim / 2)), block, 0,
-                stream>>>(x, places, heads, head_dim, frequencies, interleaved);
+  rope_kernel<<<blocks_for(static_cast<long>(places.rows) * heads * pairs), block, 0, stream>>>(
+      x, places, heads, head_dim, pairs, frequencies, scale, interleaved);
 }
 void store(const float* rows, float* cache, const Places& places, int width, cudaStream_t stream) {
   store_kernel<<<blocks_for(static_cast<long>(places.rows) * width), block, 0, stream>>>(
@@ -183,12 +205,18 @@ void attention(const float* q,
                int heads,
                int kv_heads,
                int head_dim,
+               float scale,
+               float cap,
+               int window,
                cudaStream_t stream) {
   attention_kernel<<<static_cast<unsigned>(places.rows * heads), warp, 0, stream>>>(
-      q, keys, values, out, scores, places, longest, heads, kv_heads, head_dim);
+      q, keys, values, out, scores, places, longest, heads, kv_heads, head_dim, scale, cap, window);
 }
-void silu_mul(float* gate, const float* up, long count, cudaStream_t stream) {
-  silu_mul_kernel<<<blocks_for(count), block, 0, stream>>>(gate, up, count);
+void gate_mul(float* gate, const float* up, long count, Gate kind, cudaStream_t stream) {
+  gate_mul_kernel<<<blocks_for(count), block, 0, stream>>>(gate, up, count, kind);
+}
+void add_scaled(float* x, const float* y, float weight, long count, cudaStream_t stream) {
+  add_scaled_kernel<<<blocks_for(count), block, 0, stream>>>(x, y, weight, count);
 }
 void add(float* x, const float* y, long count, long width, cudaStream_t stream) {
   add_kernel<<<blocks_for(count), block, 0, stream>>>(x, y, count, width);

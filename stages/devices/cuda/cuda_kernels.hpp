@@ -33,12 +33,14 @@ void rope(float* x,
           const Places& places,
           int heads,
           int head_dim,
+          int pairs,
           const float* frequencies,
+          float scale,
           bool interleaved,
-          cudaStream_t stream);  // frequencies: null means base 10 000
+          cudaStream_t stream);  // frequencies: [pairs]; null means base 10 000
 void store(const float* rows, float* cache, const Places& places, int width, cudaStream_t stream);
 // scores: scratch memory, [rows, heads, longest]. longest: the most positions that a row attends
-// to.
+// to. scale, cap, window: see AttentionShape; the scale is not 0.
 void attention(const float* q,
                const float* keys,
                const float* values,
@@ -49,8 +51,13 @@ void attention(const float* q,
                int heads,
                int kv_heads,
                int head_dim,
+               float scale,
+               float cap,
+               int window,
                cudaStream_t stream);
-void silu_mul(float* gate, const float* up, long count, cudaStream_t stream);
+enum class Gate { silu, gelu, gelu_tanh };
+void gate_mul(float* gate, const float* up, long count, Gate kind, cudaStream_t stream);
+void add_scaled(float* x, const float* y, float weight, long count, cudaStream_t stream);
 void add(float* x,
          const float* y,
          long count,

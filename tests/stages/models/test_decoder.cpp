@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ipc/shared_group.hpp"
-#include "stages/models/decoder.hpp"
+#include "stages/models/text_model.hpp"
 #include "tests/device_checks.hpp"
 #include "tests/stages/models/fixtures.hpp"
 #include "tests/support.hpp"
@@ -45,13 +45,10 @@ std::vector<float> decode(const StageConfig& config, const std::vector<int>& pie
   return out;
 }
 
-// Decoder, embedding and head of a model.
 struct Network {
   StageConfig config;
   std::unique_ptr<Device> device;
-  std::unique_ptr<Decoder> decoder;
-  std::unique_ptr<Matrix> head;
-  std::function<void(int, std::span<float>)> embed;
+  std::unique_ptr<TextModel> model;
 
   explicit Network(const std::shared_ptr<const ModelFile>& file,
                    limelight::ipc::Collective* group = nullptr,
@@ -59,11 +56,7 @@ struct Network {
       : device(make_cpu_device(cpu)) {
     set_model(file, config);
     FileWeights weights(file);
-    decoder = std::make_unique<Decoder>(config, weights, *device, group);
-    head = weights.matrix(*device, weights.has("lm_head") ? "lm_head" : "embed_tokens",
-                          MatrixPart::whole(config.shape.vocab, config.shape.hidden),
-                          limelight::ipc::DType::float32);
-    embed = weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden);
+    model = std::make_unique<TextModel>(config, weights, *device, group);
   }
   std::vector<float> feed(const std::vector<int>& tokens,
                           KvCache& cache,
@@ -72,14 +65,14 @@ struct Network {
     std::vector<float> rows(tokens.size() * h),
         logits(static_cast<std::size_t>(config.shape.vocab));
     for (std::size_t i = 0; i < tokens.size(); ++i)
-      embed(tokens[i], std::span(rows).subspan(i * h, h));
+      model->embed(tokens[i], std::span(rows).subspan(i * h, h));
     const Decoder::Part part{&sequence, static_cast<int>(tokens.size()), {}};
-    BOOST_REQUIRE(decoder->forward(rows, {&part, 1}, cache).ok());
-    device->linear(std::span(rows).last(h), *head, logits, 1);
+    BOOST_REQUIRE(model->decoder().forward(rows, {&part, 1}, cache).ok());
+    model->logits(std::span(rows).last(h), logits);
     return logits;
   }
   std::vector<int> greedy(std::vector<int> tokens, std::size_t count) {
-    KvCache cache = decoder->make_cache(1);
+    KvCache cache = model->decoder().make_cache(1);
     KvCache::Sequence sequence;
     std::vector<int> answer;
     while (answer.size() < count) {
@@ -95,12 +88,12 @@ struct Network {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(logits_and_greedy_answers_are_those_of_an_independent_implementation) {
-  for (const Case& c : cases) {
+  for (const Case& c : all_cases()) {
     Network network(open_model(fixtures / c.folder / c.file));
     const json expected = json::parse(read_file(fixtures / c.folder / "expected.json"));
     double most = 0, square = 0, norm = 0;
     for (const json& prompt : expected["prompts"]) {
-      KvCache cache = network.decoder->make_cache(1);
+      KvCache cache = network.model->decoder().make_cache(1);
       KvCache::Sequence sequence;
       const auto logits = network.feed(prompt["ids"].get<std::vector<int>>(), cache, sequence);
       BOOST_REQUIRE(logits.size() == prompt["logits"].size());
@@ -123,14 +116,15 @@ BOOST_AUTO_TEST_CASE(logits_and_greedy_answers_are_those_of_an_independent_imple
 }
 
 BOOST_AUTO_TEST_CASE(two_ranks_and_two_threads_give_the_tokens_of_one) {
-  for (const Case& c : cases) {
+  for (const Case& c : all_cases()) {
     const fs::path path = fixtures / c.folder / c.file;
     const auto ids = json::parse(read_file(fixtures / c.folder / "expected.json"))["greedy"]["ids"]
                          .get<std::vector<int>>();
     const auto alone = Network(open_model(path)).greedy(ids, 48);
     BOOST_TEST(Network(open_model(path), nullptr, {.threads = 2}).greedy(ids, 48) == alone,
                boost::test_tools::per_element());
-    const std::string name = "limelight-models-test-" + std::to_string(getpid()) + c.folder;
+    const std::string name = "limelight-models-test-" + std::to_string(getpid()) + "-" +
+                             fs::path(c.folder).filename().string();
     std::vector<pid_t> ranks;
     for (const int rank : {0, 1}) {
       ranks.push_back(fork());
@@ -157,19 +151,19 @@ BOOST_AUTO_TEST_CASE(a_prompt_in_pieces_gives_the_rows_of_the_whole) {
 }
 
 BOOST_AUTO_TEST_CASE(a_sequence_has_the_same_bits_alone_and_beside_others) {
-  for (const Case& c : cases) {
+  for (const Case& c : all_cases()) {
     Network network(open_model(fixtures / c.folder / c.file));
     const auto h = static_cast<std::size_t>(network.config.shape.hidden);
     const auto rows_of = [&](int from, int count) {
       std::vector<float> rows(static_cast<std::size_t>(count) * h);
       for (int i = 0; i < count; ++i)
-        network.embed((from + 7 * i) % network.config.shape.vocab,
-                      std::span(rows).subspan(static_cast<std::size_t>(i) * h, h));
+        network.model->embed((from + 7 * i) % network.config.shape.vocab,
+                             std::span(rows).subspan(static_cast<std::size_t>(i) * h, h));
       return rows;
     };
     const std::vector<int> lengths{1, 17, 3, 33, 2, 8, 5};
     std::vector<float> together, alone;
-    KvCache cache = network.decoder->make_cache(8);
+    KvCache cache = network.model->decoder().make_cache(8);
     std::vector<KvCache::Sequence> sequences(lengths.size());
     std::vector<Decoder::Part> parts;
     for (std::size_t i = 0; i < lengths.size(); ++i) {
@@ -177,16 +171,16 @@ BOOST_AUTO_TEST_CASE(a_sequence_has_the_same_bits_alone_and_beside_others) {
       together.insert(together.end(), rows.begin(), rows.end());
       parts.push_back({&sequences[i], lengths[i], {}});
     }
-    BOOST_REQUIRE(network.decoder->forward(together, parts, cache).ok());
+    BOOST_REQUIRE(network.model->decoder().forward(together, parts, cache).ok());
     for (std::size_t i = 0; i < lengths.size(); ++i) {
-      KvCache own = network.decoder->make_cache(1);
+      KvCache own = network.model->decoder().make_cache(1);
       KvCache::Sequence sequence;
       const auto rows = rows_of(static_cast<int>(i), lengths[i]);
       for (int at = 0; at < lengths[i]; ++at) {  // one row at a time, as decoding does
         std::vector<float> row(rows.begin() + static_cast<std::ptrdiff_t>(h) * at,
                                rows.begin() + static_cast<std::ptrdiff_t>(h) * (at + 1));
         const Decoder::Part part{&sequence, 1, {}};
-        BOOST_REQUIRE(network.decoder->forward(row, {&part, 1}, own).ok());
+        BOOST_REQUIRE(network.model->decoder().forward(row, {&part, 1}, own).ok());
         alone.insert(alone.end(), row.begin(), row.end());
       }
     }

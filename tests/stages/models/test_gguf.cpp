@@ -50,10 +50,16 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
           "bytes of data in the file");
   std::string renamed = good;
   renamed.replace(renamed.find("blk.1.attn_v.weight"), 19, "blk.1.attn_x.weight");
+  refused(renamed, "found tensor 'blk.1.attn_x.weight', expected none of this name");
+  renamed = good;
+  renamed.replace(renamed.find("blk.1.attn_v.weight"), 19, "blk.2.attn_v.weight");
   refused(renamed, "found no tensor 'layers.1.v_proj'");
   renamed = good;
+  renamed.replace(renamed.find("llama.rope.freq_base"), 20, "llama.rope.freq_bose");
+  refused(renamed, "'llama.rope.freq_bose': expected no such key");
+  renamed = good;
   renamed.replace(renamed.find("general.architecture") + 20 + 4 + 8, 5, "gemma");
-  refused(renamed, "architecture 'gemma'");
+  refused(renamed, "architecture 'gemma', expected gemma2, gemma3, llama");
 
   // Any byte of the head may be anything: refused or read, never worse.
   std::mt19937 random(9);

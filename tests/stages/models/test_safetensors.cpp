@@ -62,11 +62,12 @@ BOOST_AUTO_TEST_CASE(damaged_safetensors_are_refused_and_say_where) {
   refused("model.safetensors", replaced(good, "{", "}"), "JSON object");
   const std::string config = read_file(folder.path / "config.json"),
                     tokens = read_file(folder.path / "tokenizer.json");
-  refused("config.json", replaced(config, "\"qwen2\"", "\"bert\""), "expected llama or qwen2");
+  refused("config.json", replaced(config, "\"qwen2\"", "\"bert\""),
+          "expected gemma2, gemma3_text, llama, mistral");
   refused("config.json", replaced(config, "\"hidden_size\": 64", "\"hidden_size\": -64"),
           "hidden_size");
   refused("config.json", replaced(config, "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"),
-          "found no tensor 'layers.2.q_proj'");
+          "expected a word for each of the 3 layers");
   refused("tokenizer.json", replaced(tokens, "\"merges\"", "\"merged\""), "merges");
   refused("tokenizer.json", tokens.substr(0, tokens.size() / 2), "JSON object");
   std::ofstream(folder.path / "model.safetensors.index.json")

@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(parts_of_a_model_s_file_are_those_of_the_whole_and_so_are_i
                                    MatrixPart{rows, cols, 0, rows, cols - block, block}})
       BOOST_TEST((weights.load("layers.0.down_proj", part) == cut(whole, part)), c.folder);
 
-    const int vocab = file->spec().vocab, hidden = file->spec().hidden;
+    const int vocab = file->shape().vocab, hidden = file->shape().hidden;
     const auto embedding = weights.load("embed_tokens", MatrixPart::whole(vocab, hidden));
     const auto embed = weights.rows("embed_tokens", vocab, hidden);
     std::vector<float> row(static_cast<std::size_t>(hidden));

@@ -81,12 +81,13 @@ BOOST_AUTO_TEST_CASE(a_row_alone_and_in_a_batch_gives_the_same_bits_in_the_other
                              up = tests::random_values(product(n, width), 2);
     std::vector<float> normed(x.size()), gate = x, normed_alone(x.size()), gate_alone = x;
     cpu->rms_norm(x, normed, n, width, {}, 1e-6f);
-    cpu->silu_mul(gate, up);
+    cpu->gate_mul(gate, up, Activation::silu);
     for (std::size_t r = 0; r < n; ++r) {
       const std::size_t at = r * static_cast<std::size_t>(width), size = normed.size() / n;
       cpu->rms_norm(std::span(x).subspan(at, size), std::span(normed_alone).subspan(at, size), 1,
                     width, {}, 1e-6f);
-      cpu->silu_mul(std::span(gate_alone).subspan(at, size), std::span(up).subspan(at, size));
+      cpu->gate_mul(std::span(gate_alone).subspan(at, size), std::span(up).subspan(at, size),
+                    Activation::silu);
     }
     BOOST_TEST(std::memcmp(normed.data(), normed_alone.data(), 4 * normed.size()) == 0);
     BOOST_TEST(std::memcmp(gate.data(), gate_alone.data(), 4 * gate.size()) == 0);

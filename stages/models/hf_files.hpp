@@ -1,0 +1,31 @@
+// What the readers of a folder in the format of Hugging Face share: config.json, tokenizer.json and
+// the files beside them. Their parsers throw a ModelRefusal to abort; open_safetensors() catches
+// it.
+#pragma once
+
+#include <filesystem>
+#include <limelight/shape.hpp>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "stages/models/architectures.hpp"
+#include "stages/models/refusal.hpp"
+
+namespace limelight::stages {
+
+constexpr std::uint64_t most_json_bytes = std::uint64_t{100} << 20;
+std::string read_text(const std::filesystem::path& path);
+nlohmann::json read_json(const std::filesystem::path& path);  // an object
+
+// What config.json says of the network.
+struct NetworkConfig {
+  const Architecture* architecture = nullptr;
+  DecoderShape shape;
+  DecoderParts parts;
+  std::vector<int> ends;  // eos_token_id: one, several or none
+};
+// Every key is obeyed, known to change nothing, or refused by name.
+NetworkConfig read_network_config(const std::filesystem::path& config_json);
+
+}  // namespace limelight::stages
