@@ -19,7 +19,7 @@ Error wrong_output(const std::string& stage,
 // Where a request's tensors go in one step, if they are what the ports say.
 class GuardedStage::CheckedOutput final : public Output {
  public:
-  CheckedOutput(const GuardedStage& stage, Output& to, Open& open)
+  CheckedOutput(const GuardedStage& stage, Output& to, OpenRequest& open)
       : stage_(stage), to_(to), open_(open) {}
 
   Result<void> emit(int port,
@@ -56,7 +56,7 @@ class GuardedStage::CheckedOutput final : public Output {
  private:
   const GuardedStage& stage_;
   Output& to_;
-  Open& open_;
+  OpenRequest& open_;
 };
 
 GuardedStage::GuardedStage(std::unique_ptr<Stage> stage,
@@ -127,7 +127,7 @@ Result<void> GuardedStage::step(std::span<Turn> batch) {
   std::vector<CheckedOutput> outputs;
   outputs.reserve(batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    Open& open = open_.at(batch[i].request);
+    OpenRequest& open = open_.at(batch[i].request);
     if (open.broken.code != ErrorCode::none) {
       batch[i].error = open.broken;
       continue;
@@ -150,7 +150,7 @@ Result<void> GuardedStage::step(std::span<Turn> batch) {
 // Whoever reads an output waits for its last chunk.
 void GuardedStage::check_end(Turn& turn) const {
   if (turn.state != StepState::done || turn.error.code != ErrorCode::none) return;
-  const Open& open = open_.at(turn.request);
+  const OpenRequest& open = open_.at(turn.request);
   for (std::size_t i = 0; i < open.ended.size(); ++i)
     if (!open.ended[i] &&
         std::find(unread_.begin(), unread_.end(), static_cast<int>(i)) == unread_.end())

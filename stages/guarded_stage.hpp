@@ -40,7 +40,7 @@ class GuardedStage final : public Stage {
  private:
   class CheckedOutput;
   // What is known of an open request.
-  struct Open {
+  struct OpenRequest {
     std::vector<bool> ended;            // by output: its last chunk was sent
     Error broken{ErrorCode::none, {}};  // what a call threw that has no result
   };
@@ -54,7 +54,7 @@ class GuardedStage final : public Stage {
   const std::string name_;
   const PluginPorts ports_;
   const std::vector<int> unread_;
-  mutable std::map<std::uint64_t, Open> open_;
+  mutable std::map<std::uint64_t, OpenRequest> open_;
 };
 
 }  // namespace limelight::stages

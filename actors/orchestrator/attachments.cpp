@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "actors/orchestrator/broker_use.hpp"
+#include "actors/orchestrator/broker_of_process.hpp"
 #include "actors/pipeline/topics.hpp"
 
 namespace limelight::actors {
@@ -78,11 +78,11 @@ Result<AttachmentSender> AttachmentSender::create(const stages::PipelineConfig& 
 AttachmentSender::Sent AttachmentSender::send(std::uint64_t number,
                                               const std::vector<Attachment>& attachments,
                                               const std::vector<std::int32_t>& replicas) {
-  struct Open {
+  struct HeldLoan {
     ipc::Publisher* publisher;
     ipc::Loan loan;
   };
-  std::vector<Open> loans;
+  std::vector<HeldLoan> loans;
   for (const Channel& channel : channels_) {
     if (replicas.at(channel.place) != channel.replica) continue;
     const Attachment* found = find(attachments, channel.port->name);
@@ -94,7 +94,7 @@ AttachmentSender::Sent AttachmentSender::send(std::uint64_t number,
     header.tensor = one.tensor;
     auto loan = channel.publisher->loan(header, 0ms);
     if (!loan) {
-      for (const Open& open : loans) open.publisher->release(open.loan);
+      for (const HeldLoan& held : loans) held.publisher->release(held.loan);
       return Sent::nothing;
     }
     if (!one.data.empty()) std::memcpy(loan->data.data(), one.data.data(), one.data.size());

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <caf/io/all.hpp>
 
-#include "actors/orchestrator/broker_use.hpp"
+#include "actors/orchestrator/broker_of_process.hpp"
 #include "actors/orchestrator/engine_state.hpp"
 #include "actors/orchestrator/heartbeat.hpp"
 #include "actors/orchestrator/profiler_out.hpp"
@@ -211,7 +211,7 @@ Result<void> Engine::State::start() {
   if (failure.code != ErrorCode::none) return failure;
   std::vector<Join> all;
   for (const auto& [rank, there] : ranks) all.push_back(there);
-  pulse = system->spawn(
+  heartbeats = system->spawn(
       heartbeat, all, args.rank_timeout,
       [this](const Join& rank, std::chrono::milliseconds silent) { on_silence(rank, silent); });
   started = true;
@@ -290,7 +290,7 @@ Engine::~Engine() {
   if (s.supervision.joinable()) s.supervision.join();
   s.broker_watch.reset();
   s.deadlines.stop();
-  if (s.pulse) caf::anon_send_exit(s.pulse, caf::exit_reason::user_shutdown);
+  if (s.heartbeats) caf::anon_send_exit(s.heartbeats, caf::exit_reason::user_shutdown);
   // Also after a failure those that still can end in order: whoever is killed may hold a lock of
   // the broker's.
   if (s.launcher)
@@ -314,7 +314,7 @@ Engine::~Engine() {
     caf::anon_send_exit(s.supervisor, caf::exit_reason::user_shutdown);
     s.orchestrator = nullptr;
     s.supervisor = nullptr;
-    s.pulse = nullptr;
+    s.heartbeats = nullptr;
     s.system.reset();
   }
 }
@@ -331,14 +331,15 @@ void Engine::start_profile(const StageIds& stages, const ProfileOptions& options
   if (!options.orchestrator) return state_->ask_supervisor(message, std::move(done));
   state_->ask_supervisor(
       message, [state = state_.get(), message, done](Result<std::vector<RankTrace>> traces) {
-        if (traces) traces->push_back(state->own_trace.start(message, state->config.world_size()));
+        if (traces)
+          traces->push_back(state->orchestrator_trace.start(message, state->config.world_size()));
         done(std::move(traces));
       });
 }
 void Engine::stop_profile(OnTraces done) {
   state_->ask_supervisor(
       StopProfile{}, [state = state_.get(), done](Result<std::vector<RankTrace>> traces) {
-        auto own = state->own_trace.stop();
+        auto own = state->orchestrator_trace.stop();
         if (own && traces) traces->push_back(std::move(*own));
         else if (own && own->error.code == ErrorCode::none)
           traces = Error{.code = traces.error().code,

@@ -40,7 +40,7 @@ std::uint64_t us_since(Clock::time_point start) {
 
 }  // namespace
 
-Engine::State::Open Engine::State::find_number(std::uint64_t number) {
+Engine::State::RequestAt Engine::State::find_number(std::uint64_t number) {
   const auto ticket = tickets.find(number);
   return ticket == tickets.end() ? open.end() : open.find(ticket->second);
 }
@@ -56,7 +56,7 @@ void Engine::State::withdraw(PendingRequest& request) {
   request.number = 0;
 }
 
-void Engine::State::finish(Open at, Error error) {
+void Engine::State::finish(RequestAt at, Error error) {
   const std::uint64_t ticket = at->first;
   const prof::RequestScope scope(static_cast<std::uint32_t>(ticket));
   PendingRequest request = std::move(at->second);
@@ -117,7 +117,7 @@ Result<void> Engine::State::check(const Submit& submit, std::chrono::millisecond
   return {};
 }
 
-void Engine::State::finish_if_complete(Open at) {
+void Engine::State::finish_if_complete(RequestAt at) {
   const std::vector<bool>& left = at->second.stages_left;
   if (at->second.ports_left > 0 || std::find(left.begin(), left.end(), true) != left.end()) return;
   finish(at, {ErrorCode::none, {}});
@@ -166,7 +166,7 @@ void Engine::State::admit() {
 }
 
 // False: there is no memory for its attachments now, and it stays in the queue.
-bool Engine::State::send(Open at) {
+bool Engine::State::send(RequestAt at) {
   PendingRequest& request = at->second;
   const std::uint64_t ticket = request.submit.number;
   const std::uint64_t number = ticket > newest_number ? ticket : next_number;

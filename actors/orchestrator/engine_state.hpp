@@ -23,7 +23,7 @@
 #include "actors/orchestrator/deadlines.hpp"
 #include "actors/orchestrator/engine.hpp"
 #include "actors/orchestrator/launcher.hpp"
-#include "actors/orchestrator/own_trace.hpp"
+#include "actors/orchestrator/orchestrator_trace.hpp"
 #include "actors/orchestrator/replica_life.hpp"
 #include "actors/pipeline/protocol.hpp"
 #include "actors/pipeline/routes.hpp"
@@ -75,7 +75,7 @@ struct Engine::State {
   std::unique_ptr<caf::actor_system> system;
   OrchestratorActor orchestrator;
   SupervisorActor supervisor;
-  caf::actor pulse;
+  caf::actor heartbeats;
   std::unique_ptr<Launcher> launcher;
   std::vector<UserPort> ports;
   AttachmentSender attachments;
@@ -104,20 +104,20 @@ struct Engine::State {
   std::thread supervision;
   std::unique_ptr<BrokerWatch> broker_watch;
   Deadlines deadlines{[this](std::uint64_t number) { end_late(number); }};
-  OwnTrace own_trace;
+  OrchestratorTrace orchestrator_trace;
 
   Result<void> start();
   void fail(Error error);
   // The following are called with the lock held.
-  using Open = std::map<std::uint64_t, PendingRequest>::iterator;
-  void finish(Open at, Error error);
-  void finish_if_complete(Open at);
+  using RequestAt = std::map<std::uint64_t, PendingRequest>::iterator;
+  void finish(RequestAt at, Error error);
+  void finish_if_complete(RequestAt at);
   void admit();
   bool choose_replicas(PendingRequest& request, Error& impossible);
-  bool send(Open at);
+  bool send(RequestAt at);
   void withdraw(PendingRequest& request);
   void tell_cancel(const PendingRequest& request, int but_stage);
-  Open find_number(std::uint64_t number);
+  RequestAt find_number(std::uint64_t number);
   std::filesystem::path trace_folder() const {
     return args.profile_dir.empty() ? "traces" : args.profile_dir;
   }

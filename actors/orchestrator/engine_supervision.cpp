@@ -210,7 +210,7 @@ void Engine::State::on_join(const Join& joined_rank) {
     return;
   ranks[joined_rank.rank] = joined_rank;
   caf::anon_send(supervisor, joined_rank);
-  if (pulse) caf::anon_send(pulse, joined_rank);
+  if (heartbeats) caf::anon_send(heartbeats, joined_rank);
   if (replica.life.joined(joined_rank.rank, joined_rank.incarnation, Clock::now()) &&
       joined_rank.incarnation > 0) {
     for (const auto& [rank, there] : ranks)

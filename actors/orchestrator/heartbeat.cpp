@@ -13,7 +13,7 @@ struct Watched {
   Clock::time_point seen = Clock::now();
   bool asked = false, told = false;
 };
-struct Pulse {
+struct Watch {
   std::map<int, Watched> ranks;
   Clock::time_point last_beat = Clock::now();
 };
@@ -23,16 +23,16 @@ caf::behavior heartbeat(caf::event_based_actor* self,
                         std::vector<Join> ranks,
                         std::chrono::milliseconds timeout,
                         std::function<void(const Join&, std::chrono::milliseconds)> on_silent) {
-  const auto pulse = std::make_shared<Pulse>();
-  for (Join& joined : ranks) pulse->ranks[joined.rank].joined = std::move(joined);
+  const auto watch = std::make_shared<Watch>();
+  for (Join& joined : ranks) watch->ranks[joined.rank].joined = std::move(joined);
   const auto interval = std::max(timeout / 5, std::chrono::milliseconds(10));
   self->send(self, Beat{});
-  return {[=](const Join& joined) { pulse->ranks[joined.rank] = {.joined = joined}; },
+  return {[=](const Join& joined) { watch->ranks[joined.rank] = {.joined = joined}; },
           [=](Beat) {
             const auto now = Clock::now();
-            const bool was_away = now - pulse->last_beat > timeout / 2;
-            pulse->last_beat = now;
-            for (auto& [rank, watched] : pulse->ranks) {
+            const bool was_away = now - watch->last_beat > timeout / 2;
+            watch->last_beat = now;
+            for (auto& [rank, watched] : watch->ranks) {
               if (was_away) watched.seen = now;
               const auto silent =
                   std::chrono::duration_cast<std::chrono::milliseconds>(now - watched.seen);
@@ -42,9 +42,9 @@ caf::behavior heartbeat(caf::event_based_actor* self,
               }
               if (watched.asked) continue;
               watched.asked = true;
-              const auto answered = [pulse, number = rank,
+              const auto answered = [watch, number = rank,
                                      incarnation = watched.joined.incarnation] {
-                Watched& who = pulse->ranks.at(number);
+                Watched& who = watch->ranks.at(number);
                 if (who.joined.incarnation != incarnation) return;
                 who.asked = false;
                 who.seen = Clock::now();

@@ -25,7 +25,7 @@ struct Message {
 
 }  // namespace
 
-Result<void> tell(ipc::SharedGroup& group, const std::vector<Action>& actions) {
+Result<void> send_actions(ipc::SharedGroup& group, const std::vector<Action>& actions) {
   const bool ends = !actions.empty() && actions.front().kind == Action::Kind::end_rank;
   for (std::size_t at = 0; at < actions.size(); at += Message::room) {
     Message message;
@@ -39,7 +39,7 @@ Result<void> tell(ipc::SharedGroup& group, const std::vector<Action>& actions) {
   return {};
 }
 
-bool hear(ipc::SharedGroup& group, std::vector<Action>& actions) {
+bool receive_actions(ipc::SharedGroup& group, std::vector<Action>& actions) {
   actions.clear();
   for (;;) {
     Message message;

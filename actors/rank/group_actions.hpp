@@ -11,8 +11,8 @@
 namespace limelight::actors {
 
 // On the first rank. Errors: timeout (another rank did not come for it).
-Result<void> tell(ipc::SharedGroup& group, const std::vector<Action>& actions);
+Result<void> send_actions(ipc::SharedGroup& group, const std::vector<Action>& actions);
 // On the others: waits for the next actions. False: the group is no more.
-bool hear(ipc::SharedGroup& group, std::vector<Action>& actions);
+bool receive_actions(ipc::SharedGroup& group, std::vector<Action>& actions);
 
 }  // namespace limelight::actors

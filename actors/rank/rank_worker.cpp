@@ -332,7 +332,7 @@ void RankWorker::finish(std::uint64_t number, Error error) {
 
 void RankWorker::follow() {
   std::map<std::uint64_t, Submitted> submitted;
-  while (hear(*group_, actions_)) {
+  while (receive_actions(*group_, actions_)) {
     for (const Action& action : actions_) switch (action.kind) {
         case Action::Kind::end_rank: return;
         case Action::Kind::begin:
@@ -367,9 +367,9 @@ void RankWorker::run() {
     }
     if (channels_.input) receive(0ms);
     scheduler_.plan(*stage_, actions_);
-    if (auto told = group_ ? tell(*group_, actions_) : Result<void>(); !told) {
+    if (auto sent = group_ ? send_actions(*group_, actions_) : Result<void>(); !sent) {
       for (const Action& action : std::exchange(actions_, {}))
-        if (action.kind == Action::Kind::turn) finish(action.request, told.error());
+        if (action.kind == Action::Kind::turn) finish(action.request, sent.error());
       continue;
     }
     if (step()) continue;
@@ -378,7 +378,7 @@ void RankWorker::run() {
     else take_requests(true);
   }
   actions_.assign(1, {Action::Kind::end_rank, 0, 0});
-  if (group_) (void)tell(*group_, actions_);
+  if (group_) (void)send_actions(*group_, actions_);
 }
 
 }  // namespace limelight::actors

@@ -30,10 +30,13 @@ BOOST_AUTO_TEST_CASE(every_rank_of_a_group_hears_the_same_actions_in_the_same_li
     ranks.push_back(in_process([&] {
       auto group = SharedGroup::join(name, rank, 3, 4096, 5s);
       if (!group) return 1;
-      if (rank == 0) return tell(*group, many()) && tell(*group, {}) && tell(*group, one) ? 0 : 2;
+      if (rank == 0)
+        return send_actions(*group, many()) && send_actions(*group, {}) && send_actions(*group, one)
+                   ? 0
+                   : 2;
       std::vector<Action> heard{{Action::Kind::end_rank, 9, 9}};  // of before
-      if (!hear(*group, heard) || heard != many()) return 3;
-      return hear(*group, heard) && heard == one ? 0 : 4;
+      if (!receive_actions(*group, heard) || heard != many()) return 3;
+      return receive_actions(*group, heard) && heard == one ? 0 : 4;
     }));
   for (const pid_t rank : ranks) BOOST_TEST(exit_code(rank) == 0);
 }

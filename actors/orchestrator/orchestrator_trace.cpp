@@ -1,10 +1,10 @@
-#include "actors/orchestrator/own_trace.hpp"
+#include "actors/orchestrator/orchestrator_trace.hpp"
 
 #include <filesystem>
 
 namespace limelight::actors {
 
-RankTrace OwnTrace::start(const StartProfile& request, int world_size) {
+RankTrace OrchestratorTrace::start(const StartProfile& request, int world_size) {
   const std::lock_guard lock(mutex_);
   rank_ = world_size;
   RankTrace own{.rank = rank_, .stage_id = -1, .note = "was already running"};
@@ -31,7 +31,7 @@ RankTrace OwnTrace::start(const StartProfile& request, int world_size) {
   return own;
 }
 
-std::optional<RankTrace> OwnTrace::stop() {
+std::optional<RankTrace> OrchestratorTrace::stop() {
   const std::lock_guard lock(mutex_);
   if (!session_) return std::nullopt;
   const auto report = session_->stop();

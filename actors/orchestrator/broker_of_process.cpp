@@ -1,4 +1,4 @@
-#include "actors/orchestrator/broker_use.hpp"
+#include "actors/orchestrator/broker_of_process.hpp"
 
 #include <unistd.h>
 

@@ -2,7 +2,7 @@
 #include <boost/test/unit_test.hpp>
 #include <limelight/trace.hpp>
 
-#include "actors/orchestrator/own_trace.hpp"
+#include "actors/orchestrator/orchestrator_trace.hpp"
 #include "profiling/record/clock.hpp"
 #include "tests/support.hpp"
 
@@ -23,11 +23,11 @@ StartProfile request(const fs::path& directory, const char* prefix = "run") {
 }
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(own_trace)
+BOOST_AUTO_TEST_SUITE(orchestrator_trace)
 
 BOOST_AUTO_TEST_CASE(it_is_one_more_rank_behind_the_last_and_twice_is_harmless) {
   const Folder folder;
-  OwnTrace own;
+  OrchestratorTrace own;
   BOOST_TEST(!own.stop().has_value());
   const auto first = own.start(request(folder.path), 3);
   BOOST_TEST(first.rank == 3);
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(it_is_one_more_rank_behind_the_last_and_twice_is_harmless) 
 
 BOOST_AUTO_TEST_CASE(a_failure_is_told_and_leaves_nothing_running) {
   const Folder folder;
-  OwnTrace own;
+  OrchestratorTrace own;
   const auto refused = own.start(request(folder.path, "no/prefix"), 3);
   BOOST_TEST((refused.error.code == ErrorCode::invalid_argument));
   BOOST_TEST(refused.file.empty());

@@ -15,7 +15,7 @@
 
 namespace limelight::actors {
 
-class OwnTrace {
+class OrchestratorTrace {
  public:
   // With the ranks' directory, names and limits of time and request. A failure is told in the
   // answer's note: the ranks' traces are worth having without it.
