@@ -18,6 +18,7 @@ packages=(
   libiceoryx-posh-dev
   libpcre2-dev
   libssl-dev
+  libutf8proc-dev
   libyaml-cpp-dev
   libzip-dev
   libzmq3-dev

@@ -164,7 +164,7 @@ Result<std::vector<Measurement>> bench_decode(const DecodeOptions& options) {
   auto start = Clock::now();
   auto file = stages::ModelFile::open(path);
   if (!file) return file.error();
-  auto tokenizer = stages::make_bpe_tokenizer((*file)->tokenizer());
+  auto tokenizer = stages::make_tokenizer((*file)->tokenizer());
   if (!tokenizer) return tokenizer.error();
   if (!options.concurrency.empty()) return bench_together(options, path, *file);
   { const Model ready(*file, {}); }

@@ -37,9 +37,10 @@ Result<std::vector<int>> Thinker::tokens_of(const Request& request) const {
   for (const Message& message : request.messages) bytes += message.content.size();
   const prof::Span span(name, bytes);
   if (!request.messages.empty()) return tokenizer_->encode_messages(request.messages);
-  std::vector<int> tokens;
-  if (!request.prompt.empty()) tokens = tokenizer_->encode_prompt(request.prompt);
-  if (tokens.empty()) return Error{ErrorCode::invalid_argument, "the prompt is empty"};
+  if (request.prompt.empty()) return Error{ErrorCode::invalid_argument, "the prompt is empty"};
+  auto tokens = tokenizer_->encode_prompt(request.prompt);
+  if (tokens && tokens->empty())
+    return Error{ErrorCode::invalid_argument, "the prompt has no tokens"};
   return tokens;
 }
 
@@ -77,10 +78,12 @@ Result<void> Thinker::begin(const Request& request) {
   sampler.set_prompt(*tokens);
   sampler.set_ends(tokenizer_->ends());
   AnswerInfo answer{.prompt_tokens = tokens->size(), .seed = sampling.seed.value_or(0)};
-  sequences_.insert_or_assign(request.number, Sequence{.sampler = std::move(sampler),
-                                                       .tokens = std::move(tokens).value(),
-                                                       .stops = StopStrings(sampling.stop),
-                                                       .answer = std::move(answer)});
+  sequences_.insert_or_assign(request.number,
+                              Sequence{.sampler = std::move(sampler),
+                                       .tokens = std::move(tokens).value(),
+                                       .text = CharacterStream(tokenizer_->strips_first_blank()),
+                                       .stops = StopStrings(sampling.stop),
+                                       .answer = std::move(answer)});
   return {};
 }
 
@@ -266,7 +269,7 @@ Result<std::unique_ptr<Stage>> make(const StageConfig& config,
     return std::unique_ptr<Stage>(
         std::make_unique<Thinker>(config, weights, make_byte_tokenizer(), device, group));
   }
-  auto tokenizer = make_bpe_tokenizer(config.model->tokenizer());
+  auto tokenizer = make_tokenizer(config.model->tokenizer());
   if (!tokenizer)
     return Error{tokenizer.error().code,
                  config.model->path().string() + ": " + tokenizer.error().message};

@@ -51,7 +51,7 @@ class Thinker final : public Stage {
     std::vector<int> tokens;  // of the prompt and of the answer
     KvCache::Sequence cache = {};
     int sent = 0;  // positions whose hidden states were emitted
-    CharacterStream text = {};
+    CharacterStream text = CharacterStream();
     StopStrings stops;
     AnswerInfo answer = {};
     int rest() const { return static_cast<int>(tokens.size()) - cache.position; }

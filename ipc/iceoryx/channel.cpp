@@ -97,8 +97,10 @@ void install_error_handler() {
       [](const iox::Error error, const std::function<void()>&, const iox::ErrorLevel level) {
         if (level != iox::ErrorLevel::FATAL) return;
         if (current_call != nullptr) leave_behind(iox::ErrorHandler::toString(error));
-        log(LogLevel::error, std::string("iceoryx has failed, so this process ends: ") +
-                                 iox::ErrorHandler::toString(error));
+        log(LogLevel::error, broker_listens()
+                                 ? std::string("iceoryx has failed, so this process ends: ") +
+                                       iox::ErrorHandler::toString(error)
+                                 : "the iceoryx broker has ended: restart this process");
         _exit(70);
       });
 }

@@ -198,36 +198,6 @@ struct GgufReader {
                "an offset after the end of tensor '" + std::string(places[i - 1].name) + "'");
   }
 
-  void tokenizer(ModelFile& model) const {
-    const auto* kind = metadata.find<std::string_view>("tokenizer.ggml.model");
-    if (kind == nullptr || *kind != "gpt2")
-      refuse(0, "tokenizer '" + std::string(kind == nullptr ? "" : kind->substr(0, 60)) + "'",
-             "gpt2, which is byte-level BPE", ErrorCode::unavailable);
-    TokenizerSpec& t = model.tokenizer_;
-    const auto* tokens = metadata.find<std::vector<std::string_view>>("tokenizer.ggml.tokens");
-    const auto* merges = metadata.find<std::vector<std::string_view>>("tokenizer.ggml.merges");
-    const auto* types = metadata.find<std::vector<double>>("tokenizer.ggml.token_type");
-    if (tokens == nullptr || merges == nullptr)
-      refuse(0, "no tokens or no merges",
-             "the metadata's keys 'tokenizer.ggml.tokens' and 'tokenizer.ggml.merges'");
-    t.tokens.assign(tokens->begin(), tokens->end());
-    t.merges.assign(merges->begin(), merges->end());
-    t.special.resize(t.tokens.size());
-    if (types != nullptr)
-      for (std::size_t i = 0; i < std::min(types->size(), t.special.size()); ++i)
-        t.special[i] = (*types)[i] == 3 || (*types)[i] == 4;  // control, user-defined
-    const auto id = [&](const char* key) { return metadata.whole(key).value_or(-1); };
-    t.bos = id("tokenizer.ggml.bos_token_id");
-    t.eos = id("tokenizer.ggml.eos_token_id");
-    if (const auto* add = metadata.find<double>("tokenizer.ggml.add_bos_token"))
-      t.add_bos = *add != 0;
-    if (const auto* chat = metadata.find<std::string_view>("tokenizer.chat_template"))
-      t.chat_template = *chat;
-    const auto* pre = metadata.find<std::string_view>("tokenizer.ggml.pre");
-    if (auto set = set_pre_tokenizer(std::string(pre == nullptr ? "" : *pre), t); !set)
-      throw ModelRefusal{{set.error().code, file->path().string() + ": " + set.error().message}};
-  }
-
   std::shared_ptr<const ModelFile> run() {
     std::shared_ptr<ModelFile> model(new ModelFile);
     model->path_ = file->path();
@@ -257,7 +227,7 @@ struct GgufReader {
     const Architecture& architecture = gguf_architecture(metadata);
     tensors(tensor_count, architecture, *model);
     model->shape_ = gguf_shape(metadata, architecture, model->tensors_);
-    tokenizer(*model);
+    model->tokenizer_ = gguf_tokenizer(metadata);
     // A file has no word for its parts: what the first layer has, all have.
     const auto has = [&](const char* name) { return model->find(name) != nullptr; };
     const DecoderParts parts{.qkv_bias = has("layers.0.q_proj.bias"),

@@ -56,4 +56,6 @@ DecoderShape gguf_shape(const GgufMetadata& metadata,
                         const Architecture& architecture,
                         std::map<std::string, FileTensor, std::less<>>& tensors);
 
+TokenizerSpec gguf_tokenizer(const GgufMetadata& metadata);
+
 }  // namespace limelight::stages

@@ -11,6 +11,8 @@
 
 #include "stages/models/architectures.hpp"
 #include "stages/models/refusal.hpp"
+#include "stages/models/regex.hpp"
+#include "stages/models/tokenizer_spec.hpp"
 
 namespace limelight::stages {
 
@@ -27,5 +29,8 @@ struct NetworkConfig {
 };
 // Every key is obeyed, known to change nothing, or refused by name.
 NetworkConfig read_network_config(const std::filesystem::path& config_json);
+
+// folder: with tokenizer.json. vocab: the network's number of tokens, which no id reaches.
+TokenizerSpec read_tokenizer(const std::filesystem::path& folder, int vocab);
 
 }  // namespace limelight::stages

@@ -161,23 +161,4 @@ Result<void> ModelFile::check(const DecoderParts& parts) {
   return {};
 }
 
-Result<void> set_pre_tokenizer(const std::string& name, TokenizerSpec& spec) {
-  static const std::string gpt2 =
-      R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-  const auto newer = [](const char* digits) {
-    return std::string(R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)") + digits +
-           R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-  };
-  if (name == "gpt-2" || name == "gpt2" || name == "default" || name.empty()) spec.splits = {gpt2};
-  else if (name == "smollm") spec.splits = {R"(\p{N})", gpt2};
-  else if (name == "llama-bpe" || name == "llama3" || name == "llama-v3") {
-    spec.splits = {newer(R"(\p{N}{1,3})")};
-    spec.whole_words_first = true;
-  } else if (name == "qwen2") spec.splits = {newer(R"(\p{N})")};
-  else
-    return Error{ErrorCode::unavailable,
-                 "found pre-tokenizer '" + name + "', expected gpt-2, smollm, llama-bpe or qwen2"};
-  return {};
-}
-
 }  // namespace limelight::stages

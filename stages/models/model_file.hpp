@@ -27,6 +27,7 @@
 #include "base/mapped_file.hpp"
 #include "stages/devices/blocks.hpp"
 #include "stages/models/architectures.hpp"
+#include "stages/models/tokenizer_spec.hpp"
 
 namespace limelight::stages {
 
@@ -37,19 +38,6 @@ struct FileTensor {
   std::uint64_t row_bytes() const {
     return cols / block_format(type).values * block_format(type).bytes;
   }
-};
-
-// The tokenizer, byte-level BPE, as the file states it.
-struct TokenizerSpec {
-  std::vector<std::string> tokens;  // by id; each byte is a letter of GPT-2's alphabet
-  std::vector<std::string> merges;  // "left right", highest priority first
-  std::vector<bool> special;        // by id
-  std::vector<std::string> splits;  // regular expressions, applied in this order
-  bool whole_words_first = false;   // a piece that is a token is not built from merges
-  int bos = -1, eos = -1;
-  std::vector<int> more_ends;  // other tokens that end an answer
-  bool add_bos = false;
-  std::string chat_template;
 };
 
 class ModelFile {

@@ -152,36 +152,6 @@ struct SafetensorsReader {
     model.files_.push_back(*mapped);
   }
 
-  // Adds the patterns of one pre-tokenizer of tokenizer.json, or of all those in a Sequence.
-  void pre_tokenizer(const fs::path& path, const json& pre, TokenizerSpec& t) {
-    const std::string kind = pre.value("type", "");
-    if (kind == "Sequence") {
-      for (const json& part : pre.value("pretokenizers", json::array()))
-        pre_tokenizer(path, part, t);
-    } else if (kind == "Digits") {
-      t.splits.push_back(pre.value("individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)");
-    } else if (kind == "Split") {
-      const json pattern = pre.value("pattern", json::object());
-      if (pattern.contains("Regex") && pattern["Regex"].is_string() && !pre.value("invert", false))
-        t.splits.push_back(pattern["Regex"]);
-      else
-        refuse(path,
-               "pre-tokenizer Split: found " + pre.dump().substr(0, 100) +
-                   ", expected a regex, not inverted",
-               ErrorCode::unavailable);
-    } else if (kind == "ByteLevel") {
-      if (pre.value("add_prefix_space", false))
-        refuse(path, "pre-tokenizer ByteLevel: found add_prefix_space true, expected false",
-               ErrorCode::unavailable);
-      TokenizerSpec usual;
-      (void)set_pre_tokenizer("gpt-2", usual);
-      if (pre.value("use_regex", true)) t.splits.push_back(usual.splits.front());
-    } else
-      refuse(path,
-             "found pre-tokenizer '" + kind + "', expected Sequence, Digits, Split or ByteLevel",
-             ErrorCode::unavailable);
-  }
-
   // The parameters that the model's authors recommend, and the tokens that end an answer. Without
   // the key do_sample the others count as they stand, as in vLLM.
   void generation(const fs::path& path) {
@@ -227,72 +197,6 @@ struct SafetensorsReader {
     }
   }
 
-  void tokenizer(const fs::path& folder) {
-    const fs::path path = folder / "tokenizer.json";
-    const json all = read_json(path);
-    const json bpe = all.value("model", json::object());
-    if (!bpe.is_object() || !bpe.contains("vocab") || !bpe["vocab"].is_object() ||
-        !bpe.contains("merges") || !bpe["merges"].is_array())
-      refuse(path, "key 'model': expected a BPE model with the keys 'vocab' and 'merges'",
-             ErrorCode::unavailable);
-    TokenizerSpec& t = model.tokenizer_;
-    const auto put = [&](const json& id, const std::string& token, bool special) {
-      if (!id.is_number_unsigned() ||
-          id.get<std::uint64_t>() >= static_cast<std::uint64_t>(model.shape_.vocab))
-        refuse(path, "token '" + token.substr(0, 60) + "': found id " + id.dump().substr(0, 30) +
-                         ", expected an id below vocab_size (" +
-                         std::to_string(model.shape_.vocab) + ")");
-      const auto at = id.get<std::size_t>();
-      if (at >= t.tokens.size()) t.tokens.resize(at + 1), t.special.resize(at + 1);
-      t.tokens[at] = token;
-      t.special[at] = special;
-    };
-    for (const auto& [token, id] : bpe["vocab"].items()) put(id, token, false);
-    for (const json& added : all.value("added_tokens", json::array()))
-      if (added.is_object() && added.contains("id") && added.contains("content") &&
-          added["content"].is_string())
-        put(added["id"], added["content"], true);
-    for (const json& merge : bpe["merges"]) {
-      if (merge.is_string()) t.merges.push_back(merge);
-      else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
-               merge[1].is_string())
-        t.merges.push_back(merge[0].get<std::string>() + " " + merge[1].get<std::string>());
-      else refuse(path, "found a merge " + merge.dump().substr(0, 60) + ", expected two tokens");
-    }
-    t.whole_words_first = bpe.value("ignore_merges", false);
-    if (all.contains("pre_tokenizer") && all["pre_tokenizer"].is_object())
-      pre_tokenizer(path, all["pre_tokenizer"], t);
-    std::error_code failed;
-    if (fs::exists(folder / "chat_template.jinja", failed))
-      t.chat_template = read_text(folder / "chat_template.jinja");
-    if (!fs::exists(folder / "tokenizer_config.json", failed)) return;
-    const json config = read_json(folder / "tokenizer_config.json");
-    const auto id_of = [&](const char* key) {
-      const json value = config.value(key, json());
-      const std::string token = value.is_string()   ? value.get<std::string>()
-                                : value.is_object() ? value.value("content", "")
-                                                    : "";
-      const auto at = std::find(t.tokens.begin(), t.tokens.end(), token);
-      return token.empty() || at == t.tokens.end() ? -1 : static_cast<int>(at - t.tokens.begin());
-    };
-    t.bos = id_of("bos_token");
-    t.eos = id_of("eos_token");
-    t.add_bos = config.contains("add_bos_token") && config["add_bos_token"] == true;
-    if (t.chat_template.empty())
-      t.chat_template = chat_template(config.value("chat_template", json()));
-  }
-
-  // The value of the key chat_template in tokenizer_config.json, where older models have it: a
-  // text, or a list of named texts, of which the one named "default" is taken.
-  static std::string chat_template(const json& value) {
-    if (value.is_string()) return value;
-    for (const json& named : value.is_array() ? value : json::array())
-      if (named.is_object() && named.value("name", json()) == "default" &&
-          named.value("template", json()).is_string())
-        return named["template"];
-    return "";
-  }
-
   // A head that is the embedding may be in the file as well. What it should be if it differs,
   // readers disagree about.
   void tie(const fs::path& file) {
@@ -330,7 +234,7 @@ struct SafetensorsReader {
       for (const auto& [shard, names] : shards) add(folder / shard, &names);
     } else add(file, nullptr);
     tie(file);
-    tokenizer(folder);
+    model.tokenizer_ = read_tokenizer(folder, model.shape_.vocab);
     generation(folder / "generation_config.json");
     if (model.tokenizer_.more_ends.empty()) model.tokenizer_.more_ends = network.ends;
     if (auto whole_model = model.check(network.parts); !whole_model)

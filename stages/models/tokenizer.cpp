@@ -10,7 +10,9 @@ namespace {
 
 class ByteTokenizer final : public Tokenizer {
  public:
-  std::vector<int> encode_prompt(std::string_view prompt) const override { return encode(prompt); }
+  Result<std::vector<int>> encode_prompt(std::string_view prompt) const override {
+    return encode(prompt);
+  }
   // Dummy models have no chat template: one line for the role and one for the text.
   Result<std::vector<int>> encode_messages(std::span<const Message> messages) const override {
     LIMELIGHT_TRY(check(messages));
@@ -66,6 +68,10 @@ std::unique_ptr<Tokenizer> make_byte_tokenizer() { return std::make_unique<ByteT
 
 std::string CharacterStream::push(std::string_view bytes) {
   waiting_ += bytes;
+  if (strips_ && !waiting_.empty()) {
+    if (waiting_.front() == ' ') waiting_.erase(0, 1);
+    strips_ = false;
+  }
   // Only the last character can be incomplete: its first byte is one of the last three.
   std::size_t whole = waiting_.size();
   for (std::size_t back = 1; back <= 3 && back <= waiting_.size(); ++back) {

@@ -20,16 +20,19 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
   virtual std::vector<int> encode(std::string_view text) const = 0;
   // The tokens of a user's prompt, inside the texts and special tokens of the model's chat
-  // template.
-  virtual std::vector<int> encode_prompt(std::string_view prompt) const = 0;
+  // template, if it has one. Errors: as of encode_messages().
+  virtual Result<std::vector<int>> encode_prompt(std::string_view prompt) const = 0;
   // The same of a conversation; what follows is the assistant's answer. Errors: invalid_argument (a
-  // role, or a model without a chat template that is known here).
+  // role, a model without a chat template, a conversation that the template refuses), unavailable
+  // (a template that uses what is not understood here).
   virtual Result<std::vector<int>> encode_messages(std::span<const Message> messages) const = 0;
   // The bytes of a token, which need not be whole characters. Empty for special tokens and unknown
   // ids.
   virtual std::string bytes(int token) const = 0;
   // The tokens that end an answer.
   virtual const std::vector<int>& ends() const = 0;
+  // Whether a blank that the text of an answer begins with is not part of it.
+  virtual bool strips_first_blank() const { return false; }
   bool ends(int token) const {
     return std::find(ends().begin(), ends().end(), token) != ends().end();
   }
@@ -40,20 +43,23 @@ class Tokenizer {
 std::unique_ptr<Tokenizer> make_byte_tokenizer();
 // Errors: invalid_argument (no messages, or a role that is none of system, user and assistant).
 Result<void> check(std::span<const Message> messages);
-// Byte-level BPE. Errors: unavailable (a pattern that cannot be compiled), corrupt (a merge of
-// tokens that the vocabulary does not have).
-Result<std::unique_ptr<Tokenizer>> make_bpe_tokenizer(const TokenizerSpec& spec);
+// That of a published model. Errors: unavailable (a pattern that cannot be compiled), corrupt (a
+// merge of tokens that the vocabulary does not have).
+Result<std::unique_ptr<Tokenizer>> make_tokenizer(const TokenizerSpec& spec);
 
 // Joins the bytes of tokens to whole UTF-8 characters. push() returns the characters that are
 // complete and keeps the beginning of an incomplete one.
 class CharacterStream {
  public:
+  // strips: the first character is left out if it is a blank.
+  explicit CharacterStream(bool strips = false) : strips_(strips) {}
   std::string push(std::string_view bytes);
   // Returns the incomplete character, when no more bytes come.
   std::string rest() { return std::exchange(waiting_, {}); }
 
  private:
   std::string waiting_;
+  bool strips_;
 };
 
 }  // namespace limelight::stages

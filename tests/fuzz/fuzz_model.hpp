@@ -38,7 +38,7 @@ inline void use(
         unpack_blocks(t->type, t->data + r * t->row_bytes(),
                       {reinterpret_cast<float*>(row.data()), static_cast<std::size_t>(t->cols)});
     }
-  if (auto tokenizer = make_bpe_tokenizer(model.tokenizer()))
+  if (auto tokenizer = make_tokenizer(model.tokenizer()))
     for (const int token : (*tokenizer)->encode_prompt("Hello, world 12 \xe6\x97\xa5"))
       (void)(*tokenizer)->bytes(token);
 }

@@ -1,9 +1,10 @@
-// Encodes any bytes as a prompt, with the tokenizers of three families. The decoded tokens must
-// give the same bytes, in whole characters.
+// Encodes any bytes as a prompt, with the tokenizers of three families, whose decoded tokens must
+// give the same bytes, in whole characters; and with tokenizers of the other kinds.
 #include <cstdlib>
 #include <vector>
 
 #include "fuzz_model.hpp"
+#include "stages/models/hf_files.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace limelight::stages;
@@ -12,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char* family : {"llama", "qwen2", "gguf"}) {
       auto model = ModelFile::open(std::filesystem::path(FIXTURES) / family);
       if (!model) std::abort();
-      made.push_back(std::move(*make_bpe_tokenizer((*model)->tokenizer())));
+      made.push_back(std::move(*make_tokenizer((*model)->tokenizer())));
     }
     return made;
   }();
@@ -24,5 +25,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (back + stream.rest() != text) std::abort();
     (void)tokenizer->encode_prompt(text);
   }
+  static const auto others = [] {
+    std::vector<std::unique_ptr<Tokenizer>> made;
+    for (const char* kind : {"gemma", "llama2", "metaspace-first", "unigram-bytes-always",
+                             "unigram-never", "whitespace"})
+      made.push_back(std::move(*make_tokenizer(
+          read_tokenizer(std::filesystem::path(FIXTURES) / "tokenizers" / kind, 1 << 20))));
+    return made;
+  }();
+  for (const auto& tokenizer : others)
+    for (const int token : tokenizer->encode(text)) (void)tokenizer->bytes(token);
   return 0;
 }

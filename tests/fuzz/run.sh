@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of model files and the tokenizer with libFuzzer, under AddressSanitizer and
-# UndefinedBehaviorSanitizer. Exit 77: no clang with libFuzzer.
+# Fuzzes the readers of model files, chat templates and tokenizers with libFuzzer, under
+# AddressSanitizer and UndefinedBehaviorSanitizer. Exit 77: no clang with libFuzzer.
 #   run.sh <folder for builds> [<seconds for each>] [<folder for new inputs>]
 # Without a folder for them, new inputs are forgotten.
 set -euo pipefail
@@ -15,22 +15,22 @@ flags=(
 probe='extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }'
 echo "$probe" | clang++ -x c++ - -fsanitize=fuzzer,address -o "$build/probe" 2>/dev/null ||
   { echo "skipped: this clang++ has no libFuzzer"; exit 77; }
-models=stages/models
-sources=(
-  "$models"/{architectures,bpe_tokenizer,config_keys,gguf,gguf_network,model_file}
-  "$models"/{network_config,rope,safetensors,sampling_params,tokenizer})
+# What reads files and texts; the networks need devices.
+mapfile -t sources < <(cd "$root" && find stages/models -name '*.cpp' |
+  grep -vE '/(decoder|feed_forward|kv_cache|sampler|text_model|weights)\.cpp$' | sed 's/\.cpp$//')
 sources+=(stages/devices/blocks base/{mapped_file,result})
 objects=()
 for source in "${sources[@]}"; do
-  object=$build/$(basename "$source").o
-  [[ $object -nt $root/$source.cpp && $object -nt $root/$models/model_file.hpp ]] ||
+  object=$build/$(basename "$(dirname "$source")")_$(basename "$source").o
+  [[ $object -nt $root/$source.cpp && $object -nt $root/stages/models/model_file.hpp ]] ||
     clang++ "${flags[@]}" -c "$root/$source.cpp" -o "$object" &
   objects+=("$object")
   (($(jobs -r | wc -l) < 2)) || wait -n
 done
 wait
-for target in gguf safetensors tokenizer; do
-  clang++ "${flags[@]}" -fsanitize=fuzzer "$here/fuzz_$target.cpp" "${objects[@]}" -lpcre2-8 \
+for target in gguf safetensors template tokenizer; do
+  clang++ "${flags[@]}" -fsanitize=fuzzer "$here/fuzz_$target.cpp" "${objects[@]}" \
+    -lpcre2-8 -lutf8proc \
     -o "$build/fuzz_$target"
   new=${keep:+$keep/$target}
   [[ -n $new ]] || new=$(mktemp -d "$build/new.XXXX")

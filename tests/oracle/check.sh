@@ -2,8 +2,9 @@
 # Gives the traces of a profiled run, or of simulated GPUs, to the programs that they are written
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
-# reader: perfetto, hta, chromium, fetch, smollm2, llama or transformers.
-# program: the limelight command; for llama and transformers, model_probe.
+# reader: perfetto, hta, chromium, fetch, smollm2, llama, transformers, text_models, tokenizer or
+#   jinja.
+# program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
 # gpu writer: a program that writes GPU traces into a folder.
 # Exit status: 0 if the reader found what was expected, 77 if it is not installed.
@@ -80,6 +81,17 @@ if [[ $reader == smollm2 ]]; then
   exit 0
 fi
 python=$here/../../build/oracle/bin/python
+if [[ $reader == text_models ]]; then
+  python=${LIMELIGHT_PYTHON:-$python}
+  [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
+  needs="torch, transformers, tokenizers, gguf"
+  "$python" -c "import $needs" 2>/dev/null ||
+    skip "no python with $needs (LIMELIGHT_PYTHON names one)"
+  rm -rf "$folder"
+  "$python" "$here/make_text_models.py" "$folder" --seed "${LIMELIGHT_SEED:-0}"
+  "$python" "$here/compare_text_models.py" "$limelight" "$folder"/*
+  exit
+fi
 if [[ $reader == llama || $reader == transformers ]]; then
   python=${LIMELIGHT_PYTHON:-$python}
   [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
@@ -93,6 +105,17 @@ if [[ $reader == llama || $reader == transformers ]]; then
 fi
 [[ -x $python ]] || python=$(command -v python3) ||
   skip "no python3 (tests/oracle/install.sh installs the oracles)"
+if [[ $reader == tokenizer ]]; then
+  "$python" -c 'import tokenizers' 2>/dev/null || skip "no tokenizers (tests/oracle/install.sh)"
+  "$python" "$here/compare_tokenizers.py" "$limelight" "$folder"
+  exit
+fi
+if [[ $reader == jinja ]]; then
+  "$python" -c 'import jinja2, transformers' 2>/dev/null ||
+    skip "no jinja2 or transformers (tests/oracle/install.sh)"
+  "$python" "$here/compare_with_jinja.py" "$limelight"
+  exit
+fi
 if [[ $reader == perfetto ]]; then
   command -v node >/dev/null || skip "no node, which runs Perfetto's trace processor"
   find_ui='

@@ -49,6 +49,11 @@ LLAMA3 = (
 )
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
 VOCAB = 512
+TEMPLATE = (
+    r"{% for message in messages %}"
+    r"{{ '<|im_start|>' + message['role'] + '\n' + message['content'] "
+    r"+ '<|im_end|>\n' }}{% endfor %}"
+    r"{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
 
 
 def tokenizer(kind):
@@ -125,7 +130,7 @@ def save(model, t, name, shard=None):
     t.save(str(folder / "tokenizer.json"))
     config = {
         "eos_token": "<|im_end|>",
-        "chat_template": "{{'<|im_start|>' + message['role'] + '\n'}}",
+        "chat_template": TEMPLATE,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     write_tokens(folder / "tokens.jsonl", t)
@@ -212,7 +217,8 @@ w.add_token_types([3 if x in special else 1 for x in tokens])
 w.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in j["model"]["merges"]])
 w.add_eos_token_id(2)
 w.add_chat_template(
-    "<|im_start|>system\nYou are small<|im_end|>\n{{ '<|im_start|>' + message['role'] }}")
+    r"{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are small<|im_end|>\n' }}"
+    r"{% endif %}" + TEMPLATE)
 Q = gguf.GGMLQuantizationType
 types = {
     "q_proj": Q.Q4_0,

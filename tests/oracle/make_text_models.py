@@ -36,7 +36,11 @@ ANSWER = 64
 VISIBLE = 1e-3  # the least change of a logit that shows a feature
 CLEAR = 5e-4  # how far, relative to the largest logit, a greedy token must lead the next one
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-TEMPLATE = "{{'<|im_start|>' + message['role'] + '\n'}}"
+TEMPLATE = (
+    r"{% for message in messages %}"
+    r"{{ '<|im_start|>' + message['role'] + '\n' + message['content'] "
+    r"+ '<|im_end|>\n' }}{% endfor %}"
+    r"{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
 WORDS = (
     "the of and to in is was for that with as on it by at from are this be an or which have not "
     "but they their more one can when will 12 99 2024 ( ) { } => != \t \n é 日 本 😀 naïve café"

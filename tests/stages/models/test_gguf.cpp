@@ -68,6 +68,6 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_refused_and_say_where) {
     for (int n = 0; n < 4; ++n) changed[random() % changed.size()] = static_cast<char>(random());
     changed.resize(good.size(), 'x');
     std::ofstream(path, std::ios::binary) << changed;
-    if (auto opened = ModelFile::open(path)) (void)make_bpe_tokenizer((*opened)->tokenizer());
+    if (auto opened = ModelFile::open(path)) (void)make_tokenizer((*opened)->tokenizer());
   }
 }

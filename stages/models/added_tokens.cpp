@@ -1,0 +1,83 @@
+#include "stages/models/added_tokens.hpp"
+
+#include <algorithm>
+
+#include "stages/models/regex.hpp"
+
+namespace limelight::stages {
+
+namespace {
+
+// Whether the text has a letter, digit or underscore at that end.
+bool ends_in_word(std::string_view text, bool at_front) {
+  static const std::string word = words_of_oniguruma(R"(\w)");
+  static const Regex front = *Regex::compile("^" + word), back = *Regex::compile(word + R"(\z)");
+  bool found = false;
+  // Long enough for a character.
+  const auto near = at_front ? text.substr(0, 4)
+                             : text.substr(text.size() - std::min<std::size_t>(4, text.size()));
+  (at_front ? front : back).for_each_match(near, [&](std::size_t, std::size_t) { found = true; });
+  return found;
+}
+
+std::size_t blanks_behind(std::string_view text) {
+  static const Regex blanks = *Regex::compile(R"(^\s+)");
+  std::size_t length = 0;
+  blanks.for_each_match(text, [&](std::size_t, std::size_t end) { length = end; });
+  return length;
+}
+
+std::size_t blanks_before(std::string_view text) {
+  static const Regex blanks = *Regex::compile(R"(\s+\z)");
+  std::size_t length = 0;
+  blanks.for_each_match(text,
+                        [&](std::size_t begin, std::size_t) { length = text.size() - begin; });
+  return length;
+}
+
+bool stands_at(const AddedToken& token, std::string_view text, std::size_t at) {
+  if (!text.substr(at).starts_with(token.content)) return false;
+  return !token.single_word || (!ends_in_word(text.substr(0, at), false) &&
+                                !ends_in_word(text.substr(at + token.content.size()), true));
+}
+
+}  // namespace
+
+AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
+  std::erase_if(tokens_, [](const AddedToken& token) { return token.content.empty(); });
+  for (std::size_t i = 0; i < tokens_.size(); ++i)
+    by_first_byte_[tokens_[i].content.front()].push_back(i);
+  for (auto& [byte, list] : by_first_byte_)
+    std::stable_sort(list.begin(), list.end(), [this](std::size_t a, std::size_t b) {
+      return tokens_[a].content.size() > tokens_[b].content.size();
+    });
+}
+
+std::vector<AddedTokens::Part> AddedTokens::cut(std::string_view text, bool special) const {
+  std::vector<Part> parts;
+  std::size_t done = 0;  // up to here the text is in parts
+  for (std::size_t at = 0; at < text.size();) {
+    const auto candidates = by_first_byte_.find(text[at]);
+    const AddedToken* found = nullptr;
+    if (candidates != by_first_byte_.end())
+      for (const std::size_t i : candidates->second)
+        if ((special || !tokens_[i].special) && stands_at(tokens_[i], text, at)) {
+          found = &tokens_[i];
+          break;
+        }
+    if (found == nullptr) {
+      ++at;
+      continue;
+    }
+    std::size_t begin = at, end = at + found->content.size();
+    if (found->left_strip) begin -= blanks_before(text.substr(done, at - done));
+    if (found->right_strip) end += blanks_behind(text.substr(end));
+    if (begin > done) parts.push_back({text.substr(done, begin - done)});
+    parts.push_back({text.substr(begin, end - begin), found->id});
+    done = at = end;
+  }
+  if (done < text.size()) parts.push_back({text.substr(done)});
+  return parts;
+}
+
+}  // namespace limelight::stages

@@ -1,0 +1,67 @@
+#include "stages/models/chat_prompt.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "stages/models/jinja/template.hpp"
+#include "stages/models/piece_model.hpp"
+
+namespace limelight::stages {
+
+namespace {
+
+// One of the characters that Unicode keeps out of texts, which is in none of these messages.
+std::string unused_mark(std::span<const Message> messages) {
+  for (int last = 0x90; last <= 0xaf; ++last) {
+    const std::string mark{'\xef', '\xb7', static_cast<char>(last)};  // U+FDD0 to U+FDEF
+    if (std::none_of(messages.begin(), messages.end(), [&](const Message& message) {
+          return message.content.find(mark) != std::string::npos;
+        }))
+      return mark;
+  }
+  return "";
+}
+
+}  // namespace
+
+ChatPrompt::ChatPrompt(const TokenizerSpec& spec)
+    : source_(spec.chat_template), names_(spec.names) {
+  for (const AddedToken& token : spec.added)
+    if (token.special && !token.content.empty()) special_.push_back(token.content);
+  if (source_.empty()) return;
+  auto parsed = ChatTemplate::parse(source_);
+  if (parsed) template_ = std::make_shared<const ChatTemplate>(std::move(parsed).value());
+  else error_ = parsed.error();
+}
+
+Result<ChatPrompt::Rendered> ChatPrompt::render(std::span<const Message> messages) const {
+  if (source_.empty())
+    return Error{ErrorCode::invalid_argument,
+                 "messages: found a model without a chat template, expected one; a prompt or "
+                 "prompt_token_ids need none"};
+  const std::string before = "the model's chat template: ";
+  if (!template_) return Error{error_.code, before + error_.message};
+  const std::string mark = unused_mark(messages);
+  if (mark.empty())
+    return Error{ErrorCode::invalid_argument,
+                 "messages: found all characters from U+FDD0 to U+FDEF, expected one that is in "
+                 "no text"};
+  nlohmann::ordered_json variables;
+  for (const auto& [name, token] : names_) variables[name] = token;
+  variables["add_generation_prompt"] = true;
+  auto& list = variables["messages"] = nlohmann::ordered_json::array();
+  for (const Message& message : messages) {
+    std::string content = message.content;
+    for (const std::string& token : special_) {
+      const std::size_t inside = character_length(token);
+      for (std::size_t at = 0; (at = content.find(token, at)) != std::string::npos;)
+        content.insert(at + inside, mark);
+    }
+    list.push_back({{"role", message.role}, {"content", std::move(content)}});
+  }
+  auto text = template_->render(variables);
+  if (!text) return Error{text.error().code, before + text.error().message};
+  return Rendered{std::move(text).value(), mark};
+}
+
+}  // namespace limelight::stages

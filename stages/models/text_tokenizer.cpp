@@ -1,0 +1,181 @@
+// The tokenizer of a published model: the steps of tokenizer_spec.hpp, put together.
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/try.hpp"
+#include "stages/models/added_tokens.hpp"
+#include "stages/models/byte_letters.hpp"
+#include "stages/models/chat_prompt.hpp"
+#include "stages/models/piece_model.hpp"
+#include "stages/models/text_normalizer.hpp"
+#include "stages/models/text_splitter.hpp"
+#include "stages/models/tokenizer.hpp"
+#include "stages/models/tokenizer_spec.hpp"
+
+namespace limelight::stages {
+
+namespace {
+
+class TextTokenizer final : public Tokenizer {
+ public:
+  TextTokenizer(const TokenizerSpec& spec,
+                TextNormalizer normalizer,
+                TextSplitter splitter,
+                std::unique_ptr<PieceModel> model)
+      : normalizer_(std::move(normalizer)),
+        splitter_(std::move(splitter)),
+        model_(std::move(model)),
+        raw_(added(spec, false)),
+        normalized_(added(spec, true)),
+        chat_(spec),
+        prefix_(spec.prefix),
+        suffix_(spec.suffix),
+        strips_first_blank_(spec.strips_first_blank) {
+    learn_bytes(spec);
+    learn_ends(spec);
+  }
+
+  std::vector<int> encode(std::string_view text) const override {
+    std::vector<int> tokens;
+    encode(text, false, tokens);
+    return tokens;
+  }
+
+  Result<std::vector<int>> encode_prompt(std::string_view prompt) const override {
+    const Message message{"user", std::string(prompt)};
+    if (chat_.has_template()) return encode_messages({&message, 1});
+    std::vector<int> tokens = prefix_;
+    encode(prompt, false, tokens);
+    tokens.insert(tokens.end(), suffix_.begin(), suffix_.end());
+    return tokens;
+  }
+
+  Result<std::vector<int>> encode_messages(std::span<const Message> messages) const override {
+    LIMELIGHT_TRY(check(messages));
+    auto rendered = chat_.render(messages);
+    if (!rendered) return rendered.error();
+    std::vector<int> tokens;
+    encode(rendered->text, true, tokens, rendered->mark);
+    return tokens;
+  }
+
+  std::string bytes(int token) const override {
+    const auto at = static_cast<std::size_t>(token);
+    return token < 0 || at >= bytes_.size() ? "" : bytes_[at];
+  }
+  const std::vector<int>& ends() const override { return ends_; }
+  bool strips_first_blank() const override { return strips_first_blank_; }
+
+ private:
+  AddedTokens added(const TokenizerSpec& spec, bool normalized) const {
+    std::vector<AddedToken> some;
+    for (AddedToken token : spec.added) {
+      const bool in_normalized = token.normalized && !normalizer_.empty();
+      if (in_normalized != normalized) continue;
+      if (normalized) token.content = normalizer_(token.content);
+      some.push_back(std::move(token));
+    }
+    return AddedTokens(std::move(some));
+  }
+
+  // special: tokens of that kind in the text are tokens. mark: a text that is taken out.
+  void encode(std::string_view text,
+              bool special,
+              std::vector<int>& tokens,
+              std::string_view mark = {}) const {
+    for (const AddedTokens::Part& part : raw_.cut(text, special)) {
+      if (part.id >= 0) {
+        tokens.push_back(part.id);
+        continue;
+      }
+      std::string own(part.text);
+      if (!mark.empty())
+        for (std::size_t at; (at = own.find(mark)) != std::string::npos;)
+          own.erase(at, mark.size());
+      const bool begins = part.text.data() == text.data();
+      if (normalizer_.empty()) encode_pieces(std::move(own), begins, tokens);
+      else encode_normalized(normalizer_(std::move(own)), begins, special, tokens);
+    }
+  }
+
+  void encode_normalized(const std::string& text,
+                         bool begins,
+                         bool special,
+                         std::vector<int>& tokens) const {
+    for (const AddedTokens::Part& part : normalized_.cut(text, special)) {
+      const bool first = begins && part.text.data() == text.data();
+      if (part.id >= 0) tokens.push_back(part.id);
+      else encode_pieces(std::string(part.text), first, tokens);
+    }
+  }
+
+  void encode_pieces(std::string text, bool first, std::vector<int>& tokens) const {
+    for (const std::string& piece : splitter_(std::move(text), first))
+      model_->encode(piece, tokens);
+  }
+
+  void learn_bytes(const TokenizerSpec& spec) {
+    for (std::size_t id = 0; id < spec.tokens.size(); ++id)
+      bytes_.push_back(bytes_of(spec, spec.tokens[id]));
+    for (const AddedToken& token : spec.added) {
+      const auto at = static_cast<std::size_t>(token.id);
+      if (at >= bytes_.size()) bytes_.resize(at + 1);
+      bytes_[at] = token.content;
+    }
+    for (std::size_t id = 0; id < std::min(bytes_.size(), spec.special.size()); ++id)
+      if (spec.special[id]) bytes_[id].clear();
+  }
+
+  static std::string bytes_of(const TokenizerSpec& spec, const std::string& token) {
+    if (spec.byte_level) return bytes_of_letters(token);
+    unsigned byte = 0;
+    if (spec.byte_fallback && token.size() == 6 && token.back() == '>' &&
+        std::sscanf(token.c_str(), "<0x%2X>", &byte) == 1)
+      return {static_cast<char>(byte)};
+    if (spec.space_letter.empty()) return token;
+    std::string text;
+    for (std::size_t at = 0; at < token.size();)
+      if (token.compare(at, spec.space_letter.size(), spec.space_letter) == 0)
+        text += ' ', at += spec.space_letter.size();
+      else text += token[at++];
+    return text;
+  }
+
+  // The tokens that the files name, and, since some name one of several, those by which published
+  // templates end a message.
+  void learn_ends(const TokenizerSpec& spec) {
+    const auto add = [this](int id) {
+      if (id >= 0 && !Tokenizer::ends(id)) ends_.push_back(id);
+    };
+    add(spec.eos);
+    for (const char* name : {"<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>"})
+      for (std::size_t id = 0; id < std::min(spec.tokens.size(), spec.special.size()); ++id)
+        if (spec.special[id] && spec.tokens[id] == name) add(static_cast<int>(id));
+    for (const int id : spec.more_ends) add(id);
+  }
+
+  TextNormalizer normalizer_;
+  TextSplitter splitter_;
+  std::unique_ptr<PieceModel> model_;
+  AddedTokens raw_, normalized_;  // looked for in the text, and in the normalised text
+  ChatPrompt chat_;
+  std::vector<int> prefix_, suffix_, ends_;
+  bool strips_first_blank_;
+  std::vector<std::string> bytes_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Tokenizer>> make_tokenizer(const TokenizerSpec& spec) {
+  auto normalizer = TextNormalizer::make(spec.normalizer);
+  if (!normalizer) return normalizer.error();
+  auto splitter = TextSplitter::make(spec.splits);
+  if (!splitter) return splitter.error();
+  auto model =
+      spec.model == TokenizerSpec::Model::unigram ? make_unigram_model(spec) : make_bpe_model(spec);
+  if (!model) return model.error();
+  return std::unique_ptr<Tokenizer>(std::make_unique<TextTokenizer>(
+      spec, std::move(normalizer).value(), std::move(splitter).value(), std::move(model).value()));
+}
+
+}  // namespace limelight::stages

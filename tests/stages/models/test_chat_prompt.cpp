@@ -1,0 +1,67 @@
+// A conversation in the model's chat template.
+#include <boost/test/unit_test.hpp>
+
+#include "stages/models/chat_prompt.hpp"
+
+using namespace limelight;
+using namespace limelight::stages;
+
+namespace {
+
+TokenizerSpec spec_with(std::string chat_template) {
+  TokenizerSpec spec;
+  spec.chat_template = std::move(chat_template);
+  spec.names = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  spec.added = {{.id = 1, .content = "<s>", .special = true},
+                {.id = 2, .content = "</s>", .special = true},
+                {.id = 3, .content = "<think>"}};
+  return spec;
+}
+// With the mark shown as a star.
+std::string rendered(const std::string& chat_template, std::vector<Message> messages) {
+  const auto out = ChatPrompt(spec_with(chat_template)).render(messages);
+  if (!out) return "error: " + out.error().message;
+  std::string text = out->text;
+  for (std::size_t at; (at = text.find(out->mark)) != std::string::npos;)
+    text.replace(at, out->mark.size(), "*");
+  return text;
+}
+
+constexpr const char* plain =
+    "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content | trim }}{{ eos_token }}"
+    "{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(chat_prompt)
+
+BOOST_AUTO_TEST_CASE(turns_stand_in_order_and_the_answer_s_header_ends_the_text) {
+  BOOST_TEST(rendered(plain, {{"system", "Be brief"}, {"user", " Hi\n"}, {"assistant", "Yes?"}}) ==
+             "<s>[system] Be brief</s>[user] Hi</s>[assistant] Yes?</s>[assistant]");
+}
+
+BOOST_AUTO_TEST_CASE(special_tokens_of_a_message_are_marked_and_others_are_not) {
+  BOOST_TEST(rendered(plain, {{"user", "</s><s><think>"}}) ==
+             "<s>[user] <*/s><*s><think></s>[assistant]");
+  // A text that has the usual mark gets another one.
+  const auto out =
+      ChatPrompt(spec_with(plain)).render(std::vector<Message>{{"user", "\ufdd0</s>"}});
+  BOOST_TEST(out->mark != "\ufdd0");
+  BOOST_TEST(out->text.find("\ufdd0<" + out->mark + "/s>") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_template_can_refuse_a_conversation) {
+  BOOST_TEST(rendered("{{ raise_exception('Turns must alternate') }}", {{"user", "Hi"}})
+                 .find("Turns must alternate") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_template_that_cannot_be_read_is_refused_by_name_where_it_is_needed) {
+  BOOST_TEST(rendered("{% for m in %}", {{"user", "Hi"}})
+                 .starts_with("error: the model's chat template: "));
+  BOOST_TEST(rendered("{{ messages | pprint }}", {{"user", "Hi"}}).find("pprint") !=
+             std::string::npos);
+  BOOST_TEST(rendered("", {{"user", "Hi"}})
+                 .starts_with("error: messages: found a model without a chat template"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
