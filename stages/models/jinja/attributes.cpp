@@ -20,6 +20,12 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+Value part_of(const Text& whole, std::string bytes) {
+  Text part(std::move(bytes));
+  part.markup = whole.markup;
+  return Value::of(std::move(part));
+}
+
 Value item_of_text(const Text& text, std::int64_t index) {
   const auto points = static_cast<std::int64_t>(text.points);
   if (index < 0) index += points;
@@ -29,7 +35,7 @@ Value item_of_text(const Text& text, std::int64_t index) {
                                   : byte_of_point(text.bytes, static_cast<std::size_t>(index));
   std::size_t end = begin;
   next_point(text.bytes, end);
-  return Value::of(text.bytes.substr(begin, end - begin));
+  return part_of(text, text.bytes.substr(begin, end - begin));
 }
 
 // Python's object[key]; missing: there is none.
@@ -143,7 +149,7 @@ namespace {
 
 Value slice_text(Budget& budget, const Text& text, const SliceBounds& bounds) {
   budget.text(text.bytes.size());
-  if (bounds.length == 0) return Value::of("");
+  if (bounds.length == 0) return part_of(text, "");
   std::vector<std::size_t> begins;  // of the points; empty where each is one byte
   if (text.points != text.bytes.size()) {
     for (std::size_t at = 0; at < text.bytes.size(); next_point(text.bytes, at))
@@ -162,7 +168,7 @@ Value slice_text(Budget& budget, const Text& text, const SliceBounds& bounds) {
     const std::int64_t point = bounds.begin + i * bounds.step;
     out += text.bytes.substr(byte(point), byte(point + 1) - byte(point));
   }
-  return Value::of(std::move(out));
+  return part_of(text, std::move(out));
 }
 
 }  // namespace
