@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "stages/models/characters.hpp"
 #include "stages/models/regex.hpp"
 
 namespace limelight::stages {
@@ -18,21 +19,6 @@ bool ends_in_word(std::string_view text, bool at_front) {
                              : text.substr(text.size() - std::min<std::size_t>(4, text.size()));
   (at_front ? front : back).for_each_match(near, [&](std::size_t, std::size_t) { found = true; });
   return found;
-}
-
-std::size_t blanks_behind(std::string_view text) {
-  static const Regex blanks = *Regex::compile(R"(^\s+)");
-  std::size_t length = 0;
-  blanks.for_each_match(text, [&](std::size_t, std::size_t end) { length = end; });
-  return length;
-}
-
-std::size_t blanks_before(std::string_view text) {
-  static const Regex blanks = *Regex::compile(R"(\s+\z)");
-  std::size_t length = 0;
-  blanks.for_each_match(text,
-                        [&](std::size_t begin, std::size_t) { length = text.size() - begin; });
-  return length;
 }
 
 bool stands_at(const AddedToken& token, std::string_view text, std::size_t at) {
@@ -70,8 +56,8 @@ std::vector<AddedTokens::Part> AddedTokens::cut(std::string_view text, bool spec
       continue;
     }
     std::size_t begin = at, end = at + found->content.size();
-    if (found->left_strip) begin -= blanks_before(text.substr(done, at - done));
-    if (found->right_strip) end += blanks_behind(text.substr(end));
+    if (found->left_strip) begin -= trailing_blanks(text.substr(done, at - done));
+    if (found->right_strip) end += leading_blanks(text.substr(end));
     if (begin > done) parts.push_back({text.substr(done, begin - done)});
     parts.push_back({text.substr(begin, end - begin), found->id});
     done = at = end;

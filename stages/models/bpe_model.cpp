@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "stages/models/byte_letters.hpp"
+#include "stages/models/characters.hpp"
 #include "stages/models/piece_model.hpp"
 
 namespace limelight::stages {
@@ -85,7 +86,7 @@ class BpeModel final : public PieceModel {
   static std::uint64_t key(int a, int b) {
     return std::uint64_t{static_cast<std::uint32_t>(a)} << 32 | static_cast<std::uint32_t>(b);
   }
-  int id_of(const std::string& token) const {
+  int id_of(std::string_view token) const {
     const auto at = ids_.find(token);
     return at == ids_.end() ? -1 : at->second;
   }
@@ -101,7 +102,7 @@ class BpeModel final : public PieceModel {
     for (std::size_t at = 0; at < piece.size();) {
       const std::size_t length = byte_level_ ? 1 : character_length(piece.substr(at));
       const int id = byte_level_ ? letters_[static_cast<unsigned char>(piece[at])]
-                                 : id_of(std::string(piece.substr(at, length)));
+                                 : id_of(piece.substr(at, length));
       // A vocabulary of bytes that lacks one has no other word for it.
       if (id >= 0 || !byte_level_) {
         const int n = static_cast<int>(symbols.size());
@@ -115,7 +116,7 @@ class BpeModel final : public PieceModel {
 
   Merge merge_of(const Symbol& a, const Symbol& b, std::string_view piece) const {
     if (by_score_) {
-      const int id = id_of(std::string(piece.substr(a.begin, b.end - a.begin)));
+      const int id = id_of(piece.substr(a.begin, b.end - a.begin));
       return {id < 0 ? 0 : scores_[static_cast<std::size_t>(id)], id};
     }
     const auto merge = merges_.find(key(a.id, b.id));
@@ -149,7 +150,7 @@ class BpeModel final : public PieceModel {
   }
 
   static constexpr int gone = -2;  // of a symbol that was merged
-  std::unordered_map<std::string, int> ids_;
+  TokenMap<int> ids_;
   std::array<int, 256> letters_{};
   std::unordered_map<std::uint64_t, Merge> merges_;
   bool whole_words_first_, byte_level_, by_score_;
@@ -158,18 +159,6 @@ class BpeModel final : public PieceModel {
 };
 
 }  // namespace
-
-std::size_t character_length(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text.front());
-  const std::size_t length = first >= 0xf0 && first < 0xf8   ? 4
-                             : first >= 0xe0 && first < 0xf0 ? 3
-                             : first >= 0xc2 && first < 0xe0 ? 2
-                                                             : 1;
-  if (length > text.size()) return 1;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 1;
-  return length;
-}
 
 UnknownCharacters::UnknownCharacters(const TokenizerSpec& spec)
     : unknown_(spec.unknown), fuse_(spec.fuse_unknown) {

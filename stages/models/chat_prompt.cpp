@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "stages/models/characters.hpp"
 #include "stages/models/jinja/template.hpp"
-#include "stages/models/piece_model.hpp"
 
 namespace limelight::stages {
 
@@ -53,9 +53,8 @@ Result<ChatPrompt::Rendered> ChatPrompt::render(std::span<const Message> message
   for (const Message& message : messages) {
     std::string content = message.content;
     for (const std::string& token : special_) {
-      const std::size_t inside = character_length(token);
-      for (std::size_t at = 0; (at = content.find(token, at)) != std::string::npos;)
-        content.insert(at + inside, mark);
+      std::string marked = token;
+      content = replaced(content, token, marked.insert(character_length(token), mark));
     }
     list.push_back({{"role", message.role}, {"content", std::move(content)}});
   }

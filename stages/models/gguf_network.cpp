@@ -13,9 +13,6 @@ namespace {
 const std::set<std::string_view> harmless_keys{
     "vocab_size",              // the embedding has as many rows
     "rope.scaling.finetuned",  // how the model was made
-    "attention.layer_norm_epsilon",
-    "expert_group_count",  // 1, or there would be the next key
-    "interleave_moe_layer_step",
 };
 
 [[noreturn]] void wrong(const GgufMetadata& metadata,

@@ -2,14 +2,27 @@
 // merges or by scores, and the unigram model (Kudo 2018). Any thread may use one.
 #pragma once
 
+#include <functional>
 #include <limelight/result.hpp>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "stages/models/tokenizer_spec.hpp"
 
 namespace limelight::stages {
+
+// By the text of a token; a part of a piece is looked up without a copy.
+struct TokenHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept {
+    return std::hash<std::string_view>()(text);
+  }
+};
+template <class Value>
+using TokenMap = std::unordered_map<std::string, Value, TokenHash, std::equal_to<>>;
 
 class PieceModel {
  public:
@@ -35,8 +48,5 @@ class UnknownCharacters {
   int unknown_;
   bool fuse_;
 };
-
-// The length of the character of UTF-8 that `text` begins with; 1 where it is none.
-std::size_t character_length(std::string_view text);
 
 }  // namespace limelight::stages

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/try.hpp"
+#include "stages/models/characters.hpp"
 
 namespace limelight::stages {
 
@@ -65,29 +66,13 @@ std::string lowered(const std::string& text) {
   return out;
 }
 
-std::string stripped(const std::string& text) {
-  static const Regex blanks = *Regex::compile(R"(^\s+|\s+\z)");
-  std::string out;
-  std::size_t at = 0;
-  blanks.for_each_match(text, [&](std::size_t begin, std::size_t end) {
-    out.append(text, at, begin - at);
-    at = end;
-  });
-  return out.append(text, at);
+std::string stripped(std::string_view text) {
+  text.remove_prefix(leading_blanks(text));
+  text.remove_suffix(trailing_blanks(text));
+  return std::string(text);
 }
 
-std::string replaced(const std::string& text, const std::string& from, const std::string& to) {
-  if (from.empty()) return text;
-  std::string out;
-  std::size_t at = 0;
-  for (std::size_t found; (found = text.find(from, at)) != std::string::npos;) {
-    out.append(text, at, found - at) += to;
-    at = found + from.size();
-  }
-  return out.append(text, at);
-}
-
-std::string replaced(const std::string& text, const Regex& from, const std::string& to) {
+std::string replaced_matches(const std::string& text, const Regex& from, const std::string& to) {
   std::string out;
   std::size_t at = 0;
   from.for_each_match(text, [&](std::size_t begin, std::size_t end) {
@@ -123,8 +108,10 @@ std::string TextNormalizer::operator()(std::string text) const {
       case Kind::prepend:
         if (!text.empty()) text.insert(0, step.to);
         break;
-      case Kind::replace: text = replaced(text, step.from, step.to); break;
-      case Kind::replace_regex: text = replaced(text, *regex, step.to); break;
+      case Kind::replace:
+        if (!step.from.empty()) text = replaced(text, step.from, step.to);
+        break;
+      case Kind::replace_regex: text = replaced_matches(text, *regex, step.to); break;
     }
   return text;
 }

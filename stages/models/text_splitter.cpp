@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/try.hpp"
+#include "stages/models/characters.hpp"
 
 namespace limelight::stages {
 
@@ -81,10 +82,7 @@ void split(const std::string& text,
 }
 
 std::string with_blanks_as(const SplitStep& step, const std::string& text, bool first) {
-  std::string out;
-  for (const char c : text)
-    if (c == ' ') out += step.replacement;
-    else out += c;
+  std::string out = replaced(text, " ", step.replacement);
   const bool prepends =
       step.prepend == Prepend::always || (step.prepend == Prepend::first && first);
   if (prepends && !out.starts_with(step.replacement)) out.insert(0, step.replacement);

@@ -1,10 +1,10 @@
 // The tokenizer of a published model: the steps of tokenizer_spec.hpp, put together.
 #include <algorithm>
-#include <unordered_map>
 
 #include "base/try.hpp"
 #include "stages/models/added_tokens.hpp"
 #include "stages/models/byte_letters.hpp"
+#include "stages/models/characters.hpp"
 #include "stages/models/chat_prompt.hpp"
 #include "stages/models/piece_model.hpp"
 #include "stages/models/text_normalizer.hpp"
@@ -70,7 +70,9 @@ class TextTokenizer final : public Tokenizer {
   AddedTokens added(const TokenizerSpec& spec, bool normalized) const {
     std::vector<AddedToken> some;
     for (AddedToken token : spec.added) {
-      const bool in_normalized = token.normalized && !normalizer_.empty();
+      // A special token is looked for as it is written, or a user's text could become one by its
+      // normalisation.
+      const bool in_normalized = token.normalized && !token.special && !normalizer_.empty();
       if (in_normalized != normalized) continue;
       if (normalized) token.content = normalizer_(token.content);
       some.push_back(std::move(token));
@@ -88,21 +90,15 @@ class TextTokenizer final : public Tokenizer {
         tokens.push_back(part.id);
         continue;
       }
-      std::string own(part.text);
-      if (!mark.empty())
-        for (std::size_t at; (at = own.find(mark)) != std::string::npos;)
-          own.erase(at, mark.size());
+      std::string own = mark.empty() ? std::string(part.text) : replaced(part.text, mark, "");
       const bool begins = part.text.data() == text.data();
       if (normalizer_.empty()) encode_pieces(std::move(own), begins, tokens);
-      else encode_normalized(normalizer_(std::move(own)), begins, special, tokens);
+      else encode_normalized(normalizer_(std::move(own)), begins, tokens);
     }
   }
 
-  void encode_normalized(const std::string& text,
-                         bool begins,
-                         bool special,
-                         std::vector<int>& tokens) const {
-    for (const AddedTokens::Part& part : normalized_.cut(text, special)) {
+  void encode_normalized(const std::string& text, bool begins, std::vector<int>& tokens) const {
+    for (const AddedTokens::Part& part : normalized_.cut(text, false)) {
       const bool first = begins && part.text.data() == text.data();
       if (part.id >= 0) tokens.push_back(part.id);
       else encode_pieces(std::string(part.text), first, tokens);
@@ -133,12 +129,7 @@ class TextTokenizer final : public Tokenizer {
         std::sscanf(token.c_str(), "<0x%2X>", &byte) == 1)
       return {static_cast<char>(byte)};
     if (spec.space_letter.empty()) return token;
-    std::string text;
-    for (std::size_t at = 0; at < token.size();)
-      if (token.compare(at, spec.space_letter.size(), spec.space_letter) == 0)
-        text += ' ', at += spec.space_letter.size();
-      else text += token[at++];
-    return text;
+    return replaced(token, spec.space_letter, " ");
   }
 
   // The tokens that the files name, and, since some name one of several, those by which published
@@ -149,8 +140,8 @@ class TextTokenizer final : public Tokenizer {
     };
     add(spec.eos);
     for (const char* name : {"<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>"})
-      for (std::size_t id = 0; id < std::min(spec.tokens.size(), spec.special.size()); ++id)
-        if (spec.special[id] && spec.tokens[id] == name) add(static_cast<int>(id));
+      for (const AddedToken& token : spec.added)
+        if (token.special && token.content == name) add(token.id);
     for (const int id : spec.more_ends) add(id);
   }
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <limits>
-#include <unordered_map>
 
+#include "stages/models/characters.hpp"
 #include "stages/models/piece_model.hpp"
 
 namespace limelight::stages {
@@ -38,7 +38,7 @@ class UnigramModel final : public PieceModel {
       const std::size_t one = character_length(piece.substr(at));
       bool known = false;
       for (std::size_t end = at + 1; end <= std::min(piece.size(), at + longest_); ++end) {
-        const auto token = tokens_.find(std::string(piece.substr(at, end - at)));
+        const auto token = tokens_.find(piece.substr(at, end - at));
         if (token == tokens_.end()) continue;
         known = known || end == at + one;
         const double score = best[at].score + token->second.score;
@@ -63,7 +63,7 @@ class UnigramModel final : public PieceModel {
     int id;
     double score;
   };
-  std::unordered_map<std::string, Token> tokens_;
+  TokenMap<Token> tokens_;
   std::size_t longest_ = 0;
   double unknown_score_ = 0;
   UnknownCharacters unknown_characters_;

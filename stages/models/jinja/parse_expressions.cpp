@@ -71,33 +71,25 @@ ExpressionPtr Parser::parse_expression(bool conditionals) {
   return left;
 }
 
-ExpressionPtr Parser::parse_any() {
-  ExpressionPtr left = parse_all();
-  if (!current().is_name("or")) return left;
-  auto node = std::make_unique<Items>(Node::any, current().line, Expressions{});
+// One or several parts with `word`, a name or an operator, between them.
+ExpressionPtr Parser::parse_row(Node kind, std::string_view word, ExpressionPtr (Parser::*part)()) {
+  const int line = current().line;
+  ExpressionPtr left = (this->*part)();
+  const auto goes_on = [&] { return skip_name(word) || skip_operator(word); };
+  if (!goes_on()) return left;
+  auto node = std::make_unique<Items>(kind, line, Expressions{});
   int height = left->height;
   node->items.push_back(std::move(left));
-  while (skip_name("or")) {
-    node->items.push_back(parse_all());
+  do {
+    node->items.push_back((this->*part)());
     height = std::max(height, node->items.back()->height);
-  }
+  } while (goes_on());
   node->height = height + 1;
   return grown(std::move(node), {});
 }
 
-ExpressionPtr Parser::parse_all() {
-  ExpressionPtr left = parse_not();
-  if (!current().is_name("and")) return left;
-  auto node = std::make_unique<Items>(Node::all, current().line, Expressions{});
-  int height = left->height;
-  node->items.push_back(std::move(left));
-  while (skip_name("and")) {
-    node->items.push_back(parse_not());
-    height = std::max(height, node->items.back()->height);
-  }
-  node->height = height + 1;
-  return grown(std::move(node), {});
-}
+ExpressionPtr Parser::parse_any() { return parse_row(Node::any, "or", &Parser::parse_all); }
+ExpressionPtr Parser::parse_all() { return parse_row(Node::all, "and", &Parser::parse_not); }
 
 ExpressionPtr Parser::parse_not() {
   if (!current().is_name("not")) return parse_comparison();
@@ -153,17 +145,7 @@ ExpressionPtr Parser::parse_sum() {
 }
 
 ExpressionPtr Parser::parse_concat() {
-  ExpressionPtr left = parse_product();
-  if (!current().is_operator("~")) return left;
-  auto node = std::make_unique<Items>(Node::concat, current().line, Expressions{});
-  int height = left->height;
-  node->items.push_back(std::move(left));
-  while (skip_operator("~")) {
-    node->items.push_back(parse_product());
-    height = std::max(height, node->items.back()->height);
-  }
-  node->height = height + 1;
-  return grown(std::move(node), {});
+  return parse_row(Node::concat, "~", &Parser::parse_product);
 }
 
 ExpressionPtr Parser::parse_product() {

@@ -91,6 +91,9 @@ class Parser {
                             bool brackets = false,
                             bool namespaces = false);
   ExpressionPtr parse_expression(bool conditionals = true);
+  ExpressionPtr parse_row(Expression::Kind kind,
+                          std::string_view word,
+                          ExpressionPtr (Parser::*part)());
   ExpressionPtr parse_any();
   ExpressionPtr parse_all();
   ExpressionPtr parse_not();

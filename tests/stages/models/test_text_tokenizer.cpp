@@ -126,6 +126,26 @@ BOOST_AUTO_TEST_CASE(what_a_tokenizer_s_file_has_and_is_not_obeyed_is_refused_by
   refused({{"surprise", 1}}, "key 'surprise'");
 }
 
+BOOST_AUTO_TEST_CASE(no_text_of_a_user_becomes_a_special_token_by_its_normalisation) {
+  TokenizerSpec spec;
+  spec.byte_fallback = true;
+  spec.normalizer = {{.kind = NormalizerStep::Kind::nfkc}};
+  for (const char* token : {"<", "s", ">", "h"}) spec.tokens.push_back(token);
+  spec.tokens.push_back("<s>");
+  spec.special.resize(5);
+  spec.special[4] = true;
+  spec.added = {{.id = 4, .content = "<s>", .special = true, .normalized = true}};
+  spec.chat_template = "<s>{{ messages[0].content }}";
+  const auto tokenizer = std::move(*make_tokenizer(spec));
+  const std::vector<int> written{0, 1, 2}, in_template{4, 0, 1, 2};
+  for (const char* text : {"<s>", "\uff1cs\uff1e"}) {  // as it is, and in letters of full width
+    const limelight::Message message{"user", text};
+    BOOST_TEST(tokenizer->encode(text) == written, boost::test_tools::per_element());
+    BOOST_TEST(*tokenizer->encode_messages({&message, 1}) == in_template,
+               boost::test_tools::per_element());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_text_has_the_tokens_around_it_that_the_file_says) {
   const auto tokenizer =
       std::move(*make_tokenizer(read_tokenizer(fixtures / "tokenizers/llama2", 1 << 20)));
