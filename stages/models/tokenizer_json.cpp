@@ -1,6 +1,8 @@
 // Reads tokenizer.json, in the format of Hugging Face's tokenizers, and tokenizer_config.json.
 // Every part is obeyed or refused by name.
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <set>
 
 #include "stages/models/hf_files.hpp"
@@ -11,6 +13,29 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 namespace {
+
+// A score as the reference has it. Its reader (serde_json) takes the digits for a whole number and
+// divides by a power of ten, which rounds twice: where two ways through a word are equally good,
+// the last bit decides.
+double score_of(const json& number) {
+  const std::string text = number.dump();
+  std::uint64_t digits = 0;
+  int exponent = 0;
+  bool behind_point = false;
+  std::size_t at = text.front() == '-' ? 1 : 0;
+  for (; at < text.size() && (text[at] == '.' || (text[at] >= '0' && text[at] <= '9')); ++at) {
+    if (text[at] == '.') behind_point = true;
+    else {
+      digits = 10 * digits + static_cast<std::uint64_t>(text[at] - '0');
+      exponent -= behind_point ? 1 : 0;
+    }
+  }
+  if (at < text.size()) exponent += std::atoi(text.c_str() + at + 1);  // behind an e
+  const double power = std::pow(10.0, std::abs(exponent));
+  const double value =
+      exponent < 0 ? static_cast<double>(digits) / power : static_cast<double>(digits) * power;
+  return text.front() == '-' ? -value : value;
+}
 
 struct TokenizerReader {
   const fs::path& path;
@@ -207,7 +232,7 @@ struct TokenizerReader {
         refuse(path, "key 'model.vocab': found " + entry.dump().substr(0, 60) +
                          ", expected a token and its score");
       put(t.scores.size(), entry[0]);
-      t.scores.push_back(entry[1].get<double>());
+      t.scores.push_back(score_of(entry[1]));
     }
     t.fuse_unknown = true;
     if (const json unk = model.value("unk_id", json());

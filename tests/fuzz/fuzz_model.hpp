@@ -39,8 +39,8 @@ inline void use(
                       {reinterpret_cast<float*>(row.data()), static_cast<std::size_t>(t->cols)});
     }
   if (auto tokenizer = make_tokenizer(model.tokenizer()))
-    for (const int token : (*tokenizer)->encode_prompt("Hello, world 12 \xe6\x97\xa5"))
-      (void)(*tokenizer)->bytes(token);
+    if (auto tokens = (*tokenizer)->encode_prompt("Hello, world 12 \xe6\x97\xa5"))
+      for (const int token : *tokens) (void)(*tokenizer)->bytes(token);
 }
 
 }  // namespace fuzz
