@@ -96,16 +96,22 @@ struct StageReader : YamlReader {
 
   // Opens the model and takes the shape from it. max_model_len of the config is applied later.
   void set_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
-    auto opened = ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
-    if (!opened) {
-      const bool fetchable = opened.error().code == ErrorCode::not_found &&
-                             name.find_first_of("/.") == std::string::npos;
+    const auto refuse_model = [&](const Error& error) {
+      const bool fetchable =
+          error.code == ErrorCode::not_found && name.find_first_of("/.") == std::string::npos;
       refuse(node, "model", "'" + name + "'",
-             "a model that can be read: " + opened.error().message +
+             "a model that can be read: " + error.message +
                  (fetchable
                       ? " (`limelight fetch " + name + "` downloads it, if that command knows it)"
                       : ""));
+    };
+    const auto path = find_model(name, std::filesystem::path(file).parent_path());
+    if (const auto& open = type_of(s).open_model) {
+      if (const auto opened = open(path, s); !opened) refuse_model(opened.error());
+      return;
     }
+    auto opened = ModelFile::open(path);
+    if (!opened) refuse_model(opened.error());
     stages::set_model(*opened, s);
     // The matrices that are split by columns: a block of weights cannot be divided.
     const int tp = s.tensor_parallel_size;
@@ -191,6 +197,14 @@ struct StageReader : YamlReader {
                     model_at = v;
                   }},
                  {"max_model_len", [&](auto& v, auto& k) { max_model_len = positive(v, k); }},
+                 {"codec_left_context_frames",
+                  [&](auto& v, auto& k) {
+                    s.codec.left_context_frames = as<int>(v, k, "a whole number, 0 or more");
+                    if (s.codec.left_context_frames < 0)
+                      refuse(v, k, show(v), "a whole number, 0 or more");
+                  }},
+                 {"codec_decode_frames",
+                  [&](auto& v, auto& k) { s.codec.decode_frames = positive(v, k); }},
                  {"cpu_threads", [&](auto& v, auto& k) { s.cpu.threads = positive(v, k, 256); }},
                  {"activations",
                   [&](auto& v, auto& k) {
@@ -258,12 +272,12 @@ struct StageReader : YamlReader {
         refuse(model_at, "model", "'" + model + "'",
                "no model: a " + s.model_stage + " cannot load one, it has dummy weights");
       set_model(model_at, model, s);
-      s.sampling = s.model->sampling();
+      if (s.model) s.sampling = s.model->sampling();
     }
     s.sampling = sampling(sampling_at, s.sampling);
     if (max_model_len > 0)
       s.shape.max_model_len =
-          std::min(max_model_len, s.model ? s.model->shape().max_model_len : max_model_len);
+          std::min(max_model_len, s.model || s.code2wav ? s.shape.max_model_len : max_model_len);
     else if (s.model) s.shape.max_model_len = std::min(s.shape.max_model_len, usual_model_len);
     const int tp = s.tensor_parallel_size;
     if (s.max_num_batched_tokens < s.max_batch_size)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <limelight/plugin.hpp>
 #include <memory>
@@ -30,7 +31,10 @@ struct StageType {
   std::string name;  // the value of `model_stage`
   std::vector<PortType> inputs, outputs;
   bool loads_models = false;  // the key `model` is understood
-  bool splits = false;        // several ranks can share it
+  // How `model` is read, where it is not as text models are; sets the shape. Errors: those of what
+  // reads it.
+  std::function<Result<void>(const std::filesystem::path&, StageConfig&)> open_model = {};
+  bool splits = false;  // several ranks can share it
   // Whether the stage can read what its sources send. Errors: invalid_argument, "'<key>': found
   // <what>, expected <what>".
   std::function<Result<void>(const StageConfig&, std::span<const Feed>)> check;

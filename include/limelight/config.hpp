@@ -97,6 +97,7 @@ struct CpuOptions {
 };
 
 class ModelFile;
+class Code2WavModel;
 struct StageType;
 
 // How much of the keys and values of its sequences a rank keeps, in blocks. Without `bytes`,
@@ -123,6 +124,7 @@ struct StageConfig {
   DecoderShape shape;
   CodecShape codec;                        // of a talker or code2wav
   std::shared_ptr<const ModelFile> model;  // weights and tokenizer; nullptr: dummy weights
+  std::shared_ptr<const Code2WavModel> code2wav;  // of a code2wav; nullptr: dummy weights
   CpuOptions cpu;
   std::shared_ptr<const StageType> plugin;  // its type; nullptr: one that is built in
   std::vector<int> engine_input_source;

@@ -18,21 +18,42 @@ namespace {
 inline Sixteen sixteen_at(const float* from) { return Sixteen::load(from); }
 inline Sixteen sixteen_at(const std::uint16_t* from) { return Sixteen::load_bf16(from); }
 
+Sixteen some_of(const float* from, std::size_t count) {
+  if (count == 16) return Sixteen::load(from);
+  float some[16] = {};
+  std::memcpy(some, from, count * sizeof(float));
+  return Sixteen::load(some);
+}
+
 // The products of `rows` rows of x with `panels` panels, the first of which is w. width: how many
 // of the last panel's columns count.
 template <int rows, int panels, class T>
-void multiply_tile(
-    const T* w, std::size_t in, const float* x, float* y, std::size_t y_stride, std::size_t width) {
+void multiply_tile(const T* w,
+                   std::size_t in,
+                   const RowsOfFloats& x,
+                   const float* bias,
+                   float* y,
+                   std::size_t y_stride,
+                   std::size_t width) {
   Sixteen sum[rows][panels];
-  for (std::size_t i = 0; i < in; ++i) {
-#pragma GCC unroll 8
+  if (bias != nullptr)
     for (int p = 0; p < panels; ++p) {
-      const Sixteen weights = sixteen_at(w + 16 * (static_cast<std::size_t>(p) * in + i));
-#pragma GCC unroll 8
-      for (int r = 0; r < rows; ++r)
-        sum[r][p].add(weights, x[static_cast<std::size_t>(r) * in + i]);
+      const Sixteen first = some_of(bias + 16 * p, p + 1 < panels ? 16 : width);
+      for (int r = 0; r < rows; ++r) sum[r][p] = first;
     }
-  }
+  const std::size_t piece = in / x.taps;
+  const float* from = x.data;
+  for (std::size_t tap = 0; tap < x.taps; ++tap, from += x.tap_stride)
+    for (std::size_t i = 0; i < piece; ++i) {
+#pragma GCC unroll 8
+      for (int p = 0; p < panels; ++p) {
+        const Sixteen weights =
+            sixteen_at(w + 16 * (static_cast<std::size_t>(p) * in + tap * piece + i));
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; ++r)
+          sum[r][p].add(weights, from[static_cast<std::size_t>(r) * x.stride + i]);
+      }
+    }
 #pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 8
@@ -52,14 +73,16 @@ template <class T>
 void multiply_panels_of(const PackedRows& w,
                         std::size_t begin,
                         std::size_t end,
-                        const float* x,
+                        const RowsOfFloats& x,
                         std::size_t rows,
+                        const float* bias,
                         float* y) {
   // f(panels from `panel` on, rows of x from `row` on)
   const auto run = [&](auto f, std::size_t panel, std::size_t panels, std::size_t row) {
     const std::size_t last = 16 * (panel + panels);
-    f(static_cast<const T*>(w.data) + 16 * panel * w.in, w.in, x + row * w.in,
-      y + row * w.out + 16 * panel, w.out, last <= w.out ? 16 : 16 - (last - w.out));
+    f(static_cast<const T*>(w.data) + 16 * panel * w.in, w.in, x.from(row),
+      bias == nullptr ? nullptr : bias + 16 * panel, y + row * w.out + 16 * panel, w.out,
+      last <= w.out ? 16 : 16 - (last - w.out));
   };
   const std::size_t full = rows / 6 * 6;
   // A matrix that stays in the cache is read again for each tile of rows, and y is written in
@@ -88,11 +111,12 @@ void multiply_panels_of(const PackedRows& w,
 void multiply_packed(const PackedRows& w,
                      std::size_t begin,
                      std::size_t end,
-                     const float* x,
+                     const RowsOfFloats& x,
                      std::size_t rows,
+                     const float* bias,
                      float* y) {
-  if (w.bf16) multiply_panels_of<std::uint16_t>(w, begin, end, x, rows, y);
-  else multiply_panels_of<float>(w, begin, end, x, rows, y);
+  if (w.bf16) multiply_panels_of<std::uint16_t>(w, begin, end, x, rows, bias, y);
+  else multiply_panels_of<float>(w, begin, end, x, rows, bias, y);
 }
 
 }  // namespace

@@ -211,7 +211,8 @@ BOOST_AUTO_TEST_CASE(packed_matrices_give_the_same_bits_in_every_build_for_any_n
     Floats first(most * out);
     for (std::size_t r = 0; r < most; ++r)
       for (std::size_t panel = 0; panel < panels; ++panel)
-        portable_kernels.multiply_packed(rows, panel, panel + 1, &x[r * in], 1, &first[r * out]);
+        portable_kernels.multiply_packed(rows, panel, panel + 1, {&x[r * in], in, 1, 0}, 1, nullptr,
+                                         &first[r * out]);
     for (std::size_t i = 0; i < out; ++i) {
       double exact = 0;
       for (std::size_t c = 0; c < in; ++c)
@@ -221,7 +222,7 @@ BOOST_AUTO_TEST_CASE(packed_matrices_give_the_same_bits_in_every_build_for_any_n
     for (const CpuKernels* build : builds())
       for (std::size_t n = 1; n <= most; ++n) {
         Floats y(n * out);
-        build->multiply_packed(rows, 0, panels, x.data(), n, y.data());
+        build->multiply_packed(rows, 0, panels, {x.data(), in, 1, 0}, n, nullptr, y.data());
         BOOST_TEST(
             same(y, Floats(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(y.size()))),
             build->name << ", rows: " << n);
