@@ -36,11 +36,14 @@ void multiply_tile(const T* w,
                    std::size_t y_stride,
                    std::size_t width) {
   Sixteen sum[rows][panels];
-  if (bias != nullptr)
+  if (bias != nullptr) {
+#pragma GCC unroll 8
     for (int p = 0; p < panels; ++p) {
       const Sixteen first = some_of(bias + 16 * p, p + 1 < panels ? 16 : width);
+#pragma GCC unroll 8
       for (int r = 0; r < rows; ++r) sum[r][p] = first;
     }
+  }
   const std::size_t piece = in / x.taps;
   const float* from = x.data;
   for (std::size_t tap = 0; tap < x.taps; ++tap, from += x.tap_stride)
@@ -84,6 +87,26 @@ void multiply_panels_of(const PackedRows& w,
       bias == nullptr ? nullptr : bias + 16 * panel, y + row * w.out + 16 * panel, w.out,
       last <= w.out ? 16 : 16 - (last - w.out));
   };
+#if defined(__AVX512F__)
+  // 32 registers have room for a larger tile, for which x and the panels are read less often.
+  if (const std::size_t wide = rows / 8 * 8; wide > 0) {
+    // A matrix that stays in the cache is read again for a few rows of x at a time, the panels of
+    // a larger one once.
+    const bool small = 16 * (end - begin) * w.in * sizeof(T) <= 1 << 20;
+    const std::size_t kept = small ? 8 * (1 + (std::size_t{1} << 12) / w.in) : wide;
+    for (std::size_t first = 0; first < wide; first += kept) {
+      const std::size_t last = first + kept < wide ? first + kept : wide;
+      for (std::size_t panel = begin; panel < end; panel += 3)
+        for (std::size_t r = first; r < last; r += 8) switch (end - panel) {
+            case 1: run(multiply_tile<8, 1, T>, panel, 1, r); break;
+            case 2: run(multiply_tile<8, 2, T>, panel, 2, r); break;
+            default: run(multiply_tile<8, 3, T>, panel, 3, r);
+          }
+    }
+    if (wide == rows) return;
+    return multiply_panels_of<T>(w, begin, end, x.from(wide), rows - wide, bias, y + wide * w.out);
+  }
+#endif
   const std::size_t full = rows / 6 * 6;
   // A matrix that stays in the cache is read again for each tile of rows, and y is written in
   // order. A panel of a larger one is read once.
