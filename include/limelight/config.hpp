@@ -122,8 +122,8 @@ struct StageConfig {
   std::string devices = "cpu";             // see make_device()
   ipc::DType dtype = ipc::DType::float32;  // type of dummy weights: float32 or bfloat16
   DecoderShape shape;
-  CodecShape codec;                        // of a talker or code2wav
-  std::shared_ptr<const ModelFile> model;  // weights and tokenizer; nullptr: dummy weights
+  CodecShape codec;                               // of a talker or code2wav
+  std::shared_ptr<const ModelFile> model;         // weights and tokenizer; nullptr: dummy weights
   std::shared_ptr<const Code2WavModel> code2wav;  // of a code2wav; nullptr: dummy weights
   CpuOptions cpu;
   std::shared_ptr<const StageType> plugin;  // its type; nullptr: one that is built in

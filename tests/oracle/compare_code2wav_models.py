@@ -107,4 +107,4 @@ if __name__ == "__main__":
         for pair in ("40.25", "7.3", "90.0"):
             chunk, before = pair.split(".")
             found, _ = probe(args.probe, folder, 1, chunk, before)
-            compare(found, expected["chunked." + pair], f"{folder} in chunks with some before, {pair}")
+            compare(found, expected["chunked." + pair], f"{folder} in chunks as {pair}")
