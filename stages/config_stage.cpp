@@ -19,9 +19,11 @@ namespace {
 constexpr int usual_model_len = 2048;
 constexpr int most_requests = 256;  // in one step of a stage
 constexpr int most_replicas = 64;
+constexpr int most_frames = 1 << 20;  // in one chunk
 
 struct StageReader : YamlReader {
   std::filesystem::path rank_executable = {};
+  OpenedModel opened_model = {};
 
   // params: what holds where the map says nothing.
   SamplingParams sampling(const YAML::Node& node, SamplingParams params) const {
@@ -96,7 +98,10 @@ struct StageReader : YamlReader {
 
   // Opens the model and takes the shape from it. max_model_len of the config is applied later.
   void set_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
-    auto opened = ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
+    auto opened =
+        opened_model.file && opened_model.name == name
+            ? Result<std::shared_ptr<const ModelFile>>(opened_model.file)
+            : ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
     if (!opened) {
       const bool fetchable = opened.error().code == ErrorCode::not_found &&
                              name.find_first_of("/.") == std::string::npos;
@@ -128,6 +133,39 @@ struct StageReader : YamlReader {
     }
   }
 
+  void environment(const YAML::Node& node, std::map<std::string, std::string>& env) const {
+    if (!node.IsMap()) refuse(node, "env", show(node), "a map of names to texts");
+    for (const auto& item : node) {
+      const std::string name = as<std::string>(item.first, "env", "a name");
+      if (name.empty() || name.find('=') != std::string::npos)
+        refuse(item.first, "env", "'" + name + "'", "the name of an environment variable");
+      env[name] = as<std::string>(item.second, name, "a text");
+    }
+  }
+
+  void chunk(const YAML::Node& n, const std::string& key, CodecChunks& chunks) const {
+    const auto frames = [&](int least) {
+      const int value = as<int>(n, key, "a whole number of frames");
+      if (value < least || value > most_frames)
+        refuse(
+            n, key, show(n),
+            "a whole number from " + std::to_string(least) + " to " + std::to_string(most_frames));
+      return value;
+    };
+    if (key == "codec_chunk_frames") chunks.codec_chunk_frames = frames(1);
+    else if (key == "initial_codec_chunk_frames") chunks.initial_codec_chunk_frames = frames(0);
+    else if (key == "codec_left_context_frames") chunks.codec_left_context_frames = frames(0);
+    else if (key == "codec_chunk_adaptive")
+      chunks.codec_chunk_adaptive = as<bool>(n, key, "true or false");
+    else {
+      chunks.codec_chunk_ramp = numbers(n, key);
+      for (const int value : chunks.codec_chunk_ramp)
+        if (value < 1 || value > most_frames)
+          refuse(n, key, std::to_string(value),
+                 "whole numbers from 1 to " + std::to_string(most_frames));
+    }
+  }
+
   StageConfig stage(const YAML::Node& node) const {
     StageConfig s;
     s.stage_id = -1;
@@ -136,6 +174,11 @@ struct StageReader : YamlReader {
     bool dummy = false;
     int max_model_len = 0;
     KeptKeys kept;
+    YAML::Node chunks_at;
+    const Handler chunks = [&](auto& n, auto& k) {
+      chunks_at.reset(n);
+      chunk(n, k, s.chunks);
+    };
     const Handler keep = [&](auto& n, auto& k) { kept.emplace(k, n); };
     const Handler ignore_text = [&](auto& n, auto& k) { as<std::string>(n, k, "a word"); };
     map(node, "stage_args",
@@ -163,6 +206,7 @@ struct StageReader : YamlReader {
                     if (!is_device_wish(s.devices))
                       refuse(v, k, show(v), "cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1");
                   }},
+                 {"env", [&](auto& v, auto&) { environment(v, s.env); }},
                  {"max_batch_size",
                   [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, most_requests); }}});
           }},
@@ -237,6 +281,11 @@ struct StageReader : YamlReader {
                   [&](auto& v, auto& k) {
                     s.cache.share_prefixes = as<bool>(v, k, "true or false");
                   }},
+                 {"codec_chunk_frames", chunks},
+                 {"initial_codec_chunk_frames", chunks},
+                 {"codec_left_context_frames", chunks},
+                 {"codec_chunk_ramp", chunks},
+                 {"codec_chunk_adaptive", chunks},
                  {"model_shape", [&](auto& v, auto&) { shape(v, s.shape, s.codec); }}});
           }},
          {"engine_input_source", [&](auto& n, auto& k) { s.engine_input_source = numbers(n, k); }},
@@ -253,6 +302,9 @@ struct StageReader : YamlReader {
     if (s.stage_id < 0) refuse(node, "stage_id", "no such key", "a whole number, 0 or more");
     choose_type(*this, node, kept, rank_executable, s);
     const StageType& type = type_of(s);
+    if (chunks_at.IsDefined() && !chunks_at.IsNull() && !type.reads_chunks)
+      refuse(chunks_at, "codec_chunk_frames", show(chunks_at),
+             "none of its keys: a " + s.model_stage + " has chunks of its own size");
     if (!model.empty() && !dummy) {
       if (!type.loads_models)
         refuse(model_at, "model", "'" + model + "'",
@@ -293,8 +345,9 @@ struct StageReader : YamlReader {
 
 StageConfig read_stage(const YamlReader& reader,
                        const YAML::Node& node,
-                       const std::filesystem::path& rank_executable) {
-  return StageReader{reader, rank_executable}.stage(node);
+                       const std::filesystem::path& rank_executable,
+                       const OpenedModel& opened) {
+  return StageReader{reader, rank_executable, opened}.stage(node);
 }
 
 }  // namespace limelight::stages

@@ -31,6 +31,7 @@ struct StageType {
   std::vector<PortType> inputs, outputs;
   bool loads_models = false;  // the key `model` is understood
   bool splits = false;        // several ranks can share it
+  bool reads_chunks = false;  // StageConfig::chunks
   // Whether the stage can read what its sources send. Errors: invalid_argument, "'<key>': found
   // <what>, expected <what>".
   std::function<Result<void>(const StageConfig&, std::span<const Feed>)> check;

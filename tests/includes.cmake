@@ -16,7 +16,8 @@ set(knows_stages/devices/cpu stages/devices ${knows_stages/devices})
 set(knows_stages/devices/cuda stages/devices ${knows_stages/devices})
 set(knows_stages/models/jinja base)
 set(knows_stages/models stages/models/jinja stages/devices ${knows_stages/devices})
-set(knows_stages stages/models ${knows_stages/models})
+set(knows_stages/deploy stages/models ${knows_stages/models})
+set(knows_stages stages/deploy stages/models ${knows_stages/models})
 set(knows_actors/pipeline stages ipc/iceoryx ipc profiling/record base)
 set(knows_actors/rank
   actors/pipeline stages stages/devices ipc/iceoryx ipc

@@ -182,12 +182,16 @@ Result<void> Engine::State::start() {
     return same_user(peer) && launcher->started(peer.pid);
   }));
   std::error_code ignored;
+  std::vector<std::map<std::string, std::string>> env;
+  for (int rank = 0; rank < config.world_size(); ++rank) env.push_back(config.stage_of(rank)->env);
   LIMELIGHT_TRY(launcher->start({.executable = *helper,
                                  .config = std::filesystem::absolute(config.file, ignored),
+                                 .config_text = config.text,
                                  .control = control,
                                  .run = run,
                                  .flight = args.flight_recorder,
-                                 .flight_records = flight ? flight_records(config) : 0},
+                                 .flight_records = flight ? flight_records(config) : 0,
+                                 .env = std::move(env)},
                                 config.world_size()));
   if (*broker != 0)
     broker_watch =
@@ -250,8 +254,13 @@ void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
-  auto config = stages::parse(args.config, args.rank_executable);
+  auto config = pipeline_of(args);
   if (!config) return config.error();
+  if (!config->ignored.empty()) {
+    std::string keys;
+    for (const auto& [key, why] : config->ignored) keys += (keys.empty() ? "" : ", ") + key;
+    log(LogLevel::info, "keys of the deploy config that mean nothing here are ignored: " + keys);
+  }
   if (args.rank_timeout < 100ms)
     return Error{ErrorCode::invalid_argument, "rank_timeout: found " +
                                                   std::to_string(args.rank_timeout.count()) +
@@ -269,6 +278,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
   }
   auto state = std::make_unique<State>();
   state->args = args;
+  if (args.profile_dir.empty()) state->args.profile_dir = config->profile_dir;
   state->config = std::move(config).value();
   state->run = new_run_name();
   std::unique_ptr<Engine> engine(new Engine(std::move(state)));

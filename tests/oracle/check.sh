@@ -2,8 +2,8 @@
 # Gives the traces of a profiled run, or of simulated GPUs, to the programs that they are written
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
-# reader: perfetto, hta, chromium, fetch, smollm2, llama, transformers, text_models, tokenizer or
-#   jinja.
+# reader: perfetto, hta, chromium, fetch, deploy, smollm2, llama, transformers, text_models,
+#   tokenizer or jinja.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
 # gpu writer: a program that writes GPU traces into a folder.
@@ -52,6 +52,17 @@ if [[ $reader == fetch ]]; then
   [[ $(stat -c %s "$folder/limelight/smollm2/model.gguf") -gt 1000000 ]]
   rm -rf "$folder"
   exit 0
+fi
+if [[ $reader == deploy ]]; then
+  pip=$(command -v pip3 || command -v pip) || skip "no pip, which downloads vLLM-Omni's wheel"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  "$pip" download --quiet --no-deps --disable-pip-version-check --dest "$folder" \
+    vllm-omni==0.30.0 >"$folder/pip.log" 2>&1 ||
+    skip "the wheel of vLLM-Omni 0.30.0 cannot be downloaded: $(tail -n 1 "$folder/pip.log")"
+  python3 "$here/read_deploy_configs.py" "$limelight" "$folder"/vllm_omni-*.whl \
+    "$here/../fixtures/qwen2" "$folder"
+  exit
 fi
 model=${XDG_CACHE_HOME:-$HOME/.cache}/limelight/smollm2/model.gguf
 if [[ $reader == smollm2 ]]; then
