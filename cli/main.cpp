@@ -51,8 +51,9 @@ int main(int argc, char** argv) {
   auto* prompts = command->add_option_group("prompts");
   prompts->add_option("--prompt", run.prompt, "one prompt");
   prompts->add_option("--prompts", run.prompts_file,
-                      "a file with one JSON object in each line: prompt, messages or "
-                      "prompt_token_ids, request_id, deadline_ms, and sampling parameters such as "
+                      "a file, or - for standard input, with one JSON object in each line: "
+                      "prompt, messages or prompt_token_ids, request_id, deadline_ms, and sampling "
+                      "parameters such as "
                       "max_tokens (docs/config.md lists them)");
   prompts->require_option(0, 1);
   command

@@ -166,6 +166,34 @@ struct StageReader : YamlReader {
     }
   }
 
+  // Sizes the KV cache by what the weights leave of a rank's memory, unless the config states its
+  // size.
+  void keep_within(std::uint64_t memory, const YAML::Node& at, StageConfig& s) const {
+    if (s.plugin)
+      refuse(at, "memory_bytes", std::to_string(memory),
+             "none: what a plug-in takes is not known here");
+    const auto ranks = static_cast<std::uint64_t>(s.tensor_parallel_size);
+    const std::uint64_t weights =
+        (s.model ? s.model->weight_bytes() : type_of(s).weight_bytes(s)) / ranks;
+    const std::uint64_t longest = longest_sequence_bytes(s);
+    const int each = (s.shape.max_model_len + s.cache.block_size - 1) / s.cache.block_size;
+    std::uint64_t cache = longest * static_cast<std::uint64_t>(s.max_batch_size);
+    const bool stated = s.cache.bytes > 0 || s.cache.blocks > 0;
+    if (s.cache.bytes > 0) cache = s.cache.bytes;
+    if (s.cache.blocks > 0)
+      cache =
+          longest / static_cast<std::uint64_t>(each) * static_cast<std::uint64_t>(s.cache.blocks);
+    const std::uint64_t least = weights + (stated ? cache : longest);
+    if (memory < least)
+      refuse(at, "memory_bytes", std::to_string(memory),
+             std::to_string(least) + " or more: " + std::to_string(weights) +
+                 " for the weights of a rank and " + std::to_string(least - weights) + " for " +
+                 (stated ? "the KV cache that the config asks for"
+                         : "the KV cache of one sequence of max_model_len " +
+                               std::to_string(s.shape.max_model_len)));
+    if (!stated && weights + cache > memory) s.cache.bytes = memory - weights;
+  }
+
   StageConfig stage(const YAML::Node& node) const {
     StageConfig s;
     s.stage_id = -1;
@@ -173,6 +201,8 @@ struct StageReader : YamlReader {
     YAML::Node model_at, sampling_at(YAML::NodeType::Map);
     bool dummy = false;
     int max_model_len = 0;
+    std::uint64_t memory = 0;
+    YAML::Node memory_at;
     KeptKeys kept;
     YAML::Node chunks_at;
     const Handler chunks = [&](auto& n, auto& k) {
@@ -277,6 +307,12 @@ struct StageReader : YamlReader {
                     if (!(s.cache.memory_fraction > 0 && s.cache.memory_fraction <= 1))
                       refuse(v, k, show(v), "a number above 0, 1 at most");
                   }},
+                 {"memory_bytes",
+                  [&](auto& v, auto& k) {
+                    memory = as<std::uint64_t>(v, k, "a whole number of bytes");
+                    memory_at = v;
+                    if (memory == 0) refuse(v, k, show(v), "1 byte or more");
+                  }},
                  {"enable_prefix_caching",
                   [&](auto& v, auto& k) {
                     s.cache.share_prefixes = as<bool>(v, k, "true or false");
@@ -337,6 +373,7 @@ struct StageReader : YamlReader {
       refuse(node, "kv_cache_memory_bytes", std::to_string(s.cache.bytes),
              std::to_string(needed) + " or more: a sequence of max_model_len " +
                  std::to_string(s.shape.max_model_len) + " takes as many");
+    if (memory > 0) keep_within(memory, memory_at, s);
     return s;
   }
 };

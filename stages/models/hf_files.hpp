@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <limelight/config.hpp>
 #include <limelight/shape.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -29,6 +30,16 @@ struct NetworkConfig {
 };
 // Every key is obeyed, known to change nothing, or refused by name.
 NetworkConfig read_network_config(const std::filesystem::path& config_json);
+
+// What generation_config.json says: the parameters that the model's authors recommend, and the
+// tokens that end an answer.
+struct GenerationConfig {
+  SamplingParams sampling = {};
+  std::vector<int> ends = {};
+};
+// Without the file: the usual defaults. Without the key do_sample the others count as they stand,
+// as in vLLM. Every key is obeyed, known to change nothing, or refused by name.
+GenerationConfig read_generation_config(const std::filesystem::path& path, int vocab);
 
 // folder: with tokenizer.json. vocab: the network's number of tokens, which no id reaches.
 TokenizerSpec read_tokenizer(const std::filesystem::path& folder, int vocab);

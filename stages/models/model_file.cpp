@@ -51,6 +51,12 @@ fs::path find_model(const std::string& name, const fs::path& folder) {
   return bare ? fetched : folder / name;  // for the error message
 }
 
+std::uint64_t ModelFile::weight_bytes() const noexcept {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors_) bytes += tensor.rows * tensor.row_bytes();
+  return bytes;
+}
+
 const FileTensor* ModelFile::find(std::string_view name) const {
   const auto at = tensors_.find(name);
   return at == tensors_.end() ? nullptr : &at->second;

@@ -58,6 +58,8 @@ class ModelFile {
   // norm, layers.<n>.q_proj, layers.<n>.q_proj.bias, layers.<n>.input_norm and so on. Returns
   // nullptr if the model has no such tensor.
   const FileTensor* find(std::string_view name) const;
+  // What the tensors take in the files, which is what they take in memory once they were read.
+  std::uint64_t weight_bytes() const noexcept;
   const std::filesystem::path& path() const noexcept { return path_; }
 
  private:

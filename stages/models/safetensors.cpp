@@ -152,51 +152,6 @@ struct SafetensorsReader {
     model.files_.push_back(*mapped);
   }
 
-  // The parameters that the model's authors recommend, and the tokens that end an answer. Without
-  // the key do_sample the others count as they stand, as in vLLM.
-  void generation(const fs::path& path) {
-    std::error_code failed;
-    if (!fs::exists(path, failed)) return;
-    const json all = read_json(path);
-    SamplingParams& p = model.sampling_;
-    const auto refuse_key = [&](const char* key, const std::string& expected) {
-      refuse(path, std::string("key '") + key + "': found " + all[key].dump().substr(0, 60) +
-                       ", expected " + expected);
-    };
-    const auto has = [&](const char* key) { return all.contains(key) && !all[key].is_null(); };
-    const auto real = [&](const char* key, float& to) {
-      if (!has(key)) return;
-      if (!all[key].is_number()) refuse_key(key, "a number");
-      to = all[key].get<float>();
-    };
-    const auto whole = [&](const char* key, auto& to) {
-      if (!has(key)) return;
-      if (!all[key].is_number_integer()) refuse_key(key, "a whole number");
-      to = static_cast<int>(std::clamp<std::int64_t>(all[key].get<std::int64_t>(), -2, 1 << 20));
-    };
-    if (has("do_sample") && !all["do_sample"].is_boolean())
-      refuse_key("do_sample", "true or false");
-    const bool samples = has("do_sample") && all["do_sample"] == true;
-    if (samples) p.temperature = 1;
-    real("temperature", p.temperature);
-    real("top_p", p.top_p);
-    real("min_p", p.min_p);
-    real("repetition_penalty", p.repetition_penalty);
-    whole("top_k", p.top_k);
-    whole("max_new_tokens", p.max_tokens);
-    if (has("do_sample") && !samples) p.temperature = 0;
-    if (const auto good = check(p); !good) refuse(path, good.error().message);
-    if (!has("eos_token_id")) return;
-    const json& ends = all["eos_token_id"];
-    for (const json& end : ends.is_array() ? ends : json::array({ends})) {
-      if (!end.is_number_unsigned() ||
-          end.get<std::uint64_t>() >= static_cast<std::uint64_t>(model.shape_.vocab))
-        refuse_key("eos_token_id", "a token or a list of tokens, each below vocab_size (" +
-                                       std::to_string(model.shape_.vocab) + ")");
-      model.tokenizer_.more_ends.push_back(end.get<int>());
-    }
-  }
-
   // A head that is the embedding may be in the file as well. What it should be if it differs,
   // readers disagree about.
   void tie(const fs::path& file) {
@@ -235,7 +190,10 @@ struct SafetensorsReader {
     } else add(file, nullptr);
     tie(file);
     model.tokenizer_ = read_tokenizer(folder, model.shape_.vocab);
-    generation(folder / "generation_config.json");
+    const auto generation =
+        read_generation_config(folder / "generation_config.json", model.shape_.vocab);
+    model.sampling_ = generation.sampling;
+    model.tokenizer_.more_ends = generation.ends;
     if (model.tokenizer_.more_ends.empty()) model.tokenizer_.more_ends = network.ends;
     if (auto whole_model = model.check(network.parts); !whole_model)
       throw ModelRefusal{whole_model.error()};
