@@ -2,8 +2,8 @@
 # Gives the traces of a profiled run, or of simulated GPUs, to the programs that they are written
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
-# reader: perfetto, hta, chromium, fetch, smollm2, llama, transformers, text_models, tokenizer or
-#   jinja.
+# reader: perfetto, hta, chromium, fetch, smollm2, llama, transformers, text_models, tokenizer,
+#   jinja or media.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
 # gpu writer: a program that writes GPU traces into a folder.
@@ -114,6 +114,14 @@ if [[ $reader == jinja ]]; then
   "$python" -c 'import jinja2, transformers' 2>/dev/null ||
     skip "no jinja2 or transformers (tests/oracle/install.sh)"
   "$python" "$here/compare_with_jinja.py" "$limelight"
+  exit
+fi
+if [[ $reader == media ]]; then
+  python=${LIMELIGHT_PYTHON:-$python}
+  needs="torchvision, transformers, soundfile, soxr, PIL"
+  "$python" -c "import $needs" 2>/dev/null ||
+    skip "no python with $needs (LIMELIGHT_PYTHON names one)"
+  "$python" "$here/compare_media.py" "$limelight" "$folder" --seed "${LIMELIGHT_SEED:-0}"
   exit
 fi
 if [[ $reader == perfetto ]]; then
