@@ -1,12 +1,17 @@
 // JPEG by libjpeg-turbo. Its errors jump out of the function that called it, so the functions that
 // can be jumped out of hold no objects with destructors.
-#include <jerror.h>
+//
+// jpeglib.h needs what it does not include:
+// clang-format off
+#include <cstddef>
+#include <cstdio>
 #include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
 
 #include <algorithm>
 #include <array>
 #include <csetjmp>
-#include <cstdio>  // jpeglib.h needs it
 #include <cstring>
 
 #include "stages/media/image_decoders.hpp"
