@@ -60,6 +60,19 @@ bool make_room(PngReading& reading, std::uint32_t width, std::uint32_t height) {
   return true;
 }
 
+// libpng takes memory for some chunks by the length that they state.
+bool states_what_is_there(std::span<const std::byte> bytes) {
+  for (std::size_t at = 8; at + 8 <= bytes.size();) {
+    std::size_t length = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      length = length << 8 | std::to_integer<std::size_t>(bytes[at + i]);
+    if (length > bytes.size() - at - 8) return false;
+    if (std::memcmp(bytes.data() + at + 4, "IEND", 4) == 0) break;
+    at += 12 + length;  // with the chunk's checksum
+  }
+  return true;
+}
+
 void read_png(png_structp png, png_infop info, PngReading& reading) {
   if (setjmp(png_jmpbuf(png)) != 0) return;
   png_set_read_fn(png, &reading, take_bytes);
@@ -93,6 +106,8 @@ void read_png(png_structp png, png_infop info, PngReading& reading) {
 }  // namespace
 
 Result<DecodedImage> decode_png(std::span<const std::byte> bytes, const ImageLimits& limits) {
+  if (!states_what_is_there(bytes))
+    return Error{ErrorCode::corrupt, "a chunk is longer than the file: it is cut short or damaged"};
   PngReading reading{bytes, limits};
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reading, on_error, on_warning);
   png_infop info = png == nullptr ? nullptr : png_create_info_struct(png);
