@@ -3,7 +3,7 @@
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
 # reader: perfetto, hta, chromium, fetch, deploy, smollm2, llama, transformers, text_models,
-#   tokenizer or jinja.
+#   tokenizer, jinja, media or encoder.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
 # gpu writer: a program that writes GPU traces into a folder.
@@ -125,6 +125,29 @@ if [[ $reader == jinja ]]; then
   "$python" -c 'import jinja2, transformers' 2>/dev/null ||
     skip "no jinja2 or transformers (tests/oracle/install.sh)"
   "$python" "$here/compare_with_jinja.py" "$limelight"
+  exit
+fi
+if [[ $reader == encoder ]]; then
+  python=${LIMELIGHT_PYTHON:-$python}
+  "$python" -c 'import torch, transformers.models.qwen3_omni_moe' 2>/dev/null ||
+    skip "no python with torch and transformers (LIMELIGHT_PYTHON names one)"
+  rm -rf "$folder"
+  seed=${LIMELIGHT_SEED:-0}
+  make() { "$python" "$here/make_encoder_models.py" "$@" --seed "$seed" 2>/dev/null; }
+  make "$folder/small"
+  make "$folder/short" --frames 35 --grids 2x2
+  make "$folder/wide" --frames 1000 100 7 --grids 10x6 2x2 6x14 \
+    --audio num_mel_bins=128 d_model=32 encoder_attention_heads=4 encoder_layers=3 n_window_infer=800 \
+    --vision patch_size=16 num_position_embeddings=49 num_heads=4 hidden_size=48 depth=4
+  "$limelight" "$folder"/*
+  exit
+fi
+if [[ $reader == media ]]; then
+  python=${LIMELIGHT_PYTHON:-$python}
+  needs="torchvision, transformers, soundfile, soxr, PIL"
+  "$python" -c "import $needs" 2>/dev/null ||
+    skip "no python with $needs (LIMELIGHT_PYTHON names one)"
+  "$python" "$here/compare_media.py" "$limelight" "$folder" --seed "${LIMELIGHT_SEED:-0}"
   exit
 fi
 if [[ $reader == perfetto ]]; then
