@@ -123,6 +123,7 @@ struct StageConfig {
   DecoderShape shape;
   CodecShape codec;                        // of a talker or code2wav
   std::shared_ptr<const ModelFile> model;  // weights and tokenizer; nullptr: dummy weights
+  std::string speaker;                     // of a talker from files; empty: the model's usual one
   CpuOptions cpu;
   std::shared_ptr<const StageType> plugin;  // its type; nullptr: one that is built in
   std::vector<int> engine_input_source;
