@@ -102,9 +102,7 @@ struct OmniReader {
   void read_talker(ConfigKeys keys) {
     talker_network =
         read_network(object(keys, "text_config", "talker_config.text_config."), talker);
-    if (keys.flag("tie_word_embeddings", false))
-      keys.wrong("tie_word_embeddings", "false: the talker's head is a tensor of its own");
-    talker_network.parts.tied = false;
+    talker_network.parts.tied = keys.flag("tie_word_embeddings", false);
     const int vocab = talker_network.shape.vocab;
     omni.code_groups = keys.whole("num_code_groups");
     if (omni.code_groups < 2 || omni.code_groups > most_groups)
