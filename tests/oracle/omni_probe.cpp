@@ -2,10 +2,10 @@
 //
 //   omni_probe FOLDER
 //
-// It reads lines of {"ids", "answer", "frames"}: a prompt, and the most tokens of thinker and
-// frames of talker. It writes lines with the names of make_omni_models.py: answer and codes come
-// from the two stages as a pipeline runs them, states and logits from their networks. All is
-// greedy.
+// It reads lines of {"ids", "end", "answer", "frames"}: a prompt, the token that ends an answer, and
+// the most tokens of the thinker and frames of the talker. It writes lines with the names of
+// make_omni_models.py: answer and codes come from the two stages as a pipeline runs them, states and
+// logits from their networks. All is greedy.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
@@ -91,6 +91,8 @@ struct Probe {
     Request request{.number = 1, .id = "the-request", .prompt = {}};
     request.prompt_token_ids = asked["ids"].get<std::vector<std::int32_t>>();
     request.sampling.max_tokens = asked["answer"].get<int>();
+    request.sampling.ignore_eos = true;  // the reference has one end here, the tokenizer several
+    request.sampling.stop_token_ids = {asked["end"].get<int>()};
     request.sampling.logprobs = 0;  // they name each token that was chosen, the last one as well
     Request speech{.number = 1, .id = "the-request", .prompt = {}};
     speech.sampling = talker.config.model->sampling();
