@@ -296,7 +296,7 @@ StageType qwen3_omni_talker_type() {
           .inputs = {{"tokens", "tokens"}},
           .outputs = {{"codes", "codes"}},
           .loads_models = true,
-          .splits = false,
+          .splits = true,
           .check = check_feeds,
           .largest_output =
               [](const StageConfig& config, int) {

@@ -46,6 +46,13 @@ struct OmniReader {
     return {file, value, at};
   }
 
+  NetworkConfig decoder(ConfigKeys keys, const Architecture& architecture) {
+    // Some configs have the key; the reference never asks.
+    if (!keys.flag("use_qk_norm", true))
+      keys.wrong("use_qk_norm", "true: queries and keys are normalised");
+    return read_network(std::move(keys), architecture);
+  }
+
   int token(ConfigKeys& keys, const char* key, int vocab) {
     const int id = keys.whole(key);
     if (id >= vocab) keys.wrong(key, "a token below vocab_size (" + std::to_string(vocab) + ")");
@@ -53,8 +60,7 @@ struct OmniReader {
   }
 
   void read_thinker(ConfigKeys keys) {
-    thinker_network =
-        read_network(object(keys, "text_config", "thinker_config.text_config."), thinker);
+    thinker_network = decoder(object(keys, "text_config", "thinker_config.text_config."), thinker);
     // The networks of the thinker share the key of their parent alone.
     thinker_network.parts.tied = keys.flag("tie_word_embeddings", false);
     omni.thinker_hidden = thinker_network.shape.hidden;
@@ -83,7 +89,7 @@ struct OmniReader {
       keys.wrong("hidden_size", std::to_string(hidden) +
                                     ", as in talker_config.text_config: rows go from "
                                     "one to the other as they are");
-    predictor_network = read_network(std::move(keys), predictor);
+    predictor_network = decoder(std::move(keys), predictor);
     predictor_network.parts.bare = true;
     omni.predictor = predictor_network.shape;
   }
@@ -100,8 +106,7 @@ struct OmniReader {
   }
 
   void read_talker(ConfigKeys keys) {
-    talker_network =
-        read_network(object(keys, "text_config", "talker_config.text_config."), talker);
+    talker_network = decoder(object(keys, "text_config", "talker_config.text_config."), talker);
     talker_network.parts.tied = keys.flag("tie_word_embeddings", false);
     const int vocab = talker_network.shape.vocab;
     omni.code_groups = keys.whole("num_code_groups");

@@ -194,6 +194,16 @@ BOOST_AUTO_TEST_CASE(what_changes_results_and_is_not_obeyed_is_refused_by_name) 
   config["talker_config"]["code_predictor_config"]["temperature"] = 1.0;
   config["talker_config"]["text_config"]["top_k"] = 50;
   config["thinker_config"]["text_config"]["pruned_heads"] = json::object();
+  // As the published config.json has it.
+  json& text = config["thinker_config"]["text_config"];
+  text["use_qk_norm"] = true;
+  text["shared_expert_intermediate_size"] = 0;
+  text["rope_theta"] = text["rope_parameters"]["rope_theta"];
+  text["rope_scaling"] = {{"interleaved", true},
+                          {"mrope_section", {2, 1, 1}},
+                          {"rope_type", "default"},
+                          {"type", "default"}};
+  text.erase("rope_parameters");
   std::ofstream(copy.path / "config.json") << config;
   BOOST_TEST(refusal(copy.path) == "");
   config["enable_audio_output"] = false;
