@@ -2,10 +2,10 @@
 //
 //   omni_probe FOLDER
 //
-// It reads lines of {"ids", "end", "answer", "frames"}: a prompt, the token that ends an answer, and
-// the most tokens of the thinker and frames of the talker. It writes lines with the names of
-// make_omni_models.py: answer and codes come from the two stages as a pipeline runs them, states and
-// logits from their networks. All is greedy.
+// It reads lines of {"ids", "end", "answer", "frames"}: a prompt, the token that ends an answer,
+// and the most tokens of the thinker and frames of the talker. It writes lines with the names of
+// make_omni_models.py: answer and codes come from the two stages as a pipeline runs them, states
+// and logits from their networks. All is greedy.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
