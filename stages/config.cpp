@@ -222,6 +222,10 @@ void set_model(std::shared_ptr<const ModelFile> model, StageConfig& config) {
   for (const RopeShape& rope : config.shape.ropes)
     if (!rope.long_frequencies.empty())
       config.shape.max_model_len = std::min(config.shape.max_model_len, rope.short_length);
+  if (const Qwen3Omni* omni = model->omni(); omni != nullptr && omni->speaks) {
+    config.codec.codebooks = omni->code_groups;
+    config.codec.codebook_size = omni->predictor.vocab;
+  }
   config.model = std::move(model);
 }
 

@@ -98,10 +98,10 @@ struct StageReader : YamlReader {
 
   // Opens the model and takes the shape from it. max_model_len of the config is applied later.
   void set_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
-    auto opened =
-        opened_model.file && opened_model.name == name
-            ? Result<std::shared_ptr<const ModelFile>>(opened_model.file)
-            : ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
+    auto opened = opened_model.file && opened_model.name == name && s.model_stage == "thinker"
+                      ? Result<std::shared_ptr<const ModelFile>>(opened_model.file)
+                      : ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()),
+                                        s.model_stage);
     if (!opened) {
       const bool fetchable = opened.error().code == ErrorCode::not_found &&
                              name.find_first_of("/.") == std::string::npos;
@@ -264,6 +264,8 @@ struct StageReader : YamlReader {
                         v, k, "a file, a folder, or the name of a model that was fetched");
                     model_at = v;
                   }},
+                 {"speaker",
+                  [&](auto& v, auto& k) { s.speaker = as<std::string>(v, k, "a speaker's name"); }},
                  {"max_model_len", [&](auto& v, auto& k) { max_model_len = positive(v, k); }},
                  {"cpu_threads", [&](auto& v, auto& k) { s.cpu.threads = positive(v, k, 256); }},
                  {"activations",
@@ -342,7 +344,8 @@ struct StageReader : YamlReader {
       refuse(chunks_at, "codec_chunk_frames", show(chunks_at),
              "none of its keys: a " + s.model_stage + " has chunks of its own size");
     if (!model.empty() && !dummy) {
-      if (!type.loads_models)
+      const bool maybe = s.plugin == nullptr && has_type_by_model(s.model_stage);
+      if (!type.loads_models && !maybe)
         refuse(model_at, "model", "'" + model + "'",
                "no model: a " + s.model_stage + " cannot load one, it has dummy weights");
       set_model(model_at, model, s);
@@ -358,7 +361,7 @@ struct StageReader : YamlReader {
       refuse(node, "max_num_batched_tokens", std::to_string(s.max_num_batched_tokens),
              "max_batch_size (" + std::to_string(s.max_batch_size) +
                  ") or more: each request of a step has a token");
-    if (tp > 1 && !type.splits)
+    if (tp > 1 && !type_of(s).splits)
       refuse(node, "tensor_parallel_size", std::to_string(tp),
              "1: a " + s.model_stage + " cannot be split over ranks");
     if (s.shape.kv_heads % tp != 0 || s.shape.mlp % tp != 0)

@@ -18,6 +18,7 @@ Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
     return Error{ErrorCode::invalid_argument, "stage " + std::to_string(config.stage_id) +
                                                   ": found model_stage '" + config.model_stage +
                                                   "', expected one of " + stage_type_names()};
+  type = &type_of(config);
   const auto too_much = [&](const std::string& what) {
     return Error{ErrorCode::unavailable, "stage " + std::to_string(config.stage_id) + " (" +
                                              config.model_stage + ") " + what + ", " +

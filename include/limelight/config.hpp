@@ -135,6 +135,7 @@ struct StageConfig {
   DecoderShape shape;
   CodecShape codec;                        // of a talker or code2wav
   std::shared_ptr<const ModelFile> model;  // weights and tokenizer; nullptr: dummy weights
+  std::string speaker;                     // of a talker from files; empty: the model's usual one
   CpuOptions cpu;
   CodecChunks chunks;                      // only of types that read them
   std::map<std::string, std::string> env;  // variables that its ranks have beside those of the user

@@ -150,12 +150,14 @@ BOOST_AUTO_TEST_CASE(a_graph_that_cannot_be_is_refused_by_its_ports) {
     BOOST_TEST(message.find(what) != std::string::npos, message);
   };
   says(refused("{from: 0, to: 1", "{from: 0, to: 2"),
-       "0 ways to join stage 0 (thinker: text, hidden with hidden_states) to stage 2 (code2wav: "
+       "0 ways to join stage 0 (thinker: text, hidden with hidden_states, tokens) to stage 2 "
+       "(code2wav: "
        "codes), expected an output and an input that carry the same");
   says(refused("{from: 0, to: 1", "{from_port: text, from: 0, to: 1"), "0 ways to join");
   says(refused("{from: 0, to: 1", "{to_port: nothing, from: 0, to: 1"), "0 ways to join");
   says(refused("final_output_type: text", "final_output_type: audio"),
-       "key 'final_output_type': found 'audio' for a thinker (text, hidden with hidden_states)");
+       "key 'final_output_type': found 'audio' for a thinker (text, hidden with hidden_states, "
+       "tokens)");
   says(refused("model_stage: talker", "model_stage: singer"),
        "key 'model_stage': found 'singer', expected one of code2wav, talker, thinker");
   says(refused("input_hidden: 640", "input_hidden: 64"),
