@@ -148,7 +148,8 @@ if [[ $reader == encoder ]]; then
   make "$folder/small"
   make "$folder/short" --frames 35 --grids 2x2
   make "$folder/wide" --frames 1000 100 7 --grids 10x6 2x2 6x14 \
-    --audio num_mel_bins=128 d_model=32 encoder_attention_heads=4 encoder_layers=3 n_window_infer=800 \
+    --audio num_mel_bins=128 d_model=32 encoder_attention_heads=4 encoder_layers=3 \
+    n_window_infer=800 \
     --vision patch_size=16 num_position_embeddings=49 num_heads=4 hidden_size=48 depth=4
   "$limelight" "$folder"/*
   exit

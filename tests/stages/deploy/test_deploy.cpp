@@ -41,7 +41,7 @@ std::string ignored_keys(const Result<PipelineConfig>& config) {
   return keys;
 }
 #define TEST_FINDS(text, part) \
-  BOOST_TEST((text).find(part) != std::string::npos, text << "\nwithout: " << (part))
+  BOOST_TEST((text).find(part) != std::string::npos, (text) << "\nwithout: " << (part))
 
 }  // namespace
 
@@ -252,8 +252,9 @@ BOOST_AUTO_TEST_CASE(overrides_go_over_everything) {
       "stages: [{stage_id: 0, max_num_seqs: 2, max_model_len: 32,\n"
       "  default_sampling_params: {temperature: 0.5, seed: 1}}]";
   const auto with = [&](const std::string& json) { return written.with(text, json); };
-  const StageConfig stage = stage_of(with(
-      R"({"0": {"max_num_seqs": 4, "max_model_len": null, "default_sampling_params": {"seed": 3}}})"));
+  const StageConfig stage =
+      stage_of(with("{\"0\": {\"max_num_seqs\": 4, \"max_model_len\": null, "
+                    "\"default_sampling_params\": {\"seed\": 3}}}"));
   BOOST_TEST(stage.max_batch_size == 4);
   BOOST_TEST(stage.shape.max_model_len == 32);
   BOOST_TEST(stage.sampling.temperature == 0.5f);
