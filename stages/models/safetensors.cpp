@@ -139,7 +139,9 @@ struct SafetensorsReader {
                          std::to_string(end) + ", expected at most the " + std::to_string(room) +
                          " bytes of data in the file");
       places.emplace_back(begin, end, name);
-      const auto begins = [&](const std::string& with) { return name.starts_with(with); };
+      const auto begins = [&name = name](const std::string& with) {
+        return name.starts_with(with);
+      };
       if (ours.empty() && std::any_of(network.unread.begin(), network.unread.end(), begins))
         continue;
       // A shared expert of no width adds nothing.
