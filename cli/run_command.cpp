@@ -154,13 +154,8 @@ int run(const RunOptions& options) {
   if (!out) return refuse(1, out.error().message);
 
   const bool profiled = !options.profile.empty();
-  std::filesystem::path trace_folder = options.profile_dir;
-  if (profiled && trace_folder.empty()) {
-    const auto pipeline = pipeline_of(args);
-    if (pipeline) trace_folder = pipeline->profile_dir;
-    if (trace_folder.empty()) trace_folder = "traces";
-  }
-  args.profile_dir = trace_folder;
+  args.profile_dir = options.profile_dir;
+  args.will_profile = profiled;
 
   EndSignals signals;
   std::cerr << "starting the pipeline of "
@@ -190,6 +185,9 @@ int run(const RunOptions& options) {
     code = with;
   };
   const auto start = std::chrono::steady_clock::now();
+  std::filesystem::path trace_folder = options.profile_dir;
+  if (trace_folder.empty()) trace_folder = (*omni)->config().profile_dir;
+  if (trace_folder.empty()) trace_folder = "traces";
   if (profiled)
     for (const auto& left : profiling::unfinished_traces(trace_folder))
       std::cerr << "a rank was killed while it was profiled; `limelight trace recover "

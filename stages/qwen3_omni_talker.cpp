@@ -147,12 +147,7 @@ Result<void> Qwen3OmniTalker::step(std::span<Turn> batch) {
   if (parts.empty()) return {};
   LIMELIGHT_TRY(model_.decoder().forward(x, parts, cache_));
   if (complete.empty()) return {};
-  std::vector<float> rows;
-  for (const std::size_t row : newest_rows) {
-    const auto at = x.begin() + static_cast<std::ptrdiff_t>(row * h);
-    rows.insert(rows.end(), at, at + static_cast<std::ptrdiff_t>(h));
-  }
-  return sample_frames(complete, rows);
+  return sample_frames(complete, rows_of(x, newest_rows, h));
 }
 
 void Qwen3OmniTalker::suppress(const Sampler& sampler, std::span<float> logits) const {

@@ -147,12 +147,10 @@ Result<void> Thinker::step(std::span<Turn> batch) {
   }
   LIMELIGHT_TRY(model_.decoder().forward(x, parts, cache_));
 
-  std::vector<float> last_rows;
+  std::vector<std::size_t> last;  // of the slices that choose a token
   for (const Slice& slice : slices)
-    if (slice.samples) {
-      const auto row = x.begin() + (slice.row + slice.rows - 1) * static_cast<std::ptrdiff_t>(h);
-      last_rows.insert(last_rows.end(), row, row + static_cast<std::ptrdiff_t>(h));
-    }
+    if (slice.samples) last.push_back(static_cast<std::size_t>(slice.row + slice.rows - 1));
+  const std::vector<float> last_rows = rows_of(x, last, h);
   std::vector<float> logits(last_rows.size() / h * vocab);
   if (!last_rows.empty()) model_.logits(last_rows, logits);
   std::span<float> next = logits;
@@ -200,7 +198,7 @@ Result<void> Thinker::emit_hidden(const Slice& slice,
   });
 }
 
-Result<void> Thinker::emit_tokens(std::span<const int> tokens, bool last, Output& output) const {
+Result<void> Thinker::emit_tokens(std::span<const int> tokens, bool last, Output& output) {
   return output.emit(tokens_port, ipc::TensorSpec::of(ipc::DType::int32, {tokens.size()}), last,
                      [&](std::span<std::byte> to) {
                        std::copy(tokens.begin(), tokens.end(),

@@ -74,7 +74,7 @@ class Thinker final : public Stage {
   // ends.
   std::pair<std::string, bool> add_token(int token, Sequence& sequence) const;
   Result<void> emit_hidden(const Slice& slice, std::span<const float> x, bool last, Output& output);
-  Result<void> emit_tokens(std::span<const int> tokens, bool last, Output& output) const;
+  static Result<void> emit_tokens(std::span<const int> tokens, bool last, Output& output);
   Result<void> emit_prompt(const Slice& slice, Output& output);
   Result<StepState> finish_turn(const Slice& slice,
                                 std::span<const float> x,

@@ -88,7 +88,7 @@ void Engine::State::dump_if_due(const std::string& why) {
 // What a rank kept is in shared memory.
 void Engine::State::salvage(int rank, prof::Owner owner) {
   if (args.flight_recorder.count() == 0) return;
-  if (args.profile_dir.empty())
+  if (!wants_traces())
     return log(LogLevel::info, "the last seconds of rank " + std::to_string(rank) +
                                    " are not written, as no folder for traces was named "
                                    "(--profile-dir, EngineArgs::profile_dir)");
@@ -120,8 +120,7 @@ void Engine::State::fail(Error error) {
   const std::lock_guard lock(mutex);
   if (failure.code != ErrorCode::none) return;
   failure = std::move(error);
-  if (failure.code == ErrorCode::rank_failed && !args.profile_dir.empty())
-    dump_if_due("a rank failed");
+  if (failure.code == ErrorCode::rank_failed && wants_traces()) dump_if_due("a rank failed");
   while (!open.empty()) finish(open.begin(), failure);
   change_status();
   joined.notify_all();

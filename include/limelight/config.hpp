@@ -228,8 +228,9 @@ namespace limelight {
 // The arguments that start a pipeline.
 struct EngineArgs {
   std::filesystem::path config = {};  // a stage config; empty beside `model`
-  // Where traces go. Empty: those that are asked for go to "traces", and what a rank that failed
-  // had recorded before is not written, since nobody asked for it.
+  // Where traces go. Empty: to the folder that the config names, or to "traces". In the latter case
+  // what a rank that failed had recorded is not written, unless will_profile is set: nobody asked
+  // for it.
   std::filesystem::path profile_dir = {};
   // A rank that does not answer for this long counts as failed, even if its process exists (it may
   // be stopped, or starved of memory).
@@ -256,6 +257,7 @@ struct EngineArgs {
   std::filesystem::path deploy_config = {};
   // Keys of stages over those of the deploy config: JSON, such as {"0": {"max_num_seqs": 8}}.
   std::string stage_overrides = {};
+  bool will_profile = false;  // a profile is going to be started: traces are wanted
 };
 
 // The pipeline that they describe, read and checked; no process is started. Beside `model`,

@@ -36,13 +36,15 @@
 #define LIMELIGHT_TEXT_OF(x) LIMELIGHT_TEXT_OF_(x)
 #if defined(_LIBCPP_VERSION)
 #define LIMELIGHT_CXX_LIBRARY "libc++, ABI version " LIMELIGHT_TEXT_OF(_LIBCPP_ABI_VERSION)
-#elif defined(_GLIBCXX_DEBUG)
-#define LIMELIGHT_CXX_LIBRARY \
-  "libstdc++, _GLIBCXX_USE_CXX11_ABI=" LIMELIGHT_TEXT_OF(_GLIBCXX_USE_CXX11_ABI) ", " \
-                                                                                 "_GLIBCXX_DEBUG"
 #elif defined(__GLIBCXX__)
-#define LIMELIGHT_CXX_LIBRARY \
-  "libstdc++, _GLIBCXX_USE_CXX11_ABI=" LIMELIGHT_TEXT_OF(_GLIBCXX_USE_CXX11_ABI)
+#if defined(_GLIBCXX_DEBUG)
+#define LIMELIGHT_CXX_CHECKS ", _GLIBCXX_DEBUG"
+#else
+#define LIMELIGHT_CXX_CHECKS ""
+#endif
+#define LIMELIGHT_CXX_LIBRARY                                                    \
+  "libstdc++, _GLIBCXX_USE_CXX11_ABI=" LIMELIGHT_TEXT_OF(_GLIBCXX_USE_CXX11_ABI) \
+      LIMELIGHT_CXX_CHECKS
 #else
 #define LIMELIGHT_CXX_LIBRARY "an unknown C++ library"
 #endif

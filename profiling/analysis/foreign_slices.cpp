@@ -59,7 +59,7 @@ class ForeignReader {
 
   // False: it should be a slice, or its end, and has no time for it.
   bool add(const AnyEvent& event) {
-    const std::string async = "async " + event.category + "/" + event.id;
+    const auto async = [&] { return "async " + event.category + "/" + event.id; };
     switch (event.phase) {
       case 'X': {
         const std::int64_t duration = event.duration_ns.value_or(0);
@@ -71,9 +71,9 @@ class ForeignReader {
       case 'B': return begin(event, "");
       case 'E': return end(event, "");
       case 'b':
-      case 'S': return begin(event, async);
+      case 'S': return begin(event, async());
       case 'e':
-      case 'F': return end(event, async);
+      case 'F': return end(event, async());
       case 'M':
         if (const std::string* name = event.arg("name");
             event.name == "process_name" && name != nullptr && name->starts_with("/device:"))
@@ -125,11 +125,7 @@ class ForeignReader {
     ++made_.slices;
   }
 
-  struct Key {
-    std::int64_t pid, tid;
-    std::string lane;
-    auto operator<=>(const Key&) const = default;
-  };
+  using Key = std::tuple<std::int64_t, std::int64_t, std::string>;  // pid, tid, lane
   EventSplitter events_;
   AnyEventReader reader_;
   SliceTotals totals_;

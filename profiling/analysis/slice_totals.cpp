@@ -5,7 +5,8 @@
 namespace limelight::profiling {
 
 SliceTotals::Track SliceTotals::track(std::int64_t pid, std::int64_t tid, const std::string& lane) {
-  const auto [at, fresh] = tracks_.try_emplace({pid, tid, lane}, static_cast<Track>(pids_.size()));
+  const auto [at, fresh] =
+      tracks_.try_emplace(Key(pid, tid, lane), static_cast<Track>(pids_.size()));
   if (fresh) {
     pids_.push_back(pid);
     slices_.emplace_back();
@@ -14,11 +15,10 @@ SliceTotals::Track SliceTotals::track(std::int64_t pid, std::int64_t tid, const 
 }
 
 void SliceTotals::add(Track track,
-                      std::string_view name,
+                      const std::string& name,
                       std::int64_t begin_ns,
                       std::int64_t end_ns) {
-  const auto [at, fresh] =
-      ids_.try_emplace(std::string(name), static_cast<std::uint32_t>(names_.size()));
+  const auto [at, fresh] = ids_.try_emplace(name, static_cast<std::uint32_t>(names_.size()));
   if (fresh) names_.push_back(&at->first);
   slices_[track].push_back({begin_ns, end_ns, at->second});
 }

@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -29,7 +29,7 @@ class SliceTotals {
 
   // The track of a pid and a tid; `lane` tells tracks of one thread apart that do not nest.
   Track track(std::int64_t pid, std::int64_t tid, const std::string& lane = {});
-  void add(Track track, std::string_view name, std::int64_t begin_ns, std::int64_t end_ns);
+  void add(Track track, const std::string& name, std::int64_t begin_ns, std::int64_t end_ns);
   // Adds a name's times on one track to `rows`. The object is empty then.
   void finish(std::map<std::string, Total, std::less<>>& rows, Track track);
   // The pid of each track, in the order of the tracks.
@@ -40,11 +40,7 @@ class SliceTotals {
     std::int64_t begin_ns, end_ns;
     std::uint32_t name;
   };
-  struct Key {
-    std::int64_t pid, tid;
-    std::string lane;
-    auto operator<=>(const Key&) const = default;
-  };
+  using Key = std::tuple<std::int64_t, std::int64_t, std::string>;  // pid, tid, lane
   std::map<Key, Track> tracks_;
   std::vector<std::int64_t> pids_;
   std::vector<std::vector<Slice>> slices_;  // by track

@@ -215,4 +215,16 @@ Result<void> Decoder::forward(std::span<float> rows,
   return {};
 }
 
+std::vector<float> rows_of(std::span<const float> x,
+                           std::span<const std::size_t> rows,
+                           std::size_t width) {
+  std::vector<float> some;
+  some.reserve(rows.size() * width);
+  for (const std::size_t row : rows) {
+    const auto values = x.subspan(row * width, width);
+    some.insert(some.end(), values.begin(), values.end());
+  }
+  return some;
+}
+
 }  // namespace limelight::stages

@@ -84,4 +84,9 @@ class Decoder {
   Array norm_;
 };
 
+// Some rows of x, [n, width], one after the other.
+std::vector<float> rows_of(std::span<const float> x,
+                           std::span<const std::size_t> rows,
+                           std::size_t width);
+
 }  // namespace limelight::stages
