@@ -225,14 +225,6 @@ Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds)
     return Error{ErrorCode::invalid_argument, what};
   };
   const CodecShape& s = config.codec;
-  if (!config.code2wav && (s.left_context_frames >= 0 || s.decode_frames > 0))
-    return refuse(std::string("'codec_") +
-                  (s.decode_frames > 0 ? "decode_frames'" : "left_context_frames'") +
-                  ": found a number, expected no such key: a code2wav with dummy weights computes "
-                  "each frame once");
-  if (s.decode_frames > 0 && s.left_context_frames < 0)
-    return refuse("'codec_decode_frames': found " + std::to_string(s.decode_frames) +
-                  ", expected codec_left_context_frames beside it");
   for (const Feed& feed : feeds) {
     const CodecShape& from = feed.source->codec;
     const std::string source = "stage " + std::to_string(feed.source->stage_id);
@@ -254,20 +246,17 @@ StageType code2wav_type() {
       .name = "code2wav",
       .inputs = {{"codes", "codes"}},
       .outputs = {{"audio", "audio"}},
-      .loads_models = true,
       .open_model = set_code2wav_model,
       .check = check_feeds,
       // One chunk of samples for each chunk of codes; check() sees to it that those fit.
       .largest_output =
           [](const StageConfig& config, int) {
-            const int frames = std::max(config.codec.chunk_frames, config.codec.decode_frames);
-            return static_cast<std::uint64_t>(frames) *
+            return static_cast<std::uint64_t>(config.codec.chunk_frames) *
                    static_cast<std::uint64_t>(Code2Wav::samples_per_frame(config.codec)) *
                    sizeof(float);
           },
       .weight_bytes =
           [](const StageConfig& config) {
-            if (config.code2wav) return config.code2wav->bytes();
             const CodecShape& codec = config.codec;
             return dummy_bytes(
                 config, decoder_parameters(config.shape),
@@ -275,7 +264,6 @@ StageType code2wav_type() {
           },
       .make = [](const StageConfig& config, Device& device,
                  ipc::Collective* group) -> Result<std::unique_ptr<Stage>> {
-        if (config.code2wav) return make_wave_decoder(config, device);
         DummyWeights weights(config.weights_seed);
         return std::unique_ptr<Stage>(std::make_unique<Code2Wav>(config, weights, device, group));
       }};

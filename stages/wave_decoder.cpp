@@ -5,6 +5,7 @@
 #include <limelight/span.hpp>
 
 #include "base/try.hpp"
+#include "stages/registry.hpp"
 
 namespace limelight::stages {
 
@@ -50,14 +51,26 @@ Result<void> WaveDecoder::consume(std::uint64_t request,
                                            ", expected 0 to " +
                                            std::to_string(shape_.codebook_size - 1)};
   stream.gathered += static_cast<int>(tensor.shape[0]);
-  const int size = config_.codec.decode_frames;
-  for (; size > 0 && stream.gathered >= size; stream.gathered -= size)
-    stream.waiting.push_back({size, last && stream.gathered == size});
-  if (size == 0 || (last && (stream.waiting.empty() || !stream.waiting.back().last))) {
-    stream.waiting.push_back({stream.gathered, last});
-    stream.gathered = 0;
+  const std::size_t waiting = stream.waiting.size();
+  const auto make_chunk = [&](int frames_of_it) {
+    stream.gathered -= frames_of_it;
+    stream.waiting.push_back({frames_of_it, last && stream.gathered == 0});
+    ++stream.chunks;
+  };
+  int size = 0;
+  for (;;) {
+    size = config_.chunks.frames(stream.chunks, 0);  // 0: as they come
+    if (size == 0 || stream.gathered < size) break;
+    make_chunk(size);
   }
+  const bool made = stream.waiting.size() > waiting;
+  if (made && stream.gathered == 0) return {};
+  if (last || size == 0) make_chunk(stream.gathered);
   return {};
+}
+
+int WaveDecoder::frames_before(const Stream& stream) const noexcept {
+  return std::min(config_.chunks.codec_left_context_frames.value_or(0), stream.computed);
 }
 
 Demand WaveDecoder::demand(std::uint64_t request) const {
@@ -66,8 +79,7 @@ Demand WaveDecoder::demand(std::uint64_t request) const {
   if (!alone() && attended < stream.computed)
     return {.tokens = stream.computed - attended, .divisible = true};
   if (stream.waiting.empty()) return {.tokens = 0};
-  const int before = alone() ? std::min(config_.codec.left_context_frames, stream.computed) : 0;
-  return {.tokens = std::max(before + stream.waiting.front().frames, 1)};
+  return {.tokens = std::max(frames_before(stream) + stream.waiting.front().frames, 1)};
 }
 
 bool WaveDecoder::reserve(std::uint64_t request, int) {
@@ -90,13 +102,9 @@ WaveDecoder::Slice WaveDecoder::slice(Turn& turn, Stream& stream) {
   }
   slice.again = false;
   slice.end = stream.computed + stream.waiting.front().frames;
-  slice.at = stream.computed;
-  if (alone()) {
-    const int before = std::min(config_.codec.left_context_frames, stream.computed);
-    slice.at -= before;
-    slice.dropped =
-        static_cast<std::size_t>(before) * static_cast<std::size_t>(shape_.samples_per_frame());
-  }
+  slice.at = stream.computed - frames_before(stream);
+  slice.dropped = static_cast<std::size_t>(frames_before(stream)) *
+                  static_cast<std::size_t>(shape_.samples_per_frame());
   return slice;
 }
 
@@ -175,10 +183,6 @@ std::uint64_t WaveDecoder::tokens_out(std::uint64_t request) const {
   return streams_.at(request).samples;
 }
 
-Result<std::unique_ptr<Stage>> make_wave_decoder(const StageConfig& config, Device& device) {
-  return std::unique_ptr<Stage>(std::make_unique<WaveDecoder>(config, device));
-}
-
 Result<void> set_code2wav_model(const std::filesystem::path& path, StageConfig& config) {
   auto opened = Code2WavModel::open(path);
   if (!opened) return opened.error();
@@ -191,6 +195,56 @@ Result<void> set_code2wav_model(const std::filesystem::path& path, StageConfig& 
   config.codec.upsampling.insert(config.codec.upsampling.end(), shape.rates.begin(),
                                  shape.rates.end());
   return {};
+}
+
+namespace {
+
+Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds) {
+  const CodecShape& s = config.codec;
+  for (const Feed& feed : feeds) {
+    const CodecShape& from = feed.source->codec;
+    const std::string source = "stage " + std::to_string(feed.source->stage_id);
+    const auto size = [](const CodecShape& codec) {
+      return std::to_string(codec.codebooks) + " codebooks of " +
+             std::to_string(codec.codebook_size);
+    };
+    if (s.codebooks != from.codebooks || s.codebook_size < from.codebook_size)
+      return Error{ErrorCode::invalid_argument,
+                   "'model': found " + config.code2wav->path().string() + " with " + size(s) +
+                       ", expected " + source + "'s " + size(from)};
+    const int most = feed.source->chunks.most_frames(from.chunk_frames);
+    if (!config.chunks.codec_chunk_frames && s.chunk_frames < most)
+      return Error{ErrorCode::invalid_argument,
+                   "'chunk_frames': found " + std::to_string(s.chunk_frames) + ", expected " +
+                       std::to_string(most) + " or more, those of " + source +
+                       ": its chunks must fit"};
+  }
+  return {};
+}
+
+}  // namespace
+
+StageType wave_decoder_type() {
+  return {.name = "code2wav",
+          .inputs = {{"codes", "codes"}},
+          .outputs = {{"audio", "audio"}},
+          .loads_models = true,
+          .open_model = set_code2wav_model,
+          .reads_chunks = true,
+          .check = check_feeds,
+          .largest_output =
+              [](const StageConfig& config, int) {
+                const int frames = config.chunks.most_frames(config.codec.chunk_frames);
+                return static_cast<std::uint64_t>(frames) *
+                       static_cast<std::uint64_t>(
+                           config.code2wav->shape().samples_per_frame()) *
+                       sizeof(float);
+              },
+          .weight_bytes = [](const StageConfig& config) { return config.code2wav->bytes(); },
+          .make = [](const StageConfig& config, Device& device,
+                     ipc::Collective*) -> Result<std::unique_ptr<Stage>> {
+            return std::unique_ptr<Stage>(std::make_unique<WaveDecoder>(config, device));
+          }};
 }
 
 }  // namespace limelight::stages

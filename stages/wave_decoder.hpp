@@ -2,13 +2,14 @@
 // kHz, float32 [samples] between -1 and 1, on its only output, `audio`. See Code2WavNetwork. (A
 // code2wav with dummy weights is another network: code2wav.hpp.)
 //
-//   left_context_frames   what the chunks of codes are
-//   -1                    pieces of one stream: their sizes do not change the sound, which is that
-//                         of all frames at once, and no frame is computed twice
-//   0 or more             sounds of their own, of which each is computed with so many frames before
-//                         it; what those give is dropped. This is what the reference and vLLM-Omni
-//                         do, and the sound depends on the chunks. With decode_frames the stage
-//                         makes chunks of that size of those that come.
+//   codec_left_context_frames   what the chunks of codes are
+//   not stated                  pieces of one stream: their sizes do not change the sound, which is
+//                               that of all frames at once, and no frame is computed twice
+//   stated                      sounds of their own, of which each is computed with so many frames
+//                               before it; what those give is dropped. This is what the reference
+//                               and vLLM-Omni do, and the sound depends on the chunks
+//
+// Chunks are computed as they come, or in the sizes that StageConfig::chunks states.
 //
 // Where the network looks ahead, the samples that need the next frame are missing at the end of the
 // sound: Code2WavShape::missing_samples(), once in the first case, in each chunk in the second.
@@ -54,6 +55,7 @@ class WaveDecoder final : public Stage {
     Code2WavNetwork::Stream network;
     std::vector<std::int32_t> codes;  // of all frames so far, should they be computed again
     int gathered = 0;                 // frames that are in no chunk yet
+    std::size_t chunks = 0;           // that were made of the frames before those
     int computed = 0;                 // frames whose samples were emitted
     std::deque<Chunk> waiting;
     std::uint64_t samples = 0;
@@ -67,7 +69,9 @@ class WaveDecoder final : public Stage {
     std::size_t dropped;         // samples of the frames before the chunk
     std::vector<float> samples;  // of the chunk
   };
-  bool alone() const noexcept { return config_.codec.left_context_frames >= 0; }
+  // Whether chunks are sounds of their own.
+  bool alone() const noexcept { return config_.chunks.codec_left_context_frames.has_value(); }
+  int frames_before(const Stream& stream) const noexcept;
   Slice slice(Turn& turn, Stream& stream);
   Result<void> compute(std::vector<Slice>& slices);
   void emit(Slice& slice);
@@ -78,8 +82,6 @@ class WaveDecoder final : public Stage {
   std::map<std::uint64_t, Stream> streams_;
 };
 
-// The type of stages whose config has a code2wav model.
-Result<std::unique_ptr<Stage>> make_wave_decoder(const StageConfig& config, Device& device);
 // Opens the model of a code2wav, and takes its shape. Errors: those of Code2WavModel::open().
 Result<void> set_code2wav_model(const std::filesystem::path& path, StageConfig& config);
 

@@ -77,10 +77,6 @@ struct CodecShape {
   int chunk_frames = 25;                  // talker: frames in one chunk
   int channels = 32;                      // code2wav: width of the first convolution
   std::vector<int> upsampling = {};       // code2wav: stride of each transposed convolution
-  // Of a code2wav with a model: the frames before a chunk with which it is computed anew; -1: a
-  // chunk goes on where the one before it ended. And the frames of a chunk, with such frames; 0: as
-  // many as come.
-  int left_context_frames = -1, decode_frames = 0;
 };
 
 }  // namespace limelight::stages

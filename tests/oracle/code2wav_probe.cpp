@@ -44,7 +44,8 @@ int main(int, char** arguments) {
   config.model_stage = "code2wav";
   config.cpu.threads = std::atoi(arguments[2]);
   if (const auto set = set_code2wav_model(folder, config); !set) return fail(set.error());
-  config.codec.left_context_frames = std::atoi(arguments[4]);
+  if (const int before = std::atoi(arguments[4]); before >= 0)
+    config.chunks.codec_left_context_frames = before;
   const auto expected = TensorFiles::open(folder / "expected.safetensors", "codes");
   if (!expected) return fail(expected.error());
   const auto cpu = make_cpu_device(config.cpu);

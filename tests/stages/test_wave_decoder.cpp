@@ -18,17 +18,20 @@ using limelight::tests::relative_difference;
 
 namespace {
 
+CodecChunks context(int before, std::optional<int> size = {}) {
+  return {.codec_chunk_frames = size, .codec_left_context_frames = before};
+}
+
 const Code2WavCase& fixture() {
   static const Code2WavCase one("code2wav");
   return one;
 }
 
-StageConfig config(int before = -1, int decode_frames = 0) {
+StageConfig config(const CodecChunks& chunks = {}) {
   StageConfig config;
   config.model_stage = "code2wav";
   BOOST_REQUIRE(set_code2wav_model(std::filesystem::path(FIXTURES) / "code2wav", config).ok());
-  config.codec.left_context_frames = before;
-  config.codec.decode_frames = decode_frames;
+  config.chunks = chunks;
   return config;
 }
 
@@ -75,18 +78,37 @@ BOOST_AUTO_TEST_CASE(a_stream_of_codes_sounds_as_the_reference_does_with_all_of_
 
 BOOST_AUTO_TEST_CASE(chunks_with_frames_before_them_sound_as_in_the_reference) {
   // As they come:
-  BOOST_TEST(relative_difference(sound(config(25), {4, 4, 4, 4, 4, 4, 4, 3}).samples(),
+  BOOST_TEST(relative_difference(sound(config(context(25)), {4, 4, 4, 4, 4, 4, 4, 3}).samples(),
                                  fixture().wave("chunked.4.25")) < 1e-4);
-  BOOST_TEST(relative_difference(sound(config(25), {31}).samples(),
+  BOOST_TEST(relative_difference(sound(config(context(25)), {31}).samples(),
                                  fixture().wave("chunked.31.25")) < 1e-4);
   // And of a size of their own:
   for (const std::vector<int>& chunks : {std::vector{31}, {4, 25, 2}, {9, 1, 21, 0}, {20, 10, 1}})
     for (const auto& [size, before] : {std::pair{10, 4}, {4, 25}}) {
-      const Collected out = sound(config(before, size), chunks);
+      const Collected out = sound(config(context(before, size)), chunks);
       const std::string name = std::to_string(size) + "." + std::to_string(before);
       BOOST_TEST(relative_difference(out.samples(), fixture().wave("chunked." + name)) < 1e-4);
       BOOST_TEST(out.of(0).back().last);
     }
+}
+
+BOOST_AUTO_TEST_CASE(chunks_have_the_sizes_that_the_config_states) {
+  const auto sizes = [](const CodecChunks& chunks, const std::vector<int>& sent) {
+    std::vector<std::size_t> frames;
+    const Collected out = sound(config(chunks), sent);
+    BOOST_TEST(out.of(0).back().last);
+    // The first chunk lacks the samples that the frame after it gives; they come with the next one.
+    for (const auto& chunk : out.of(0)) frames.push_back((chunk.tensor.shape[0] + 23) / 24);
+    return frames;
+  };
+  using Sizes = std::vector<std::size_t>;
+  const CodecChunks small_first{.codec_chunk_frames = 10, .initial_codec_chunk_frames = 4};
+  BOOST_TEST(sizes(small_first, {31}) == (Sizes{4, 10, 10, 7}));
+  BOOST_TEST(sizes(small_first, {3, 3, 25}) == (Sizes{4, 10, 10, 7}));
+  BOOST_TEST(sizes({.initial_codec_chunk_frames = 4}, {1, 10, 20}) == (Sizes{4, 7, 20}));
+  BOOST_TEST(sizes({.codec_chunk_frames = 8, .codec_chunk_ramp = {1, 2, 4}}, {31}) ==
+             (Sizes{1, 2, 4, 8, 8, 8}));
+  BOOST_TEST(sizes({.codec_chunk_frames = 31}, {30, 1}) == (Sizes{31}));
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_that_gave_its_memory_back_goes_on_as_if_it_had_not) {
@@ -167,19 +189,21 @@ runtime:
     return parse(folder.path / "a.yaml");
   };
   const std::string model = std::string("model: ") + FIXTURES + "/code2wav";
-  const auto good = parsed(model + ", codec_left_context_frames: 25, codec_decode_frames: 300");
+  const auto good = parsed(model + ", codec_left_context_frames: 25, codec_chunk_frames: 300");
   if (!good) BOOST_FAIL(good.error().message);
   const StageConfig& stage = *good->find(2);
-  BOOST_TEST(stage.codec.left_context_frames == 25);
+  BOOST_TEST(stage.chunks.codec_left_context_frames.value_or(-1) == 25);
   BOOST_TEST(max_output_bytes(stage, 0) == 300u * 24u * 4u);
   BOOST_TEST(stage.shape.max_model_len == 8000);
   const auto refused = [&](const std::string& keys) {
     const auto found = parsed(keys);
     return found ? std::string("accepted") : found.error().message;
   };
-  BOOST_TEST(refused(model + ", codec_decode_frames: 300")
-                 .find("expected codec_left_context_frames beside it") != std::string::npos);
-  BOOST_TEST(refused(model + ", codec_left_context_frames: -1").find("0 or more") !=
+  BOOST_TEST(refused(model + ", codec_left_context_frames: -1").find("from 0 to") !=
+             std::string::npos);
+  BOOST_TEST(refused(model + ", codec_chunk_adaptive: true").find("expected false") !=
+             std::string::npos);
+  BOOST_TEST(refused(model + ", model_shape: {chunk_frames: 24}").find("expected 25 or more") !=
              std::string::npos);
   BOOST_TEST(refused("load_format: dummy, codec_left_context_frames: 25").find("dummy weights") !=
              std::string::npos);
