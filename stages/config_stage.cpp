@@ -160,8 +160,7 @@ struct StageReader : YamlReader {
     if (key == "codec_chunk_frames") chunks.codec_chunk_frames = frames(1);
     else if (key == "initial_codec_chunk_frames") chunks.initial_codec_chunk_frames = frames(0);
     else if (key == "codec_left_context_frames") chunks.codec_left_context_frames = frames(0);
-    else if (key == "codec_chunk_adaptive")
-{
+    else if (key == "codec_chunk_adaptive") {
       if (as<bool>(n, key, "false"))
         refuse(n, key, "true", "false: the sizes of chunks do not follow the load");
     } else {

@@ -298,7 +298,8 @@ StageType qwen3_omni_talker_type() {
           .check = check_feeds,
           .largest_output =
               [](const StageConfig& config, int) {
-                return static_cast<std::uint64_t>(config.chunks.most_frames(config.codec.chunk_frames)) *
+                return static_cast<std::uint64_t>(
+                           config.chunks.most_frames(config.codec.chunk_frames)) *
                        static_cast<std::uint64_t>(config.codec.codebooks) * sizeof(std::int32_t);
               },
           .weight_bytes = [](const StageConfig&) { return std::uint64_t{0}; },

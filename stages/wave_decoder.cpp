@@ -214,10 +214,10 @@ Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds)
                        ", expected " + source + "'s " + size(from)};
     const int most = feed.source->chunks.most_frames(from.chunk_frames);
     if (!config.chunks.codec_chunk_frames && s.chunk_frames < most)
-      return Error{ErrorCode::invalid_argument,
-                   "'chunk_frames': found " + std::to_string(s.chunk_frames) + ", expected " +
-                       std::to_string(most) + " or more, those of " + source +
-                       ": its chunks must fit"};
+      return Error{ErrorCode::invalid_argument, "'chunk_frames': found " +
+                                                    std::to_string(s.chunk_frames) + ", expected " +
+                                                    std::to_string(most) + " or more, those of " +
+                                                    source + ": its chunks must fit"};
   }
   return {};
 }
@@ -236,8 +236,7 @@ StageType wave_decoder_type() {
               [](const StageConfig& config, int) {
                 const int frames = config.chunks.most_frames(config.codec.chunk_frames);
                 return static_cast<std::uint64_t>(frames) *
-                       static_cast<std::uint64_t>(
-                           config.code2wav->shape().samples_per_frame()) *
+                       static_cast<std::uint64_t>(config.code2wav->shape().samples_per_frame()) *
                        sizeof(float);
               },
           .weight_bytes = [](const StageConfig& config) { return config.code2wav->bytes(); },

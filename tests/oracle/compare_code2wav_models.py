@@ -1,5 +1,6 @@
 """Makes random code2wav models of many shapes, and compares what the probe computes with the
-reference.
+reference. They may be 1e-4 apart, or twice as far as the reference in float32 is from itself in
+float64, if that is more.
 
     python compare_code2wav_models.py <code2wav_probe> <folder> [--seed 0] [--published]
 
@@ -30,13 +31,15 @@ def probe(program, folder, threads, chunk, before):
     return np.frombuffer(ran.stdout, np.float32), ran.stderr.decode().strip()
 
 
-def compare(found, expected, what):
+def compare(found, expected, what, rounding):
+    """rounding: how far the reference is from its own result in float64."""
     if found.shape != expected.shape:
         sys.exit(f"{what}: found {found.shape[0]} samples, expected {expected.shape[0]}")
     apart = np.abs(found - expected).max() / np.abs(expected).max()
-    print(f"{what}: {len(found)} samples, largest relative difference {apart:.1e}")
-    if not apart < 1e-4:
-        sys.exit("expected less than 1e-4")
+    limit = max(1e-4, 2 * rounding)
+    print(f"{what}: {len(found)} samples, largest relative difference {apart:.1e}, limit {limit:.1e}")
+    if not apart < limit:
+        sys.exit(f"expected less than {limit:.1e}")
 
 
 def shapes(seed):
@@ -67,7 +70,8 @@ def published(program, folder):
     expected = load_file(folder / "expected.safetensors")
     for chunk in (25, 4):
         found, took = probe(program, folder, 2, chunk, -1)
-        compare(found, expected["waveform"], f"{folder} in chunks of {chunk}: {took}")
+        compare(found, expected["waveform"], f"{folder} in chunks of {chunk}: {took}",
+                expected["rounding"][0])
     import torch
     from safetensors.torch import load_file as load_torch
     from transformers import Qwen3OmniMoeConfig
@@ -101,10 +105,11 @@ if __name__ == "__main__":
         folder = args.folder / str(n)
         make(folder, *options)
         expected = load_file(folder / "expected.safetensors")
+        rounding = expected["rounding"][0]
         for chunk in (90, 25, 1):
             found, _ = probe(args.probe, folder, 1 + n % 2, chunk, -1)
-            compare(found, expected["waveform"], f"{folder} in chunks of {chunk}")
+            compare(found, expected["waveform"], f"{folder} in chunks of {chunk}", rounding)
         for pair in ("40.25", "7.3", "90.0"):
             chunk, before = pair.split(".")
             found, _ = probe(args.probe, folder, 1, chunk, before)
-            compare(found, expected["chunked." + pair], f"{folder} in chunks as {pair}")
+            compare(found, expected["chunked." + pair], f"{folder} in chunks as {pair}", rounding)

@@ -25,6 +25,10 @@ Sixteen some_of(const float* from, std::size_t count) {
   return Sixteen::load(some);
 }
 
+// So many products are added up one after the other; then a new sum begins, and is added to those
+// before it. The rounding errors of one long sum would grow with its length.
+constexpr std::size_t longest_sum = 256;
+
 // The products of `rows` rows of x with `panels` panels, the first of which is w. width: how many
 // of the last panel's columns count.
 template <int rows, int panels, class T>
@@ -35,37 +39,58 @@ void multiply_tile(const T* w,
                    float* y,
                    std::size_t y_stride,
                    std::size_t width) {
-  Sixteen sum[rows][panels];
+  Sixteen sum[rows][panels], total[rows][panels];
   if (bias != nullptr) {
 #pragma GCC unroll 8
     for (int p = 0; p < panels; ++p) {
       const Sixteen first = some_of(bias + 16 * p, p + 1 < panels ? 16 : width);
 #pragma GCC unroll 8
-      for (int r = 0; r < rows; ++r) sum[r][p] = first;
+      for (int r = 0; r < rows; ++r) total[r][p] = first;
     }
   }
+  const auto move_sums = [&] {
+#pragma GCC unroll 8
+    for (int p = 0; p < panels; ++p)
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        total[r][p].add(sum[r][p], 1);
+        sum[r][p] = Sixteen();
+      }
+  };
   const std::size_t piece = in / x.taps;
   const float* from = x.data;
+  std::size_t summed = 0;
   for (std::size_t tap = 0; tap < x.taps; ++tap, from += x.tap_stride)
-    for (std::size_t i = 0; i < piece; ++i) {
-#pragma GCC unroll 8
-      for (int p = 0; p < panels; ++p) {
-        const Sixteen weights =
-            sixteen_at(w + 16 * (static_cast<std::size_t>(p) * in + tap * piece + i));
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; ++r)
-          sum[r][p].add(weights, from[static_cast<std::size_t>(r) * x.stride + i]);
+    for (std::size_t begin = 0; begin < piece;) {
+      const std::size_t left = piece - begin,
+                        end = begin + (left < longest_sum ? left : longest_sum);
+      if (summed + end - begin > longest_sum) {
+        move_sums();
+        summed = 0;
       }
+      summed += end - begin;
+      for (std::size_t i = begin; i < end; ++i) {
+#pragma GCC unroll 8
+        for (int p = 0; p < panels; ++p) {
+          const Sixteen weights =
+              sixteen_at(w + 16 * (static_cast<std::size_t>(p) * in + tap * piece + i));
+#pragma GCC unroll 8
+          for (int r = 0; r < rows; ++r)
+            sum[r][p].add(weights, from[static_cast<std::size_t>(r) * x.stride + i]);
+        }
+      }
+      begin = end;
     }
+  move_sums();
 #pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 8
     for (int p = 0; p < panels; ++p) {
       float* to = y + static_cast<std::size_t>(r) * y_stride + 16 * p;
-      if (p + 1 < panels || width == 16) sum[r][p].store(to);
+      if (p + 1 < panels || width == 16) total[r][p].store(to);
       else {
         float some[16];
-        sum[r][p].store(some);
+        total[r][p].store(some);
         std::memcpy(to, some, width * sizeof(float));
       }
     }
