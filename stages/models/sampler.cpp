@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limelight/span.hpp>
 #include <limits>
 #include <numeric>
@@ -16,10 +17,27 @@ namespace {
 constexpr float greedy_below = 1e-5f;  // vLLM's _SAMPLING_EPS
 
 // A sum of products with 0 is 0 unless one of the numbers is infinite or none at all.
+// Several sums, since each addition waits for the one before it.
 bool all_finite(std::span<const float> numbers) {
-  float sum = 0;
-  for (const float number : numbers) sum += number * 0.0f;
-  return sum == 0;
+  float sums[16] = {};
+  std::size_t i = 0;
+  for (; i + 16 <= numbers.size(); i += 16)
+    for (std::size_t lane = 0; lane < 16; ++lane) sums[lane] += numbers[i + lane] * 0.0f;
+  for (; i < numbers.size(); ++i) sums[0] += numbers[i] * 0.0f;
+  return std::all_of(std::begin(sums), std::end(sums), [](float sum) { return sum == 0; });
+}
+
+// The first of the largest numbers, which are finite.
+int place_of_largest(std::span<const float> numbers) {
+  float tops[16];
+  std::fill(std::begin(tops), std::end(tops), std::numeric_limits<float>::lowest());
+  std::size_t i = 0;
+  for (; i + 16 <= numbers.size(); i += 16)
+    for (std::size_t lane = 0; lane < 16; ++lane)
+      tops[lane] = tops[lane] < numbers[i + lane] ? numbers[i + lane] : tops[lane];
+  for (; i < numbers.size(); ++i) tops[0] = std::max(tops[0], numbers[i]);
+  const float top = *std::max_element(std::begin(tops), std::end(tops));
+  return static_cast<int>(std::find(numbers.begin(), numbers.end(), top) - numbers.begin());
 }
 
 // Sorts tokens by their logits, the largest first, and among equal ones the smaller token; no
@@ -163,10 +181,7 @@ Result<int> Sampler::next(std::span<float> logits) {
   if (params_.logprobs >= 0) raw.emplace(logits);
   penalize(logits);
   // Among equal logits the first one wins.
-  const int chosen =
-      params_.temperature < greedy_below
-          ? static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin())
-          : draw(logits);
+  const int chosen = params_.temperature < greedy_below ? place_of_largest(logits) : draw(logits);
   if (raw) logprobs_ = {raw->of(chosen), raw->top(static_cast<std::size_t>(params_.logprobs))};
   if (params_.repetition_penalty != 1.0f || params_.presence_penalty != 0.0f ||
       params_.frequency_penalty != 0.0f)

@@ -183,53 +183,54 @@ class CpuDevice final : public Device {
     const prof::Span span(attention_name, dims(n, heads, longest));
     const float scale =
         shape.scale != 0 ? shape.scale : 1.0f / std::sqrt(static_cast<float>(head_dim));
-    const int group = heads / shape.kv_heads, stride = shape.kv_heads * head_dim;
-    const auto width = static_cast<std::size_t>(head_dim);
-    // One piece of work is one head of one row; all rows of a head come one after the other, so
-    // that threads get equal shares of a prompt. For a few positions a second thread costs more
-    // than it gains.
-    const std::size_t pieces = static_cast<std::size_t>(n) * static_cast<std::size_t>(heads);
+    const auto group = static_cast<std::size_t>(heads / shape.kv_heads),
+               width = static_cast<std::size_t>(head_dim),
+               stride = static_cast<std::size_t>(shape.kv_heads) * width,
+               room = static_cast<std::size_t>(longest);
+    // One piece of work is one key-value head of one row, with the heads of queries that share it;
+    // all rows of a head come one after the other, so that threads get equal shares of a prompt.
+    // For a few positions a second thread costs more than it gains.
+    const auto rows = static_cast<std::size_t>(n);
+    const std::size_t pieces = rows * static_cast<std::size_t>(shape.kv_heads);
     std::size_t positions = 0;
     for (const std::int32_t position : p.positions)
       positions += static_cast<std::size_t>(position) + 1;
     const bool alone = positions * static_cast<std::size_t>(heads) < 4096;
     pool_.run(pieces, alone ? pieces : 1, [&](std::size_t begin, std::size_t end) {
-      std::vector<float> scores(static_cast<std::size_t>(longest));
+      std::vector<float> scores(group * room);
       for (std::size_t piece = begin; piece < end; ++piece) {
-        const auto r = piece % static_cast<std::size_t>(n);
-        const int h = static_cast<int>(piece / static_cast<std::size_t>(n)),
-                  end_position = p.positions[r] + 1,
+        const std::size_t r = piece % rows, head = piece / rows;
+        const int end_position = p.positions[r] + 1,
                   first = shape.window > 0 ? std::max(0, end_position - shape.window) : 0;
-        const std::ptrdiff_t at = (static_cast<std::ptrdiff_t>(r) * heads + h) * head_dim,
-                             head = static_cast<std::ptrdiff_t>(h / group) * head_dim;
+        const auto seen = static_cast<std::size_t>(end_position - first);
+        const std::size_t at = (r * static_cast<std::size_t>(heads) + head * group) * width;
         const std::int32_t* table =
             p.tables.data() + static_cast<std::ptrdiff_t>(p.sequences[r]) * p.table_width;
-        // Calls `each` with the place of every position that is seen, counted from the first one,
-        // and the offset of its row in the caches.
-        const auto walk = [&](const auto& each) {
+        // Calls `each` for every block that is seen: with the place of its first position, counted
+        // from the first one that is seen, and with the head's rows of the block.
+        const auto walk = [&](std::span<const float> cache, const auto& each) {
           for (int t = first; t < end_position;) {
-            const int in_block = t % p.block_size;
-            std::ptrdiff_t row =
-                static_cast<std::ptrdiff_t>(table[t / p.block_size]) * p.block_size + in_block;
-            for (const int stop = std::min(end_position, t + p.block_size - in_block); t < stop;
-                 ++t, ++row)
-              each(t - first, row * stride + head);
+            const int in_block = t % p.block_size,
+                      stop = std::min(end_position, t + p.block_size - in_block);
+            const std::size_t row = static_cast<std::size_t>(table[t / p.block_size]) *
+                                        static_cast<std::size_t>(p.block_size) +
+                                    static_cast<std::size_t>(in_block);
+            each(static_cast<std::size_t>(t - first),
+                 CachedRows{.data = cache.data() + row * stride + head * width,
+                            .stride = stride,
+                            .count = static_cast<std::size_t>(stop - t),
+                            .width = width});
+            t = stop;
           }
         };
-        float top = -INFINITY;
-        walk([&](int t, std::ptrdiff_t row) {
-          float score = scale * kernels_.dot(q.data() + at, keys.data() + row, width);
-          if (shape.cap != 0) score = shape.cap * std::tanh(score / shape.cap);
-          scores[static_cast<std::size_t>(t)] = score;
-          top = std::max(top, score);
+        walk(keys, [&](std::size_t t, const CachedRows& some) {
+          kernels_.score_keys(q.data() + at, some, group, scores.data() + t, room);
         });
-        const float sum =
-            kernels_.exp_sum(scores.data(), top, static_cast<std::size_t>(end_position - first));
-        float* to = out.data() + at;
-        std::fill(to, to + head_dim, 0.0f);
-        walk([&](int t, std::ptrdiff_t row) {
-          kernels_.add_scaled(scores[static_cast<std::size_t>(t)] / sum, values.data() + row, to,
-                              width);
+        for (std::size_t h = 0; h < group; ++h)
+          soften(std::span(scores).subspan(h * room, seen), scale, shape.cap);
+        std::fill_n(out.data() + at, group * width, 0.0f);
+        walk(values, [&](std::size_t t, const CachedRows& some) {
+          kernels_.add_weighted(scores.data() + t, room, some, group, out.data() + at);
         });
       }
     });
@@ -304,6 +305,18 @@ class CpuDevice final : public Device {
         angles.push_back({rope.scale * std::cos(angle), rope.scale * std::sin(angle)});
       }
     return angles;
+  }
+
+  // Softmax of the scores of one head.
+  void soften(std::span<float> scores, float scale, float cap) const {
+    float top = -INFINITY;
+    for (float& score : scores) {
+      score *= scale;
+      if (cap != 0) score = cap * std::tanh(score / cap);
+      top = std::max(top, score);
+    }
+    const float sum = kernels_.exp_sum(scores.data(), top, scores.size());
+    for (float& score : scores) score /= sum;
   }
 
   // Rows of y are computed each for itself, so threads share either the rows or the panels.

@@ -56,6 +56,12 @@ struct RowsOfFloats {
   }
 };
 
+// Keys or values of one head at positions that follow one another in a cache.
+struct CachedRows {
+  const float* data;
+  std::size_t stride, count, width;  // floats from one to the next; rows; floats in a row
+};
+
 struct CpuKernels {
   const char* name;
   void (*quantise)(const float* x,
@@ -105,6 +111,18 @@ struct CpuKernels {
                    std::size_t y_stride);
   float (*dot)(const float* a, const float* b, std::size_t count);
   void (*add_scaled)(float scale, const float* x, float* y, std::size_t count);  // y += scale * x
+  // scores[h * scores_stride + t] = q[h] . keys[t], for heads that share the keys.
+  void (*score_keys)(const float* q,
+                     const CachedRows& keys,
+                     std::size_t heads,
+                     float* scores,
+                     std::size_t scores_stride);
+  // out[h] += weights[h * weights_stride + t] * values[t], one position after the other.
+  void (*add_weighted)(const float* weights,
+                       std::size_t weights_stride,
+                       const CachedRows& values,
+                       std::size_t heads,
+                       float* out);
   void (*silu_mul)(float* gate, const float* up, std::size_t count);  // gate = silu(gate) * up
   float (*exp_sum)(float* x,
                    float top,

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "stages/devices/cpu/cpu_kernels.hpp"
+#include "stages/devices/cpu/cpu_kernels_attention.hpp"
 #include "stages/devices/cpu/cpu_kernels_dots.hpp"
 #include "stages/devices/cpu/cpu_kernels_floats.hpp"
 #include "stages/devices/cpu/cpu_kernels_packed.hpp"
@@ -88,6 +89,8 @@ const CpuKernels LIMELIGHT_KERNELS{LIMELIGHT_KERNELS_NAME,
                                    dot_bf16,
                                    dot,
                                    add_scaled,
+                                   score_keys,
+                                   add_weighted,
                                    silu_mul,
                                    exp_sum,
                                    snake};

@@ -62,12 +62,8 @@ void multiply_tile(const T* w,
   std::size_t summed = 0;
   for (std::size_t tap = 0; tap < x.taps; ++tap, from += x.tap_stride)
     for (std::size_t begin = 0; begin < piece;) {
-      const std::size_t left = piece - begin,
-                        end = begin + (left < longest_sum ? left : longest_sum);
-      if (summed + end - begin > longest_sum) {
-        move_sums();
-        summed = 0;
-      }
+      const std::size_t left = piece - begin, room = longest_sum - summed,
+                        end = begin + (left < room ? left : room);
       summed += end - begin;
       for (std::size_t i = begin; i < end; ++i) {
 #pragma GCC unroll 8
@@ -80,6 +76,9 @@ void multiply_tile(const T* w,
         }
       }
       begin = end;
+      if (summed < longest_sum) continue;
+      move_sums();
+      summed = 0;
     }
   move_sums();
 #pragma GCC unroll 8

@@ -269,9 +269,45 @@ BOOST_AUTO_TEST_CASE(exponentials_are_right_and_the_same_bits_in_every_build) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(heads_that_share_keys_get_the_same_bits_as_each_alone_in_every_build) {
+  constexpr std::size_t positions = 19, most = 7, stride = 150;
+  for (const std::size_t width : {5, 16, 64, 75}) {
+    const Floats q = random_values(most * width, 6), cache = random_values(positions * stride, 7);
+    const CachedRows rows{
+        .data = cache.data(), .stride = stride, .count = positions, .width = width};
+    Floats first(most * positions), first_sum(most * width);
+    for (std::size_t h = 0; h < most; ++h) {
+      portable_kernels.score_keys(&q[h * width], rows, 1, &first[h * positions], positions);
+      portable_kernels.add_weighted(&first[h * positions], positions, rows, 1,
+                                    &first_sum[h * width]);
+      double score = 0, sum = 0;
+      for (std::size_t i = 0; i < width; ++i)
+        score += static_cast<double>(q[h * width + i]) * cache[3 * stride + i];
+      for (std::size_t t = 0; t < positions; ++t)
+        sum += static_cast<double>(first[h * positions + t]) * cache[t * stride + 2];
+      BOOST_TEST(std::abs(first[h * positions + 3] - score) < 1e-4);
+      BOOST_TEST(std::abs(first_sum[h * width + 2] - sum) < 1e-3);
+    }
+    for (const CpuKernels* build : builds())
+      for (std::size_t heads = 1; heads <= most; ++heads) {
+        Floats scores(most * positions), sums(most * width);
+        build->score_keys(q.data(), rows, heads, scores.data(), positions);
+        build->add_weighted(scores.data(), positions, rows, heads, sums.data());
+        const auto begins_as = [&](const Floats& found, const Floats& expected, std::size_t each) {
+          return std::equal(found.begin(),
+                            found.begin() + static_cast<std::ptrdiff_t>(heads * each),
+                            expected.begin());
+        };
+        BOOST_TEST(begins_as(scores, first, positions), build->name << ", heads: " << heads);
+        BOOST_TEST(begins_as(sums, first_sum, width), build->name << ", heads: " << heads);
+      }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(rows_that_overlap_are_multiplied_as_if_each_were_there_for_itself) {
   // A convolution with 3 taps and dilation 2: row r is x[r], x[r + 2], x[r + 4].
-  constexpr std::size_t n = 29, width = 11, taps = 3, out = 70;
+  // Longer than the piece that is summed up at once.
+  constexpr std::size_t n = 29, width = 111, taps = 3, out = 70;
   const Floats x = random_values((n + 4) * width, 3), bias = random_values(out, 5),
                w = random_values(80 * taps * width, 4);
   const PackedRows rows{.data = w.data(), .bf16 = false, .in = taps * width, .out = out};
