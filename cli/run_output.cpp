@@ -69,6 +69,7 @@ json to_json(const RequestOutput& out) {
               {"output_tokens", out.answer.output_tokens},
               {"seed", out.answer.seed},
               {"audio_samples", out.audio.size()},
+              {"sample_rate", out.sample_rate},
               {"e2e_time_ms", out.e2e_time_ms},
               {"transfers_total_bytes", bytes},
               {"transfers_total_time_ms", transfer_ms},
@@ -119,7 +120,8 @@ Result<void> RunOutput::add(std::size_t place, const RequestOutput& output) {
     if (!(std::ofstream(folder_ / (name + ".txt")) << output.text << "\n").flush())
       return Error{ErrorCode::io, (folder_ / name).string() + ".txt: cannot write the text"};
     if (!output.audio.empty())
-      if (auto written = write_wav(folder_ / (name + ".wav"), output.audio); !written)
+      if (auto written = write_wav(folder_ / (name + ".wav"), output.audio, output.sample_rate);
+          !written)
         return written;
   }
   if (folder_.empty() && !kept_) return {};

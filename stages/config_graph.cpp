@@ -66,6 +66,7 @@ void find_user_output(const YamlReader& reader, const YAML::Node& at, StageConfi
                       std::string(" for a ") + type.name + " (" + ports_of(type.outputs) + ")",
                   "what one of its outputs carries, text or audio");
   s.user_output = fitting.front();
+  s.sample_rate = type.outputs[static_cast<std::size_t>(s.user_output)].sample_rate;
   s.final_output_type = type.outputs[static_cast<std::size_t>(s.user_output)].carries;
 }
 

@@ -119,7 +119,8 @@ struct RequestOutput {
   bool finished = false;
   Error error{ErrorCode::none, {}};
   std::string text;
-  std::vector<float> audio;  // 24 kHz, -1 to 1
+  std::vector<float> audio;                     // -1 to 1
+  int sample_rate = stages::usual_sample_rate;  // of audio, in Hz
   AnswerInfo answer;
   double e2e_time_ms = 0;  // from the submission, the time in the queue included
   int retries = 0;         // how often it was begun anew, because a rank had failed
