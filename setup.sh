@@ -16,7 +16,11 @@ packages=(
   libdeflate-dev
   libiceoryx-hoofs-dev
   libiceoryx-posh-dev
+  libjpeg62-turbo-dev
   libpcre2-dev
+  libpng-dev
+  libsndfile1-dev
+  libsoxr-dev
   libssl-dev
   libutf8proc-dev
   libyaml-cpp-dev

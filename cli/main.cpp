@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  limelight run --prompt \"Tell me a story\" --output-dir out\n"
+      "  limelight run --model FOLDER --prompt \"Why is the sky blue?\"\n"
       "  limelight run --prompts prompts.jsonl --profile 0,2 --profile-dir traces --json\n"
       "  limelight fetch smollm2 && limelight run --config stages/configs/smollm2.yaml --prompt "
       "\"Why is the sky blue?\"\n"
@@ -35,14 +36,26 @@ int main(int argc, char** argv) {
   const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR");
   if (folder != nullptr) run.profile_dir = folder;
   CLI::App* command = app.add_subcommand("run", "Send prompts through the pipeline");
-  command->add_option("--config", run.config, "stage config (YAML)")->capture_default_str();
+  CLI::Option* config = command->add_option("--config", run.config, "stage config (YAML)");
+  config->capture_default_str();
+  command->add_option("--model", run.model,
+                      "in place of --config: a model's folder or file, or the name of one that "
+                      "`limelight fetch` brought; its files say which stages there are");
+  command->add_option("--deploy-config", run.deploy_config,
+                      "how the stages of --model are run: a deploy config of vLLM-Omni (YAML)");
+  command->add_option("--stage-overrides", run.stage_overrides,
+                      "keys over those of --deploy-config: JSON by stage, such as "
+                      "{\"0\": {\"max_num_seqs\": 8}}");
+  command->add_flag("--check", run.check,
+                    "print the pipeline and which keys are ignored, and start nothing");
   auto* prompts = command->add_option_group("prompts");
   prompts->add_option("--prompt", run.prompt, "one prompt");
   prompts->add_option("--prompts", run.prompts_file,
-                      "a file with one JSON object in each line: prompt, messages or "
-                      "prompt_token_ids, request_id, deadline_ms, and sampling parameters such as "
+                      "a file, or - for standard input, with one JSON object in each line: "
+                      "prompt, messages or prompt_token_ids, request_id, deadline_ms, and sampling "
+                      "parameters such as "
                       "max_tokens (docs/config.md lists them)");
-  prompts->require_option(1);
+  prompts->require_option(0, 1);
   command
       ->add_option("--modalities", run.modalities,
                    "wanted kinds of output, such as text or text,audio: stages that none of them "
@@ -56,7 +69,10 @@ int main(int argc, char** argv) {
       "  limelight run --prompt \"Tell me a story\" --temperature 0.8 --top-p 0.95 --seed 7 --n 3\n"
       "  limelight run --prompt \"Q: 1+1? A:\" --stop \"Q:\" --stop \"\\n\\n\" --logprobs 5 "
       "--json\n"
-      "  limelight run --prompts prompts.jsonl --temperature 0 --output-dir out");
+      "  limelight run --prompts prompts.jsonl --temperature 0 --output-dir out\n"
+      "  limelight run --model FOLDER --deploy-config deploy.yaml --stage-overrides '{\"0\": "
+      "{\"devices\": \"cpu\"}}' --prompt Hello\n"
+      "  limelight run --model FOLDER --deploy-config deploy.yaml --check");
   command->add_option("--output-dir", run.output_dir,
                       "where <request>.txt, <request>.wav and outputs.jsonl go");
   command->add_option("--profile", run.profile, "stages to profile: all, or ids such as 0,2")
@@ -138,9 +154,15 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+    if (command->parsed() && !run.check && prompts->count_all() == 0)
+      throw CLI::RequiredError("--prompt or --prompts");
+    for (const char* text : {"--model", "--deploy-config", "--stage-overrides"})
+      if (command->count(text) > 0 && command->get_option(text)->as<std::string>().empty())
+        throw CLI::ValidationError(text, "found an empty text");
   } catch (const CLI::ParseError& wrong) {
     return app.exit(wrong) == 0 ? 0 : 2;
   }
+  if (config->count() == 0 && !(run.model.empty() && run.deploy_config.empty())) run.config.clear();
   run.slow_request = std::chrono::milliseconds(slow_ms);
   run.full_queue = std::chrono::milliseconds(full_queue_ms);
   if (command->parsed()) return limelight::cli::run(run);

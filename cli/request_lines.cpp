@@ -1,12 +1,19 @@
 #include "cli/request_lines.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <functional>
+#include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 #include <unordered_map>
 
+#include "base/try.hpp"
 #include "cli/refusal.hpp"
 #include "cli/request_attachments.hpp"
 #include "stages/models/sampling_params.hpp"
@@ -222,14 +229,44 @@ void add_system(const std::string& system, GenerateRequest& request) {
     request.messages.insert(request.messages.begin(), {"system", system});
 }
 
+// What comes from a pipe or a terminal can be read once: it is kept in a file without a name.
+Result<void> RequestLines::keep(std::istream& from) {
+  const auto failed = [&](const char* what) {
+    return Error{ErrorCode::unavailable, file_.string() + ": cannot keep the requests in " +
+                                             std::filesystem::temp_directory_path().string() +
+                                             ": " + what + ": " + std::strerror(errno)};
+  };
+  std::string path = (std::filesystem::temp_directory_path() / "limelight-XXXXXX").string();
+  const int fd = ::mkstemp(path.data());
+  if (fd < 0) return failed("mkstemp");
+  ::close(fd);
+  std::ofstream copy(path, std::ios::binary);
+  in_.open(path, std::ios::binary);
+  ::unlink(path.c_str());
+  for (std::string line; std::getline(from, line);) copy << line << '\n';
+  copy.close();
+  if (!copy || !in_) return failed("write");
+  return {};
+}
+
 Result<RequestLines> RequestLines::open(const std::filesystem::path& file,
                                         const stages::SamplingParams& defaults) {
-  RequestLines lines(file);
-  if (!lines.in_) return Error{ErrorCode::not_found, file.string() + ": cannot read the requests"};
+  RequestLines lines(file == "-" ? "standard input" : file);
   std::error_code failed;
-  if (!std::filesystem::is_regular_file(file, failed))
-    return Error{ErrorCode::invalid_argument,
-                 file.string() + ": found no plain file, expected one: it is read twice"};
+  if (file == "-") {
+    LIMELIGHT_TRY(lines.keep(std::cin));
+  } else {
+    std::ifstream in(file, std::ios::binary);
+    const auto type = std::filesystem::status(file, failed).type();
+    if (!in || type == std::filesystem::file_type::directory)
+      return Error{ErrorCode::not_found, file.string() + ": cannot read the requests"};
+    if (type == std::filesystem::file_type::regular) {
+      lines.in_ = std::move(in);
+      lines.folder_ = file.parent_path();
+    } else {
+      LIMELIGHT_TRY(lines.keep(in));
+    }
+  }
   std::unordered_map<std::string, std::size_t> line_of;  // each id that an output will have
   for (;;) {
     auto request = lines.next(defaults);
@@ -241,15 +278,16 @@ Result<RequestLines> RequestLines::open(const std::filesystem::path& file,
       const auto [at, is_new] = line_of.emplace(id, lines.line_);
       if (!is_new)
         return Error{ErrorCode::invalid_argument,
-                     file.string() + ":" + std::to_string(lines.line_) +
+                     lines.file_.string() + ":" + std::to_string(lines.line_) +
                          ": key 'request_id': found '" + id + "', which is that of line " +
                          std::to_string(at->second) + ", expected one of its own"};
     }
     lines.answers_ += static_cast<std::size_t>(n);
   }
   if (lines.count_ == 0)
-    return Error{ErrorCode::invalid_argument,
-                 file.string() + ": found no request, expected one JSON object in each line"};
+    return Error{
+        ErrorCode::invalid_argument,
+        lines.file_.string() + ": found no request, expected one JSON object in each line"};
   lines.in_.clear();
   lines.in_.seekg(0);
   lines.line_ = lines.count_ = 0;
@@ -260,7 +298,7 @@ Result<std::optional<GenerateRequest>> RequestLines::next(const stages::Sampling
   for (std::string line; std::getline(in_, line);) {
     ++line_;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    auto request = read_request(json::parse(line, nullptr, false), defaults, file_.parent_path());
+    auto request = read_request(json::parse(line, nullptr, false), defaults, folder_);
     if (!request)
       return Error{request.error().code,
                    file_.string() + ":" + std::to_string(line_) + ": " + request.error().message};

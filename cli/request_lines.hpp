@@ -28,11 +28,13 @@ Result<GenerateRequest> read_request(const nlohmann::json& line,
 // Sets a system message before the prompt or the messages, unless they begin with one.
 void add_system(const std::string& system, GenerateRequest& request);
 
-// A file of requests, which is never in memory as a whole.
+// A file of requests, which is never in memory as a whole. What is no plain file, such as a pipe,
+// is copied to one that is gone with the object.
 class RequestLines {
  public:
   // Reads all of the file, so that an error in its last line is known before anything runs.
-  // Requests without a request_id are numbered from 0. Errors: not_found, invalid_argument.
+  // Requests without a request_id are numbered from 0. file: "-" for standard input. Errors:
+  // not_found, invalid_argument, unavailable (a pipe's lines cannot be kept).
   static Result<RequestLines> open(const std::filesystem::path& file,
                                    const stages::SamplingParams& defaults);
   std::size_t answers() const noexcept { return answers_; }  // n counts as n
@@ -41,9 +43,10 @@ class RequestLines {
   Result<std::optional<GenerateRequest>> next(const stages::SamplingParams& defaults);
 
  private:
-  explicit RequestLines(std::filesystem::path file) : file_(std::move(file)), in_(file_) {}
+  explicit RequestLines(std::filesystem::path file) : file_(std::move(file)) {}
+  Result<void> keep(std::istream& from);
 
-  std::filesystem::path file_;
+  std::filesystem::path file_, folder_;  // folder_: empty for the working directory
   std::ifstream in_;
   std::size_t line_ = 0, count_ = 0, answers_ = 0;
 };

@@ -14,6 +14,7 @@
 #include <set>
 
 #include "cli/end_signals.hpp"
+#include "cli/pipeline_table.hpp"
 #include "cli/progress_line.hpp"
 #include "cli/request_lines.hpp"
 #include "cli/run_output.hpp"
@@ -127,6 +128,18 @@ class Requests {
 }  // namespace
 
 int run(const RunOptions& options) {
+  EngineArgs args{.config = options.config,
+                  .slow_request = options.slow_request,
+                  .full_queue = options.full_queue,
+                  .model = options.model,
+                  .deploy_config = options.deploy_config,
+                  .stage_overrides = options.stage_overrides};
+  if (options.check) {
+    const auto pipeline = pipeline_of(args);
+    if (!pipeline) return refuse(2, pipeline.error().message);
+    std::cout << describe(*pipeline);
+    return 0;
+  }
   const auto with_flags = [&](stages::SamplingParams params) {
     for (const auto& set : options.sampling) set(params);
     return params;
@@ -141,15 +154,13 @@ int run(const RunOptions& options) {
   if (!out) return refuse(1, out.error().message);
 
   const bool profiled = !options.profile.empty();
-  const std::filesystem::path trace_folder =
-      profiled && options.profile_dir.empty() ? "traces" : options.profile_dir;
+  args.profile_dir = options.profile_dir;
+  args.will_profile = profiled;
 
   EndSignals signals;
-  std::cerr << "starting the pipeline of " << options.config.string() << "\n";
-  auto omni = Omni::from_engine_args({.config = options.config,
-                                      .profile_dir = trace_folder,
-                                      .slow_request = options.slow_request,
-                                      .full_queue = options.full_queue});
+  std::cerr << "starting the pipeline of "
+            << (options.model.empty() ? options.config.string() : options.model) << "\n";
+  auto omni = Omni::from_engine_args(args);
   if (!omni) return refuse(exit_code(omni.error()), omni.error().message);
   signals.watch([&](int signal) {
     if (signal == SIGUSR2) {
@@ -174,6 +185,9 @@ int run(const RunOptions& options) {
     code = with;
   };
   const auto start = std::chrono::steady_clock::now();
+  std::filesystem::path trace_folder = options.profile_dir;
+  if (trace_folder.empty()) trace_folder = (*omni)->config().profile_dir;
+  if (trace_folder.empty()) trace_folder = "traces";
   if (profiled)
     for (const auto& left : profiling::unfinished_traces(trace_folder))
       std::cerr << "a rank was killed while it was profiled; `limelight trace recover "

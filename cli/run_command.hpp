@@ -11,7 +11,11 @@
 namespace limelight::cli {
 
 struct RunOptions {
-  std::filesystem::path config;
+  std::filesystem::path config;  // of stages; empty beside `model`
+  std::string model;             // a folder, a file or a fetched name; see EngineArgs
+  std::filesystem::path deploy_config;
+  std::string stage_overrides;
+  bool check = false;  // print the pipeline, and start nothing
   std::string prompt;
   std::string system;                   // message before each conversation that has none
   std::vector<std::string> modalities;  // of requests that name none; empty: all

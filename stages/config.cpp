@@ -8,6 +8,7 @@
 #include "stages/config_graph.hpp"
 #include "stages/config_plugin.hpp"
 #include "stages/config_stage.hpp"
+#include "stages/deploy/deploy.hpp"
 #include "stages/models/model_file.hpp"
 #include "stages/yaml_reader.hpp"
 
@@ -67,16 +68,23 @@ struct Reader : YamlReader {
     return port;
   }
 
-  PipelineConfig read() {
+  // text: of a config that is in no file.
+  PipelineConfig read(const std::string* text = nullptr, const OpenedModel& opened = {}) {
     YAML::Node root;
     try {
-      root = YAML::LoadFile(file);
+      root = text != nullptr ? YAML::Load(*text) : YAML::LoadFile(file);
     } catch (const YAML::BadFile&) {
       throw Refusal{};
     } catch (const YAML::ParserException& broken) {
       throw Refusal{file + ":" + std::to_string(broken.mark.line + 1) +
                     ": not YAML: " + broken.msg};
     }
+    if (root.IsMap() && !root["stage_args"] &&
+        deploy::kind_of_file(file) == deploy::FileKind::deploy_config)
+      throw Refusal{file +
+                    ": found a deploy config of vLLM-Omni, expected a stage config with "
+                    "`stage_args`: name the model too (--model FOLDER --deploy-config " +
+                    file + ")"};
     PipelineConfig config;
     config.file = file;
     if (rank_executable.empty()) rank_executable = named_rank_executable(*this, root);
@@ -89,7 +97,7 @@ struct Reader : YamlReader {
           [&](auto& n, auto& k) {
             if (!n.IsSequence() || n.size() == 0) refuse(n, k, show(n), "a list of stages");
             for (const auto& item : n) {
-              config.stages.push_back(read_stage(*this, item, rank_executable));
+              config.stages.push_back(read_stage(*this, item, rank_executable, opened));
               for (std::size_t i = 0; i + 1 < config.stages.size(); ++i)
                 if (config.stages[i].stage_id == config.stages.back().stage_id)
                   refuse(item["stage_id"], "stage_id",
@@ -102,6 +110,10 @@ struct Reader : YamlReader {
                 {{"enabled", [&](auto& v, auto& k) { as<bool>(v, k, "true or false"); }},
                  {"connectors", [](auto&, auto&) {}},
                  {"rank_executable", [](auto&, auto&) {}},  // it was read before
+                 {"profile_dir",
+                  [&](auto& v, auto& k) {
+                    config.profile_dir = as<std::string>(v, k, "a folder");
+                  }},
                  {"defaults",
                   [&](auto& v, auto&) {
                     map(v, "defaults",
@@ -171,8 +183,12 @@ struct Reader : YamlReader {
 
 }  // namespace
 
-Result<PipelineConfig> parse(const std::filesystem::path& file,
-                             const std::filesystem::path& rank_executable) {
+namespace {
+
+// Reads what is in the reader's file, or what `deployed` has made.
+Result<PipelineConfig> read_config(const std::filesystem::path& file,
+                                   const std::filesystem::path& rank_executable,
+                                   const deploy::Resolved* deployed) {
   std::error_code ignored;
   const auto host = rank_executable.empty() ? rank_executable
                                             : std::filesystem::absolute(rank_executable, ignored);
@@ -180,7 +196,10 @@ Result<PipelineConfig> parse(const std::filesystem::path& file,
     return Error{ErrorCode::invalid_argument, "rank_executable: found '" + host.string() +
                                                   "', expected a program that can be run"};
   try {
-    return Reader{{file.string()}, host}.read();
+    Reader reader{{file.string()}, host};
+    if (deployed == nullptr) return reader.read();
+    reader.places = deployed->places;
+    return reader.read(&deployed->text, {file.string(), deployed->model});
   } catch (const Refusal& refusal) {
     if (refusal.text.empty())
       return Error{ErrorCode::not_found, file.string() + ": cannot read the stage config"};
@@ -191,11 +210,22 @@ Result<PipelineConfig> parse(const std::filesystem::path& file,
   }
 }
 
+}  // namespace
+
+Result<PipelineConfig> parse(const std::filesystem::path& file,
+                             const std::filesystem::path& rank_executable) {
+  return read_config(file, rank_executable, nullptr);
+}
+
 void set_model(std::shared_ptr<const ModelFile> model, StageConfig& config) {
   config.shape = model->shape();
   for (const RopeShape& rope : config.shape.ropes)
     if (!rope.long_frequencies.empty())
       config.shape.max_model_len = std::min(config.shape.max_model_len, rope.short_length);
+  if (const Qwen3Omni* omni = model->omni(); omni != nullptr && omni->speaks) {
+    config.codec.codebooks = omni->code_groups;
+    config.codec.codebook_size = omni->predictor.vocab;
+  }
   config.model = std::move(model);
 }
 
@@ -236,3 +266,39 @@ const StageConfig* PipelineConfig::find(int stage_id) const {
 }
 
 }  // namespace limelight::stages
+
+limelight::Result<limelight::stages::PipelineConfig> limelight::pipeline_of(
+    const EngineArgs& args) {
+  namespace deploy = stages::deploy;
+  const auto wrong = [](const std::string& text) {
+    return Error{ErrorCode::invalid_argument, text};
+  };
+  if (args.model.empty() && args.deploy_config.empty()) {
+    if (!args.stage_overrides.empty())
+      return wrong(
+          "--stage-overrides: found no --model, expected one: a stage config is changed "
+          "in its file");
+    return stages::parse(args.config, args.rank_executable);
+  }
+  deploy::Wish wish{.config = args.deploy_config, .overrides = args.stage_overrides};
+  if (!args.config.empty()) {
+    if (!wish.config.empty())
+      return wrong("--config: found it beside --deploy-config, expected one of them");
+    if (deploy::kind_of_file(args.config) == deploy::FileKind::stage_config)
+      return wrong(args.config.string() +
+                   ": found a stage config beside --model, expected a deploy config, or --config "
+                   "alone: a stage config names its models itself");
+    wish.config = args.config;
+  }
+  if (!args.model.empty()) {
+    std::error_code ignored;
+    wish.model = std::filesystem::absolute(stages::find_model(args.model, {}), ignored);
+  }
+  auto resolved = deploy::resolve(wish);
+  if (!resolved) return resolved.error();
+  auto config = stages::read_config(wish.model, args.rank_executable, &*resolved);
+  if (!config) return config.error();
+  config->text = std::move(resolved->text);
+  for (const auto& one : resolved->ignored.all) config->ignored.emplace_back(one.key, one.why);
+  return config;
+}

@@ -43,9 +43,7 @@ void check_inputs(const YamlReader& reader,
                     "exactly one");
   }
   const Result<void> checked = type.check ? type.check(s, feeds) : Result<void>();
-  if (!checked)
-    throw Refusal{reader.file + ":" + std::to_string(at.Mark().line + 1) + ": key " +
-                  checked.error().message};
+  if (!checked) throw Refusal{reader.place(at.Mark()) + ": key " + checked.error().message};
 }
 
 // The output that goes to the user: the one that carries what final_output_type says, or the

@@ -19,9 +19,11 @@ namespace {
 constexpr int usual_model_len = 2048;
 constexpr int most_requests = 256;  // in one step of a stage
 constexpr int most_replicas = 64;
+constexpr int most_frames = 1 << 20;  // in one chunk
 
 struct StageReader : YamlReader {
   std::filesystem::path rank_executable = {};
+  OpenedModel opened_model = {};
 
   // params: what holds where the map says nothing.
   SamplingParams sampling(const YAML::Node& node, SamplingParams params) const {
@@ -96,7 +98,10 @@ struct StageReader : YamlReader {
 
   // Opens the model and takes the shape from it. max_model_len of the config is applied later.
   void set_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
-    auto opened = ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()));
+    auto opened = opened_model.file && opened_model.name == name && s.model_stage == "thinker"
+                      ? Result<std::shared_ptr<const ModelFile>>(opened_model.file)
+                      : ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()),
+                                        s.model_stage);
     if (!opened) {
       const bool fetchable = opened.error().code == ErrorCode::not_found &&
                              name.find_first_of("/.") == std::string::npos;
@@ -128,6 +133,67 @@ struct StageReader : YamlReader {
     }
   }
 
+  void environment(const YAML::Node& node, std::map<std::string, std::string>& env) const {
+    if (!node.IsMap()) refuse(node, "env", show(node), "a map of names to texts");
+    for (const auto& item : node) {
+      const std::string name = as<std::string>(item.first, "env", "a name");
+      if (name.empty() || name.find('=') != std::string::npos)
+        refuse(item.first, "env", "'" + name + "'", "the name of an environment variable");
+      env[name] = as<std::string>(item.second, name, "a text");
+    }
+  }
+
+  void chunk(const YAML::Node& n, const std::string& key, CodecChunks& chunks) const {
+    const auto frames = [&](int least) {
+      const int value = as<int>(n, key, "a whole number of frames");
+      if (value < least || value > most_frames)
+        refuse(
+            n, key, show(n),
+            "a whole number from " + std::to_string(least) + " to " + std::to_string(most_frames));
+      return value;
+    };
+    if (key == "codec_chunk_frames") chunks.codec_chunk_frames = frames(1);
+    else if (key == "initial_codec_chunk_frames") chunks.initial_codec_chunk_frames = frames(0);
+    else if (key == "codec_left_context_frames") chunks.codec_left_context_frames = frames(0);
+    else if (key == "codec_chunk_adaptive")
+      chunks.codec_chunk_adaptive = as<bool>(n, key, "true or false");
+    else {
+      chunks.codec_chunk_ramp = numbers(n, key);
+      for (const int value : chunks.codec_chunk_ramp)
+        if (value < 1 || value > most_frames)
+          refuse(n, key, std::to_string(value),
+                 "whole numbers from 1 to " + std::to_string(most_frames));
+    }
+  }
+
+  // Sizes the KV cache by what the weights leave of a rank's memory, unless the config states its
+  // size.
+  void keep_within(std::uint64_t memory, const YAML::Node& at, StageConfig& s) const {
+    if (s.plugin)
+      refuse(at, "memory_bytes", std::to_string(memory),
+             "none: what a plug-in takes is not known here");
+    const auto ranks = static_cast<std::uint64_t>(s.tensor_parallel_size);
+    const std::uint64_t weights =
+        (s.model ? s.model->weight_bytes() : type_of(s).weight_bytes(s)) / ranks;
+    const std::uint64_t longest = longest_sequence_bytes(s);
+    const int each = (s.shape.max_model_len + s.cache.block_size - 1) / s.cache.block_size;
+    std::uint64_t cache = longest * static_cast<std::uint64_t>(s.max_batch_size);
+    const bool stated = s.cache.bytes > 0 || s.cache.blocks > 0;
+    if (s.cache.bytes > 0) cache = s.cache.bytes;
+    if (s.cache.blocks > 0)
+      cache =
+          longest / static_cast<std::uint64_t>(each) * static_cast<std::uint64_t>(s.cache.blocks);
+    const std::uint64_t least = weights + (stated ? cache : longest);
+    if (memory < least)
+      refuse(at, "memory_bytes", std::to_string(memory),
+             std::to_string(least) + " or more: " + std::to_string(weights) +
+                 " for the weights of a rank and " + std::to_string(least - weights) + " for " +
+                 (stated ? "the KV cache that the config asks for"
+                         : "the KV cache of one sequence of max_model_len " +
+                               std::to_string(s.shape.max_model_len)));
+    if (!stated && weights + cache > memory) s.cache.bytes = memory - weights;
+  }
+
   StageConfig stage(const YAML::Node& node) const {
     StageConfig s;
     s.stage_id = -1;
@@ -135,7 +201,14 @@ struct StageReader : YamlReader {
     YAML::Node model_at, sampling_at(YAML::NodeType::Map);
     bool dummy = false;
     int max_model_len = 0;
+    std::uint64_t memory = 0;
+    YAML::Node memory_at;
     KeptKeys kept;
+    YAML::Node chunks_at;
+    const Handler chunks = [&](auto& n, auto& k) {
+      chunks_at.reset(n);
+      chunk(n, k, s.chunks);
+    };
     const Handler keep = [&](auto& n, auto& k) { kept.emplace(k, n); };
     const Handler ignore_text = [&](auto& n, auto& k) { as<std::string>(n, k, "a word"); };
     map(node, "stage_args",
@@ -163,6 +236,7 @@ struct StageReader : YamlReader {
                     if (!is_device_wish(s.devices))
                       refuse(v, k, show(v), "cpu, auto, cuda:<n>, or numbers of GPUs such as 0,1");
                   }},
+                 {"env", [&](auto& v, auto&) { environment(v, s.env); }},
                  {"max_batch_size",
                   [&](auto& v, auto& k) { s.max_batch_size = positive(v, k, most_requests); }}});
           }},
@@ -190,6 +264,8 @@ struct StageReader : YamlReader {
                         v, k, "a file, a folder, or the name of a model that was fetched");
                     model_at = v;
                   }},
+                 {"speaker",
+                  [&](auto& v, auto& k) { s.speaker = as<std::string>(v, k, "a speaker's name"); }},
                  {"max_model_len", [&](auto& v, auto& k) { max_model_len = positive(v, k); }},
                  {"cpu_threads", [&](auto& v, auto& k) { s.cpu.threads = positive(v, k, 256); }},
                  {"activations",
@@ -233,10 +309,21 @@ struct StageReader : YamlReader {
                     if (!(s.cache.memory_fraction > 0 && s.cache.memory_fraction <= 1))
                       refuse(v, k, show(v), "a number above 0, 1 at most");
                   }},
+                 {"memory_bytes",
+                  [&](auto& v, auto& k) {
+                    memory = as<std::uint64_t>(v, k, "a whole number of bytes");
+                    memory_at = v;
+                    if (memory == 0) refuse(v, k, show(v), "1 byte or more");
+                  }},
                  {"enable_prefix_caching",
                   [&](auto& v, auto& k) {
                     s.cache.share_prefixes = as<bool>(v, k, "true or false");
                   }},
+                 {"codec_chunk_frames", chunks},
+                 {"initial_codec_chunk_frames", chunks},
+                 {"codec_left_context_frames", chunks},
+                 {"codec_chunk_ramp", chunks},
+                 {"codec_chunk_adaptive", chunks},
                  {"model_shape", [&](auto& v, auto&) { shape(v, s.shape, s.codec); }}});
           }},
          {"engine_input_source", [&](auto& n, auto& k) { s.engine_input_source = numbers(n, k); }},
@@ -253,8 +340,12 @@ struct StageReader : YamlReader {
     if (s.stage_id < 0) refuse(node, "stage_id", "no such key", "a whole number, 0 or more");
     choose_type(*this, node, kept, rank_executable, s);
     const StageType& type = type_of(s);
+    if (chunks_at.IsDefined() && !chunks_at.IsNull() && !type.reads_chunks)
+      refuse(chunks_at, "codec_chunk_frames", show(chunks_at),
+             "none of its keys: a " + s.model_stage + " has chunks of its own size");
     if (!model.empty() && !dummy) {
-      if (!type.loads_models)
+      const bool maybe = s.plugin == nullptr && has_type_by_model(s.model_stage);
+      if (!type.loads_models && !maybe)
         refuse(model_at, "model", "'" + model + "'",
                "no model: a " + s.model_stage + " cannot load one, it has dummy weights");
       set_model(model_at, model, s);
@@ -270,7 +361,7 @@ struct StageReader : YamlReader {
       refuse(node, "max_num_batched_tokens", std::to_string(s.max_num_batched_tokens),
              "max_batch_size (" + std::to_string(s.max_batch_size) +
                  ") or more: each request of a step has a token");
-    if (tp > 1 && !type.splits)
+    if (tp > 1 && !type_of(s).splits)
       refuse(node, "tensor_parallel_size", std::to_string(tp),
              "1: a " + s.model_stage + " cannot be split over ranks");
     if (s.shape.kv_heads % tp != 0 || s.shape.mlp % tp != 0)
@@ -285,6 +376,7 @@ struct StageReader : YamlReader {
       refuse(node, "kv_cache_memory_bytes", std::to_string(s.cache.bytes),
              std::to_string(needed) + " or more: a sequence of max_model_len " +
                  std::to_string(s.shape.max_model_len) + " takes as many");
+    if (memory > 0) keep_within(memory, memory_at, s);
     return s;
   }
 };
@@ -293,8 +385,9 @@ struct StageReader : YamlReader {
 
 StageConfig read_stage(const YamlReader& reader,
                        const YAML::Node& node,
-                       const std::filesystem::path& rank_executable) {
-  return StageReader{reader, rank_executable}.stage(node);
+                       const std::filesystem::path& rank_executable,
+                       const OpenedModel& opened) {
+  return StageReader{reader, rank_executable, opened}.stage(node);
 }
 
 }  // namespace limelight::stages

@@ -106,6 +106,10 @@ Result<const PluginTypes*> load_plugin(const fs::path& library) {
                         " (of Limelight " + (plugin->limelight ? plugin->limelight : "?") + ")",
                     "the interface " + std::to_string(LIMELIGHT_PLUGIN_ABI) +
                         " (of Limelight " LIMELIGHT_VERSION "): build it against these headers");
+    const std::string built_with = plugin->library == nullptr ? "nothing" : plugin->library;
+    if (built_with != LIMELIGHT_CXX_LIBRARY)
+      return refuse("library", name + " built with " + built_with,
+                    LIMELIGHT_CXX_LIBRARY ": both share the classes of that library");
     if (!missing.empty())
       return refuse("library", name + ", which cannot be loaded (" + missing + ")",
                     "a library that needs no other symbols than those of the public headers and "

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "stages/models/model_file.hpp"
+
 namespace limelight::stages {
 
 namespace {
@@ -15,6 +17,12 @@ Types& types() {
       built_in.emplace(type.name, std::move(type));
     return built_in;
   }();
+  return all;
+}
+
+// Types of the stages of Qwen3-Omni that differ from those in the table, by the same names.
+const Types& types_of_qwen3_omni() {
+  static const Types all{{"talker", qwen3_omni_talker_type()}};
   return all;
 }
 
@@ -34,8 +42,15 @@ const StageType* find_stage_type(std::string_view name) {
 }
 
 const StageType& type_of(const StageConfig& stage) {
-  return stage.plugin ? *stage.plugin : types().find(stage.model_stage)->second;
+  if (stage.plugin) return *stage.plugin;
+  if (stage.model && stage.model->omni() != nullptr)
+    if (const auto at = types_of_qwen3_omni().find(stage.model_stage);
+        at != types_of_qwen3_omni().end())
+      return at->second;
+  return types().find(stage.model_stage)->second;
 }
+
+bool has_type_by_model(std::string_view name) { return types_of_qwen3_omni().contains(name); }
 
 std::string stage_type_names() {
   std::string names;

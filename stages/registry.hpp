@@ -31,6 +31,7 @@ struct StageType {
   std::vector<PortType> inputs, outputs;
   bool loads_models = false;  // the key `model` is understood
   bool splits = false;        // several ranks can share it
+  bool reads_chunks = false;  // StageConfig::chunks
   // Whether the stage can read what its sources send. Errors: invalid_argument, "'<key>': found
   // <what>, expected <what>".
   std::function<Result<void>(const StageConfig&, std::span<const Feed>)> check;
@@ -47,14 +48,18 @@ struct StageType {
 Result<void> register_stage_type(StageType type);
 // nullptr if there is none.
 const StageType* find_stage_type(std::string_view name);
-// Of a stage that parse() or a caller has checked: the type of its plug-in, or the one in the
-// table.
+// Of a stage that parse() or a caller has checked: the type of its plug-in, that of its model, or
+// the one in the table.
 const StageType& type_of(const StageConfig& stage);
+// Whether a model's own type may take the place of a built-in one of this name.
+bool has_type_by_model(std::string_view name);
 std::string stage_type_names();  // such as "code2wav, talker, thinker"
 
 // The built-in kinds; registry.cpp registers them.
 StageType thinker_type();
 StageType talker_type();
 StageType code2wav_type();
+// In place of talker_type() for a talker whose model is a Qwen3-Omni.
+StageType qwen3_omni_talker_type();
 
 }  // namespace limelight::stages

@@ -5,6 +5,7 @@
 
 #include "base/memory.hpp"
 #include "stages/models/kv_cache.hpp"
+#include "stages/models/model_file.hpp"
 #include "stages/registry.hpp"
 
 namespace limelight::stages {
@@ -17,13 +18,16 @@ Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
     return Error{ErrorCode::invalid_argument, "stage " + std::to_string(config.stage_id) +
                                                   ": found model_stage '" + config.model_stage +
                                                   "', expected one of " + stage_type_names()};
+  type = &type_of(config);
   const auto too_much = [&](const std::string& what) {
     return Error{ErrorCode::unavailable, "stage " + std::to_string(config.stage_id) + " (" +
                                              config.model_stage + ") " + what + ", " +
                                              gibibytes(available_memory()) + " are there"};
   };
   const std::uint64_t ranks = group != nullptr ? static_cast<std::uint64_t>(group->size()) : 1;
-  const std::uint64_t needed = config.model ? 0 : type->weight_bytes(config) / ranks;
+  // Weights of a file are mapped: what does not fit would be read again in every step.
+  const std::uint64_t needed =
+      (config.model ? config.model->weight_bytes() : type->weight_bytes(config)) / ranks;
   if (device.is_host() && needed > available_memory())
     return too_much("needs " + gibibytes(needed) + " of memory for its weights");
   if (const double fraction = config.cache.memory_fraction; fraction > 0 && device.is_host()) {

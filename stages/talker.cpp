@@ -130,12 +130,7 @@ Result<void> Talker::step(std::span<Turn> batch) {
   if (parts.empty()) return {};
   LIMELIGHT_TRY(decoder_.forward(x, parts, cache_));
   if (complete.empty()) return {};
-  std::vector<float> rows;
-  for (const std::size_t row : newest_rows) {
-    const auto at = x.begin() + static_cast<std::ptrdiff_t>(row * h);
-    rows.insert(rows.end(), at, at + static_cast<std::ptrdiff_t>(h));
-  }
-  return sample_frames(complete, std::move(rows));
+  return sample_frames(complete, rows_of(x, newest_rows, h));
 }
 
 // rows: [turns, hidden], the decoder's output for each new frame.

@@ -12,6 +12,24 @@ namespace limelight::stages {
 
 namespace prof = limelight::profiling;
 
+namespace {
+
+// What a talker reads of this model, if somebody reads the port.
+const Qwen3Omni* spoken(const StageConfig& config) {
+  const Qwen3Omni* omni = config.model ? config.model->omni() : nullptr;
+  return omni != nullptr && omni->speaks && config.reads(Thinker::tokens_port) ? omni : nullptr;
+}
+
+// In this order: what goes to the hidden port, what goes to the tokens port.
+std::vector<int> kept_states(const StageConfig& config) {
+  std::vector<int> states;
+  if (config.reads(Thinker::hidden_port)) states.push_back(config.shape.layers);
+  if (const Qwen3Omni* omni = spoken(config)) states.push_back(omni->accept_layer);
+  return states;
+}
+
+}  // namespace
+
 Thinker::Thinker(const StageConfig& config,
                  WeightLoader& weights,
                  std::unique_ptr<Tokenizer> tokenizer,
@@ -19,7 +37,7 @@ Thinker::Thinker(const StageConfig& config,
                  ipc::Collective* group)
     : config_(config),
       model_(config, weights, device, group),
-      cache_(model_.decoder().make_cache(config.max_batch_size, config.reads(hidden_port))),
+      cache_(model_.decoder().make_cache(config.max_batch_size, kept_states(config))),
       tokenizer_(std::move(tokenizer)) {}
 
 Result<std::vector<int>> Thinker::tokens_of(const Request& request) const {
@@ -129,12 +147,10 @@ Result<void> Thinker::step(std::span<Turn> batch) {
   }
   LIMELIGHT_TRY(model_.decoder().forward(x, parts, cache_));
 
-  std::vector<float> last_rows;
+  std::vector<std::size_t> last;  // of the slices that choose a token
   for (const Slice& slice : slices)
-    if (slice.samples) {
-      const auto row = x.begin() + (slice.row + slice.rows - 1) * static_cast<std::ptrdiff_t>(h);
-      last_rows.insert(last_rows.end(), row, row + static_cast<std::ptrdiff_t>(h));
-    }
+    if (slice.samples) last.push_back(static_cast<std::size_t>(slice.row + slice.rows - 1));
+  const std::vector<float> last_rows = rows_of(x, last, h);
   std::vector<float> logits(last_rows.size() / h * vocab);
   if (!last_rows.empty()) model_.logits(last_rows, logits);
   std::span<float> next = logits;
@@ -170,8 +186,8 @@ Result<void> Thinker::emit_hidden(const Slice& slice,
     const int rows = std::min(slice.position - sequence.sent, config_.max_num_batched_tokens);
     const int from = sequence.sent;
     LIMELIGHT_TRY(emit(rows, false, [&](std::span<std::byte> to) {
-      model_.decoder().read_outputs(
-          sequence.cache, from, cache_,
+      model_.decoder().read_states(
+          sequence.cache, from, cache_, 0,
           {reinterpret_cast<float*>(to.data()), to.size() / sizeof(float)});
     }));
   }
@@ -182,11 +198,50 @@ Result<void> Thinker::emit_hidden(const Slice& slice,
   });
 }
 
+Result<void> Thinker::emit_tokens(std::span<const int> tokens, bool last, Output& output) {
+  return output.emit(tokens_port, ipc::TensorSpec::of(ipc::DType::int32, {tokens.size()}), last,
+                     [&](std::span<std::byte> to) {
+                       std::copy(tokens.begin(), tokens.end(),
+                                 reinterpret_cast<std::int32_t*>(to.data()));
+                     });
+}
+
+// The prompt goes out with its first slice, then the states at its placeholders as they come. The
+// cache has those that were found in it and those that were computed.
+Result<void> Thinker::emit_prompt(const Slice& slice, Output& output) {
+  Sequence& sequence = *slice.sequence;
+  const auto prompt = std::span(sequence.tokens).first(sequence.answer.prompt_tokens);
+  const auto end = std::min(static_cast<int>(prompt.size()), slice.position + slice.rows);
+  if (!config_.reads(tokens_port) || sequence.spoken >= end) return {};
+  if (sequence.spoken == 0) LIMELIGHT_TRY(emit_tokens(prompt, false, output));
+  std::vector<int> places;
+  const Qwen3Omni* omni = spoken(config_);
+  for (int i = sequence.spoken; i < end && omni != nullptr; ++i)
+    if (omni->is_placeholder(prompt[static_cast<std::size_t>(i)])) places.push_back(i);
+  sequence.spoken = end;
+  const auto h = static_cast<std::size_t>(config_.shape.hidden),
+             most = static_cast<std::size_t>(config_.max_num_batched_tokens);
+  for (std::size_t at = 0; at < places.size(); at += most) {
+    const auto some = std::span(places).subspan(at, std::min(most, places.size() - at));
+    LIMELIGHT_TRY(output.emit(
+        tokens_port, ipc::TensorSpec::of(ipc::DType::float32, {some.size(), h}), false,
+        [&](std::span<std::byte> to) {
+          const std::span<float> rows(reinterpret_cast<float*>(to.data()), some.size() * h);
+          for (std::size_t i = 0; i < some.size(); ++i)
+            model_.decoder().read_states(sequence.cache, some[i], cache_,
+                                         config_.reads(hidden_port) ? 1 : 0,
+                                         rows.subspan(i * h, h));
+        }));
+  }
+  return {};
+}
+
 Result<StepState> Thinker::finish_turn(const Slice& slice,
                                        std::span<const float> x,
                                        std::span<float> logits,
                                        Output& output) {
   Sequence& sequence = *slice.sequence;
+  LIMELIGHT_TRY(emit_prompt(slice, output));
   if (!slice.samples) {
     LIMELIGHT_TRY(emit_hidden(slice, x, false, output));
     return StepState::more;
@@ -195,6 +250,8 @@ Result<StepState> Thinker::finish_turn(const Slice& slice,
   if (!token) return token.error();
   const auto [text, last] = add_token(*token, sequence);
   LIMELIGHT_TRY(emit_hidden(slice, x, last, output));
+  if (config_.reads(tokens_port))
+    LIMELIGHT_TRY(emit_tokens(last ? std::span<const int>() : std::span(&*token, 1), last, output));
   LIMELIGHT_TRY(output.emit(text_port, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
                             [&text = text](std::span<std::byte> to) {
                               std::copy_n(text.data(), to.size(),
@@ -256,9 +313,13 @@ constexpr std::uint64_t most_text_bytes = 16 * 1024;
 
 std::uint64_t largest_output(const StageConfig& config, int output) {
   if (output == Thinker::text_port) return most_text_bytes;
+  const auto prompt = static_cast<std::uint64_t>(config.shape.max_model_len) * sizeof(std::int32_t);
+  if (output == Thinker::tokens_port && !(config.model && config.model->omni() != nullptr))
+    return prompt;
   const int rows = std::min(config.shape.max_model_len, config.max_num_batched_tokens);
-  return static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(config.shape.hidden) *
-         sizeof(float);
+  return std::max(output == Thinker::tokens_port ? prompt : 0,
+                  static_cast<std::uint64_t>(rows) *
+                      static_cast<std::uint64_t>(config.shape.hidden) * sizeof(float));
 }
 
 Result<std::unique_ptr<Stage>> make(const StageConfig& config,
@@ -291,7 +352,7 @@ Result<void> check_feeds(const StageConfig& config, std::span<const Feed>) {
 StageType thinker_type() {
   return {.name = "thinker",
           .inputs = {},
-          .outputs = {{"text", "text"}, {"hidden", "hidden_states"}},
+          .outputs = {{"text", "text"}, {"hidden", "hidden_states"}, {"tokens", "tokens"}},
           .loads_models = true,
           .splits = true,
           .check = check_feeds,

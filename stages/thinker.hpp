@@ -4,6 +4,11 @@
 //   text         uint8 [bytes]        whole UTF-8 characters
 //   hidden       float32 [n, hidden]  hidden states: of the prompt's tokens, in as many chunks as
 //                                     it took steps, then of one token
+//   tokens       int32 [n]            the prompt; then each token that follows, as soon as it is
+//                                     chosen; none in place of the last one, which is never read
+//                float32 [k, hidden]  behind the prompt, of a model with a talker: the states that
+//                                     the talker reads at tokens that stand for sound, images and
+//                                     videos (Qwen3Omni::accept_layer), in their order
 //
 // A step computes the rows of all its requests together: slices of prompts, and the newest token of
 // those that decode. Prompts that begin alike share the blocks of the KV cache. It has no input
@@ -43,14 +48,15 @@ class Thinker final : public Stage {
   std::uint64_t tokens_out(std::uint64_t request) const override;
   AnswerInfo answer(std::uint64_t request) const override;
 
-  static constexpr int text_port = 0, hidden_port = 1;
+  static constexpr int text_port = 0, hidden_port = 1, tokens_port = 2;
 
  private:
   struct Sequence {
     Sampler sampler;
     std::vector<int> tokens;  // of the prompt and of the answer
     KvCache::Sequence cache = {};
-    int sent = 0;  // positions whose hidden states were emitted
+    int sent = 0;    // positions whose hidden states were emitted
+    int spoken = 0;  // positions of the prompt whose part of the tokens port was emitted
     CharacterStream text = CharacterStream();
     StopStrings stops;
     AnswerInfo answer = {};
@@ -68,6 +74,8 @@ class Thinker final : public Stage {
   // ends.
   std::pair<std::string, bool> add_token(int token, Sequence& sequence) const;
   Result<void> emit_hidden(const Slice& slice, std::span<const float> x, bool last, Output& output);
+  static Result<void> emit_tokens(std::span<const int> tokens, bool last, Output& output);
+  Result<void> emit_prompt(const Slice& slice, Output& output);
   Result<StepState> finish_turn(const Slice& slice,
                                 std::span<const float> x,
                                 std::span<float> logits,

@@ -19,14 +19,21 @@ struct Refusal {
 
 struct YamlReader {
   std::string file;
+  // Where each line comes from, if the text was made from other files: errors name that.
+  std::vector<std::string> places = {};
 
+  std::string place(const YAML::Mark& mark) const {
+    const int line = mark.is_null() ? 0 : mark.line;
+    if (static_cast<std::size_t>(line) < places.size())
+      return places[static_cast<std::size_t>(line)];
+    return file + ":" + std::to_string(line + 1);
+  }
   [[noreturn]] void refuse(const YAML::Node& at,
                            const std::string& key,
                            const std::string& found,
                            const std::string& expected) const {
-    const int line = at.Mark().is_null() ? 1 : at.Mark().line + 1;
-    throw Refusal{file + ":" + std::to_string(line) + ": key '" + key + "': found " + found +
-                  ", expected " + expected};
+    throw Refusal{place(at.Mark()) + ": key '" + key + "': found " + found + ", expected " +
+                  expected};
   }
   static std::string show(const YAML::Node& node) {
     if (node.IsScalar()) return "'" + node.Scalar() + "'";

@@ -14,9 +14,11 @@ set(knows_ipc/iceoryx ipc ${knows_ipc})
 set(knows_stages/devices ipc profiling/record base)
 set(knows_stages/devices/cpu stages/devices ${knows_stages/devices})
 set(knows_stages/devices/cuda stages/devices ${knows_stages/devices})
+set(knows_stages/media base)
 set(knows_stages/models/jinja base)
-set(knows_stages/models stages/models/jinja stages/devices ${knows_stages/devices})
-set(knows_stages stages/models ${knows_stages/models})
+set(knows_stages/models stages/media stages/models/jinja stages/devices ${knows_stages/devices})
+set(knows_stages/deploy stages/models ${knows_stages/models})
+set(knows_stages stages/deploy stages/models ${knows_stages/models})
 set(knows_actors/pipeline stages ipc/iceoryx ipc profiling/record base)
 set(knows_actors/rank
   actors/pipeline stages stages/devices ipc/iceoryx ipc

@@ -145,6 +145,10 @@ BOOST_AUTO_TEST_CASE(what_is_no_library_of_this_version_is_refused_with_file_lin
                  .says(4, "with the plug-in interface " + std::to_string(abi + 1) +
                               " (of Limelight 99.0.0), expected the interface " +
                               std::to_string(abi) + " (of Limelight "));
+  BOOST_TEST(with(plugins / "another_library.so")
+                 .says(4,
+                       "built with libstdc++, _GLIBCXX_USE_CXX11_ABI=0, expected libstdc++, "
+                       "_GLIBCXX_USE_CXX11_ABI=1"));
   BOOST_TEST(with(plugins / "misses_symbol.so").says(4, "what_nobody_has"));
   BOOST_TEST(with(plugins / "no_stage.so").says(4, "without a stage, expected one or more"));
   BOOST_TEST(with(plugins / "throws.so").says(4, "throws 'no types today'"));

@@ -77,6 +77,29 @@ BOOST_AUTO_TEST_CASE(a_file_of_requests_is_answered_in_its_order) {
   BOOST_TEST(!read_file(out / "long.1.wav").empty());
 }
 
+BOOST_AUTO_TEST_CASE(requests_come_from_a_pipe_as_from_a_file) {
+  const Folder folder;
+  const auto file = write_file(folder.path / "p.jsonl",
+                               "{\"prompt\": \"a\"}\n{\"prompt\": \"b\", \"seed\": 3}\n");
+  const std::string flags = " --max-tokens 5 --seed 7 --modalities text --output-dir ";
+  const auto texts = [&](const std::string& prompts, const char* out) {
+    const Ran ran = run("cat " + file.string() + " | " + LIMELIGHT_COMMAND + " run --prompts " +
+                        prompts + flags + (folder.path / out).string());
+    BOOST_TEST(ran.code == 0, ran.output);
+    return read_file(folder.path / out / "0.txt") + "|" + read_file(folder.path / out / "1.txt");
+  };
+  const std::string expected = texts(file.string(), "plain");
+  BOOST_TEST(expected.size() > 1u);
+  BOOST_TEST(texts("-", "standard") == expected);
+  BOOST_TEST(texts("/dev/stdin", "device") == expected);
+  const Ran bad = run(std::string("printf '{}\n' | ") + LIMELIGHT_COMMAND + " run --prompts -");
+  BOOST_TEST(bad.code == 2);
+  BOOST_TEST(bad.output.find("standard input:1: found none of the keys") != std::string::npos,
+             bad.output);
+  BOOST_TEST(run(std::string(LIMELIGHT_COMMAND) + " run --prompts - </dev/null")
+                 .output.find("standard input: found no request") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(flags_are_checked_before_anything_starts) {
   for (const auto& [flags, expected] :
        {std::pair("--temperature -1", "temperature: found -1, expected 0 or more"),

@@ -88,7 +88,7 @@ void Engine::State::dump_if_due(const std::string& why) {
 // What a rank kept is in shared memory.
 void Engine::State::salvage(int rank, prof::Owner owner) {
   if (args.flight_recorder.count() == 0) return;
-  if (args.profile_dir.empty())
+  if (!wants_traces())
     return log(LogLevel::info, "the last seconds of rank " + std::to_string(rank) +
                                    " are not written, as no folder for traces was named "
                                    "(--profile-dir, EngineArgs::profile_dir)");
@@ -120,8 +120,7 @@ void Engine::State::fail(Error error) {
   const std::lock_guard lock(mutex);
   if (failure.code != ErrorCode::none) return;
   failure = std::move(error);
-  if (failure.code == ErrorCode::rank_failed && !args.profile_dir.empty())
-    dump_if_due("a rank failed");
+  if (failure.code == ErrorCode::rank_failed && wants_traces()) dump_if_due("a rank failed");
   while (!open.empty()) finish(open.begin(), failure);
   change_status();
   joined.notify_all();
@@ -182,12 +181,16 @@ Result<void> Engine::State::start() {
     return same_user(peer) && launcher->started(peer.pid);
   }));
   std::error_code ignored;
+  std::vector<std::map<std::string, std::string>> env;
+  for (int rank = 0; rank < config.world_size(); ++rank) env.push_back(config.stage_of(rank)->env);
   LIMELIGHT_TRY(launcher->start({.executable = *helper,
                                  .config = std::filesystem::absolute(config.file, ignored),
+                                 .config_text = config.text,
                                  .control = control,
                                  .run = run,
                                  .flight = args.flight_recorder,
-                                 .flight_records = flight ? flight_records(config) : 0},
+                                 .flight_records = flight ? flight_records(config) : 0,
+                                 .env = std::move(env)},
                                 config.world_size()));
   if (*broker != 0)
     broker_watch =
@@ -250,8 +253,13 @@ void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
-  auto config = stages::parse(args.config, args.rank_executable);
+  auto config = pipeline_of(args);
   if (!config) return config.error();
+  if (!config->ignored.empty()) {
+    std::string keys;
+    for (const auto& [key, why] : config->ignored) keys += (keys.empty() ? "" : ", ") + key;
+    log(LogLevel::info, "keys of the deploy config that mean nothing here are ignored: " + keys);
+  }
   if (args.rank_timeout < 100ms)
     return Error{ErrorCode::invalid_argument, "rank_timeout: found " +
                                                   std::to_string(args.rank_timeout.count()) +
@@ -269,6 +277,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
   }
   auto state = std::make_unique<State>();
   state->args = args;
+  if (args.profile_dir.empty()) state->args.profile_dir = config->profile_dir;
   state->config = std::move(config).value();
   state->run = new_run_name();
   std::unique_ptr<Engine> engine(new Engine(std::move(state)));

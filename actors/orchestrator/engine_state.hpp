@@ -118,6 +118,7 @@ struct Engine::State {
   void withdraw(PendingRequest& request);
   void tell_cancel(const PendingRequest& request, int but_stage);
   RequestAt find_number(std::uint64_t number);
+  bool wants_traces() const { return !args.profile_dir.empty() || args.will_profile; }
   std::filesystem::path trace_folder() const {
     return args.profile_dir.empty() ? "traces" : args.profile_dir;
   }

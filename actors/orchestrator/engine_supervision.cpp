@@ -117,7 +117,7 @@ bool Engine::State::fail_replica(int rank, const Error& error) {
   ReplicaState& replica = replica_of(rank);
   if (!replica.life.failed(Clock::now())) return false;
   replica.last_failure = error.message;
-  if (!args.profile_dir.empty()) dump_if_due("a rank failed");
+  if (wants_traces()) dump_if_due("a rank failed");
   const stages::Replica& it = replica.life.replica();
   for (int i = it.first_rank; i < it.first_rank + it.ranks; ++i) {
     const auto there = ranks.find(i);

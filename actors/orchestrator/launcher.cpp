@@ -48,6 +48,14 @@ Result<void> Launcher::start(const RankProgram& program, int world_size) {
   if (failed || ::pipe2(lifeline_, O_CLOEXEC) != 0 || ::pipe2(wake_pipe_, O_CLOEXEC) != 0)
     return Error{ErrorCode::io, folder_.string() + ": cannot prepare the run: " +
                                     (failed ? failed.message() : std::strerror(errno))};
+  if (!program_.config_text.empty()) {
+    program_.config = folder_ / "config.yaml";
+    std::ofstream out(program_.config, std::ios::binary);
+    out << program_.config_text;
+    if (!out.flush())
+      return Error{ErrorCode::io,
+                   program_.config.string() + ": cannot be written: " + std::strerror(errno)};
+  }
   for (int rank = 0; rank < world_size; ++rank) {
     const std::lock_guard lock(mutex_);
     auto process = spawn(rank, 0, "");
@@ -71,11 +79,17 @@ Result<void> Launcher::restart(int rank, int incarnation, const std::string& abs
 
 // Called with the lock held.
 Result<Launcher::Process> Launcher::spawn(int rank, int incarnation, const std::string& absent) {
+  // A rank computes on one thread; more cores are for more ranks.
+  std::map<std::string, std::string> own{{"OMP_NUM_THREADS", "1"}};
+  if (static_cast<std::size_t>(rank) < program_.env.size())
+    for (const auto& [name, value] : program_.env[static_cast<std::size_t>(rank)])
+      own[name] = value;
   std::vector<std::string> words;
   for (char** at = environ; *at != nullptr; ++at)
-    if (!std::string_view(*at).starts_with("OMP_NUM_THREADS=")) words.emplace_back(*at);
-  words.push_back(
-      "OMP_NUM_THREADS=1");  // a rank computes on one thread; more cores are for more ranks
+    if (const std::string_view word = *at;
+        !own.contains(std::string(word.substr(0, word.find('=')))))
+      words.emplace_back(word);
+  for (const auto& [name, value] : own) words.push_back(std::string(name).append("=") + value);
   std::vector<char*> environment;
   for (std::string& word : words) environment.push_back(word.data());
   environment.push_back(nullptr);

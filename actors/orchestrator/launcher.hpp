@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <limelight/result.hpp>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -22,11 +23,14 @@ namespace limelight::actors {
 struct RankProgram {
   std::filesystem::path executable;
   std::filesystem::path config;
+  std::string config_text = {};   // what ranks read in place of `config`; empty: they read that
   std::filesystem::path control;  // where the orchestrator listens already
   std::string run;                // the name of this run
   // What the flight recorders keep, in at most so many records (0: as many as they are made for).
   std::chrono::milliseconds flight{0};
   std::size_t flight_records = 0;
+  // Variables of each rank, over those of this process.
+  std::vector<std::map<std::string, std::string>> env = {};
 };
 
 struct RankDeath {

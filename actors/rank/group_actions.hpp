@@ -2,7 +2,10 @@
 // the same order.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <limelight/result.hpp>
+#include <limelight/tensor.hpp>
 #include <vector>
 
 #include "actors/rank/scheduler.hpp"
@@ -10,9 +13,22 @@
 
 namespace limelight::actors {
 
-// On the first rank. Errors: timeout (another rank did not come for it).
-Result<void> send_actions(ipc::SharedGroup& group, const std::vector<Action>& actions);
+// What the first rank received of an input: it alone has channels.
+struct ToldChunk {
+  std::int32_t input = 0;
+  bool last = false;
+  ipc::TensorSpec tensor = {};
+  std::vector<std::byte> data = {};
+};
+
+// On the first rank. chunks: those of the consume actions, in their order. Errors: timeout (another
+// rank did not come for it).
+Result<void> send_actions(ipc::SharedGroup& group,
+                          const std::vector<Action>& actions,
+                          std::vector<ToldChunk> chunks = {});
 // On the others: waits for the next actions. False: the group is no more.
-bool receive_actions(ipc::SharedGroup& group, std::vector<Action>& actions);
+bool receive_actions(ipc::SharedGroup& group,
+                     std::vector<Action>& actions,
+                     std::vector<ToldChunk>& chunks);
 
 }  // namespace limelight::actors

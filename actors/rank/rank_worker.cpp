@@ -214,14 +214,27 @@ void RankWorker::consume(ServedRequest& served, const ipc::Chunk& chunk) {
       prof::ticks_to_ns(static_cast<std::int64_t>(header.sent_ticks - header.wanted_ticks)) / 1e6;
   received.in_flight_time_ms +=
       prof::ticks_to_ns(static_cast<std::int64_t>(prof::ticks() - header.sent_ticks)) / 1e6;
+  const int input = channels_.inlets[chunk.channel()].input;
+  if (group_) {
+    actions_.push_back({Action::Kind::consume, 0, header.request});
+    told_.push_back(
+        {input, header.last != 0, header.tensor, {chunk.data().begin(), chunk.data().end()}});
+  }
   const auto start = Clock::now();
-  auto done = guarded([&] {
-    return stage_->consume(header.request, channels_.inlets[chunk.channel()].input, header.tensor,
-                           chunk.data(), header.last != 0);
-  });
-  received.rx_decode_time_ms += ms_since(start);
-  scheduler_.feed(header.request);
-  if (!done) finish(header.request, done.error());
+  const bool given = give(header.request, input, header.tensor, chunk.data(), header.last != 0);
+  // A refusal ended the request, and its statistics are gone.
+  if (given) received.rx_decode_time_ms += ms_since(start);
+}
+
+bool RankWorker::give(std::uint64_t request,
+                      int input,
+                      const ipc::TensorSpec& tensor,
+                      std::span<const std::byte> data,
+                      bool last) {
+  const auto done = guarded([&] { return stage_->consume(request, input, tensor, data, last); });
+  scheduler_.feed(request);
+  if (!done) finish(request, done.error());
+  return done.ok();
 }
 
 void RankWorker::accept(ipc::Chunk chunk) {
@@ -332,7 +345,8 @@ void RankWorker::finish(std::uint64_t number, Error error) {
 
 void RankWorker::follow() {
   std::map<std::uint64_t, Submitted> submitted;
-  while (receive_actions(*group_, actions_)) {
+  while (receive_actions(*group_, actions_, told_)) {
+    std::size_t chunk = 0;
     for (const Action& action : actions_) switch (action.kind) {
         case Action::Kind::end_rank: return;
         case Action::Kind::begin:
@@ -346,6 +360,12 @@ void RankWorker::follow() {
           submitted.erase(action.request);
           break;
         case Action::Kind::cancel: drop(action.request); break;
+        case Action::Kind::consume: {
+          const ToldChunk& told = told_[chunk++];
+          if (served_.contains(action.request))
+            give(action.request, told.input, told.tensor, told.data, told.last);
+          break;
+        }
         case Action::Kind::reserve:
           (void)stage_->reserve(action.request, static_cast<int>(action.tokens));
           break;
@@ -367,7 +387,9 @@ void RankWorker::run() {
     }
     if (channels_.input) receive(0ms);
     scheduler_.plan(*stage_, actions_);
-    if (auto sent = group_ ? send_actions(*group_, actions_) : Result<void>(); !sent) {
+    if (auto sent =
+            group_ ? send_actions(*group_, actions_, std::exchange(told_, {})) : Result<void>();
+        !sent) {
       for (const Action& action : std::exchange(actions_, {}))
         if (action.kind == Action::Kind::turn) finish(action.request, sent.error());
       continue;

@@ -19,6 +19,7 @@
 
 #include "actors/pipeline/stage_report.hpp"
 #include "actors/rank/chunk_output.hpp"
+#include "actors/rank/group_actions.hpp"
 #include "actors/rank/rank_channels.hpp"
 #include "actors/rank/scheduler.hpp"
 #include "ipc/shared_group.hpp"
@@ -92,6 +93,12 @@ class RankWorker {
   void follow();
   void accept(ipc::Chunk chunk);
   void consume(ServedRequest& served, const ipc::Chunk& chunk);
+  // False: the stage refused it, and the request is over.
+  bool give(std::uint64_t request,
+            int input,
+            const ipc::TensorSpec& tensor,
+            std::span<const std::byte> data,
+            bool last);
   void receive(std::chrono::milliseconds timeout);
   bool step();
   void record_turns(const Batch& batch, double step_ms);
@@ -110,6 +117,7 @@ class RankWorker {
   std::map<std::uint64_t, ServedRequest> served_;
   Scheduler scheduler_;          // of the first rank
   std::vector<Action> actions_;  // that this group does next
+  std::vector<ToldChunk> told_;  // of its consume actions
   std::uint64_t newest_begun_ =
       0;  // requests up to this number that are not open are over: their late chunks are dropped
   std::uint64_t steps_ = 0;

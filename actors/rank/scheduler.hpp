@@ -19,8 +19,9 @@ namespace limelight::actors {
 
 // What is done to a stage, in this order on every rank of it. In a group the first rank decides and
 // the others repeat it, failed reservations too: a stage may have looked for what it kept before.
+// The chunk of a consume is told behind the list; a stage does no collectives while it consumes.
 struct Action {
-  enum class Kind : std::uint32_t { end_rank, begin, cancel, reserve, preempt, turn } kind;
+  enum class Kind : std::uint32_t { end_rank, begin, cancel, consume, reserve, preempt, turn } kind;
   std::uint32_t tokens = 0;  // of reserve and turn
   std::uint64_t request = 0;
   bool operator==(const Action&) const = default;

@@ -1,5 +1,6 @@
 // The stage config: the stages of a pipeline, their edges, and the parameters of each stage. It is
-// a YAML file with the keys of vLLM-Omni's stage configs.
+// a YAML file with the keys of vLLM-Omni's stage configs; or it is made from a model's folder and a
+// deploy config of vLLM-Omni 0.30.
 //
 // parse() checks everything that can be known before a process starts. Its errors name the file,
 // the line and the key, what was found and what was expected. The structs are plain values; nothing
@@ -19,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace limelight::stages {
@@ -112,6 +114,16 @@ struct CacheConfig {
   bool share_prefixes = true;  // prompts that begin alike share blocks
 };
 
+// How many frames of codes a stage sends, and reads, in one chunk. The names are those of
+// vLLM-Omni's connectors; nothing: what the stage has of its own.
+struct CodecChunks {
+  std::optional<int> codec_chunk_frames = {};
+  std::optional<int> initial_codec_chunk_frames = {};  // of the first chunk; 0: as the others
+  std::optional<int> codec_left_context_frames = {};   // that go before those of the chunk
+  std::vector<int> codec_chunk_ramp = {};              // of the first chunks, one after the other
+  bool codec_chunk_adaptive = false;
+};
+
 struct StageConfig {
   int stage_id = 0;
   std::string model_stage;           // the name of a stage type
@@ -126,7 +138,10 @@ struct StageConfig {
   DecoderShape shape;
   CodecShape codec;                        // of a talker or code2wav
   std::shared_ptr<const ModelFile> model;  // weights and tokenizer; nullptr: dummy weights
+  std::string speaker;                     // of a talker from files; empty: the model's usual one
   CpuOptions cpu;
+  CodecChunks chunks;                      // only of types that read them
+  std::map<std::string, std::string> env;  // variables that its ranks have beside those of the user
   std::shared_ptr<const StageType> plugin;  // its type; nullptr: one that is built in
   std::vector<int> engine_input_source;
   bool final_output = false;
@@ -178,11 +193,16 @@ struct Supervision {
 
 struct PipelineConfig {
   std::filesystem::path file;
+  // The whole config, where it was made from a model's folder: ranks read this. Empty: `file`.
+  std::string text;
+  // Keys of a deploy config that mean nothing here, each once, and why.
+  std::vector<std::pair<std::string, std::string>> ignored;
   std::filesystem::path rank_executable;  // empty: limelight-rank
   std::vector<StageConfig> stages;        // in topological order: inputs first
   std::vector<Edge> edges;
   std::vector<AttachmentPort> attachments;
   int max_inflight = 4;
+  std::filesystem::path profile_dir;  // for EngineArgs that state none
   Supervision supervision;
 
   int world_size() const;
@@ -211,9 +231,10 @@ namespace limelight {
 
 // The arguments that start a pipeline.
 struct EngineArgs {
-  std::filesystem::path config;
-  // Where traces go. Empty: those that are asked for go to "traces", and what a rank that failed
-  // had recorded before is not written, since nobody asked for it.
+  std::filesystem::path config = {};  // a stage config; empty beside `model`
+  // Where traces go. Empty: to the folder that the config names, or to "traces". In the latter case
+  // what a rank that failed had recorded is not written, unless will_profile is set: nobody asked
+  // for it.
   std::filesystem::path profile_dir = {};
   // A rank that does not answer for this long counts as failed, even if its process exists (it may
   // be stopped, or starved of memory).
@@ -233,6 +254,19 @@ struct EngineArgs {
   std::function<void(const PipelineStatus&)> on_status = {};
   // In place of the config's.
   std::optional<stages::Supervision> supervision = {};
+  // A model in place of a stage config: a folder, a file, or the name of one that `limelight fetch`
+  // brought. Its files say which stages there are.
+  std::string model = {};
+  // How they are run: a deploy config of vLLM-Omni 0.30. Empty: as usual for the model.
+  std::filesystem::path deploy_config = {};
+  // Keys of stages over those of the deploy config: JSON, such as {"0": {"max_num_seqs": 8}}.
+  std::string stage_overrides = {};
+  bool will_profile = false;  // a profile is going to be started: traces are wanted
 };
+
+// The pipeline that they describe, read and checked; no process is started. Beside `model`,
+// `config` may name a deploy config. Errors: not_found (a file, or the model), invalid_argument
+// (everything else, such as a model that is not supported).
+Result<stages::PipelineConfig> pipeline_of(const EngineArgs& args);
 
 }  // namespace limelight

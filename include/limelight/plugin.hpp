@@ -28,7 +28,26 @@
 
 // Changes with every change of what a library and its host share: this header, stage.hpp and what
 // they include. A host loads libraries of its own number only.
-#define LIMELIGHT_PLUGIN_ABI 2
+#define LIMELIGHT_PLUGIN_ABI 3
+
+// What both sides share of the C++ library, whose classes are laid out differently with another
+// one, or with other settings. Compilers that use the same library agree on everything else.
+#define LIMELIGHT_TEXT_OF_(x) #x
+#define LIMELIGHT_TEXT_OF(x) LIMELIGHT_TEXT_OF_(x)
+#if defined(_LIBCPP_VERSION)
+#define LIMELIGHT_CXX_LIBRARY "libc++, ABI version " LIMELIGHT_TEXT_OF(_LIBCPP_ABI_VERSION)
+#elif defined(__GLIBCXX__)
+#if defined(_GLIBCXX_DEBUG)
+#define LIMELIGHT_CXX_CHECKS ", _GLIBCXX_DEBUG"
+#else
+#define LIMELIGHT_CXX_CHECKS ""
+#endif
+#define LIMELIGHT_CXX_LIBRARY                                                    \
+  "libstdc++, _GLIBCXX_USE_CXX11_ABI=" LIMELIGHT_TEXT_OF(_GLIBCXX_USE_CXX11_ABI) \
+      LIMELIGHT_CXX_CHECKS
+#else
+#define LIMELIGHT_CXX_LIBRARY "an unknown C++ library"
+#endif
 
 namespace limelight::stages {
 
@@ -97,11 +116,12 @@ inline Result<void> emit_text(Output& to, int port, std::string_view text, bool 
 
 }  // namespace limelight::stages
 
-// What the one symbol of a library, `limelight_plugin`, returns. The first two members stay as they
-// are in all versions.
+// What the one symbol of a library, `limelight_plugin`, returns. The first three members stay as
+// they are in all versions from 2 on; version 1 has no third.
 struct LimelightPlugin {
   std::uint32_t abi;      // LIMELIGHT_PLUGIN_ABI
   const char* limelight;  // the version of the headers that it was built with
+  const char* library;    // LIMELIGHT_CXX_LIBRARY
   const limelight::stages::PluginTypes* types;
 };
 extern "C" using LimelightPluginEntry = const LimelightPlugin * ();
@@ -111,6 +131,6 @@ extern "C" using LimelightPluginEntry = const LimelightPlugin * ();
   extern "C" __attribute__((visibility("default"))) const LimelightPlugin* limelight_plugin() { \
     static const ::limelight::stages::PluginTypes limelight_types(__VA_ARGS__);                 \
     static const LimelightPlugin limelight_made{LIMELIGHT_PLUGIN_ABI, LIMELIGHT_VERSION,        \
-                                                &limelight_types};                              \
+                                                LIMELIGHT_CXX_LIBRARY, &limelight_types};       \
     return &limelight_made;                                                                     \
   }

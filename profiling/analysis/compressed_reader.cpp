@@ -47,6 +47,11 @@ struct CompressedReader::State {
     whole_text = text;
   }
 
+  // Tapes and block devices pad a file with zeros, as gzip's manual says.
+  bool is_padding() const {
+    return whole_bytes > 0 && !in_member && packing == Packing::gzip && in[at] == 0;
+  }
+
   std::size_t unpack_gzip(char* to, std::size_t room) {
     gzip.next_in = in.data() + at;
     gzip.avail_in = static_cast<uInt>(filled - at);
@@ -111,6 +116,10 @@ std::size_t CompressedReader::read(char* to, std::size_t room) {
       s.ended = true;
       s.broken = s.in_member;
       break;
+    }
+    if (s.is_padding()) {
+      s.used(1);
+      continue;
     }
     std::size_t got = 0;
     switch (s.packing) {

@@ -11,5 +11,8 @@ namespace limelight::profiling {
 
 // Sums rows of the same name and sorts them by self time, largest first.
 std::string op_table(const std::vector<OpTotal>& ops);
+// The same for what is not time of a CPU's threads: its percentages are of its own sum. what: such
+// as "Device".
+std::string time_table(const char* what, const std::vector<OpTotal>& ops);
 
 }  // namespace limelight::profiling

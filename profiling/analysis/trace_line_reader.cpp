@@ -105,7 +105,10 @@ Result<TraceLineReader> TraceLineReader::open(const std::filesystem::path& path)
   if (!input) return input.error();
   auto state = std::make_unique<State>(path, std::move(input).value());
   bool has_rank = false, has_base = false;
-  for (std::string_view text; state->next_line(text);) {
+  // The head has a line for each key and each GPU. What is longer is somebody else's, and is not
+  // read to its end to find that out.
+  constexpr std::size_t longest_head = 10'000;  // lines
+  for (std::string_view text; state->line < longest_head && state->next_line(text);) {
     if (text.starts_with("\"distributedInfo\":"))
       state->backend = value_of(text, "\"backend\"").value_or("shm");
     if (text.starts_with("\"pg_config\":"))

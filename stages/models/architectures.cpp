@@ -134,9 +134,9 @@ Result<void> for_each_tensor(const DecoderShape& s,
   const auto feed_forward = [&](const std::string& at, int width) {
     return matrices(at, {{"gate_proj", width, h}, {"up_proj", width, h}, {"down_proj", h, width}});
   };
-  LIMELIGHT_TRY(each({"embed_tokens", s.vocab, h}));
+  if (!parts.bare) LIMELIGHT_TRY(each({"embed_tokens", s.vocab, h}));
   LIMELIGHT_TRY(each({"norm", 1, h}));
-  if (!parts.tied) LIMELIGHT_TRY(each({"lm_head", s.vocab, h}));
+  if (!parts.tied && !parts.bare) LIMELIGHT_TRY(each({"lm_head", s.vocab, h}));
   for (int l = 0; l < s.layers; ++l) {
     const std::string at = "layers." + std::to_string(l) + ".";
     LIMELIGHT_TRY(

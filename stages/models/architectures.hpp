@@ -43,8 +43,10 @@ struct Architecture {
   bool logit_cap = false;         // final_logit_softcapping
   bool fused = false;             // one matrix for q, k and v, one for gate and up
   bool experts = false, shared_expert = false;
-  bool tied = false;  // embedding and head, without tie_word_embeddings
-  int head_dim = 0;   // without the key; 0: hidden / heads
+  bool all_experts = false;  // in every layer, whatever other keys say
+  bool normalised = false;   // norm_topk_prob without the key
+  bool tied = false;         // embedding and head, without tie_word_embeddings
+  int head_dim = 0;          // without the key; 0: hidden / heads
   Windows windows = Windows::none;
   int window = 0;              // sliding_window without the key; 0: none
   double rope_base = 10'000;   // without the key
@@ -66,6 +68,7 @@ struct DecoderParts {
   bool qkv_bias = false, o_bias = false, mlp_bias = false;
   bool qk_norm = false, out_norms = false;
   bool tied = false;  // the head is the embedding
+  bool bare = false;  // there is neither
 
   bool operator==(const DecoderParts&) const = default;
 };
@@ -73,6 +76,12 @@ struct DecoderParts {
 struct ExpectedTensor {
   std::string name;  // as WeightLoader knows it
   int rows = 1, cols = 0;
+};
+// A decoder in a file: how the names of its tensors begin here, such as "predictor.".
+struct NamedDecoder {
+  std::string at = {};
+  DecoderShape shape = {};
+  DecoderParts parts = {};
 };
 // Calls `each` with the tensors of a network of that shape, one after the other, until it returns
 // an error, and returns that one. A file may state a shape of any size: nothing is made of all of

@@ -101,6 +101,47 @@ const std::map<std::string_view, Unread> known_keys{
     {"use_sliding_window", Unread::if_neutral},
     {"vocab_size", Unread::if_neutral}};
 
+// Version 4 of transformers wrote these parameters of generate() into configs of networks within
+// networks, where they mean nothing. Others than the usual ones would say that somebody meant them.
+const std::map<std::string_view, json> usual_values{{"add_cross_attention", false},
+                                                    {"bad_words_ids", nullptr},
+                                                    {"begin_suppress_tokens", nullptr},
+                                                    {"cross_attention_hidden_size", nullptr},
+                                                    {"decoder_start_token_id", nullptr},
+                                                    {"diversity_penalty", 0.0},
+                                                    {"do_sample", false},
+                                                    {"early_stopping", false},
+                                                    {"encoder_no_repeat_ngram_size", 0},
+                                                    {"exponential_decay_length_penalty", nullptr},
+                                                    {"finetuning_task", nullptr},
+                                                    {"forced_bos_token_id", nullptr},
+                                                    {"forced_eos_token_id", nullptr},
+                                                    {"length_penalty", 1.0},
+                                                    {"max_length", 20},
+                                                    {"min_length", 0},
+                                                    {"no_repeat_ngram_size", 0},
+                                                    {"num_beam_groups", 1},
+                                                    {"num_beams", 1},
+                                                    {"num_return_sequences", 1},
+                                                    {"output_scores", false},
+                                                    {"prefix", nullptr},
+                                                    {"pruned_heads", json::object()},
+                                                    {"remove_invalid_values", false},
+                                                    {"repetition_penalty", 1.0},
+                                                    {"return_dict_in_generate", false},
+                                                    {"sep_token_id", nullptr},
+                                                    {"suppress_tokens", nullptr},
+                                                    {"task_specific_params", nullptr},
+                                                    {"temperature", 1.0},
+                                                    {"tf_legacy_loss", false},
+                                                    {"tie_encoder_decoder", false},
+                                                    {"tokenizer_class", nullptr},
+                                                    {"top_k", 50},
+                                                    {"top_p", 1.0},
+                                                    {"torchscript", false},
+                                                    {"typical_p", 1.0},
+                                                    {"use_bfloat16", false}};
+
 bool is_neutral(const json& value) {
   return value.is_null() || value == false || value == 0 ||
          (value.is_structured() && value.empty());
@@ -163,6 +204,8 @@ void ConfigKeys::refuse_others(bool top, const std::string& of) const {
     if (asked_.contains(key)) continue;
     const auto rule = top ? known_keys.find(key) : known_keys.end();
     const bool known = rule != known_keys.end();
+    const auto usual = top ? usual_values.find(key) : usual_values.end();
+    if (usual != usual_values.end() && usual->second == value) continue;
     if (known && (rule->second == Unread::harmless || is_neutral(value))) continue;
     refuse(file_,
            "key '" + at_ + key.substr(0, 60) + "': found " + value.dump().substr(0, 60) +

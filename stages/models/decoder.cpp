@@ -62,11 +62,12 @@ Decoder::Decoder(const StageConfig& config,
   }
 }
 
-KvCache Decoder::make_cache(int sequences, bool keep_outputs) const {
+KvCache Decoder::make_cache(int sequences, std::vector<int> states) const {
   KvCache::Options options{.layers = shape_.layers,
                            .width = kv_heads_ * shape_.head_dim,
                            .block_size = cache_.block_size,
-                           .outputs = keep_outputs ? shape_.hidden : 0,
+                           .state_width = shape_.hidden,
+                           .states = std::move(states),
                            .share = cache_.share_prefixes};
   options.blocks =
       cache_blocks(cache_, shape_.max_model_len, sequences, KvCache::block_bytes(options));
@@ -105,17 +106,19 @@ Placement place(std::span<const Decoder::Part> parts, const KvCache& cache) {
 }
 }  // namespace
 
-void Decoder::read_outputs(const KvCache::Sequence& sequence,
-                           int from,
-                           KvCache& cache,
-                           std::span<float> to) const {
+void Decoder::read_states(const KvCache::Sequence& sequence,
+                          int from,
+                          KvCache& cache,
+                          std::size_t index,
+                          std::span<float> to) const {
   const auto width = static_cast<std::size_t>(shape_.hidden);
   const int size = cache.options().block_size;
   for (std::size_t row = 0; row < to.size() / width; ++row) {
     const int position = from + static_cast<int>(row);
     const auto slot = static_cast<std::size_t>(
         sequence.blocks[static_cast<std::size_t>(position / size)] * size + position % size);
-    device_.download(cache.outputs().subspan(slot * width, width), to.subspan(row * width, width));
+    device_.download(cache.states(index).subspan(slot * width, width),
+                     to.subspan(row * width, width));
   }
 }
 
@@ -186,8 +189,14 @@ Result<void> Decoder::forward(std::span<float> rows,
     device_.add(x.span(), out.span());
     return {};
   };
+  const auto keep = [&](int layers) {
+    const std::vector<int>& kept = cache.options().states;
+    for (std::size_t i = 0; i < kept.size(); ++i)
+      if (kept[i] == layers) device_.store(x.span(), cache.states(i), h);
+  };
   const Array none(device_);
   device_.upload(rows, x.span());
+  keep(0);
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     const Layer& w = layers_[l];
     device_.rms_norm(x.span(), normed.span(), n, h, w.input_norm.span(), shape_.norm_eps);
@@ -197,12 +206,25 @@ Result<void> Decoder::forward(std::span<float> rows,
     if (w.dense) w.dense->forward(normed.span(), out.span(), n, shape_.activation);
     else w.experts->forward(normed.span(), out.span(), n, shape_.activation);
     LIMELIGHT_TRY(add_out(w.dense ? w.dense->bias() : none, w.mlp_out_norm));
+    if (l + 1 < layers_.size()) keep(static_cast<int>(l) + 1);
   }
   device_.rms_norm(x.span(), x.span(), n, h, norm_.span(), shape_.norm_eps);
-  if (cache.options().outputs > 0) device_.store(x.span(), cache.outputs(), h);
+  keep(shape_.layers);
   for (const Part& part : parts) cache.computed(part.rows, part.tokens, *part.sequence);
   device_.download(x.span(), rows);
   return {};
+}
+
+std::vector<float> rows_of(std::span<const float> x,
+                           std::span<const std::size_t> rows,
+                           std::size_t width) {
+  std::vector<float> some;
+  some.reserve(rows.size() * width);
+  for (const std::size_t row : rows) {
+    const auto values = x.subspan(row * width, width);
+    some.insert(some.end(), values.begin(), values.end());
+  }
+  return some;
 }
 
 }  // namespace limelight::stages

@@ -29,8 +29,8 @@ class Decoder {
   Decoder(const StageConfig& config, WeightLoader& weights, Device& device, ipc::Collective* group);
 
   // A cache for this decoder's layers. sequences: how many sequences of max_model_len it has room
-  // for at most, unless the config states its size.
-  KvCache make_cache(int sequences, bool keep_outputs = false) const;
+  // for at most, unless the config states its size. states: see KvCache::Options.
+  KvCache make_cache(int sequences, std::vector<int> states = {}) const;
 
   // The rows of one sequence in a step. tokens: those of the whole sequence, these rows included,
   // so that others can share its blocks; empty if it has none.
@@ -44,12 +44,13 @@ class Decoder {
   // on the other parts. Errors: too_large (max_model_len), busy (the cache has no free block:
   // reserve() first), timeout (another rank of the group did not answer).
   Result<void> forward(std::span<float> x, std::span<const Part> parts, KvCache& cache) const;
-  // Copies output rows that the cache kept: those of the positions from `from` on, as many as `to`
-  // has room for.
-  void read_outputs(const KvCache::Sequence& sequence,
-                    int from,
-                    KvCache& cache,
-                    std::span<float> to) const;
+  // Copies rows that the cache kept, those of its options().states[index]: of the positions from
+  // `from` on, as many as `to` has room for.
+  void read_states(const KvCache::Sequence& sequence,
+                   int from,
+                   KvCache& cache,
+                   std::size_t index,
+                   std::span<float> to) const;
 
  private:
   struct Layer {
@@ -82,5 +83,10 @@ class Decoder {
   std::vector<DeviceRope> ropes_;
   Array norm_;
 };
+
+// Some rows of x, [n, width], one after the other.
+std::vector<float> rows_of(std::span<const float> x,
+                           std::span<const std::size_t> rows,
+                           std::size_t width);
 
 }  // namespace limelight::stages

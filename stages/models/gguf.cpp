@@ -236,7 +236,8 @@ struct GgufReader {
                              .qk_norm = architecture.qk_norm,
                              .out_norms = architecture.out_norms,
                              .tied = !has("lm_head")};
-    if (auto whole_model = model->check(parts); !whole_model)
+    const NamedDecoder decoder{.shape = model->shape_, .parts = parts};
+    if (auto whole_model = model->check({&decoder, 1}); !whole_model)
       throw ModelRefusal{whole_model.error()};
     return model;
   }

@@ -215,8 +215,8 @@ const Architecture& gguf_architecture(const GgufMetadata& metadata) {
   const Architecture* architecture = find_gguf_architecture(*name);
   if (architecture == nullptr)
     refuse(metadata.file(),
-           "found architecture '" + std::string(name->substr(0, 60)) + "', expected " +
-               architecture_names(true),
+           "model " + std::string(name->substr(0, 60)) + " is not supported: found architecture '" +
+               std::string(name->substr(0, 60)) + "', expected " + architecture_names(true),
            ErrorCode::unavailable);
   return *architecture;
 }

@@ -4,12 +4,16 @@
 #pragma once
 
 #include <filesystem>
+#include <limelight/config.hpp>
 #include <limelight/shape.hpp>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "stages/models/architectures.hpp"
+#include "stages/models/config_keys.hpp"
+#include "stages/models/qwen3_omni.hpp"
 #include "stages/models/refusal.hpp"
 #include "stages/models/regex.hpp"
 #include "stages/models/tokenizer_spec.hpp"
@@ -20,15 +24,45 @@ constexpr std::uint64_t most_json_bytes = std::uint64_t{100} << 20;
 std::string read_text(const std::filesystem::path& path);
 nlohmann::json read_json(const std::filesystem::path& path);  // an object
 
+// The tensors of a file whose names begin with `from`: here the beginning is `to`. whole: it is one
+// weight, perhaps with its bias; if not, it is a decoder, and what follows names its parts.
+struct TensorNames {
+  std::string from, to;
+  bool whole = false;
+};
+
 // What config.json says of the network.
 struct NetworkConfig {
   const Architecture* architecture = nullptr;
   DecoderShape shape;
   DecoderParts parts;
   std::vector<int> ends;  // eos_token_id: one, several or none
+  // Of a model with several networks, of which this is one part:
+  std::vector<TensorNames> names = {};
+  std::vector<std::string> unread = {};      // how the names of other parts' tensors begin
+  std::vector<NamedDecoder> decoders = {};   // beside the one above
+  std::vector<ExpectedTensor> tensors = {};  // of no decoder
+  std::optional<Qwen3Omni> omni = {};
 };
-// Every key is obeyed, known to change nothing, or refused by name.
-NetworkConfig read_network_config(const std::filesystem::path& config_json);
+// Every key is obeyed, known to change nothing, or refused by name. part: of a model with several
+// networks; a text model is a thinker.
+NetworkConfig read_network_config(const std::filesystem::path& config_json, std::string_view part);
+// The same of one decoder's object. What the caller has asked for counts as obeyed.
+NetworkConfig read_network(ConfigKeys keys, const Architecture& architecture);
+// config: that of a qwen3_omni_moe.
+NetworkConfig read_qwen3_omni(const std::filesystem::path& config_json,
+                              const nlohmann::json& config,
+                              std::string_view part);
+
+// What generation_config.json says: the parameters that the model's authors recommend, and the
+// tokens that end an answer.
+struct GenerationConfig {
+  SamplingParams sampling = {};
+  std::vector<int> ends = {};
+};
+// Without the file: the usual defaults. Without the key do_sample the others count as they stand,
+// as in vLLM. Every key is obeyed, known to change nothing, or refused by name.
+GenerationConfig read_generation_config(const std::filesystem::path& path, int vocab);
 
 // folder: with tokenizer.json. vocab: the network's number of tokens, which no id reaches.
 TokenizerSpec read_tokenizer(const std::filesystem::path& folder, int vocab);

@@ -20,17 +20,18 @@ std::size_t to_size(int number) { return static_cast<std::size_t>(number); }
 std::uint64_t KvCache::block_bytes(const Options& o) noexcept {
   const auto number = [](int x) { return static_cast<std::uint64_t>(x); };
   return number(o.block_size) * sizeof(float) *
-         (2 * number(o.layers) * number(o.width) + number(o.outputs));
+         (2 * number(o.layers) * number(o.width) + o.states.size() * number(o.state_width));
 }
 
 KvCache::KvCache(Device& device, const Options& options)
-    : options_(options), outputs_(device), blocks_(to_size(options.blocks)) {
+    : options_(options), blocks_(to_size(options.blocks)) {
   const std::size_t slots = to_size(options.blocks) * to_size(options.block_size);
   for (int layer = 0; layer < options.layers; ++layer) {
     keys_.emplace_back(device, slots * to_size(options.width));
     values_.emplace_back(device, slots * to_size(options.width));
   }
-  outputs_.resize(slots * to_size(options.outputs));
+  for (std::size_t i = 0; i < options.states.size(); ++i)
+    states_.emplace_back(device, slots * to_size(options.state_width));
   for (std::int32_t block = options.blocks - 1; block >= 0; --block) unused_.push_back(block);
 }
 
@@ -59,7 +60,8 @@ std::uint64_t longest_sequence_bytes(const StageConfig& config) {
          KvCache::block_bytes({.layers = s.layers,
                                .width = s.kv_heads / config.tensor_parallel_size * s.head_dim,
                                .block_size = size,
-                               .outputs = s.hidden});
+                               .state_width = s.hidden,
+                               .states = {s.layers}});
 }
 
 int KvCache::blocks_for(int positions) const noexcept {

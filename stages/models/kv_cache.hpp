@@ -32,8 +32,11 @@ class KvCache {
     int width = 0;  // of a position's keys in one layer: kv_heads / ranks * head_dim
     int blocks = 0;
     int block_size = 16;  // positions
-    int outputs = 0;      // width of the output rows that are kept beside the keys; 0: none are
-    bool share = true;    // whole blocks are found again by their tokens
+    // Rows of the decoder that are kept beside the keys: their width, and after how many layers
+    // they are taken, once for each number; all layers: the normalised output.
+    int state_width = 0;
+    std::vector<int> states = {};
+    bool share = true;  // whole blocks are found again by their tokens
   };
   // The bytes of one block.
   static std::uint64_t block_bytes(const Options& options) noexcept;
@@ -65,7 +68,8 @@ class KvCache {
 
   std::span<float> keys(std::size_t layer) { return keys_[layer].span(); }
   std::span<float> values(std::size_t layer) { return values_[layer].span(); }
-  std::span<float> outputs() { return outputs_.span(); }  // [slots, outputs]
+  // Those of options().states[index]: [slots, state_width].
+  std::span<float> states(std::size_t index) { return states_[index].span(); }
 
  private:
   struct Block {
@@ -82,7 +86,7 @@ class KvCache {
 
   Options options_;
   std::vector<Array> keys_, values_;  // one for each layer: [slots, width]
-  Array outputs_;
+  std::vector<Array> states_;
   std::vector<Block> blocks_;
   std::vector<std::int32_t> unused_;  // hold nothing
   std::list<std::int32_t> idle_;      // hold what can be found; least recently used first

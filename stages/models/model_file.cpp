@@ -10,13 +10,19 @@ namespace limelight::stages {
 
 namespace fs = std::filesystem;
 
-Result<std::shared_ptr<const ModelFile>> ModelFile::open(const fs::path& path) {
+Result<std::shared_ptr<const ModelFile>> ModelFile::open(const fs::path& path,
+                                                         std::string_view part) {
+  const auto gguf = [&](const fs::path& file) -> Result<std::shared_ptr<const ModelFile>> {
+    if (part == "thinker") return open_gguf(file);
+    return Error{ErrorCode::unavailable, file.string() + ": found a GGUF file, expected a folder " +
+                                             "with safetensors: it has no " + std::string(part)};
+  };
   std::error_code failed;
   if (fs::is_directory(path, failed)) {
     for (const char* name : {"model.safetensors.index.json", "model.safetensors"})
-      if (fs::exists(path / name, failed)) return open_safetensors(path, path / name);
+      if (fs::exists(path / name, failed)) return open_safetensors(path, path / name, part);
     for (const auto& entry : fs::directory_iterator(path, failed))
-      if (entry.path().extension() == ".gguf") return open_gguf(entry.path());
+      if (entry.path().extension() == ".gguf") return gguf(entry.path());
     return Error{ErrorCode::not_found, path.string() +
                                            ": found none of model.safetensors.index.json, "
                                            "model.safetensors and *.gguf in the folder"};
@@ -25,9 +31,9 @@ Result<std::shared_ptr<const ModelFile>> ModelFile::open(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return Error{ErrorCode::not_found, path.string() + ": cannot open the model"};
   in.read(magic, sizeof magic);
-  if (std::string_view(magic, 4) == "GGUF") return open_gguf(path);
+  if (std::string_view(magic, 4) == "GGUF") return gguf(path);
   if (path.extension() == ".json" || path.extension() == ".safetensors")
-    return open_safetensors(path.parent_path(), path);
+    return open_safetensors(path.parent_path(), path, part);
   return Error{ErrorCode::corrupt, path.string() +
                                        ": offset 0: found other bytes, expected the magic 'GGUF', "
                                        "or a file name that ends in .safetensors or .json"};
@@ -49,6 +55,12 @@ fs::path find_model(const std::string& name, const fs::path& folder) {
   for (const fs::path& path : {folder / name, fs::path(name)})
     if (fs::exists(path, failed)) return path;
   return bare ? fetched : folder / name;  // for the error message
+}
+
+std::uint64_t ModelFile::weight_bytes() const noexcept {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors_) bytes += tensor.rows * tensor.row_bytes();
+  return bytes;
 }
 
 const FileTensor* ModelFile::find(std::string_view name) const {
@@ -85,14 +97,14 @@ Result<void> ModelFile::take_apart(const std::string& name,
 }
 
 // Those of one layer, where files have the matrices of all its experts in one tensor.
-Result<void> ModelFile::take_experts_apart(const std::string& at) {
-  const ExpertsShape& e = shape_.experts;
+Result<void> ModelFile::take_experts_apart(const std::string& at, const DecoderShape& shape) {
+  const ExpertsShape& e = shape.experts;
   const std::vector<std::pair<const char*, int>> gate{{"gate_proj", e.mlp}}, up{{"up_proj", e.mlp}},
-      both{{"gate_proj", e.mlp}, {"up_proj", e.mlp}}, down{{"down_proj", shape_.hidden}};
+      both{{"gate_proj", e.mlp}, {"up_proj", e.mlp}}, down{{"down_proj", shape.hidden}};
   const std::tuple<const char*, const std::vector<std::pair<const char*, int>>*, int> stacked[] = {
-      {"gate_up_proj", &both, shape_.hidden},
-      {"gate_proj", &gate, shape_.hidden},
-      {"up_proj", &up, shape_.hidden},
+      {"gate_up_proj", &both, shape.hidden},
+      {"gate_proj", &gate, shape.hidden},
+      {"up_proj", &up, shape.hidden},
       {"down_proj", &down, e.mlp}};
   for (const auto& [name, parts, cols] : stacked) {
     if (find(at + "experts." + name) == nullptr) continue;
@@ -105,10 +117,10 @@ Result<void> ModelFile::take_experts_apart(const std::string& at) {
   return {};
 }
 
-Result<void> ModelFile::check(const DecoderParts& parts) {
-  const DecoderShape& s = shape_;
-  const auto say = [&](const std::string& what, ErrorCode code = ErrorCode::corrupt) {
-    return Error{code, path_.string() + ": " + what};
+Result<void> ModelFile::prepare(const NamedDecoder& decoder) {
+  const DecoderShape& s = decoder.shape;
+  const auto say = [&](const std::string& what) {
+    return Error{ErrorCode::corrupt, path_.string() + ": " + what};
   };
   const struct {
     const char* what;
@@ -134,16 +146,24 @@ Result<void> ModelFile::check(const DecoderParts& parts) {
                ", expected 1 to 4096, of 1 to 2^20, with 1 to all of them used");
   const int q = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim;
   for (int l = 0; l < s.layers; ++l) {
-    const std::string at = "layers." + std::to_string(l) + ".";
+    const std::string at = decoder.at + "layers." + std::to_string(l) + ".";
     LIMELIGHT_TRY(take_apart(
         at + "qkv_proj", {{at + "q_proj", q}, {at + "k_proj", kv}, {at + "v_proj", kv}}, s.hidden));
     LIMELIGHT_TRY(take_apart(at + "gate_up_proj",
                              {{at + "gate_proj", s.mlp}, {at + "up_proj", s.mlp}}, s.hidden));
     if (!s.layer(l).experts) continue;
-    LIMELIGHT_TRY(take_experts_apart(at));
+    LIMELIGHT_TRY(take_experts_apart(at, s));
   }
+  return {};
+}
+
+Result<void> ModelFile::check(std::span<const NamedDecoder> decoders,
+                              std::span<const ExpectedTensor> others) {
+  const auto say = [&](const std::string& what, ErrorCode code = ErrorCode::corrupt) {
+    return Error{code, path_.string() + ": " + what};
+  };
   std::set<std::string, std::less<>> expected;
-  LIMELIGHT_TRY(for_each_tensor(s, parts, [&](const ExpectedTensor& wanted) -> Result<void> {
+  const auto expect = [&](const ExpectedTensor& wanted) -> Result<void> {
     const FileTensor* t = find(wanted.name);
     if (t == nullptr) return say("found no tensor '" + wanted.name + "'");
     if (t->rows != static_cast<std::uint64_t>(wanted.rows) ||
@@ -153,7 +173,14 @@ Result<void> ModelFile::check(const DecoderParts& parts) {
                  std::to_string(wanted.cols) + "]");
     expected.insert(wanted.name);
     return {};
-  }));
+  };
+  for (const NamedDecoder& decoder : decoders) {
+    LIMELIGHT_TRY(prepare(decoder));
+    LIMELIGHT_TRY(for_each_tensor(decoder.shape, decoder.parts, [&](const ExpectedTensor& wanted) {
+      return expect({decoder.at + wanted.name, wanted.rows, wanted.cols});
+    }));
+  }
+  for (const ExpectedTensor& wanted : others) LIMELIGHT_TRY(expect(wanted));
   for (const auto& [name, tensor] : tensors_)
     if (!expected.contains(name))
       return say("found tensor '" + name + "', expected none: no part of the network uses it",

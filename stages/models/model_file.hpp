@@ -7,11 +7,11 @@
 //                config.json, tokenizer.json and
 //                generation_config.json
 //
-// Supported are the families of architectures.hpp. Nothing that changes results is left unread: a
-// key that is not obeyed, and a tensor that no part of the network uses, are errors. Files are not
-// trusted: every count, length and offset is compared with the size of the file before it is used.
-// An error names the file, the offset or key, what was found and what was expected. A ModelFile
-// does not change after open(), so any thread may read it.
+// Supported are the families of architectures.hpp, and Qwen3-Omni. Nothing that changes results is
+// left unread: a key that is not obeyed, and a tensor that no part of the network uses, are errors.
+// Files are not trusted: every count, length and offset is compared with the size of the file
+// before it is used. An error names the file, the offset or key, what was found and what was
+// expected. A ModelFile does not change after open(), so any thread may read it.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,8 @@
 #include <limelight/result.hpp>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,7 @@
 #include "base/mapped_file.hpp"
 #include "stages/devices/blocks.hpp"
 #include "stages/models/architectures.hpp"
+#include "stages/models/qwen3_omni.hpp"
 #include "stages/models/tokenizer_spec.hpp"
 
 namespace limelight::stages {
@@ -43,11 +46,14 @@ struct FileTensor {
 class ModelFile {
  public:
   // path: a .gguf file, a .safetensors file, the index of shards, or a folder with one of them.
+  // part: which of its networks; a text model is a thinker, and qwen3_omni.hpp has the parts of
+  // Qwen3-Omni.
   // Errors: not_found, corrupt, unavailable (names the architecture, tensor type or tokenizer that
   // is not supported).
-  static Result<std::shared_ptr<const ModelFile>> open(const std::filesystem::path& path);
+  static Result<std::shared_ptr<const ModelFile>> open(const std::filesystem::path& path,
+                                                       std::string_view part = "thinker");
 
-  // max_model_len is what the model was made for.
+  // Of the part's decoder. max_model_len is what the model was made for.
   const DecoderShape& shape() const noexcept { return shape_; }
   // Whether norms are stored as what they add to 1.
   bool norms_from_one() const noexcept { return norms_from_one_; }
@@ -58,20 +64,26 @@ class ModelFile {
   // norm, layers.<n>.q_proj, layers.<n>.q_proj.bias, layers.<n>.input_norm and so on. Returns
   // nullptr if the model has no such tensor.
   const FileTensor* find(std::string_view name) const;
+  // What the tensors take in the files, which is what they take in memory once they were read.
+  std::uint64_t weight_bytes() const noexcept;
   const std::filesystem::path& path() const noexcept { return path_; }
+  // What only Qwen3-Omni has; nullptr for other models.
+  const Qwen3Omni* omni() const noexcept { return omni_ ? &*omni_ : nullptr; }
 
  private:
   friend struct GgufReader;
   friend struct SafetensorsReader;
   ModelFile() = default;
-  // Takes fused and stacked tensors apart, then checks that the tensors are those of a network of
-  // this shape: each one there, with the right extents, and no other. Errors: corrupt and
-  // unavailable, with the tensor's name.
-  Result<void> check(const DecoderParts& parts);
+  // Takes fused and stacked tensors apart, then checks that the tensors are those of decoders of
+  // these shapes, and the others: each one there, with the right extents, and no other. Errors:
+  // corrupt and unavailable, with the tensor's name.
+  Result<void> check(std::span<const NamedDecoder> decoders,
+                     std::span<const ExpectedTensor> others = {});
+  Result<void> prepare(const NamedDecoder& decoder);
   Result<void> take_apart(const std::string& name,
                           const std::vector<std::pair<std::string, int>>& parts,
                           int cols);
-  Result<void> take_experts_apart(const std::string& at);
+  Result<void> take_experts_apart(const std::string& at, const DecoderShape& shape);
 
   std::filesystem::path path_;
   std::vector<std::shared_ptr<const MappedFile>> files_;
@@ -80,6 +92,7 @@ class ModelFile {
   bool norms_from_one_ = false;
   TokenizerSpec tokenizer_;
   SamplingParams sampling_;
+  std::optional<Qwen3Omni> omni_;
 };
 
 // The folder that `limelight fetch` saves models in: $XDG_CACHE_HOME/limelight or
@@ -97,6 +110,7 @@ Result<void> set_pre_tokenizer(const std::string& name, TokenizerSpec& spec);
 // Called by ModelFile::open().
 Result<std::shared_ptr<const ModelFile>> open_gguf(const std::filesystem::path& path);
 Result<std::shared_ptr<const ModelFile>> open_safetensors(const std::filesystem::path& folder,
-                                                          const std::filesystem::path& file);
+                                                          const std::filesystem::path& file,
+                                                          std::string_view part);
 
 }  // namespace limelight::stages

@@ -69,6 +69,7 @@ struct NetworkReader {
     p.long_factor = rope.reals("long_factor");
     (void)rope["mrope_section"];  // the positions of text are the same in each section
     (void)rope["mrope_interleaved"];
+    if (!rope["mrope_section"].is_null()) (void)rope["interleaved"];
     rope.refuse_others(false, a.name);
     auto made = make_rope(p);
     if (!made) refuse(keys.file(), made.error().message, made.error().code);
@@ -166,7 +167,7 @@ struct NetworkReader {
     (void)keys["num_local_experts"];
     e.used = keys.whole("num_experts_per_tok");
     e.mlp = keys.whole("moe_intermediate_size");
-    e.normalised = keys.flag("norm_topk_prob", false);
+    e.normalised = keys.flag("norm_topk_prob", a.normalised);
     if (a.shared_expert) e.shared_mlp = keys.whole("shared_expert_intermediate_size");
     const int step = keys.whole("decoder_sparse_step", 1);
     const json& dense = keys["mlp_only_layers"];
@@ -176,7 +177,7 @@ struct NetworkReader {
       const bool listed =
           dense.is_array() && std::find(dense.begin(), dense.end(), l) != dense.end();
       shape.each_layer[static_cast<std::size_t>(l)].experts =
-          !listed && e.count > 0 && (l + 1) % step == 0;
+          e.count > 0 && (a.all_experts || (!listed && (l + 1) % step == 0));
     }
   }
 
@@ -199,17 +200,9 @@ struct NetworkReader {
     return static_cast<float>(value);
   }
 
-  NetworkConfig read() {
-    const json& type = keys["model_type"];
-    const Architecture* found =
-        type.is_string() ? find_architecture(type.get<std::string>()) : nullptr;
-    if (found == nullptr)
-      refuse(keys.file(),
-             "key 'model_type': found " + type.dump().substr(0, 60) + ", expected " +
-                 architecture_names(false),
-             ErrorCode::unavailable);
-    const Architecture& a = *found;
-    result.architecture = found;
+  NetworkConfig read(const Architecture& a) {
+    (void)keys["model_type"];
+    result.architecture = &a;
     shape.layers = keys.whole("num_hidden_layers");
     shape.hidden = keys.whole("hidden_size");
     shape.heads = keys.whole("num_attention_heads");
@@ -250,9 +243,29 @@ struct NetworkReader {
 
 }  // namespace
 
-NetworkConfig read_network_config(const fs::path& path) {
+NetworkConfig read_network(ConfigKeys keys, const Architecture& architecture) {
+  return NetworkReader{std::move(keys)}.read(architecture);
+}
+
+NetworkConfig read_network_config(const fs::path& path, std::string_view part) {
   const json config = read_json(path);
-  return NetworkReader{ConfigKeys(path, config)}.read();
+  const json type = config.contains("model_type") ? config["model_type"] : json();
+  if (type == "qwen3_omni_moe") return read_qwen3_omni(path, config, part);
+  const Architecture* found =
+      type.is_string() ? find_architecture(type.get<std::string>()) : nullptr;
+  if (found == nullptr)
+    refuse(path,
+           "key 'model_type': found " + type.dump().substr(0, 60) + ", expected " +
+               architecture_names(false) + ", or qwen3_omni_moe",
+           ErrorCode::unavailable);
+  if (part != "thinker")
+    refuse(path,
+           "key 'model_type': found " + type.dump() +
+               ", expected qwen3_omni_moe: a text model has "
+               "no " +
+               std::string(part),
+           ErrorCode::unavailable);
+  return read_network(ConfigKeys(path, config), *found);
 }
 
 }  // namespace limelight::stages

@@ -25,9 +25,9 @@ constexpr std::uint64_t most_header = most_json_bytes;
 // Tensors that are no weights: they can be computed.
 bool is_computed(const std::string& name) { return name.ends_with("rotary_emb.inv_freq"); }
 
-// Maps a tensor's name to ModelFile's: "model.layers.0.self_attn.q_proj.weight" to
+// Maps the name of a decoder's tensor to ModelFile's: "layers.0.self_attn.q_proj.weight" to
 // "layers.0.q_proj". Empty if no decoder of this architecture uses the tensor.
-std::string our_name(std::string name, const Architecture& architecture) {
+std::string decoder_name(std::string name, const Architecture& architecture) {
   static const std::map<std::string_view, const char*> parts{
       {"input_layernorm", "input_norm"},
       {"self_attn.q_proj", "q_proj"},
@@ -45,7 +45,6 @@ std::string our_name(std::string name, const Architecture& architecture) {
       {"mlp.shared_expert_gate", "shared_expert_gate"},
       {"pre_feedforward_layernorm", "post_norm"},
       {"post_feedforward_layernorm", "mlp_out_norm"}};
-  if (name.starts_with("model.")) name.erase(0, 6);
   std::string suffix;
   if (name.ends_with(".weight")) name.erase(name.size() - 7);
   else if (name.ends_with(".bias")) name.erase(name.size() - 5), suffix = ".bias";
@@ -62,6 +61,22 @@ std::string our_name(std::string name, const Architecture& architecture) {
     if (part.starts_with(several)) return layer + part.substr(4) + suffix;
   const auto known = parts.find(part);
   return known == parts.end() ? "" : layer + known->second + suffix;
+}
+
+std::string our_name(std::string name, const NetworkConfig& network) {
+  if (network.names.empty()) {
+    if (name.starts_with("model.")) name.erase(0, 6);
+    return decoder_name(std::move(name), *network.architecture);
+  }
+  for (const auto& [from, to, whole] : network.names) {
+    if (!name.starts_with(from)) continue;
+    const std::string rest = name.substr(from.size());
+    if (whole && rest == ".weight") return to;
+    if (whole && rest == ".bias") return to + rest;
+    const std::string part = whole ? "" : decoder_name(rest, *network.architecture);
+    if (!part.empty()) return to + part;
+  }
+  return "";
 }
 
 }  // namespace
@@ -95,7 +110,7 @@ struct SafetensorsReader {
     std::vector<std::tuple<std::uint64_t, std::uint64_t, std::string>> places;
     for (const auto& [name, entry] : parsed.items()) {
       if (name == "__metadata__") continue;
-      const std::string ours = our_name(name, *network.architecture);
+      const std::string ours = our_name(name, network);
       const std::string quoted = "tensor '" + name.substr(0, 100) + "'";
       if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() ||
           !entry.contains("shape") || !entry["shape"].is_array() ||
@@ -124,6 +139,15 @@ struct SafetensorsReader {
                          std::to_string(end) + ", expected at most the " + std::to_string(room) +
                          " bytes of data in the file");
       places.emplace_back(begin, end, name);
+      const auto begins = [&name = name](const std::string& with) {
+        return name.starts_with(with);
+      };
+      if (ours.empty() && std::any_of(network.unread.begin(), network.unread.end(), begins))
+        continue;
+      // A shared expert of no width adds nothing.
+      if (network.architecture->shared_expert && network.shape.experts.shared_mlp == 0 &&
+          ours.find(".shared_expert") != std::string::npos)
+        continue;
       if (is_computed(name) || (wanted != nullptr && !wanted->contains(name))) continue;
       if (ours.empty())
         refuse(path,
@@ -152,51 +176,6 @@ struct SafetensorsReader {
     model.files_.push_back(*mapped);
   }
 
-  // The parameters that the model's authors recommend, and the tokens that end an answer. Without
-  // the key do_sample the others count as they stand, as in vLLM.
-  void generation(const fs::path& path) {
-    std::error_code failed;
-    if (!fs::exists(path, failed)) return;
-    const json all = read_json(path);
-    SamplingParams& p = model.sampling_;
-    const auto refuse_key = [&](const char* key, const std::string& expected) {
-      refuse(path, std::string("key '") + key + "': found " + all[key].dump().substr(0, 60) +
-                       ", expected " + expected);
-    };
-    const auto has = [&](const char* key) { return all.contains(key) && !all[key].is_null(); };
-    const auto real = [&](const char* key, float& to) {
-      if (!has(key)) return;
-      if (!all[key].is_number()) refuse_key(key, "a number");
-      to = all[key].get<float>();
-    };
-    const auto whole = [&](const char* key, auto& to) {
-      if (!has(key)) return;
-      if (!all[key].is_number_integer()) refuse_key(key, "a whole number");
-      to = static_cast<int>(std::clamp<std::int64_t>(all[key].get<std::int64_t>(), -2, 1 << 20));
-    };
-    if (has("do_sample") && !all["do_sample"].is_boolean())
-      refuse_key("do_sample", "true or false");
-    const bool samples = has("do_sample") && all["do_sample"] == true;
-    if (samples) p.temperature = 1;
-    real("temperature", p.temperature);
-    real("top_p", p.top_p);
-    real("min_p", p.min_p);
-    real("repetition_penalty", p.repetition_penalty);
-    whole("top_k", p.top_k);
-    whole("max_new_tokens", p.max_tokens);
-    if (has("do_sample") && !samples) p.temperature = 0;
-    if (const auto good = check(p); !good) refuse(path, good.error().message);
-    if (!has("eos_token_id")) return;
-    const json& ends = all["eos_token_id"];
-    for (const json& end : ends.is_array() ? ends : json::array({ends})) {
-      if (!end.is_number_unsigned() ||
-          end.get<std::uint64_t>() >= static_cast<std::uint64_t>(model.shape_.vocab))
-        refuse_key("eos_token_id", "a token or a list of tokens, each below vocab_size (" +
-                                       std::to_string(model.shape_.vocab) + ")");
-      model.tokenizer_.more_ends.push_back(end.get<int>());
-    }
-  }
-
   // A head that is the embedding may be in the file as well. What it should be if it differs,
   // readers disagree about.
   void tie(const fs::path& file) {
@@ -211,10 +190,19 @@ struct SafetensorsReader {
     model.tensors_.erase("lm_head");
   }
 
-  std::shared_ptr<const ModelFile> run(const fs::path& folder, const fs::path& file) {
+  // What generate() of the reference does without being told.
+  void talker_sampling() {
+    model.sampling_ = {
+        .temperature = 0.9f, .top_k = 50, .max_tokens = 4096, .repetition_penalty = 1.05f};
+  }
+
+  std::shared_ptr<const ModelFile> run(const fs::path& folder,
+                                       const fs::path& file,
+                                       std::string_view part) {
     model.path_ = file;
-    network = read_network_config(folder / "config.json");
+    network = read_network_config(folder / "config.json", part);
     model.shape_ = network.shape;
+    model.omni_ = network.omni;
     model.norms_from_one_ = network.architecture->norms_from_one;
     if (file.extension() == ".json") {
       const json index = read_json(file);
@@ -234,19 +222,27 @@ struct SafetensorsReader {
       for (const auto& [shard, names] : shards) add(folder / shard, &names);
     } else add(file, nullptr);
     tie(file);
-    model.tokenizer_ = read_tokenizer(folder, model.shape_.vocab);
-    generation(folder / "generation_config.json");
-    if (model.tokenizer_.more_ends.empty()) model.tokenizer_.more_ends = network.ends;
-    if (auto whole_model = model.check(network.parts); !whole_model)
+    if (part == "talker") talker_sampling();
+    else {
+      model.tokenizer_ = read_tokenizer(folder, model.shape_.vocab);
+      const auto generation =
+          read_generation_config(folder / "generation_config.json", model.shape_.vocab);
+      model.sampling_ = generation.sampling;
+      model.tokenizer_.more_ends = generation.ends;
+      if (model.tokenizer_.more_ends.empty()) model.tokenizer_.more_ends = network.ends;
+    }
+    network.decoders.push_back({.shape = network.shape, .parts = network.parts});
+    if (auto whole_model = model.check(network.decoders, network.tensors); !whole_model)
       throw ModelRefusal{whole_model.error()};
     return made;
   }
 };
 
 Result<std::shared_ptr<const ModelFile>> open_safetensors(const fs::path& folder,
-                                                          const fs::path& file) {
+                                                          const fs::path& file,
+                                                          std::string_view part) {
   try {
-    return SafetensorsReader().run(folder, file);
+    return SafetensorsReader().run(folder, file, part);
   } catch (const ModelRefusal& refusal) {
     return refusal.error;
   } catch (const json::exception& wrong) {

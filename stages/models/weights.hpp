@@ -74,6 +74,31 @@ class FileWeights final : public WeightLoader {
   std::shared_ptr<const ModelFile> file_;
 };
 
+// The weights of one network among several: their names begin with `at` in the loader beneath.
+class NamedWeights final : public WeightLoader {
+ public:
+  NamedWeights(WeightLoader& from, std::string at) : from_(from), at_(std::move(at)) {}
+  bool has(const std::string& name) const override { return from_.has(at_ + name); }
+  std::vector<float> load(const std::string& name, const MatrixPart& part) override {
+    return from_.load(at_ + name, part);
+  }
+  std::unique_ptr<Matrix> matrix(Device& device,
+                                 const std::string& name,
+                                 const MatrixPart& part,
+                                 ipc::DType dtype) override {
+    return from_.matrix(device, at_ + name, part, dtype);
+  }
+  std::function<void(int, std::span<float>)> rows(const std::string& name,
+                                                  int count,
+                                                  int width) override {
+    return from_.rows(at_ + name, count, width);
+  }
+
+ private:
+  WeightLoader& from_;
+  std::string at_;
+};
+
 std::uint64_t mix64(std::uint64_t x) noexcept;  // SplitMix64's finaliser (Steele, Lea, Flood 2014)
 
 // For the memory of dummies: numbers of parameters, in double, as they may exceed 64 bits.

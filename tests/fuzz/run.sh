@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of model files, chat templates and tokenizers with libFuzzer, under
-# AddressSanitizer and UndefinedBehaviorSanitizer. Exit 77: no clang with libFuzzer.
+# Fuzzes the readers of model files, chat templates, tokenizers, sounds and pictures with libFuzzer,
+# under AddressSanitizer and UndefinedBehaviorSanitizer. Exit 77: no clang with libFuzzer.
 #   run.sh <folder for builds> [<seconds for each>] [<folder for new inputs>]
-# Without a folder for them, new inputs are forgotten.
+# Without a folder for them, new inputs are forgotten. LIMELIGHT_FUZZ names some of the readers.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd) build=$1 seconds=${2:-5} keep=${3:-}
 root=$here/../..
@@ -16,8 +16,10 @@ probe='extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long
 echo "$probe" | clang++ -x c++ - -fsanitize=fuzzer,address -o "$build/probe" 2>/dev/null ||
   { echo "skipped: this clang++ has no libFuzzer"; exit 77; }
 # What reads files and texts; the networks need devices.
-mapfile -t sources < <(cd "$root" && find stages/models -name '*.cpp' |
-  grep -vE '/(decoder|feed_forward|kv_cache|sampler|text_model|weights)\.cpp$' | sed 's/\.cpp$//')
+mapfile -t sources < <(cd "$root" && find stages/models stages/media -name '*.cpp' |
+  grep -vE '/(decoder|feed_forward|kv_cache|sampler|text_model|weights)\.cpp$' |
+  grep -vE '/(audio_encoder|code_predictor|encoder_parts|talker_inputs|vision_encoder)\.cpp$' |
+  sed 's/\.cpp$//')
 sources+=(stages/devices/blocks base/{mapped_file,result})
 objects=()
 for source in "${sources[@]}"; do
@@ -28,9 +30,24 @@ for source in "${sources[@]}"; do
   (($(jobs -r | wc -l) < 2)) || wait -n
 done
 wait
-for target in gguf safetensors template tokenizer; do
+# Pictures and sounds are those of the unit tests.
+corpus() {
+  local endings
+  case $1 in
+    audio) endings=(wav flac mp3) ;;
+    jpeg) endings=(jpg) ;;
+    png) endings=(png) ;;
+    *) echo "$here/corpus/$1"; return ;;
+  esac
+  mkdir -p "$build/corpus/$1"
+  for ending in "${endings[@]}"; do
+    cp "$root"/tests/fixtures/media/*."$ending" "$build/corpus/$1"
+  done
+  echo "$build/corpus/$1"
+}
+for target in ${LIMELIGHT_FUZZ:-audio gguf jpeg png safetensors template tokenizer}; do
   clang++ "${flags[@]}" -fsanitize=fuzzer "$here/fuzz_$target.cpp" "${objects[@]}" \
-    -lpcre2-8 -lutf8proc \
+    -ljpeg -lpcre2-8 -lpng -lsndfile -lsoxr -lutf8proc \
     -o "$build/fuzz_$target"
   new=${keep:+$keep/$target}
   [[ -n $new ]] || new=$(mktemp -d "$build/new.XXXX")
@@ -38,7 +55,7 @@ for target in gguf safetensors template tokenizer; do
   # More than 512 MiB for a file of some kilobytes is a finding as well.
   limits=(-rss_limit_mb=1024 -malloc_limit_mb=512 -timeout=10 -max_len=65536)
   "$build/fuzz_$target" -max_total_time="$seconds" "${limits[@]}" -print_final_stats=1 \
-    -artifact_prefix="$build/" "$new" "$here/corpus/$target" 2>&1 |
+    -artifact_prefix="$build/" "$new" "$(corpus "$target")" 2>&1 |
     grep -E 'stat::number_of_executed_units|stat::peak_rss|ERROR|SUMMARY|cov:' | tail -5
   [[ -n $keep ]] || rm -rf "$new"
 done

@@ -2,8 +2,8 @@
 # Gives the traces of a profiled run, or of simulated GPUs, to the programs that they are written
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
-# reader: perfetto, hta, chromium, fetch, smollm2, llama, transformers, text_models, tokenizer or
-#   jinja.
+# reader: perfetto, hta, chromium, fetch, deploy, smollm2, llama, transformers, text_models,
+#   omni_models, tokenizer, jinja, media or encoder.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
 # gpu writer: a program that writes GPU traces into a folder.
@@ -53,6 +53,17 @@ if [[ $reader == fetch ]]; then
   rm -rf "$folder"
   exit 0
 fi
+if [[ $reader == deploy ]]; then
+  pip=$(command -v pip3 || command -v pip) || skip "no pip, which downloads vLLM-Omni's wheel"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  "$pip" download --quiet --no-deps --disable-pip-version-check --dest "$folder" \
+    vllm-omni==0.30.0 >"$folder/pip.log" 2>&1 ||
+    skip "the wheel of vLLM-Omni 0.30.0 cannot be downloaded: $(tail -n 1 "$folder/pip.log")"
+  python3 "$here/read_deploy_configs.py" "$limelight" "$folder"/vllm_omni-*.whl \
+    "$here/../fixtures/qwen2" "$folder"
+  exit
+fi
 model=${XDG_CACHE_HOME:-$HOME/.cache}/limelight/smollm2/model.gguf
 if [[ $reader == smollm2 ]]; then
   [[ -f $model ]] || skip "no SmolLM2 (limelight fetch smollm2)"
@@ -92,6 +103,17 @@ if [[ $reader == text_models ]]; then
   "$python" "$here/compare_text_models.py" "$limelight" "$folder"/*
   exit
 fi
+if [[ $reader == omni_models ]]; then
+  python=${LIMELIGHT_PYTHON:-$python}
+  [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
+  needs="torch, transformers.models.qwen3_omni_moe, tokenizers, numpy"
+  "$python" -c "import $needs" 2>/dev/null ||
+    skip "no python with $needs (LIMELIGHT_PYTHON names one)"
+  rm -rf "$folder"
+  "$python" -W ignore "$here/make_omni_models.py" "$folder" --seed "${LIMELIGHT_SEED:-0}"
+  "$python" "$here/compare_omni_models.py" "$limelight" "$folder"
+  exit
+fi
 if [[ $reader == llama || $reader == transformers ]]; then
   python=${LIMELIGHT_PYTHON:-$python}
   [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
@@ -114,6 +136,30 @@ if [[ $reader == jinja ]]; then
   "$python" -c 'import jinja2, transformers' 2>/dev/null ||
     skip "no jinja2 or transformers (tests/oracle/install.sh)"
   "$python" "$here/compare_with_jinja.py" "$limelight"
+  exit
+fi
+if [[ $reader == encoder ]]; then
+  python=${LIMELIGHT_PYTHON:-$python}
+  "$python" -c 'import torch, transformers.models.qwen3_omni_moe' 2>/dev/null ||
+    skip "no python with torch and transformers (LIMELIGHT_PYTHON names one)"
+  rm -rf "$folder"
+  seed=${LIMELIGHT_SEED:-0}
+  make() { "$python" "$here/make_encoder_models.py" "$@" --seed "$seed" 2>/dev/null; }
+  make "$folder/small"
+  make "$folder/short" --frames 35 --grids 2x2
+  make "$folder/wide" --frames 1000 100 7 --grids 10x6 2x2 6x14 \
+    --audio num_mel_bins=128 d_model=32 encoder_attention_heads=4 encoder_layers=3 \
+    n_window_infer=800 \
+    --vision patch_size=16 num_position_embeddings=49 num_heads=4 hidden_size=48 depth=4
+  "$limelight" "$folder"/*
+  exit
+fi
+if [[ $reader == media ]]; then
+  python=${LIMELIGHT_PYTHON:-$python}
+  needs="torchvision, transformers, soundfile, soxr, PIL"
+  "$python" -c "import $needs" 2>/dev/null ||
+    skip "no python with $needs (LIMELIGHT_PYTHON names one)"
+  "$python" "$here/compare_media.py" "$limelight" "$folder" --seed "${LIMELIGHT_SEED:-0}"
   exit
 fi
 if [[ $reader == perfetto ]]; then

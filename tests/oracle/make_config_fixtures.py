@@ -1,13 +1,14 @@
-"""Writes the config.json of each supported family with every key that its class has.
+"""Writes the config.json of each supported family with every key that its class has, and the keys
+of generation_config.json with values that say nothing.
 
     pip install transformers
-    python3 make_config_fixtures.py tests/fixtures/families/configs.json
+    python3 make_config_fixtures.py tests/fixtures/families
 """
 import json
 import pathlib
 import sys
 
-from transformers import AutoConfig
+from transformers import AutoConfig, GenerationConfig
 
 FAMILIES = ("gemma2", "gemma3_text", "llama", "mistral", "phi3", "qwen2", "qwen2_moe", "qwen3",
             "qwen3_moe", "smollm3")
@@ -21,4 +22,6 @@ def keys_of(family):
 
 if __name__ == "__main__":
     configs = {family: keys_of(family) for family in FAMILIES}
-    pathlib.Path(sys.argv[1]).write_text(json.dumps(configs, indent=1, sort_keys=True) + "\n")
+    folder = pathlib.Path(sys.argv[1])
+    for name, content in (("configs", configs), ("generation", GenerationConfig().to_dict())):
+        (folder / f"{name}.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")

@@ -11,7 +11,7 @@ namespace limelight {
 void what_only_another_version_has();
 }
 extern "C" const LimelightPlugin* limelight_plugin() {
-  static const LimelightPlugin plugin{LIMELIGHT_PLUGIN_ABI + 1, "99.0.0", nullptr};
+  static const LimelightPlugin plugin{LIMELIGHT_PLUGIN_ABI + 1, "99.0.0", nullptr, nullptr};
   return &plugin;
 }
 extern "C" void used_later() { limelight::what_only_another_version_has(); }

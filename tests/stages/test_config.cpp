@@ -64,6 +64,41 @@ BOOST_AUTO_TEST_CASE(default_sampling_params_have_the_ranges_of_a_request_s) {
                  .message.ends_with("key 'presence_penalty': found '3', expected -2 to 2"));
 }
 
+BOOST_AUTO_TEST_CASE(a_rank_s_memory_is_for_its_weights_and_the_rest_for_its_cache) {
+  const Folder folder;
+  const std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml"), old = "weights_seed: 1";
+  const auto with = [&](const std::string& keys) {
+    std::string changed = text;
+    changed.replace(changed.find(old), old.size(), "weights_seed: 1\n      " + keys);
+    return stages::parse(write_file(folder.path / "changed.yaml", changed));
+  };
+  const auto cache = [&](const std::string& keys) {
+    const auto config = with(keys);
+    if (!config) BOOST_FAIL(config.error().message);
+    return config->stages.front().cache.bytes;
+  };
+  const auto refusal = with("memory_bytes: 1000").error().message;
+  const std::string expected = "changed.yaml:11: key 'memory_bytes': found 1000, expected ";
+  const auto at = refusal.find(expected);
+  BOOST_REQUIRE_MESSAGE(at != std::string::npos, refusal);
+  const std::uint64_t least = std::stoull(refusal.substr(at + expected.size()));
+  // For 2048 positions: 11 layers of keys and values of 4 heads of 32, and an output row of 640.
+  const std::uint64_t longest = std::uint64_t{2048} * 4 * (11 * 2 * 4 * 32 + 640);
+  BOOST_TEST(refusal.find(std::to_string(least - longest) + " for the weights of a rank and " +
+                          std::to_string(longest) + " for the KV cache of one sequence") !=
+                 std::string::npos,
+             refusal);
+  BOOST_TEST(cache("memory_bytes: " + std::to_string(least)) == longest);
+  BOOST_TEST(cache("memory_bytes: " + std::to_string(least + 1000)) == longest + 1000);
+  BOOST_TEST(cache("memory_bytes: 100000000000") == 0u);  // as much as without the key
+  const std::string stated = "kv_cache_memory_bytes: 100000000\n      memory_bytes: ";
+  BOOST_TEST(cache(stated + std::to_string(least - longest + 100'000'000)) == 100'000'000u);
+  BOOST_TEST(with(stated + std::to_string(least - longest + 99'999'999))
+                 .error()
+                 .message.find("100000000 for the KV cache that the config asks for") !=
+             std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_config_is_refused_with_its_file) {
   const Folder folder;
   const auto none = stages::parse(folder.path / "none.yaml");
@@ -115,12 +150,14 @@ BOOST_AUTO_TEST_CASE(a_graph_that_cannot_be_is_refused_by_its_ports) {
     BOOST_TEST(message.find(what) != std::string::npos, message);
   };
   says(refused("{from: 0, to: 1", "{from: 0, to: 2"),
-       "0 ways to join stage 0 (thinker: text, hidden with hidden_states) to stage 2 (code2wav: "
+       "0 ways to join stage 0 (thinker: text, hidden with hidden_states, tokens) to stage 2 "
+       "(code2wav: "
        "codes), expected an output and an input that carry the same");
   says(refused("{from: 0, to: 1", "{from_port: text, from: 0, to: 1"), "0 ways to join");
   says(refused("{from: 0, to: 1", "{to_port: nothing, from: 0, to: 1"), "0 ways to join");
   says(refused("final_output_type: text", "final_output_type: audio"),
-       "key 'final_output_type': found 'audio' for a thinker (text, hidden with hidden_states)");
+       "key 'final_output_type': found 'audio' for a thinker (text, hidden with hidden_states, "
+       "tokens)");
   says(refused("model_stage: talker", "model_stage: singer"),
        "key 'model_stage': found 'singer', expected one of code2wav, talker, thinker");
   says(refused("input_hidden: 640", "input_hidden: 64"),

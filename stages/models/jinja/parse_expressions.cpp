@@ -109,8 +109,8 @@ ExpressionPtr Parser::parse_comparison() {
        {">", Operator::greater},
        {">=", Operator::greater_equal}}};
   ExpressionPtr first = parse_sum();
-  std::unique_ptr<Comparison> node;
-  int height = first->height;
+  decltype(Comparison::rest) rest;
+  int height = first->height, first_line = 0;
   while (true) {
     const int line = current().line;
     const auto* found = std::find_if(operators.begin(), operators.end(), [this](const auto& op) {
@@ -123,11 +123,13 @@ ExpressionPtr Parser::parse_comparison() {
       operation = Operator::not_in;
     } else if (!current().is_name("in")) break;
     take();
-    if (node == nullptr) node = std::make_unique<Comparison>(line, std::move(first));
-    node->rest.emplace_back(operation, parse_sum());
-    height = std::max(height, node->rest.back().second->height);
+    if (rest.empty()) first_line = line;
+    rest.emplace_back(operation, parse_sum());
+    height = std::max(height, rest.back().second->height);
   }
-  if (node == nullptr) return first;
+  if (rest.empty()) return first;
+  auto node = std::make_unique<Comparison>(first_line, std::move(first));
+  node->rest = std::move(rest);
   node->height = height + 1;
   return grown(std::move(node), {});
 }

@@ -48,6 +48,15 @@ BOOST_AUTO_TEST_CASE(the_packing_is_known_by_the_first_bytes_whatever_the_file_i
   BOOST_TEST(all_of(write_file(folder.path / "empty", "")).text == "");
 }
 
+BOOST_AUTO_TEST_CASE(zeros_behind_a_gzip_file_are_no_damage) {
+  const Folder folder;
+  const std::string whole = member("text", "gz");
+  const Read read = all_of(write_file(folder.path / "a", whole + std::string(512, '\0')));
+  BOOST_TEST(read.text == "text");
+  BOOST_TEST(!read.broken);
+  BOOST_TEST(read.whole_bytes == whole.size());
+}
+
 BOOST_AUTO_TEST_CASE(members_are_one_text_and_what_is_torn_behind_the_last_whole_one_is_known) {
   const Folder folder;
   for (const char* format : {"gz", "zst"}) {

@@ -6,7 +6,6 @@
 #include "tests/support.hpp"
 
 namespace prof = limelight::profiling;
-namespace fs = std::filesystem;
 using namespace limelight::tests;
 
 namespace {
@@ -35,7 +34,7 @@ BOOST_AUTO_TEST_CASE(a_summary_has_self_times_and_steps_under_one_name) {
               slice("ProfilerStep#2", 20'010, 10)));
   const auto table = prof::summary_table({path, path});
   if (!table) BOOST_FAIL(table.error().message);
-  BOOST_TEST(table->starts_with("foreign.json: {}\nforeign.json: {}\n"));
+  BOOST_TEST(table->starts_with("foreign.json: 5 slices\nforeign.json: 5 slices\n"));
   const auto has = [&](const char* name, const char* self, const char* total, const char* calls) {
     const std::string row = row_of(*table, name);
     BOOST_TEST(row.find(std::string(" ") + self) != std::string::npos, row);
@@ -46,6 +45,59 @@ BOOST_AUTO_TEST_CASE(a_summary_has_self_times_and_steps_under_one_name) {
   has("inside", "6.000ms", "6.000ms", "2");
   has("beside", "2.000ms", "2.000ms", "2");
   has("ProfilerStep", "0.040ms", "0.040ms", "4");
+}
+
+// Pairs, async pairs, devices, texts in place of numbers, and events that are damaged.
+BOOST_AUTO_TEST_CASE(what_other_programs_write_is_added_up_by_where_it_ran) {
+  const Folder folder;
+  const std::string long_name(400, 'k');
+  const auto path = write_file(
+      folder.path / "array.json",
+      "[{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":9,\"args\":{\"name\":\"/device:TPU:0\"}},"
+      "{\"ph\":\"B\",\"name\":\"outer\",\"pid\":\"p\",\"tid\":\"main\",\"ts\":\"1000\"},"
+      "{\"ph\":\"B\",\"name\":\"inner\",\"pid\":\"p\",\"tid\":\"main\",\"ts\":2000},"
+      "{\"ph\":\"E\",\"pid\":\"p\",\"tid\":\"main\",\"ts\":3000},"
+      "{\"ph\":\"E\",\"pid\":\"p\",\"tid\":\"main\",\"ts\":5000},"
+      "{\"ph\":\"E\",\"pid\":\"p\",\"tid\":\"main\",\"ts\":6000},"
+      "{\"ph\":\"b\",\"cat\":\"r\",\"id\":\"0x1\",\"name\":\"request\",\"pid\":1,\"ts\":0},"
+      "{\"ph\":\"e\",\"cat\":\"r\",\"id\":\"0x1\",\"name\":\"request\",\"pid\":1,\"ts\":7000},"
+      "{\"ph\":\"X\",\"cat\":\"kernel\",\"name\":\"" +
+          long_name +
+          "\",\"pid\":0,\"tid\":7,\"ts\":1,\"dur\":2000},"
+          "{\"ph\":\"X\",\"name\":\"fusion\",\"pid\":9,\"tid\":1,\"ts\":1,\"dur\":6000},"
+          "{\"ph\":\"X\",\"name\":\"back\",\"pid\":1,\"tid\":1,\"ts\":9,\"dur\":-3},"
+          "{\"ph\":\"C\",\"name\":\"memory\",\"pid\":1,\"ts\":9,\"args\":{\"bytes\":1}},7,");
+  const auto table = prof::summary_table({path});
+  if (!table) BOOST_FAIL(table.error().message);
+  BOOST_TEST(table->starts_with(
+                 "array.json: 5 slices, 2 other events; passed over 1 begin or end without the "
+                 "other; skipped 2 damaged events (no object, no phase, or no time that counts); "
+                 "the file ends without a closing bracket\n"),
+             *table);
+  const auto has = [&](const std::string& name, const char* first, const char* second) {
+    const std::string row = row_of(*table, name);
+    BOOST_TEST(row.find(first) != std::string::npos, row);
+    BOOST_TEST(row.find(second) != std::string::npos, row);
+  };
+  has("outer", " 75.00%", " 3.000ms");
+  has("inner", " 25.00%", " 1.000ms");
+  has(long_name, " 25.00%", " 2.000ms");
+  has("fusion", " 75.00%", " 6.000ms");
+  has("request", " 100.00%", " 7.000ms");
+  BOOST_TEST(table->find("\nName ") < table->find("outer "));
+  BOOST_TEST(table->find("Device %") < table->find("\nfusion "));
+  BOOST_TEST(table->find("Async %") < table->find("\nrequest "));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_without_events_or_slices_is_no_empty_table) {
+  const Folder folder;
+  const auto said = [&](const char* text) {
+    return prof::summary_table({write_file(folder.path / "a.json", text)}).error().message;
+  };
+  BOOST_TEST(said("{\"a\": 1}").find("neither the key traceEvents nor an array") !=
+             std::string::npos);
+  BOOST_TEST(said("{\"traceEvents\": []}").find("a.json: 0 slices\nfound no slice in any") !=
+             std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_trace_of_ours_says_of_itself_what_it_lost) {

@@ -11,7 +11,9 @@ namespace {
 
 struct Cache {
   std::unique_ptr<Device> device = make_cpu_device();
-  KvCache cache{*device, {.layers = 1, .width = 2, .blocks = 6, .block_size = 4, .outputs = 3}};
+  KvCache cache{
+      *device,
+      {.layers = 1, .width = 2, .blocks = 6, .block_size = 4, .state_width = 3, .states = {2}}};
 
   static std::vector<int> counting(int first, int count) {
     std::vector<int> tokens(static_cast<std::size_t>(count));

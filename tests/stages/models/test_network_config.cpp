@@ -26,7 +26,8 @@ struct Read {
 Read read(const json& config) {
   const Folder folder;
   try {
-    return {read_network_config(write_file(folder.path / "config.json", config.dump())), {}};
+    return {read_network_config(write_file(folder.path / "config.json", config.dump()), "thinker"),
+            {}};
   } catch (const ModelRefusal& refusal) {
     return {{}, refusal.error.message};
   }

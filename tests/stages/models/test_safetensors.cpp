@@ -76,36 +76,3 @@ BOOST_AUTO_TEST_CASE(damaged_safetensors_are_refused_and_say_where) {
              std::string::npos);
   BOOST_TEST((ModelFile::open(folder.path / "none.gguf").error().code == ErrorCode::not_found));
 }
-
-BOOST_AUTO_TEST_CASE(generation_config_says_how_to_sample_and_what_ends_an_answer) {
-  const Folder folder;
-  fs::copy(fixtures / "qwen2", folder.path,
-           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
-  const auto open_with = [&](const char* text) {
-    std::ofstream(folder.path / "generation_config.json") << text;
-    return ModelFile::open(folder.path);
-  };
-  BOOST_TEST((*ModelFile::open(folder.path))->sampling().temperature == 0);  // no such file
-  const auto model = *open_with(
-      R"({"do_sample": true, "temperature": 0.7, "top_p": 0.8, "top_k": 20,
-          "repetition_penalty": 1.1, "eos_token_id": [3, 5], "pad_token_id": 0})");
-  BOOST_TEST(model->sampling().temperature == 0.7f);
-  BOOST_TEST(model->sampling().top_p == 0.8f);
-  BOOST_TEST(model->sampling().top_k == 20);
-  BOOST_TEST(model->sampling().repetition_penalty == 1.1f);
-  const auto tokenizer = std::move(*make_tokenizer(model->tokenizer()));
-  BOOST_TEST(tokenizer->ends(3));
-  BOOST_TEST(tokenizer->ends(5));
-  BOOST_TEST(!tokenizer->ends(4));
-  BOOST_TEST((*open_with(R"({"do_sample": false, "temperature": 0.7})"))->sampling().temperature ==
-             0);
-  BOOST_TEST((*open_with(R"({"do_sample": true})"))->sampling().temperature == 1);
-  BOOST_TEST((*open_with(R"({"eos_token_id": 7})"))->tokenizer().more_ends == (std::vector<int>{7}),
-             boost::test_tools::per_element());
-  for (const auto& [text, expected] :
-       {std::pair(R"({"eos_token_id": 1000000})", "key 'eos_token_id': found 1000000"),
-        std::pair(R"({"temperature": "hot"})", "key 'temperature': found \"hot\""),
-        std::pair(R"({"top_p": 3})", "top_p: found 3"), std::pair("[]", "no JSON object")})
-    BOOST_TEST(open_with(text).error().message.find(expected) != std::string::npos,
-               open_with(text).error().message);
-}

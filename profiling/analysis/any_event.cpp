@@ -1,0 +1,224 @@
+#include "profiling/analysis/any_event.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+namespace limelight::profiling {
+
+using nlohmann::json;
+
+namespace {
+
+// Pids and tids that are texts begin here: no system has so many processes.
+constexpr std::int64_t first_of_texts = std::int64_t{1} << 40;
+
+// Gets the keys of one event as the parser meets them. Numbers come as their text, since a double
+// cannot hold the nanoseconds of an epoch.
+class EventHandler final : public json::json_sax_t {
+ public:
+  std::map<std::string, std::string, std::less<>> keys;  // scalars of the event
+  std::vector<std::pair<std::string, std::string>> args;
+  bool phase_is_text = false;
+
+  bool null() override { return true; }
+  bool boolean(bool value) override { return scalar(value ? "true" : "false", false); }
+  bool number_integer(number_integer_t value) override {
+    return scalar(std::to_string(value), false);
+  }
+  bool number_unsigned(number_unsigned_t value) override {
+    return scalar(std::to_string(value), false);
+  }
+  bool number_float(number_float_t, const string_t& text) override { return scalar(text, false); }
+  bool string(string_t& text) override { return scalar(text, true); }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override {
+    ++depth_;
+    if (depth_ == 2) parent_ = key_;
+    return true;
+  }
+  bool end_object() override { return --depth_, true; }
+  bool start_array(std::size_t) override { return start_object(0); }
+  bool end_array() override { return end_object(); }
+  bool key(string_t& text) override {
+    key_ = text;
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const json::exception&) override {
+    return false;
+  }
+
+ private:
+  bool scalar(std::string text, bool is_text) {
+    if (depth_ == 1) {
+      if (key_ == "ph") phase_is_text = is_text;
+      keys.insert_or_assign(key_, std::move(text));
+    } else if (depth_ == 2 && parent_ == "args") {
+      args.emplace_back(key_, std::move(text));
+    } else if (depth_ == 2 && parent_ == "id2") {
+      keys.insert_or_assign("id", std::move(text));
+    }
+    return true;
+  }
+  std::size_t depth_ = 0;
+  std::string key_, parent_;
+};
+
+// The length of the UTF-8 sequence at the beginning of a text; 0 if there is none.
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const std::size_t length = byte(0) < 0x80            ? 1
+                             : byte(0) >> 5 == 0b110   ? 2
+                             : byte(0) >> 4 == 0b1110  ? 3
+                             : byte(0) >> 3 == 0b11110 ? 4
+                                                       : 0;
+  if (length == 0 || length > text.size()) return 0;
+  std::uint32_t point = length == 1 ? byte(0) : byte(0) & (0x7fu >> length);
+  for (std::size_t i = 1; i < length; ++i) {
+    if (byte(i) >> 6 != 0b10) return 0;
+    point = point << 6 | (byte(i) & 0x3fu);
+  }
+  constexpr std::uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = point >= 0xd800 && point < 0xe000;
+  return point < least[length] || point > 0x10ffff || surrogate ? 0 : length;
+}
+
+// The half of a surrogate pair that \uXXXX at the beginning of a text stands for; 0 if it is none.
+unsigned surrogate_at(std::string_view text) {
+  unsigned unit = 0;
+  if (text.size() < 6 || text[0] != '\\' || text[1] != 'u' ||
+      std::from_chars(text.data() + 2, text.data() + 6, unit, 16).ptr != text.data() + 6)
+    return 0;
+  return unit >= 0xd800 && unit < 0xe000 ? unit : 0;
+}
+
+}  // namespace
+
+std::string well_formed(std::string_view text) {
+  constexpr std::string_view replacement = "\xef\xbf\xbd";
+  std::string out;
+  out.reserve(text.size());
+  for (bool quoted = false; !text.empty();) {
+    std::size_t length = sequence_length(text);
+    const unsigned unit = quoted ? surrogate_at(text) : 0;
+    std::string_view put = text.substr(0, std::max<std::size_t>(length, 1));
+    if (length == 0) {
+      put = replacement;
+      length = 1;
+    } else if (unit != 0) {
+      const bool pair = unit < 0xdc00 && surrogate_at(text.substr(6)) >= 0xdc00;
+      length = pair ? 12 : 6;
+      put = pair ? text.substr(0, length) : replacement;
+    } else if (quoted && text[0] == '\\') {
+      length = std::min<std::size_t>(2, text.size());
+      put = text.substr(0, length);
+    } else if (quoted && static_cast<unsigned char>(text[0]) < 0x20) {
+      put = " ";  // a control character that should have been escaped
+    } else if (text[0] == '"') {
+      quoted = !quoted;
+    } else if (!quoted) {
+      for (const std::string_view word : {"NaN", "-Infinity", "Infinity"})
+        if (text.starts_with(word)) {
+          length = word.size();
+          put = "null";
+        }
+    }
+    out += put;
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+std::optional<std::int64_t> exact_nanoseconds(std::string_view text) {
+  const auto blank = [](char c) { return c == ' '; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  std::string digits;
+  std::int64_t point = -1, exponent = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c >= '0' && c <= '9') {
+      digits += c;
+    } else if (c == '.' && point < 0) {
+      point = static_cast<std::int64_t>(digits.size());
+    } else if ((c == 'e' || c == 'E') && i + 1 < text.size() && !digits.empty()) {
+      const std::size_t from = i + (text[i + 1] == '+' ? 2 : 1);
+      const char* end = text.data() + text.size();
+      if (std::from_chars(text.data() + from, end, exponent).ptr != end || exponent > 30 ||
+          exponent < -30)
+        return std::nullopt;
+      break;
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (digits.empty() || digits.size() > 60) return std::nullopt;
+  if (point < 0) point = static_cast<std::int64_t>(digits.size());
+  point += exponent + 3;  // microseconds to nanoseconds
+  std::int64_t value = 0;
+  for (std::int64_t i = 0; i < point; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const std::int64_t digit = at < digits.size() ? digits[at] - '0' : 0;
+    if (value > (INT64_MAX - digit) / 10) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  if (point >= 0 && static_cast<std::size_t>(point) < digits.size() && value < INT64_MAX &&
+      digits[static_cast<std::size_t>(point)] >= '5')
+    ++value;
+  return negative ? -value : value;
+}
+
+const std::string* AnyEvent::arg(std::string_view key) const {
+  for (const auto& [name, value] : args)
+    if (name == key) return &value;
+  return nullptr;
+}
+
+std::int64_t AnyEventReader::number_of(const std::string& text) {
+  std::int64_t number = 0;
+  const char* end = text.data() + text.size();
+  auto [stop, failed] = std::from_chars(text.data(), end, number);
+  while (failed == std::errc{} && stop != end && (*stop == '.' || *stop == '0')) ++stop;  // 12.0
+  if (failed == std::errc{} && stop == end) return number;
+  return numbers_.emplace(text, first_of_texts + static_cast<std::int64_t>(numbers_.size()))
+      .first->second;
+}
+
+std::string AnyEventReader::text_of(std::int64_t id) const {
+  for (const auto& [text, number] : numbers_)
+    if (number == id) return text;
+  return "";
+}
+
+std::optional<AnyEvent> AnyEventReader::read(std::string_view text) {
+  EventHandler handler;
+  if (!json::sax_parse(text, &handler)) {
+    handler = EventHandler();
+    if (!json::sax_parse(well_formed(text), &handler)) return std::nullopt;
+  }
+  const auto get = [&](const char* key) -> const std::string* {
+    const auto at = handler.keys.find(key);
+    return at == handler.keys.end() ? nullptr : &at->second;
+  };
+  AnyEvent event;
+  const std::string* phase = get("ph");
+  if (phase == nullptr || phase->size() != 1 || !handler.phase_is_text) return std::nullopt;
+  event.phase = phase->front();
+  for (const auto& [key, to] : {std::pair("name", &event.name), std::pair("cat", &event.category),
+                                std::pair("id", &event.id)})
+    if (const std::string* value = get(key)) *to = *value;
+  for (const auto& [key, to] : {std::pair("pid", &event.pid), std::pair("tid", &event.tid)})
+    if (const std::string* value = get(key)) *to = number_of(*value);
+  for (const auto& [key, to] :
+       {std::pair("ts", &event.begin_ns), std::pair("dur", &event.duration_ns)})
+    if (const std::string* value = get(key)) {
+      *to = exact_nanoseconds(*value);
+      if (!*to) return std::nullopt;
+    }
+  event.args = std::move(handler.args);
+  return event;
+}
+
+}  // namespace limelight::profiling

@@ -1,0 +1,93 @@
+#include "stages/models/code_predictor.hpp"
+
+#include "base/try.hpp"
+
+namespace limelight::stages {
+
+namespace {
+StageConfig predictor_config(StageConfig config, const Qwen3Omni& omni) {
+  config.shape = omni.predictor;
+  config.shape.max_model_len = omni.code_groups;
+  config.cache = {.share_prefixes = false};
+  return config;
+}
+}  // namespace
+
+CodePredictor::CodePredictor(const StageConfig& config,
+                             const Qwen3Omni& omni,
+                             WeightLoader& weights,
+                             Device& device)
+    : config_(predictor_config(config, omni)),
+      groups_(omni.code_groups),
+      device_(device),
+      weights_(weights, "predictor."),
+      decoder_(config_, weights_, device, nullptr),
+      cache_(decoder_.make_cache(config.max_batch_size)) {
+  const int vocab = config_.shape.vocab, h = config_.shape.hidden;
+  for (int g = 0; g + 1 < groups_; ++g) {
+    const std::string number = std::to_string(g);
+    embeddings_.push_back(weights_.rows("embed." + number, vocab, h));
+    heads_.push_back(
+        weights_.matrix(device, "head." + number, MatrixPart::whole(vocab, h), config_.dtype));
+  }
+}
+
+void CodePredictor::add_embedding(int group, int code, std::span<float> row) const {
+  std::vector<float> values(row.size());
+  embeddings_[static_cast<std::size_t>(group - 1)](code, values);
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] += values[i];
+}
+
+// rows: [frames, hidden], what the decoder gave for the code before this one.
+Result<void> CodePredictor::choose(int group,
+                                   std::span<const float> rows,
+                                   std::span<Sampler* const> samplers,
+                                   std::span<std::int32_t> codes,
+                                   std::span<Error> errors) {
+  const std::size_t frames = samplers.size(), others = static_cast<std::size_t>(groups_ - 1),
+                    vocab = static_cast<std::size_t>(config_.shape.vocab),
+                    at = static_cast<std::size_t>(group - 1);
+  std::vector<float> logits(frames * vocab);
+  linear_of_host(device_, rows, *heads_[at], logits, static_cast<int>(frames));
+  for (std::size_t f = 0; f < frames; ++f) {
+    const auto code = samplers[f]->next(std::span(logits).subspan(f * vocab, vocab));
+    if (code) codes[f * others + at] = *code;
+    else errors[f] = code.error();
+  }
+  return {};
+}
+
+Result<void> CodePredictor::predict(std::vector<float> rows,
+                                    std::span<Sampler* const> samplers,
+                                    std::span<std::int32_t> codes,
+                                    std::span<Error> errors) {
+  const std::size_t frames = samplers.size(), others = static_cast<std::size_t>(groups_ - 1),
+                    h = static_cast<std::size_t>(config_.shape.hidden);
+  std::vector<KvCache::Sequence> sequences(frames);
+  const auto forward = [&](int each) {
+    std::vector<Decoder::Part> parts;
+    for (KvCache::Sequence& sequence : sequences) parts.push_back({&sequence, each, {}});
+    return decoder_.forward(rows, parts, cache_);
+  };
+  const auto predicted = [&]() -> Result<void> {
+    LIMELIGHT_TRY(forward(2));
+    for (std::size_t f = 0; f < frames; ++f)  // the row of the first code is the last one
+      std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>((2 * f + 1) * h), h,
+                  rows.begin() + static_cast<std::ptrdiff_t>(f * h));
+    rows.resize(frames * h);
+    for (int group = 1;; ++group) {
+      LIMELIGHT_TRY(choose(group, rows, samplers, codes, errors));
+      if (group + 1 == groups_) return {};
+      for (std::size_t f = 0; f < frames; ++f)
+        embeddings_[static_cast<std::size_t>(group - 1)](
+            codes[f * others + static_cast<std::size_t>(group - 1)],
+            std::span(rows).subspan(f * h, h));
+      LIMELIGHT_TRY(forward(1));
+    }
+  };
+  const Result<void> done = predicted();
+  for (KvCache::Sequence& sequence : sequences) cache_.release(sequence);
+  return done;
+}
+
+}  // namespace limelight::stages
