@@ -42,7 +42,8 @@ json to_json(const RequestOutput& out) {
          {"stage_gen_time_ms", s.stage_gen_time_ms},
          {"tokens_per_s", s.stage_gen_time_ms > 0
                               ? static_cast<double>(s.num_tokens_out) / s.stage_gen_time_ms * 1000
-                              : 0}});
+                              : 0},
+         {"remarks", s.remarks}});
   for (const TransferStats& t : out.transfers) {
     transfers.push_back({{"from_stage", t.from_stage},
                          {"from_replica", t.from_replica},

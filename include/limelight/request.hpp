@@ -86,10 +86,12 @@ struct StageStats {
   std::uint64_t num_tokens_out = 0;
   double stage_gen_time_ms = 0;  // its share of the steps that it was in
   double mean_batch_size = 0;    // requests in these steps
+  std::vector<std::string> remarks = {};  // see Stage::remarks()
 };
 template <class Inspector>
 auto inspect(Inspector& f, StageStats& x) {
-  return f(x.stage_id, x.replica, x.num_tokens_out, x.stage_gen_time_ms, x.mean_batch_size);
+  return f(x.stage_id, x.replica, x.num_tokens_out, x.stage_gen_time_ms, x.mean_batch_size,
+           x.remarks);
 }
 // The chunks of one request on one edge. Sizes and times are sums over these chunks.
 //
