@@ -1,25 +1,12 @@
 #!/usr/bin/env bash
-# Installs, builds and runs the second example: SmolLM2 answers, and a voice of Piper says it, sentence
-# by sentence while the text still comes; each stage is a process, all are profiled.
+# Installs, builds and runs the second example: SmolLM2 answers, and a voice of Piper says it,
+# sentence by sentence while the text still comes, each stage in its own process, with profiling on.
 #   voice.sh [<prompt> [<option of limelight run>...]]
 set -euo pipefail
 cd "$(dirname "$0")"
 prompt=${1:-"Why is the sky blue?"}
 shift || true
-
-packages=(ca-certificates curl libespeak-ng-dev unzip)
-missing=()
-for package in "${packages[@]}"; do
-  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
-    missing+=("$package")
-done
-if ((${#missing[@]})); then
-  as_root=()
-  ((EUID == 0)) || as_root=(sudo)
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
+./setup.sh
 
 # OpenVINO's headers, libraries and CMake files are in its Python package; Python is not needed.
 wheel=openvino-2026.4.1-22982-cp311-cp311-manylinux_2_28_x86_64.whl
@@ -43,10 +30,9 @@ if [[ ! -d $folder ]]; then
   mv "$folder.part" "$folder"
   rm -f "$cache/$wheel"
 fi
-
 ./setup.sh "-DOpenVINO_DIR=$folder/openvino/cmake" -DLIMELIGHT_OPENVINO=ON
+
 build/limelight fetch smollm2
 build/limelight fetch joe
 build/limelight run --config examples/voice/voice.yaml --prompt "$prompt" --profile all \
   --profile-dir out/voice/traces --output-dir out/voice "$@"
-echo "speech: out/voice/0.wav   text: out/voice/0.txt   traces: out/voice/traces"

@@ -1,11 +1,12 @@
-// Text to ids of phonemes, by libespeak-ng, which has one state in a process: one stage uses it, on
-// one thread.
-#include <espeak-ng/speak_lib.h>
-
+// Text to ids of phonemes, a sentence at a time.
+#include <algorithm>
 #include <cstdlib>
+#include <deque>
 #include <limelight/span.hpp>
+#include <set>
 #include <unordered_map>
 
+#include "espeak.hpp"
 #include "sentences.hpp"
 #include "voice.hpp"
 #include "voice_file.hpp"
@@ -34,37 +35,21 @@ fs::path voice_path(const PluginConfig& config) {
 
 namespace {
 
-// espeak-ng takes a clause at a time and leaves out its punctuation, which a Piper voice knows.
-std::string phonemes_of(const std::string& sentence) {
-  std::string all;
-  const void* rest = sentence.c_str();
-  while (rest != nullptr) {
-    const auto* begin = static_cast<const char*>(rest);
-    const char* said = espeak_TextToPhonemes(&rest, espeakCHARS_UTF8, espeakPHONEMES_IPA);
-    const auto* end =
-        rest == nullptr ? sentence.c_str() + sentence.size() : static_cast<const char*>(rest);
-    std::string clause = said == nullptr ? "" : said;
-    for (auto open = clause.find('('); open != std::string::npos; open = clause.find('(')) {
-      const auto close = clause.find(')', open);  // "(fr)": the language changes
-      clause.erase(open, close == std::string::npos ? close : close - open + 1);
-    }
-    if (clause.find_first_not_of(" \n") == std::string::npos) continue;
-    all += clause;
-    // espeak-ng has read a letter or two behind the mark that ends the clause.
-    const std::string_view read(begin, static_cast<std::size_t>(end - begin));
-    const auto mark = read.find_last_of(".,;:!?");
-    if (mark == std::string_view::npos || mark + 8 < read.size()) all += ' ';
-    else all.append(1, read[mark]).append(rest == nullptr ? "" : " ");
-  }
-  return all;
-}
-
 class Phonemes final : public Stage {
  public:
-  explicit Phonemes(VoiceFile voice) : voice_(std::move(voice)) {}
+  Phonemes(VoiceFile voice, bool reads_prompt)
+      : voice_(std::move(voice)), reads_prompt_(reads_prompt) {}
 
+  // Without an input, the prompt is the text.
   Result<void> begin(const Request& request) override {
-    open_[request.number];
+    Open& open = open_[request.number];
+    if (!reads_prompt_) return {};
+    if (!request.messages.empty() || !request.prompt_token_ids.empty())
+      return Error{ErrorCode::invalid_argument,
+                   "found messages or prompt_token_ids, expected a prompt, which is spoken"};
+    open.sentences.add(request.prompt);
+    open.sentences.finish();
+    open.ended = true;
     return {};
   }
   Result<void> consume(std::uint64_t request,
@@ -91,68 +76,96 @@ class Phonemes final : public Stage {
   }
   void end(std::uint64_t request) override { open_.erase(request); }
   std::uint64_t tokens_out(std::uint64_t request) const override { return open_.at(request).ids; }
+  std::vector<std::string> remarks(std::uint64_t request) const override {
+    const Open& open = open_.at(request);
+    std::vector<std::string> said;
+    if (open.ids == 0) said.push_back("no sound: the text has nothing that can be spoken");
+    if (open.without_phonemes > 0)
+      said.push_back(std::to_string(open.without_phonemes) +
+                     " sentences without phonemes, first '" + open.first_without + "'");
+    if (open.unknown > 0) {
+      std::string which;
+      for (const std::string& phoneme : open.which_unknown) which += " '" + phoneme + "'";
+      said.push_back(std::to_string(open.unknown) +
+                     " phonemes were left out, which the voice does not have:" + which);
+    }
+    return said;
+  }
 
  private:
   struct Open {
     Sentences sentences;
     bool ended = false;
-    std::uint64_t ids = 0;
+    std::deque<std::vector<std::int32_t>> parts = {};  // of a sentence, that are not sent
+    std::uint64_t ids = 0, without_phonemes = 0, unknown = 0;
+    std::string first_without = {};
+    std::set<std::string> which_unknown = {};
   };
 
   Result<void> advance(Open& open, Turn& turn) {
-    static const auto name = prof::intern("espeak.phonemes");
-    const auto sentence = open.sentences.next();
-    if (!sentence) {
-      turn.state = open.ended ? StepState::done : StepState::needs_input;
-      if (!open.ended) return {};
-      return turn.output->emit(0, TensorSpec::of(DType::int32, {0}), true, [](auto) {});
-    }
-    std::vector<std::int32_t> ids;
-    {
-      const prof::Span span(name);
-      const std::string phonemes = phonemes_of(*sentence);
-      if (!phonemes.empty()) ids = ids_of(voice_, phonemes);
+    if (open.parts.empty()) {
+      const auto sentence = open.sentences.next();
+      if (sentence) {
+        speak(open, *sentence);
+      } else {
+        turn.state = open.ended ? StepState::done : StepState::needs_input;
+        if (!open.ended) return {};
+        return turn.output->emit(0, TensorSpec::of(DType::int32, {0}), true, [](auto) {});
+      }
     }
     turn.state = StepState::more;
-    if (ids.empty()) return {};
-    if (ids.size() > most_ids)
-      return Error{ErrorCode::too_large, "phonemes: found a sentence of " +
-                                             std::to_string(ids.size()) + " ids, expected " +
-                                             std::to_string(most_ids) + " or fewer"};
+    if (open.parts.empty()) return {};
+    const std::vector<std::int32_t> ids = std::move(open.parts.front());
+    open.parts.pop_front();
     open.ids += ids.size();
     return turn.output->emit(
         0, TensorSpec::of(DType::int32, {ids.size()}), false, [&](std::span<std::byte> to) {
           std::copy_n(reinterpret_cast<const std::byte*>(ids.data()), to.size(), to.begin());
         });
   }
+  void speak(Open& open, const std::string& sentence) {
+    static const auto name = prof::intern("espeak.phonemes");
+    const prof::Span span(name);
+    const Ids ids = ids_of(voice_, phonemes_of(sentence), most_ids);
+    open.parts.assign(ids.parts.begin(), ids.parts.end());
+    if (ids.parts.empty() && open.without_phonemes++ == 0) open.first_without = sentence;
+    open.unknown += ids.unknown.size();
+    open.which_unknown.insert(ids.unknown.begin(), ids.unknown.end());
+  }
 
   const VoiceFile voice_;
+  const bool reads_prompt_;
   std::unordered_map<std::uint64_t, Open> open_;
 };
+
+Result<bool> reads_prompt(const PluginConfig& config) {
+  const std::string reads = config.option("reads", "stage");
+  if (reads == "stage" || reads == "prompt") return reads == "prompt";
+  return Error{ErrorCode::invalid_argument,
+               "'reads': found '" + reads + "', expected stage or prompt"};
+}
 
 Result<std::unique_ptr<Stage>> make(const PluginConfig& config) {
   auto voice = read_voice_file(voice_path(config));
   if (!voice) return voice.error();
-  if (espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, nullptr, espeakINITIALIZE_DONT_EXIT) < 0)
-    return Error{ErrorCode::unavailable, "espeak-ng does not start, expected its data files"};
-  if (espeak_SetVoiceByName(voice->espeak_voice.c_str()) != EE_OK)
-    return Error{ErrorCode::invalid_argument, "'voice': found " + voice_path(config).string() +
-                                                  ".json with the key 'espeak.voice': '" +
-                                                  voice->espeak_voice +
-                                                  "', expected a voice of espeak-ng"};
-  return std::unique_ptr<Stage>(std::make_unique<Phonemes>(std::move(voice).value()));
+  const auto reads = reads_prompt(config);
+  if (!reads) return reads.error();
+  if (auto started = start_espeak(voice->espeak_voice); !started) return started.error();
+  return std::unique_ptr<Stage>(std::make_unique<Phonemes>(std::move(voice).value(), *reads));
 }
 
 }  // namespace
 
 PluginType phonemes_type() {
   return {.name = "phonemes",
-          .options = {"voice"},
+          .options = {"voice", "reads"},
           .ports = [](const PluginConfig& config) -> Result<PluginPorts> {
             if (auto voice = read_voice_file(voice_path(config)); !voice) return voice.error();
-            return PluginPorts{
-                .inputs = {{"text", "text"}},
-                .outputs = {{"ids", "phoneme_ids", most_ids * sizeof(std::int32_t)}}};
+            const auto reads = reads_prompt(config);
+            if (!reads) return reads.error();
+            PluginPorts ports{.outputs = {{"ids", "phoneme_ids", most_ids * sizeof(std::int32_t)}}};
+            if (!*reads) ports.inputs = {{"text", "text"}};
+            return ports;
           },
           .make = make};
 }

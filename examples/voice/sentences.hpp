@@ -1,9 +1,10 @@
 // Cuts a text that comes piece by piece into sentences, each as soon as it is known to be whole.
 //
-// A sentence ends at . ! ? with white space behind it, at their full-width forms, and at the end of
-// a line; not after an abbreviation ("Dr."), an initial or a leading number ("1."). One that is
-// longer than most_bytes is cut at its last comma, semicolon, colon or blank, or else between two
-// characters, so that what is kept is bounded. No thread.
+// A sentence ends at . ! ? with white space behind it, at the marks of other scripts that need
+// none, and at the end of a line; not at a full stop after an abbreviation ("Dr."), an initial or a
+// leading number ("1."), nor before a small letter ("Well... no"). One that is longer than
+// most_bytes is cut at its last comma, semicolon, colon or blank, or else between two characters.
+// No thread.
 #pragma once
 
 #include <optional>
@@ -18,9 +19,9 @@ class Sentences {
 
   void add(std::string_view text) { text_ += text; }
   void finish() { finished_ = true; }
-  // The next sentence, made speakable: without control characters and marks of Markdown, which
-  // would be read aloud. Never empty. Nothing: more text is needed, or after finish() there is no
-  // more.
+  // The next sentence, made speakable: without control characters, bytes that are no UTF-8, and
+  // marks of Markdown, which would be read aloud. It has a letter, a number or a symbol; what has
+  // none is passed over. Nothing: more text is needed, or after finish() there is no more.
   std::optional<std::string> next();
 
  private:

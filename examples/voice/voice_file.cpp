@@ -1,8 +1,13 @@
 #include "voice_file.hpp"
 
+#include <utf8proc.h>
+
+#include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 namespace voice {
 
@@ -27,6 +32,23 @@ std::string shown(const json& value) {
 json at(const json& from, const char* path) {
   const json::json_pointer pointer(path);
   return from.contains(pointer) ? from.at(pointer) : json();
+}
+
+// The characters of a text in canonical decomposition; bytes that are no UTF-8 are left as one.
+std::vector<std::string> decomposed(std::string_view text) {
+  utf8proc_uint8_t* made = nullptr;
+  const auto size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &made,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE));
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> freed(made, std::free);
+  if (size < 0) return {std::string(text)};
+  std::vector<std::string> characters;
+  for (utf8proc_ssize_t i = 0; i < size; ++i) {
+    if ((made[i] & 0xc0u) != 0x80u) characters.emplace_back();
+    characters.back() += static_cast<char>(made[i]);
+  }
+  return characters;
 }
 
 }  // namespace
@@ -56,14 +78,19 @@ Result<VoiceFile> parse_voice_file(const std::string& text, const std::string& n
       return refuse(name, "inference.length_scale", shown(length), "0.1 to 10");
     voice.length_scale = length;
   }
+  const json symbols = at(from, "/num_symbols");
+  if (!symbols.is_null() && (!symbols.is_number_integer() || symbols < 1 || symbols > 65536))
+    return refuse(name, "num_symbols", shown(symbols), "1 to 65536");
+  const int most = symbols.is_null() ? 65535 : symbols.get<int>() - 1;
   const json map = at(from, "/phoneme_id_map");
   if (!map.is_object()) return refuse(name, "phoneme_id_map", shown(map), "a map");
   for (const auto& [phoneme, ids] : map.items()) {
     if (!ids.is_array() || ids.size() > 8)
       return refuse(name, "phoneme_id_map." + phoneme, shown(ids), "a list of 8 ids at most");
     for (const json& id : ids) {
-      if (!id.is_number_integer() || id < 0 || id > 65535)
-        return refuse(name, "phoneme_id_map." + phoneme, shown(ids), "whole numbers up to 65535");
+      if (!id.is_number_integer() || id < 0 || id > most)
+        return refuse(name, "phoneme_id_map." + phoneme, shown(ids),
+                      "whole numbers up to " + std::to_string(most));
       voice.ids[phoneme].push_back(id);
     }
   }
@@ -88,24 +115,41 @@ Result<VoiceFile> read_voice_file(const std::filesystem::path& path) {
   return parse_voice_file(text.str(), name);
 }
 
-std::vector<std::int32_t> ids_of(const VoiceFile& voice, std::string_view phonemes) {
-  std::vector<std::int32_t> all;
-  const auto put = [&](const std::string& phoneme) {
-    const auto known = voice.ids.find(phoneme);
-    if (known == voice.ids.end()) return false;
-    all.insert(all.end(), known->second.begin(), known->second.end());
-    return true;
+Ids ids_of(const VoiceFile& voice, std::string_view phonemes, std::size_t most) {
+  const auto &begin = voice.ids.at("^"), &pad = voice.ids.at("_"), &end = voice.ids.at("$");
+  Ids result;
+  std::vector<std::int32_t> part, rest;
+  std::size_t blank = 0;  // the end of the last one in `part`
+  const auto open = [&] {
+    blank = 0;
+    part = begin;
+    part.insert(part.end(), pad.begin(), pad.end());
   };
-  put("^");
-  put("_");
-  for (std::size_t i = 0, end; i < phonemes.size(); i = end) {
-    for (end = i + 1;
-         end < phonemes.size() && (static_cast<unsigned char>(phonemes[end]) & 0xc0u) == 0x80u;)
-      ++end;
-    if (put(std::string(phonemes.substr(i, end - i)))) put("_");
+  const auto close = [&] {
+    part.insert(part.end(), end.begin(), end.end());
+    result.parts.push_back(std::exchange(part, {}));
+  };
+  open();
+  const std::size_t nothing = part.size();
+  for (const std::string& phoneme : decomposed(phonemes)) {
+    const auto known = voice.ids.find(phoneme);
+    if (known == voice.ids.end()) {
+      result.unknown.push_back(phoneme);
+      continue;
+    }
+    if (part.size() + known->second.size() + pad.size() + end.size() > most) {
+      rest.assign(part.begin() + static_cast<long>(blank > 0 ? blank : part.size()), part.end());
+      part.resize(part.size() - rest.size());
+      close();
+      open();
+      part.insert(part.end(), rest.begin(), rest.end());
+    }
+    part.insert(part.end(), known->second.begin(), known->second.end());
+    part.insert(part.end(), pad.begin(), pad.end());
+    if (phoneme == " ") blank = part.size();
   }
-  put("$");
-  return all;
+  if (part.size() > nothing) close();
+  return result;
 }
 
 }  // namespace voice

@@ -24,8 +24,14 @@ limelight::Result<VoiceFile> parse_voice_file(const std::string& text, const std
 // path: of the ONNX file; ".json" is added to it.
 limelight::Result<VoiceFile> read_voice_file(const std::filesystem::path& path);
 
-// As Piper does: ^ _ then each phoneme and _, then $. Characters that the voice does not know are
-// left out. phonemes: UTF-8.
-std::vector<std::int32_t> ids_of(const VoiceFile& voice, std::string_view phonemes);
+struct Ids {
+  std::vector<std::vector<std::int32_t>> parts;  // each has `most` ids or fewer
+  std::vector<std::string> unknown;              // characters that the voice lacks: left out
+};
+// As Piper does (phoneme_ids.py of piper-tts): the phonemes decomposed (NFD), so that an accent is
+// one of its own; ^ _ then each phoneme and _, then $. A sentence that has more ids than `most`,
+// which is 64 or more, is cut at its last blank before, or else where the limit is. phonemes:
+// UTF-8.
+Ids ids_of(const VoiceFile& voice, std::string_view phonemes, std::size_t most);
 
 }  // namespace voice
