@@ -84,8 +84,8 @@ auto inspect(Inspector& f, AnswerInfo& x) {
 struct StageStats {
   int stage_id = 0, replica = 0;
   std::uint64_t num_tokens_out = 0;
-  double stage_gen_time_ms = 0;  // its share of the steps that it was in
-  double mean_batch_size = 0;    // requests in these steps
+  double stage_gen_time_ms = 0;           // its share of the steps that it was in
+  double mean_batch_size = 0;             // requests in these steps
   std::vector<std::string> remarks = {};  // see Stage::remarks()
 };
 template <class Inspector>

@@ -15,7 +15,8 @@ std::string shown(bool terminal, std::size_t total) {
   const auto path = folder.path / "said";
   std::FILE* file = std::fopen(path.c_str(), "w");
   ProgressLine line(file, terminal, total);
-  for (std::size_t done = 0; done <= total; ++done) line.show({.done = done, .total = total, .audio_seconds = 2.5});
+  for (std::size_t done = 0; done <= total; ++done)
+    line.show({.done = done, .total = total, .audio_seconds = 2.5});
   line.end();
   std::fclose(file);
   return read_file(path);
