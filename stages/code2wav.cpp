@@ -7,6 +7,7 @@
 
 #include "base/try.hpp"
 #include "stages/registry.hpp"
+#include "stages/wave_decoder.hpp"
 
 namespace limelight::stages {
 
@@ -245,6 +246,7 @@ StageType code2wav_type() {
       .name = "code2wav",
       .inputs = {{"codes", "codes"}},
       .outputs = {{"audio", "audio"}},
+      .open_model = set_code2wav_model,
       .check = check_feeds,
       // One chunk of samples for each chunk of codes; check() sees to it that those fit.
       .largest_output =

@@ -98,19 +98,24 @@ struct StageReader : YamlReader {
 
   // Opens the model and takes the shape from it. max_model_len of the config is applied later.
   void set_model(const YAML::Node& node, const std::string& name, StageConfig& s) const {
-    auto opened = opened_model.file && opened_model.name == name && s.model_stage == "thinker"
-                      ? Result<std::shared_ptr<const ModelFile>>(opened_model.file)
-                      : ModelFile::open(find_model(name, std::filesystem::path(file).parent_path()),
-                                        s.model_stage);
-    if (!opened) {
-      const bool fetchable = opened.error().code == ErrorCode::not_found &&
-                             name.find_first_of("/.") == std::string::npos;
+    const auto refuse_model = [&](const Error& error) {
+      const bool fetchable =
+          error.code == ErrorCode::not_found && name.find_first_of("/.") == std::string::npos;
       refuse(node, "model", "'" + name + "'",
-             "a model that can be read: " + opened.error().message +
+             "a model that can be read: " + error.message +
                  (fetchable
                       ? " (`limelight fetch " + name + "` downloads it, if that command knows it)"
                       : ""));
+    };
+    const auto path = find_model(name, std::filesystem::path(file).parent_path());
+    if (const auto& open = type_of(s).open_model) {
+      if (const auto opened = open(path, s); !opened) refuse_model(opened.error());
+      return;
     }
+    const bool open = opened_model.file && opened_model.name == name && s.model_stage == "thinker";
+    auto opened = open ? Result<std::shared_ptr<const ModelFile>>(opened_model.file)
+                       : ModelFile::open(path, s.model_stage);
+    if (!opened) refuse_model(opened.error());
     stages::set_model(*opened, s);
     // The matrices that are split by columns: a block of weights cannot be divided.
     const int tp = s.tensor_parallel_size;
@@ -155,9 +160,10 @@ struct StageReader : YamlReader {
     if (key == "codec_chunk_frames") chunks.codec_chunk_frames = frames(1);
     else if (key == "initial_codec_chunk_frames") chunks.initial_codec_chunk_frames = frames(0);
     else if (key == "codec_left_context_frames") chunks.codec_left_context_frames = frames(0);
-    else if (key == "codec_chunk_adaptive")
-      chunks.codec_chunk_adaptive = as<bool>(n, key, "true or false");
-    else {
+    else if (key == "codec_chunk_adaptive") {
+      if (as<bool>(n, key, "false"))
+        refuse(n, key, "true", "false: the sizes of chunks do not follow the load");
+    } else {
       chunks.codec_chunk_ramp = numbers(n, key);
       for (const int value : chunks.codec_chunk_ramp)
         if (value < 1 || value > most_frames)
@@ -339,22 +345,23 @@ struct StageReader : YamlReader {
          {"default_sampling_params", [&](auto& n, auto&) { sampling_at = n; }}});
     if (s.stage_id < 0) refuse(node, "stage_id", "no such key", "a whole number, 0 or more");
     choose_type(*this, node, kept, rank_executable, s);
-    const StageType& type = type_of(s);
-    if (chunks_at.IsDefined() && !chunks_at.IsNull() && !type.reads_chunks)
-      refuse(chunks_at, "codec_chunk_frames", show(chunks_at),
-             "none of its keys: a " + s.model_stage + " has chunks of its own size");
     if (!model.empty() && !dummy) {
       const bool maybe = s.plugin == nullptr && has_type_by_model(s.model_stage);
-      if (!type.loads_models && !maybe)
+      if (!type_of(s).loads_models && !maybe)
         refuse(model_at, "model", "'" + model + "'",
                "no model: a " + s.model_stage + " cannot load one, it has dummy weights");
       set_model(model_at, model, s);
-      s.sampling = s.model->sampling();
+      if (s.model) s.sampling = s.model->sampling();
     }
+    if (chunks_at.IsDefined() && !chunks_at.IsNull() && !type_of(s).reads_chunks)
+      refuse(chunks_at, "codec_chunk_frames", show(chunks_at),
+             "none of its keys: a " + s.model_stage +
+                 (has_type_by_model(s.model_stage) ? " with dummy weights" : "") +
+                 " has chunks of its own size");
     s.sampling = sampling(sampling_at, s.sampling);
     if (max_model_len > 0)
       s.shape.max_model_len =
-          std::min(max_model_len, s.model ? s.model->shape().max_model_len : max_model_len);
+          std::min(max_model_len, s.model || s.code2wav ? s.shape.max_model_len : max_model_len);
     else if (s.model) s.shape.max_model_len = std::min(s.shape.max_model_len, usual_model_len);
     const int tp = s.tensor_parallel_size;
     if (s.max_num_batched_tokens < s.max_batch_size)

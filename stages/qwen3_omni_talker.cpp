@@ -230,7 +230,8 @@ Result<StepState> Qwen3OmniTalker::finish_turn(Sequence& sequence,
                                                Output& output) const {
   const std::size_t frames = sequence.frames - sequence.emitted,
                     groups = static_cast<std::size_t>(omni_.code_groups);
-  if (last || frames >= static_cast<std::size_t>(config_.codec.chunk_frames)) {
+  const int enough = config_.chunks.frames(sequence.chunks, config_.codec.chunk_frames);
+  if (last || frames >= static_cast<std::size_t>(enough)) {
     LIMELIGHT_TRY(output.emit(
         codes_port, ipc::TensorSpec::of(ipc::DType::int32, {frames, groups}), last,
         [&](std::span<std::byte> to) {
@@ -238,6 +239,7 @@ Result<StepState> Qwen3OmniTalker::finish_turn(Sequence& sequence,
             std::memcpy(to.data(), sequence.codes.data() + sequence.emitted * groups, to.size());
         }));
     sequence.emitted = sequence.frames;
+    ++sequence.chunks;
   }
   return last ? StepState::done : StepState::more;
 }
@@ -292,10 +294,12 @@ StageType qwen3_omni_talker_type() {
           .outputs = {{"codes", "codes"}},
           .loads_models = true,
           .splits = true,
+          .reads_chunks = true,
           .check = check_feeds,
           .largest_output =
               [](const StageConfig& config, int) {
-                return static_cast<std::uint64_t>(std::max(config.codec.chunk_frames, 1)) *
+                return static_cast<std::uint64_t>(
+                           config.chunks.most_frames(config.codec.chunk_frames)) *
                        static_cast<std::uint64_t>(config.codec.codebooks) * sizeof(std::int32_t);
               },
           .weight_bytes = [](const StageConfig&) { return std::uint64_t{0}; },

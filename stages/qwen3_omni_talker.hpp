@@ -56,7 +56,7 @@ class Qwen3OmniTalker final : public Stage {
     std::optional<Sampler> first = {}, others = {};  // once the inputs are ready
     KvCache::Sequence cache = {};
     std::vector<std::int32_t> codes = {};  // of all frames: [frames, groups]
-    std::size_t frames = 0, emitted = 0;
+    std::size_t frames = 0, emitted = 0, chunks = 0;
     int rest() const { return inputs.beginning() + static_cast<int>(frames) - cache.position; }
   };
   Result<void> start(Sequence& sequence) const;

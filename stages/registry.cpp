@@ -22,7 +22,7 @@ Types& types() {
 
 // Types of the stages of Qwen3-Omni that differ from those in the table, by the same names.
 const Types& types_of_qwen3_omni() {
-  static const Types all{{"talker", qwen3_omni_talker_type()}};
+  static const Types all{{"talker", qwen3_omni_talker_type()}, {"code2wav", wave_decoder_type()}};
   return all;
 }
 
@@ -43,7 +43,7 @@ const StageType* find_stage_type(std::string_view name) {
 
 const StageType& type_of(const StageConfig& stage) {
   if (stage.plugin) return *stage.plugin;
-  if (stage.model && stage.model->omni() != nullptr)
+  if (stage.code2wav || (stage.model && stage.model->omni() != nullptr))
     if (const auto at = types_of_qwen3_omni().find(stage.model_stage);
         at != types_of_qwen3_omni().end())
       return at->second;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <limelight/plugin.hpp>
 #include <memory>
@@ -30,6 +31,9 @@ struct StageType {
   std::string name;  // the value of `model_stage`
   std::vector<PortType> inputs, outputs;
   bool loads_models = false;  // the key `model` is understood
+  // How `model` is read, where it is not as text models are; sets the shape. Errors: those of what
+  // reads it.
+  std::function<Result<void>(const std::filesystem::path&, StageConfig&)> open_model = {};
   bool splits = false;        // several ranks can share it
   bool reads_chunks = false;  // StageConfig::chunks
   // Whether the stage can read what its sources send. Errors: invalid_argument, "'<key>': found
@@ -59,7 +63,8 @@ std::string stage_type_names();  // such as "code2wav, talker, thinker"
 StageType thinker_type();
 StageType talker_type();
 StageType code2wav_type();
-// In place of talker_type() for a talker whose model is a Qwen3-Omni.
+// In place of talker_type() and code2wav_type() for those whose model is a Qwen3-Omni.
 StageType qwen3_omni_talker_type();
+StageType wave_decoder_type();
 
 }  // namespace limelight::stages

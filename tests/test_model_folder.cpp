@@ -71,14 +71,14 @@ BOOST_AUTO_TEST_CASE(check_prints_the_pipeline_and_starts_nothing) {
 
 BOOST_AUTO_TEST_CASE(wrong_arguments_end_with_two_and_say_what_is_wrong) {
   const Folder folder;
-  const auto deploy = write_file(folder.path / "d.yaml", "pipeline: qwen3_omni_moe\nstages: []\n");
+  const auto deploy = write_file(folder.path / "d.yaml", "pipeline: bagel\nstages: []\n");
   const std::string shipped = (configs / "omni_tiny.yaml").string();
   const std::pair<std::string, std::string> cases[] = {
       {"--model " + model, "--prompt or --prompts"},
       {"--model /none/there --prompt a", "/none/there: found nothing, expected a model"},
       {"--model '' --prompt a", "--model: found an empty text"},
       {"--deploy-config " + deploy.string() + " --prompt a",
-       "d.yaml:1: model qwen3_omni_moe is not supported; expected "},
+       "d.yaml:1: model bagel is not supported; expected "},
       {"--config " + deploy.string() + " --prompt a", "found a deploy config of vLLM-Omni"},
       {"--config " + shipped + " --model " + model + " --prompt a",
        "found a stage config beside --model"},

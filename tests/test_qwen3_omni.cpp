@@ -1,6 +1,8 @@
 // A small Qwen3-Omni as a user runs it: thinker and talker from one folder, in processes of their
 // own, alone and split over ranks.
 #include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -86,6 +88,48 @@ BOOST_AUTO_TEST_CASE(tokens_are_those_of_the_reference_and_the_sound_is_the_same
       BOOST_TEST(!read_file(outs[0] + name).empty());
       BOOST_TEST((read_file(outs[0] + name) == read_file(outs[1] + name)), name);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_alone_gives_the_text_and_the_sound_of_the_reference) {
+  const Folder folder;
+  const json expected = json::parse(read_file(model / "expected.json"));
+  {
+    std::ofstream prompts(folder.path / "prompts.jsonl");
+    for (const json& prompt : expected)
+      prompts << json{{"prompt_token_ids", prompt["ids"]}, {"logprobs", 0}} << "\n";
+  }
+  const json overrides = {{"0",
+                           {{"dtype", "float32"},
+                            {"default_sampling_params", {{"temperature", 0}, {"max_tokens", 24}}}}},
+                          {"1",
+                           {{"dtype", "float32"},
+                            {"default_sampling_params", {{"temperature", 0}, {"max_tokens", 21}}}}},
+                          {"2", {{"dtype", "float32"}}}};
+  const std::string out = (folder.path / "out").string();
+  const Ran ran = limelight_command(
+      "run --model " + model.string() + " --stage-overrides '" + overrides.dump() + "' --prompts " +
+      (folder.path / "prompts.jsonl").string() + " --output-dir " + out);
+  BOOST_REQUIRE_MESSAGE(ran.code == 0, ran.output);
+  std::ifstream lines(out + "/outputs.jsonl");
+  std::size_t seen = 0;
+  for (std::string line; std::getline(lines, line); ++seen) {
+    const json output = json::parse(line);
+    const std::string id = output["request_id"];
+    const json& wanted = expected[std::stoul(id)];
+    std::vector<int> answer;
+    for (const json& one : output["logprobs"]) answer.push_back(one["token_id"]);
+    BOOST_TEST(answer == wanted["answer"].get<std::vector<int>>(),
+               boost::test_tools::per_element());
+    // After a header of 44 bytes, 16 bits a sample.
+    const std::string wav = read_file(out + "/" + id + ".wav");
+    BOOST_REQUIRE(wav.size() == 44 + 2 * wanted["wave"].size());
+    for (std::size_t i = 0; i < wanted["wave"].size(); ++i) {
+      std::int16_t level = 0;
+      std::memcpy(&level, wav.data() + 44 + 2 * i, sizeof level);
+      BOOST_TEST(std::abs(level - 32767 * wanted["wave"][i].get<float>()) < 1.5f);
+    }
+  }
+  BOOST_TEST(seen == expected.size());
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_together_is_refused_before_it_starts) {

@@ -102,6 +102,7 @@ struct CpuOptions {
 };
 
 class ModelFile;
+class Code2WavModel;
 struct StageType;
 
 // How much of the keys and values of its sequences a rank keeps, in blocks. Without `bytes`,
@@ -121,7 +122,19 @@ struct CodecChunks {
   std::optional<int> initial_codec_chunk_frames = {};  // of the first chunk; 0: as the others
   std::optional<int> codec_left_context_frames = {};   // that go before those of the chunk
   std::vector<int> codec_chunk_ramp = {};              // of the first chunks, one after the other
-  bool codec_chunk_adaptive = false;
+
+  // Of the chunk with this number, counted from 0. usual: where none of the keys says it.
+  int frames(std::size_t chunk, int usual) const {
+    if (chunk < codec_chunk_ramp.size()) return codec_chunk_ramp[chunk];
+    const int first = initial_codec_chunk_frames.value_or(0);
+    return chunk == 0 && first > 0 ? first : codec_chunk_frames.value_or(usual);
+  }
+  // Of the largest chunk.
+  int most_frames(int usual) const {
+    int most = std::max(frames(0, usual), codec_chunk_frames.value_or(usual));
+    for (const int frames : codec_chunk_ramp) most = std::max(most, frames);
+    return most;
+  }
 };
 
 struct StageConfig {
@@ -136,9 +149,10 @@ struct StageConfig {
   std::string devices = "cpu";             // see make_device()
   ipc::DType dtype = ipc::DType::float32;  // type of dummy weights: float32 or bfloat16
   DecoderShape shape;
-  CodecShape codec;                        // of a talker or code2wav
-  std::shared_ptr<const ModelFile> model;  // weights and tokenizer; nullptr: dummy weights
-  std::string speaker;                     // of a talker from files; empty: the model's usual one
+  CodecShape codec;                               // of a talker or code2wav
+  std::shared_ptr<const ModelFile> model;         // weights and tokenizer; nullptr: dummy weights
+  std::shared_ptr<const Code2WavModel> code2wav;  // in place of `model`, of a code2wav
+  std::string speaker;  // of a talker from files; empty: the model's usual one
   CpuOptions cpu;
   CodecChunks chunks;                      // only of types that read them
   std::map<std::string, std::string> env;  // variables that its ranks have beside those of the user

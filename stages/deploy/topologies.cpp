@@ -21,7 +21,14 @@ constexpr std::uintmax_t most_config_bytes = 1 << 24;
 // The kinds with more than one stage, or another one than a thinker. The families of
 // stages/models/architectures.hpp need no row.
 const std::vector<Topology>& rows() {
-  static const std::vector<Topology> all{};
+  static const std::vector<Topology> all{
+      {"qwen3_omni_moe",
+       {{.stage = "thinker", .output_type = "text", .max_tokens = text_max_tokens},
+        {.stage = "talker", .sources = {0}, .reads_chunks = true},
+        {.stage = "code2wav", .sources = {1}, .output_type = "audio", .reads_chunks = true}}},
+      {"qwen3_omni_moe_thinker_only",
+       {{.stage = "thinker", .output_type = "text", .max_tokens = text_max_tokens}}},
+  };
   return all;
 }
 
@@ -164,6 +171,10 @@ Result<Topology> topology_of(const fs::path& path) {
                                          ": key 'model_type': found nothing, expected "
                                          "the kind of the model: " +
                                          topology_names()};
+  // Some checkpoints of Qwen3-Omni have no talker.
+  if (const auto speaks = object->find("enable_audio_output");
+      kind == "qwen3_omni_moe" && speaks != object->end() && *speaks == false)
+    kind = "qwen3_omni_moe_thinker_only";
   const auto found = find_topology(kind);
   if (!found) return Error{ErrorCode::unavailable, file.string() + ": " + not_supported(kind)};
   return *found;

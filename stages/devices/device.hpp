@@ -8,6 +8,9 @@
 //   - Sizes are not checked: sizes that do not match are a bug of the caller.
 //   - What an operation computes for a row does not depend on the other rows, to the last bit: a
 //     request has the same output whatever else is in the batch.
+//   - Operations that are not pure virtual have a definition for every device, which computes on
+//   the
+//     host (host_operations.cpp).
 //   - One thread uses a device; only synchronise() may be called from others.
 //   - A device that fails during an operation writes the reason to standard error and ends the
 //     process. The orchestrator then reports the rank as failed.
@@ -94,6 +97,34 @@ class Device {
   virtual std::unique_ptr<Matrix> pack(const BlockWeights& weights, int out, int in);
   // y [n, out] = x [n, in] * w^T
   virtual void linear(std::span<const float> x, const Matrix& w, std::span<float> y, int n) = 0;
+  // y [n, out] = bias + the products of w, [out, taps * width], with n rows of x, [n + (taps - 1) *
+  // dilation, width]: row i of them is x[i], x[i + dilation] and so on, one after the other. This
+  // is a convolution over time whose past comes first in x. bias: [out], or empty.
+  virtual void convolve(std::span<const float> x,
+                        const Matrix& w,
+                        std::span<const float> bias,
+                        std::span<float> y,
+                        int n,
+                        int taps,
+                        int dilation);
+  // The same for channels that do not mix: w: [taps, width], y: [n, width], dilation 1.
+  virtual void convolve_channels(
+      std::span<const float> x, std::span<const float> w, std::span<float> y, int n, int width);
+  // y = x + amplitudes * sin(frequencies * x)^2 for each row (Snake: Ziyin, Hartwig, Ueda 2020).
+  // frequencies, amplitudes: [width]. x and y may be the same memory.
+  virtual void snake(std::span<const float> x,
+                     std::span<float> y,
+                     std::span<const float> frequencies,
+                     std::span<const float> amplitudes);
+  // y = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias for each row (Ba, Kiros, Hinton
+  // 2016). weight, bias: [width]. x and y may be the same memory.
+  virtual void layer_norm(std::span<const float> x,
+                          std::span<float> y,
+                          std::span<const float> weight,
+                          std::span<const float> bias,
+                          float epsilon);
+  // x = activation(x)
+  virtual void activate(std::span<float> x, Activation activation);
   // y = x / sqrt(mean(x^2) + epsilon) * weight for each row (Zhang, Sennrich 2019). weight:
   // [width]; empty: all 1. x and y may be the same memory.
   virtual void rms_norm(std::span<const float> x,

@@ -3,7 +3,7 @@
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
 # reader: perfetto, hta, chromium, fetch, deploy, smollm2, llama, transformers, text_models,
-#   omni_models, tokenizer, jinja, media, encoder or voice.
+#   omni_models, code2wav_models, tokenizer, jinja, media, encoder or voice.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
 # gpu writer: a program that writes GPU traces into a folder; for voice, its probe.
@@ -113,6 +113,17 @@ if [[ $reader == text_models ]]; then
   rm -rf "$folder"
   "$python" "$here/make_text_models.py" "$folder" --seed "${LIMELIGHT_SEED:-0}"
   "$python" "$here/compare_text_models.py" "$limelight" "$folder"/*
+  exit
+fi
+if [[ $reader == code2wav_models ]]; then
+  python=${LIMELIGHT_PYTHON:-$python}
+  [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
+  needs="torch, transformers.models.qwen3_omni_moe, safetensors"
+  "$python" -c "import $needs" 2>/dev/null ||
+    skip "no python with $needs (LIMELIGHT_PYTHON names one)"
+  rm -rf "$folder"
+  "$python" "$here/compare_code2wav_models.py" "$limelight" "$folder" \
+    --seed "${LIMELIGHT_SEED:-0}"
   exit
 fi
 if [[ $reader == omni_models ]]; then

@@ -17,6 +17,7 @@ tokenizer.json and tokenizer_config.json; and expected.npz:
     <p>.talker.states          [layers + 1, rows, hidden], as the thinker's, of all rows
     <p>.talker.logits          [steps, vocabulary], before penalties
     <p>.codes                  [frames, groups]
+    <p>.wave                   [samples], of these codes
 
 With --brief there is expected.json in its place, with ids, answers, codes, and of states and logits
 those of the last token of the prompt. With --bfloat16 the file has weights of this type; all is
@@ -173,10 +174,22 @@ def randomise(model):
     for name, p in model.named_parameters():
         is_norm, is_bias = "norm" in name, "bias" in name
         centre = 1 if is_norm and not is_bias else 0
-        spread = 0.2 if is_norm or is_bias or p.ndim < 2 else 1.2 / max(p.shape[-1], 1) ** 0.5
+        fan_in = p.shape[1:].numel() if p.ndim == 3 and "code2wav" in name else p.shape[-1]
+        spread = 0.2 if is_norm or is_bias or p.ndim < 2 else 1.2 / max(fan_in, 1) ** 0.5
         torch.nn.init.normal_(p, centre, 1.0 if "embed" in name and p.ndim > 1 else spread)
     # Sounds that go on when the text has ended: the end is not as likely as any other code.
     model.talker.codec_head.weight[model.config.talker_config.codec_eos_token_id] *= 0.3
+
+
+def soften(model):
+    """Samples are clamped to +-1: few should be. The last convolution scales the wave."""
+    config, last = model.config.code2wav_config, model.code2wav.decoder[-1].conv
+    loudest = []
+    handle = last.register_forward_hook(lambda _m, _a, out: loudest.append(out.abs().max()))
+    model.code2wav(torch.randint(config.codebook_size, (1, config.num_quantizers, 20)))
+    handle.remove()
+    for p in (last.weight, last.bias):
+        p.mul_(0.9 / loudest[0])
 
 
 def save(model, folder, t, dtype=torch.float32):
@@ -277,7 +290,7 @@ def expected(model, ids, answer, frames):
     decode = model.code2wav.chunked_decode
     model.code2wav.chunked_decode = lambda x, **k: codes.update(codes=x) or decode(x, **k)
     try:
-        model.generate(
+        _, wave = model.generate(
             torch.tensor([ids]), thinker_max_new_tokens=answer, thinker_do_sample=False,
             thinker_eos_token_id=model.config.im_end_token_id, talker_max_new_tokens=frames + 1,
             talker_do_sample=False)
@@ -301,7 +314,8 @@ def expected(model, ids, answer, frames):
         "talker.inputs": recorder.inputs[0].numpy(),
         "talker.states": torch.cat(recorder.states, 1).numpy(),
         "talker.logits": logits.numpy(),
-        "codes": codes.numpy().astype(np.int32)}
+        "codes": codes.numpy().astype(np.int32),
+        "wave": wave.flatten().numpy()}
 
 
 def brief(results, prompts):
@@ -313,6 +327,7 @@ def brief(results, prompts):
         rows.append({
             "ids": of["ids"].tolist(), "answer": of["answer"].tolist(),
             "codes": of["codes"].tolist(),
+            "wave": np.round(of["wave"].astype(float), 5).tolist(),
             "thinker.states": np.round(of["thinker.states"][:, last].astype(float), 5).tolist(),
             "thinker.logits": np.round(of["thinker.logits"][0].astype(float), 5).tolist(),
             "talker.inputs": np.round(of["talker.inputs"].astype(float), 5).tolist(),
@@ -344,6 +359,7 @@ def main():
     with torch.inference_mode():
         made = Qwen3OmniMoeForConditionalGeneration(config).eval()
         randomise(made)
+        soften(made)
         save(made, args.out, t, torch.bfloat16 if args.bfloat16 else torch.float32)
         model = open_model(args.out)
         for (name, x), y in zip(made.state_dict().items(), model.state_dict().values()):

@@ -2,16 +2,16 @@
 // because the kernels keep to one order of operations: see cpu_kernels.hpp. `limelight bench
 // matmul` compares the products with OpenBLAS.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limelight/span.hpp>
 #include <memory>
 #include <new>
-#include <numbers>
 #include <vector>
 
+#include "stages/devices/activations.hpp"
 #include "stages/devices/cpu/cpu_kernels.hpp"
+#include "stages/devices/cpu/packed_matrix.hpp"
 #include "stages/devices/cpu/work_pool.hpp"
 #include "stages/devices/device.hpp"
 
@@ -23,6 +23,10 @@ namespace {
 
 const prof::NameId linear_name =
     prof::intern("linear", prof::Category::cpu_op, prof::ValueKind::matmul);
+const prof::NameId convolve_name =
+    prof::intern("convolve", prof::Category::cpu_op, prof::ValueKind::matmul);
+const prof::NameId snake_name =
+    prof::intern("snake", prof::Category::cpu_op, prof::ValueKind::dims);
 const prof::NameId norm_name =
     prof::intern("rms_norm", prof::Category::cpu_op, prof::ValueKind::dims);
 const prof::NameId rope_name = prof::intern("rope", prof::Category::cpu_op, prof::ValueKind::dims);
@@ -38,56 +42,6 @@ std::uint64_t dims(std::size_t a, std::size_t b = 0, std::size_t c = 0) {
 std::uint64_t dims(int a, int b, int c = 0) {
   return dims(static_cast<std::size_t>(a), static_cast<std::size_t>(b),
               static_cast<std::size_t>(c));
-}
-
-// Rounds to nearest, ties to even, as the hardware does. NaN stays NaN.
-std::uint16_t to_bfloat16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
-  return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-float gelu(float x) { return 0.5f * x * (1.0f + std::erf(x * std::numbers::sqrt2_v<float> / 2)); }
-float gelu_tanh(float x) {
-  constexpr float root = 0.79788456f;  // sqrt(2 / pi)
-  return 0.5f * x * (1.0f + std::tanh(root * (x + 0.044715f * x * x * x)));
-}
-
-// Memory that starts a line of the cache.
-struct Free {
-  void operator()(void* memory) const { ::operator delete(memory, std::align_val_t(64)); }
-};
-template <class T>
-std::unique_ptr<T[], Free> aligned(std::size_t count) {
-  return std::unique_ptr<T[], Free>(
-      static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t(64))));
-}
-
-// Weights of a stage, packed.
-struct PackedMatrix final : Matrix {
-  std::unique_ptr<float[], Free> floats;  // one of the two
-  std::unique_ptr<std::uint16_t[], Free> bf16;
-  PackedRows rows{};
-};
-
-// Writes panels [panel, end) of 16 rows, each column by column; a missing row is 0.
-template <class T, class Convert>
-void pack_panels(std::span<const float> weights,
-                 std::size_t rows,
-                 std::size_t columns,
-                 std::size_t panel,
-                 std::size_t end,
-                 T* packed,
-                 Convert convert) {
-  for (; panel < end; ++panel) {
-    const std::size_t first = 16 * panel, there = std::min<std::size_t>(16, rows - first);
-    const float* from = weights.data() + first * columns;
-    T* to = packed + first * columns;
-    for (std::size_t column = 0; column < columns; ++column, ++from, to += 16) {
-      for (std::size_t row = 0; row < there; ++row) to[row] = convert(from[row * columns]);
-      std::fill(to + there, to + 16, T{});
-    }
-  }
 }
 
 // Weights in blocks, where the file is mapped. They are multiplied by cpu_kernels.hpp.
@@ -119,28 +73,7 @@ class CpuDevice final : public Device {
                                int out,
                                int in,
                                ipc::DType dtype) override {
-    auto matrix = std::make_unique<PackedMatrix>();
-    matrix->in = in;
-    matrix->out = out;
-    const auto columns = static_cast<std::size_t>(in), rows = static_cast<std::size_t>(out),
-               count = (rows + 15) / 16 * 16 * columns;
-    const bool bf16 = dtype == ipc::DType::bfloat16;
-    if (bf16) matrix->bf16 = aligned<std::uint16_t>(count);
-    else matrix->floats = aligned<float>(count);
-    const auto fill = [&](std::size_t panel, std::size_t panels_end) {
-      if (bf16)
-        pack_panels(weights, rows, columns, panel, panels_end, matrix->bf16.get(), to_bfloat16);
-      else
-        pack_panels(weights, rows, columns, panel, panels_end, matrix->floats.get(),
-                    [](float w) { return w; });
-    };
-    pool_.run((rows + 15) / 16, 1 + (std::size_t{1} << 16) / (16 * columns), fill);
-    matrix->rows = {
-        .data = bf16 ? static_cast<const void*>(matrix->bf16.get()) : matrix->floats.get(),
-        .bf16 = bf16,
-        .in = columns,
-        .out = rows};
-    return matrix;
+    return pack_matrix(weights, out, in, dtype, pool_);
   }
 
   std::unique_ptr<Matrix> pack(const BlockWeights& weights, int out, int in) override {
@@ -155,12 +88,36 @@ class CpuDevice final : public Device {
     const prof::Span span(linear_name, dims(n, w.out, w.in));
     if (const auto* blocks = dynamic_cast<const BlockMatrix*>(&w))
       return linear_of_blocks(x, *blocks, y, n);
-    const PackedRows& rows = static_cast<const PackedMatrix&>(w).rows;
-    // For a small product a second thread costs more than it gains.
-    const auto count = static_cast<std::size_t>(n);
-    const std::size_t grain = 1 + (std::size_t{1} << 18) / (16 * rows.in * count);
-    pool_.run((rows.out + 15) / 16, grain, [&](std::size_t begin, std::size_t end) {
-      kernels_.multiply_packed(rows, begin, end, x.data(), count, y.data());
+    multiply(w, {x.data(), static_cast<std::size_t>(w.in), 1, 0}, nullptr, y, n);
+  }
+
+  void convolve(std::span<const float> x,
+                const Matrix& w,
+                std::span<const float> bias,
+                std::span<float> y,
+                int n,
+                int taps,
+                int dilation) override {
+    if (dynamic_cast<const PackedMatrix*>(&w) == nullptr)
+      return Device::convolve(x, w, bias, y, n, taps, dilation);
+    const prof::Span span(convolve_name, dims(n, w.out, w.in));
+    const auto width = static_cast<std::size_t>(w.in / taps);
+    multiply(w,
+             {x.data(), width, static_cast<std::size_t>(taps),
+              static_cast<std::size_t>(dilation) * width},
+             bias.empty() ? nullptr : bias.data(), y, n);
+  }
+
+  void snake(std::span<const float> x,
+             std::span<float> y,
+             std::span<const float> frequencies,
+             std::span<const float> amplitudes) override {
+    const prof::Span span(snake_name, dims(x.size()));
+    const std::size_t width = frequencies.size();
+    pool_.run(x.size() / width, 1 + (1 << 14) / width, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t row = begin * width; row < end * width; row += width)
+        kernels_.snake(x.data() + row, frequencies.data(), amplitudes.data(), y.data() + row,
+                       width);
     });
   }
 
@@ -282,8 +239,7 @@ class CpuDevice final : public Device {
     const prof::Span span(gate_name, dims(gate.size()));
     if (activation == Activation::silu)
       return kernels_.silu_mul(gate.data(), up.data(), gate.size());
-    for (std::size_t i = 0; i < gate.size(); ++i)
-      gate[i] = (activation == Activation::gelu ? gelu(gate[i]) : gelu_tanh(gate[i])) * up[i];
+    for (std::size_t i = 0; i < gate.size(); ++i) gate[i] = activated(gate[i], activation) * up[i];
   }
 
   void gather(std::span<const float> x,
@@ -312,8 +268,12 @@ class CpuDevice final : public Device {
 
   void add(std::span<float> x, std::span<const float> y) override {
     const prof::Span span(add_name, dims(x.size()));
+    if (x.size() == y.size())
+      return pool_.run(x.size(), 1 << 15, [&](std::size_t begin, std::size_t end) {
+        kernels_.add_scaled(1, y.data() + begin, x.data() + begin, end - begin);
+      });
     for (std::size_t row = 0; row < x.size(); row += y.size())
-      for (std::size_t i = 0; i < y.size(); ++i) x[row + i] += y[i];
+      kernels_.add_scaled(1, y.data(), x.data() + row, y.size());
   }
 
  private:
@@ -344,6 +304,23 @@ class CpuDevice final : public Device {
         angles.push_back({rope.scale * std::cos(angle), rope.scale * std::sin(angle)});
       }
     return angles;
+  }
+
+  // Rows of y are computed each for itself, so threads share either the rows or the panels.
+  void multiply(
+      const Matrix& w, const RowsOfFloats& x, const float* bias, std::span<float> y, int n) {
+    const PackedRows& rows = static_cast<const PackedMatrix&>(w).rows;
+    const auto count = static_cast<std::size_t>(n);
+    if (count >= 256 && count * sizeof(float) * x.stride > rows.out * rows.in)
+      return pool_.run(count, 96, [&](std::size_t begin, std::size_t end) {
+        kernels_.multiply_packed(rows, 0, (rows.out + 15) / 16, x.from(begin), end - begin, bias,
+                                 y.data() + begin * rows.out);
+      });
+    // For a small product a second thread costs more than it gains.
+    const std::size_t grain = 1 + (std::size_t{1} << 18) / (16 * rows.in * count);
+    pool_.run((rows.out + 15) / 16, grain, [&](std::size_t begin, std::size_t end) {
+      kernels_.multiply_packed(rows, begin, end, x, count, bias, y.data());
+    });
   }
 
   void linear_of_blocks(std::span<const float> x,

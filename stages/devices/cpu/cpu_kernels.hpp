@@ -46,6 +46,16 @@ struct PackedRows {
   std::size_t in, out;
 };
 
+// Rows of floats, `stride` apart. Each is `taps` pieces one after the other, which lie tap_stride
+// apart: the rows of a convolution share them.
+struct RowsOfFloats {
+  const float* data;
+  std::size_t stride, taps, tap_stride;
+  RowsOfFloats from(std::size_t row) const {
+    return {data + row * stride, stride, taps, tap_stride};
+  }
+};
+
 struct CpuKernels {
   const char* name;
   void (*quantise)(const float* x,
@@ -72,12 +82,14 @@ struct CpuKernels {
                      std::size_t rows,
                      float* y,
                      std::size_t y_stride);
-  // y[r * w.out + i] = w[i] . x[r] for r < rows and the panels from begin to end.
+  // y[r * w.out + i] = bias[i] + w[i] . x[r] for r < rows and the panels from begin to end. bias:
+  // nullptr if there is none.
   void (*multiply_packed)(const PackedRows& w,
                           std::size_t begin,
                           std::size_t end,
-                          const float* x,
+                          const RowsOfFloats& x,
                           std::size_t rows,
+                          const float* bias,
                           float* y);
   void (*round_bf16)(const float* x,
                      std::size_t count,
@@ -97,6 +109,12 @@ struct CpuKernels {
   float (*exp_sum)(float* x,
                    float top,
                    std::size_t count);  // x = exp(x - top), for x <= top; returns their sum
+  // y = x + amplitudes * sin(frequencies * x)^2, for one row; x and y may be the same
+  void (*snake)(const float* x,
+                const float* frequencies,
+                const float* amplitudes,
+                float* y,
+                std::size_t count);
 };
 
 constexpr std::size_t scratch_bytes(std::size_t cols) { return 20 * cols; }

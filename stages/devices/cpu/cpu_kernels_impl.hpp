@@ -11,6 +11,7 @@
 #include "stages/devices/cpu/cpu_kernels_packed.hpp"
 #include "stages/devices/cpu/cpu_kernels_products.hpp"
 #include "stages/devices/cpu/cpu_kernels_unpack.hpp"
+#include "stages/devices/cpu/cpu_kernels_waves.hpp"
 
 namespace limelight::stages {
 
@@ -88,6 +89,7 @@ const CpuKernels LIMELIGHT_KERNELS{LIMELIGHT_KERNELS_NAME,
                                    dot,
                                    add_scaled,
                                    silu_mul,
-                                   exp_sum};
+                                   exp_sum,
+                                   snake};
 
 }  // namespace limelight::stages

@@ -1,12 +1,14 @@
 // Which pipeline a model's folder and a deploy config of vLLM-Omni make.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <nlohmann/json.hpp>
 
 #include "stages/deploy/deploy.hpp"
 #include "tests/stages/deploy/written.hpp"
 
 using namespace limelight;
 using namespace limelight::tests;
+namespace fs = std::filesystem;
 
 BOOST_AUTO_TEST_SUITE(deploy)
 
@@ -38,7 +40,7 @@ BOOST_AUTO_TEST_CASE(other_models_are_refused_by_their_names) {
   TEST_FINDS(refusal(pipeline_of({.model = written.file("m.gguf", gguf).string()})),
              "m.gguf: model mamba is not supported");
   std::filesystem::remove(written.folder.path / "m.gguf");
-  for (const char* kind : {"qwen3_omni_moe", "qwen2_5_omni", "qwen3_tts", "t5"}) {
+  for (const char* kind : {"qwen2_5_omni", "qwen3_tts", "t5"}) {
     written.file("config.json", std::string("{\"model_type\": \"") + kind + "\"}");
     const std::string text = refusal(pipeline_of({.model = written.folder.path.string()}));
     TEST_FINDS(text, std::string("config.json: model ") + kind + " is not supported; expected ");
@@ -159,6 +161,38 @@ BOOST_AUTO_TEST_CASE(several_stages_get_their_edges_and_the_chunks_of_their_conn
   TEST_FINDS(
       (unnamed ? std::string("nothing") : unnamed.error().message),
       "three.yaml:7: key 'input_connectors': found 'other', expected a name of `connectors`");
+}
+
+BOOST_AUTO_TEST_CASE(qwen3_omni_is_three_stages_or_a_thinker_alone) {
+  const fs::path folder = fs::path(FIXTURES) / "qwen3_omni_moe";
+  const Written written;
+  const auto deploy = written.file("qwen3_omni_moe.yaml", R"(async_chunk: true
+connectors:
+  shared:
+    name: SharedMemoryConnector
+    extra: {initial_codec_chunk_frames: 4, codec_chunk_frames: 25, codec_left_context_frames: 20}
+stages:
+  - {stage_id: 1, input_connectors: {from_stage_0: shared}}
+  - {stage_id: 2, input_connectors: {from_stage_1: shared}}
+)");
+  const auto config = pipeline_of({.model = folder.string(), .deploy_config = deploy});
+  if (!config) BOOST_FAIL(config.error().message);
+  BOOST_TEST(config->stages.size() == 3u);
+  BOOST_TEST(config->find(1)->chunks.frames(0, 9) == 4);
+  BOOST_TEST(config->find(1)->chunks.frames(1, 9) == 25);
+  BOOST_TEST(config->find(1)->sampling.max_tokens.value_or(0) == 4096);
+  BOOST_TEST(config->find(2)->chunks.codec_left_context_frames.value_or(-1) == 20);
+  BOOST_TEST((config->find(2)->code2wav != nullptr));
+  BOOST_TEST(config->find(2)->final_output_type == "audio");
+  // Without a talker in the checkpoint.
+  for (const auto& file : fs::directory_iterator(folder))
+    fs::copy(file.path(), written.folder.path / file.path().filename());
+  auto keys = nlohmann::json::parse(read_file(folder / "config.json"));
+  keys["enable_audio_output"] = false;
+  written.file("config.json", keys.dump());
+  const auto silent = pipeline_of({.model = written.folder.path.string()});
+  if (!silent) BOOST_FAIL(silent.error().message);
+  BOOST_TEST(silent->stages.size() == 1u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

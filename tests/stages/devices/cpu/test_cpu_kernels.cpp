@@ -8,10 +8,12 @@
 
 #include "stages/devices/blocks.hpp"
 #include "stages/devices/cpu/cpu_kernels.hpp"
+#include "tests/device_checks.hpp"
 #include "tests/stages/devices/cpu/random_blocks.hpp"
 
 using namespace limelight::stages;
 using limelight::tests::random_blocks;
+using limelight::tests::random_values;
 
 namespace {
 
@@ -211,7 +213,8 @@ BOOST_AUTO_TEST_CASE(packed_matrices_give_the_same_bits_in_every_build_for_any_n
     Floats first(most * out);
     for (std::size_t r = 0; r < most; ++r)
       for (std::size_t panel = 0; panel < panels; ++panel)
-        portable_kernels.multiply_packed(rows, panel, panel + 1, &x[r * in], 1, &first[r * out]);
+        portable_kernels.multiply_packed(rows, panel, panel + 1, {&x[r * in], in, 1, 0}, 1, nullptr,
+                                         &first[r * out]);
     for (std::size_t i = 0; i < out; ++i) {
       double exact = 0;
       for (std::size_t c = 0; c < in; ++c)
@@ -221,7 +224,7 @@ BOOST_AUTO_TEST_CASE(packed_matrices_give_the_same_bits_in_every_build_for_any_n
     for (const CpuKernels* build : builds())
       for (std::size_t n = 1; n <= most; ++n) {
         Floats y(n * out);
-        build->multiply_packed(rows, 0, panels, x.data(), n, y.data());
+        build->multiply_packed(rows, 0, panels, {x.data(), in, 1, 0}, n, nullptr, y.data());
         BOOST_TEST(
             same(y, Floats(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(y.size()))),
             build->name << ", rows: " << n);
@@ -263,5 +266,52 @@ BOOST_AUTO_TEST_CASE(exponentials_are_right_and_the_same_bits_in_every_build) {
                     1e-5);
     if (first.empty()) first = y, first_silu = gate;
     BOOST_TEST((first == y && first_silu == gate));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_overlap_are_multiplied_as_if_each_were_there_for_itself) {
+  // A convolution with 3 taps and dilation 2: row r is x[r], x[r + 2], x[r + 4].
+  constexpr std::size_t n = 29, width = 11, taps = 3, out = 70;
+  const Floats x = random_values((n + 4) * width, 3), bias = random_values(out, 5),
+               w = random_values(80 * taps * width, 4);
+  const PackedRows rows{.data = w.data(), .bf16 = false, .in = taps * width, .out = out};
+  Floats apart;
+  for (std::size_t r = 0; r < n; ++r)
+    for (std::size_t tap = 0; tap < taps; ++tap) {
+      const auto from = x.begin() + static_cast<std::ptrdiff_t>((r + 2 * tap) * width);
+      apart.insert(apart.end(), from, from + width);
+    }
+  Floats expected(n * out);
+  for (std::size_t r = 0; r < n; ++r)
+    portable_kernels.multiply_packed(rows, 0, 5, {&apart[r * rows.in], rows.in, 1, 0}, 1,
+                                     bias.data(), &expected[r * out]);
+  for (const CpuKernels* build : builds()) {
+    Floats y(n * out);
+    build->multiply_packed(rows, 0, 5, {x.data(), width, taps, 2 * width}, n, bias.data(),
+                           y.data());
+    BOOST_TEST(same(y, expected), build->name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(snake_is_that_of_the_library_and_the_same_in_every_build) {
+  for (const std::size_t width : {1, 7, 8, 21}) {
+    for (const float size : {1.0f, 30.0f, 3000.0f}) {
+      Floats x = random_values(width, 1);
+      for (float& value : x) value *= size;
+      const Floats f = random_values(width, 2), a = random_values(width, 3);
+      Floats first(width);
+      portable_kernels.snake(x.data(), f.data(), a.data(), first.data(), width);
+      for (std::size_t i = 0; i < width; ++i) {
+        const double sine = std::sin(static_cast<double>(f[i] * x[i]));
+        const double exact = static_cast<double>(x[i]) + static_cast<double>(a[i]) * sine * sine;
+        BOOST_TEST(std::abs(static_cast<double>(first[i]) - exact) <
+                   3e-7 * (1 + std::abs(exact)) * (1 + std::abs(static_cast<double>(a[i]))));
+      }
+      for (const CpuKernels* build : builds()) {
+        Floats y(width);
+        build->snake(x.data(), f.data(), a.data(), y.data(), width);
+        BOOST_TEST(same(y, first), build->name);
+      }
+    }
   }
 }
