@@ -87,8 +87,8 @@ shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
 sounds = spoken(onnx)
 
-# The ids are those of Piper. Its espeak-ng is 1.52, which writes a glide between some vowels that 1.51
-# does not write.
+# The ids are those of Piper, whose own espeak-ng is newer than Debian's 1.51 and writes a glide
+# between some vowels.
 asked = subprocess.run([probe, onnx], input="\n".join(texts) + "\n", text=True, check=True,
                        capture_output=True).stdout
 ids = [json.loads(line) for line in asked.splitlines()]
