@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Installs what Limelight builds on (Debian 12), and builds it in build/. Called by run.sh and
-# test.sh; cheap when there is nothing to do.
+# Installs what Limelight builds on (Debian 12), and builds it in build/. Called by run.sh,
+# voice.sh and test.sh; cheap when there is nothing to do.
 #   setup.sh [<option of cmake, such as -DLIMELIGHT_CUDA=OFF>...]
 set -euo pipefail
 cd "$(dirname "$0")"
 packages=(
+  ca-certificates
   cmake
+  curl
   g++
   libacl1-dev
   libboost-test-dev
@@ -14,6 +16,7 @@ packages=(
   libcpp-httplib-dev
   libcurl4-openssl-dev
   libdeflate-dev
+  libespeak-ng-dev
   libiceoryx-hoofs-dev
   libiceoryx-posh-dev
   libjpeg62-turbo-dev
@@ -30,6 +33,7 @@ packages=(
   ninja-build
   nlohmann-json3-dev
   procps
+  unzip
   zlib1g-dev
 )
 missing=()

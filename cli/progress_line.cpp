@@ -22,8 +22,7 @@ void ProgressLine::show(const Progress& p) {
   last_ = now;
   open_ = true;
   std::fprintf(file_, "\r%zu/%zu requests, %llu bytes of text, %.1f s of sound\033[K", p.done,
-               total_, static_cast<unsigned long long>(p.text_bytes),
-               static_cast<double>(p.audio_samples) / 24000);
+               total_, static_cast<unsigned long long>(p.text_bytes), p.audio_seconds);
   std::fflush(file_);
 }
 

@@ -45,7 +45,7 @@ std::string failed_trace(const RankTrace& t) {
   return "no trace of " + whose(t) + ": " + t.error.message;
 }
 
-// The errors of a run, each once, and no more than somebody reads.
+// The errors of a run, or what stages remarked, each once, and no more than somebody reads.
 class Problems {
  public:
   void add(const std::string& problem) {
@@ -56,7 +56,7 @@ class Problems {
   std::string text() const {
     return count_ <= most_shown
                ? text_
-               : text_ + "\nand " + std::to_string(count_ - most_shown) + " other errors";
+               : text_ + "\nand " + std::to_string(count_ - most_shown) + " others";
   }
 
  private:
@@ -179,7 +179,7 @@ int run(const RunOptions& options) {
   });
 
   int code = 0;
-  Problems problems;
+  Problems problems, remarks;
   const auto fail = [&](int with, const std::string& what) {
     problems.add(what);
     code = with;
@@ -218,6 +218,10 @@ int run(const RunOptions& options) {
             fail(1, written.error().message);
           if (tells && !streams)
             std::cout << "answer " << output.index << ": " << output.text << "\n\n" << std::flush;
+          for (const StageStats& stage : output.stages)
+            for (const std::string& remark : stage.remarks)
+              remarks.add("request " + output.request_id + ", stage " +
+                          std::to_string(stage.stage_id) + ": " + remark);
           statistics.add(output);
         },
         [&](const Progress& p) {
@@ -262,6 +266,7 @@ int run(const RunOptions& options) {
     if (!options.output_dir.empty())
       std::cout << "text, sound and outputs.jsonl: " << options.output_dir.string() << "\n";
   }
+  if (!remarks.empty()) std::cerr << remarks.text() << "\n";
   return problems.empty() ? code : refuse(code, problems.text());
 }
 

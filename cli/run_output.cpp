@@ -42,7 +42,8 @@ json to_json(const RequestOutput& out) {
          {"stage_gen_time_ms", s.stage_gen_time_ms},
          {"tokens_per_s", s.stage_gen_time_ms > 0
                               ? static_cast<double>(s.num_tokens_out) / s.stage_gen_time_ms * 1000
-                              : 0}});
+                              : 0},
+         {"remarks", s.remarks}});
   for (const TransferStats& t : out.transfers) {
     transfers.push_back({{"from_stage", t.from_stage},
                          {"from_replica", t.from_replica},
@@ -69,6 +70,7 @@ json to_json(const RequestOutput& out) {
               {"output_tokens", out.answer.output_tokens},
               {"seed", out.answer.seed},
               {"audio_samples", out.audio.size()},
+              {"sample_rate", out.sample_rate},
               {"e2e_time_ms", out.e2e_time_ms},
               {"transfers_total_bytes", bytes},
               {"transfers_total_time_ms", transfer_ms},
@@ -119,7 +121,8 @@ Result<void> RunOutput::add(std::size_t place, const RequestOutput& output) {
     if (!(std::ofstream(folder_ / (name + ".txt")) << output.text << "\n").flush())
       return Error{ErrorCode::io, (folder_ / name).string() + ".txt: cannot write the text"};
     if (!output.audio.empty())
-      if (auto written = write_wav(folder_ / (name + ".wav"), output.audio); !written)
+      if (auto written = write_wav(folder_ / (name + ".wav"), output.audio, output.sample_rate);
+          !written)
         return written;
   }
   if (folder_.empty() && !kept_) return {};

@@ -10,6 +10,6 @@ namespace limelight::cli {
 // Writes a WAV file: 16-bit PCM, mono. samples: from -1 to 1. Errors: io.
 Result<void> write_wav(const std::filesystem::path& path,
                        const std::vector<float>& samples,
-                       int sample_rate = 24000);
+                       int sample_rate);
 
 }  // namespace limelight::cli

@@ -1,10 +1,11 @@
-# LIMELIGHT_OPENVINO: AUTO builds examples/own_engine where OpenVINO is, ON insists, OFF goes
-# without. The library does not know OpenVINO.
+# LIMELIGHT_OPENVINO: AUTO builds examples/own_engine where OpenVINO is, and examples/voice where
+# libespeak-ng is as well, ON insists on OpenVINO, OFF goes without. The library knows neither.
 set(LIMELIGHT_OPENVINO AUTO CACHE STRING "AUTO, ON or OFF")
 set_property(CACHE LIMELIGHT_OPENVINO PROPERTY STRINGS AUTO ON OFF)
 set(OpenVINO_FOUND FALSE)
 if(LIMELIGHT_OPENVINO)
   add_subdirectory(examples/own_engine)
+  add_subdirectory(examples/voice)
   if(NOT OpenVINO_FOUND AND NOT LIMELIGHT_OPENVINO STREQUAL AUTO)
     message(FATAL_ERROR
       "LIMELIGHT_OPENVINO is ${LIMELIGHT_OPENVINO}, but OpenVINO was not found: pip install "

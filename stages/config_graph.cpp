@@ -64,7 +64,24 @@ void find_user_output(const YamlReader& reader, const YAML::Node& at, StageConfi
                       std::string(" for a ") + type.name + " (" + ports_of(type.outputs) + ")",
                   "what one of its outputs carries, text or audio");
   s.user_output = fitting.front();
+  s.sample_rate = type.outputs[static_cast<std::size_t>(s.user_output)].sample_rate;
   s.final_output_type = type.outputs[static_cast<std::size_t>(s.user_output)].carries;
+}
+
+// A user gets one sound for a request, which has one rate.
+void check_sample_rates(const YamlReader& reader,
+                        const YAML::Node& stages,
+                        const PipelineConfig& config) {
+  const StageConfig* first = nullptr;
+  for (std::size_t i = 0; i < config.stages.size(); ++i) {
+    const StageConfig& s = config.stages[i];
+    if (s.user_output < 0 || s.final_output_type != "audio") continue;
+    if (first == nullptr) first = &s;
+    if (s.sample_rate != first->sample_rate)
+      reader.refuse(stages[i], "final_output", "audio of " + std::to_string(s.sample_rate) + " Hz",
+                    std::to_string(first->sample_rate) + " Hz, as stage " +
+                        std::to_string(first->stage_id) + " has");
+  }
 }
 
 }  // namespace
@@ -135,6 +152,7 @@ void check_graph(const YamlReader& reader, const YAML::Node& root, PipelineConfi
           }))
         s.unread_outputs.push_back(output);
   }
+  check_sample_rates(reader, root["stage_args"], config);
   // Topological order (Kahn 1962). When no stage is ready, those that are left form a cycle.
   std::vector<StageConfig> ordered;
   std::set<int> done;

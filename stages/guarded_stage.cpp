@@ -177,4 +177,10 @@ AnswerInfo GuardedStage::answer(std::uint64_t request) const {
   return answer;
 }
 
+std::vector<std::string> GuardedStage::remarks(std::uint64_t request) const {
+  std::vector<std::string> remarks;
+  guard_for(request, "remarks()", [&] { remarks = stage_->remarks(request); });
+  return remarks;
+}
+
 }  // namespace limelight::stages

@@ -36,6 +36,7 @@ class GuardedStage final : public Stage {
   void end(std::uint64_t request) override;
   std::uint64_t tokens_out(std::uint64_t request) const override;
   AnswerInfo answer(std::uint64_t request) const override;
+  std::vector<std::string> remarks(std::uint64_t request) const override;
 
  private:
   class CheckedOutput;

@@ -20,6 +20,7 @@ using nlohmann::json;
 constexpr std::chrono::seconds patience{60};
 // iceoryx counts a chunk, which has a header, in 32 bits.
 constexpr std::uint64_t most_tensor_bytes = 0xffff'0000;
+constexpr int most_sample_rate = 768'000;
 
 Error invalid(std::string text) { return {ErrorCode::invalid_argument, std::move(text)}; }
 
@@ -49,6 +50,11 @@ Result<void> check_ports(const PluginPorts& ports, const std::string& stage) {
       return invalid("stage type '" + stage + "': found tensors of " +
                      std::to_string(port.largest_bytes) + " bytes for the output '" + port.name +
                      "' (largest_bytes), expected 1 to " + std::to_string(most_tensor_bytes));
+  for (const OutputPort& port : ports.outputs)
+    if (port.sample_rate < 1 || port.sample_rate > most_sample_rate)
+      return invalid("stage type '" + stage + "': found a sample rate of " +
+                     std::to_string(port.sample_rate) + " for the output '" + port.name +
+                     "', expected 1 to " + std::to_string(most_sample_rate));
   return {};
 }
 
@@ -93,8 +99,10 @@ json to_json(const PluginDescription& description) {
   for (const PortType& port : description.ports.inputs)
     inputs.push_back({{"name", port.name}, {"carries", port.carries}});
   for (const OutputPort& port : description.ports.outputs)
-    outputs.push_back(
-        {{"name", port.name}, {"carries", port.carries}, {"largest_bytes", port.largest_bytes}});
+    outputs.push_back({{"name", port.name},
+                       {"carries", port.carries},
+                       {"largest_bytes", port.largest_bytes},
+                       {"sample_rate", port.sample_rate}});
   return {{"name", description.name}, {"inputs", inputs}, {"outputs", outputs}};
 }
 PluginDescription description_of(const json& from) {
@@ -104,7 +112,8 @@ PluginDescription description_of(const json& from) {
   for (const json& port : from.at("outputs"))
     description.ports.outputs.push_back({.name = port.at("name"),
                                          .carries = port.at("carries"),
-                                         .largest_bytes = port.at("largest_bytes")});
+                                         .largest_bytes = port.at("largest_bytes"),
+                                         .sample_rate = port.at("sample_rate")});
   return description;
 }
 

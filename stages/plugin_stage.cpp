@@ -31,7 +31,7 @@ StageType stage_type_of(PluginStage stage, PluginDescription description) {
   type.name = description.name;
   type.inputs = description.ports.inputs;
   for (const OutputPort& port : description.ports.outputs)
-    type.outputs.push_back({port.name, port.carries});
+    type.outputs.push_back({port.name, port.carries, port.sample_rate});
   type.largest_output = [outputs = description.ports.outputs](const StageConfig&, int output) {
     return outputs.at(static_cast<std::size_t>(output)).largest_bytes;
   };

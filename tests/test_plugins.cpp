@@ -122,6 +122,49 @@ BOOST_AUTO_TEST_CASE(a_pipeline_of_a_library_runs_and_its_threads_are_in_the_tra
   BOOST_TEST(left_behind().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_sound_has_the_rate_of_its_output_and_remarks_are_said_once) {
+  const Folder folder;
+  const auto sounding = [&](int id, const std::string& options) {
+    return "  - stage_id: " + std::to_string(id) + "\n    stage_type: plugin\n" +
+           library_line(plugins / "plain.so") +
+           "    engine_args: {model_stage: samples}\n"
+           "    options: {" +
+           options +
+           "}\n"
+           "    engine_input_source: [0]\n"
+           "    final_output: true\n";
+  };
+  const std::string shout =
+      one_stage(library_line(plugins / "plain.so") + "    engine_args: {model_stage: shout}\n");
+  const std::string edges = "runtime: {edges: [{from: 0, to: 1}, {from: 0, to: 2}]}\n";
+  const fs::path config =
+      write_file(folder.path / "config.yaml", shout + sounding(1, "rate: 11025, remark: hoarse") +
+                                                  "runtime: {edges: [{from: 0, to: 1}]}\n");
+  const fs::path prompts =
+      write_file(folder.path / "a.jsonl", "{\"prompt\": \"one\"}\n{\"prompt\": \"two\"}\n");
+  const Ran ran = limelight_command("run --config " + config.string() + " --prompts " +
+                                    prompts.string() + " --output-dir " + folder.path.string());
+  BOOST_REQUIRE_MESSAGE(ran.code == 0, ran.output);
+  // Bytes 24 to 27 of a WAV file, little-endian.
+  BOOST_TEST((read_file(folder.path / "0.wav").substr(24, 4) == std::string("\x11\x2b\0\0", 4)));
+  const auto line = read_file(folder.path / "outputs.jsonl");
+  BOOST_TEST(line.find("\"sample_rate\":11025") != std::string::npos, line);
+  BOOST_TEST(line.find("\"remarks\":[\"hoarse\"]") != std::string::npos, line);
+  for (const char* said : {"request 0, stage 1: hoarse\n", "request 1, stage 1: hoarse\n"})
+    BOOST_TEST(ran.output.find(said) != std::string::npos, ran.output);
+  // Two sounds of a request are one, so they cannot have two rates.
+  BOOST_TEST(
+      refused(folder, shout + sounding(1, "rate: 22050") + sounding(2, "rate: 16000") + edges)
+          .says(13,
+                "key 'final_output': found audio of 16000 Hz, expected 22050 Hz, as "
+                "stage 1 has"));
+  for (const char* rate : {"0", "-1", "768001"})
+    BOOST_TEST(refused(folder, shout + sounding(1, std::string("rate: ") + rate))
+                   .message.find("found a sample rate of " + std::string(rate) +
+                                 " for the output 'audio', expected 1 to 768000") !=
+               std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_library_of_this_version_is_refused_with_file_line_and_key) {
   const Folder folder;
   const auto with = [&](const fs::path& library) {
@@ -173,7 +216,7 @@ BOOST_AUTO_TEST_CASE(a_stage_of_a_library_is_described_completely_or_refused) {
           .says(5, "key 'why': found an option that a bad does not have, expected one of how"));
   BOOST_TEST(refused(folder, one_stage(library + "    options: {x: 1}\n"
                                                  "    engine_args: {model_stage: samples}\n"))
-                 .says(5, "expected none"));
+                 .says(5, "expected one of rate, remark"));
   BOOST_TEST(refused(folder, one_stage(library)).says(2, "key 'model_stage': found no such key"));
   BOOST_TEST(refused(folder, one_stage(library + "    engine_args: {model_stage: whisper}\n"))
                  .says(5, "found 'whisper', expected one of shout, samples, bad"));

@@ -87,7 +87,7 @@ class Answers {
   void take(std::size_t number, RequestOutput update) {
     const std::lock_guard lock(mutex_);
     progress_.text_bytes += update.text.size();
-    progress_.audio_samples += update.audio.size();
+    progress_.audio_seconds += static_cast<double>(update.audio.size()) / update.sample_rate;
     if (number == 0 && with_text_) progress_.fresh_text += update.text;
     RequestOutput& part = parts_[number];
     part.text += update.text;

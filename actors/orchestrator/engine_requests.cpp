@@ -264,6 +264,7 @@ void Engine::State::receive(UserPort& port) {
     RequestOutput update;
     update.request_id = at->second.output.request_id;
     update.index = at->second.output.index;
+    update.sample_rate = at->second.output.sample_rate;
     if (port.type == "text") {
       const auto text = (*chunk)->as<char>();
       update.text.assign(text.begin(), text.end());
@@ -300,6 +301,9 @@ std::uint64_t Engine::submit(GenerateRequest wanted, OnUpdate on_update, int ind
   ++s.submitted;
   request.output.request_id = id;
   request.output.index = index;
+  for (const stages::StageConfig& stage : s.config.stages)
+    if (stage.user_output >= 0 && stage.final_output_type == "audio")
+      request.output.sample_rate = stage.sample_rate;
   if (index > 0) id += "." + std::to_string(index);
   prof::name_request(static_cast<std::uint32_t>(ticket), id);
   request.submit = {.number = ticket,

@@ -331,6 +331,7 @@ void RankWorker::finish(std::uint64_t number, Error error) {
   if (at->second.begun) {
     at->second.report.stage.num_tokens_out = stage_->tokens_out(number);
     at->second.report.answer = stage_->answer(number);
+    at->second.report.stage.remarks = stage_->remarks(number);
     if (at->second.steps > 0)
       at->second.report.stage.mean_batch_size =
           static_cast<double>(at->second.batched) / static_cast<double>(at->second.steps);

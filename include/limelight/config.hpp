@@ -47,6 +47,9 @@ struct SamplingParams {
   int n = 1;          // answers to one prompt, with the seeds seed, seed + 1, ...
 };
 
+// Samples of sound in a second, where an output states no other rate.
+inline constexpr int usual_sample_rate = 24000;
+
 // The default of max_tokens where no config states one.
 inline constexpr int usual_max_tokens = 64;
 
@@ -158,8 +161,9 @@ struct StageConfig {
   bool final_output = false;
   std::string final_output_type;  // "text" or "audio"
   SamplingParams sampling;
-  int user_output = -1;             // the output that goes to the user; -1: none
-  std::vector<int> unread_outputs;  // that no edge leaves from and no user reads
+  int sample_rate = usual_sample_rate;  // of that output, if it is audio
+  int user_output = -1;                 // the output that goes to the user; -1: none
+  std::vector<int> unread_outputs;      // that no edge leaves from and no user reads
 
   bool reads(int output) const {  // whether somebody does
     return std::find(unread_outputs.begin(), unread_outputs.end(), output) == unread_outputs.end();

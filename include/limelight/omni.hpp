@@ -30,7 +30,8 @@ class Engine;
 
 struct Progress {
   std::size_t done = 0, total = 0;
-  std::uint64_t text_bytes = 0, audio_samples = 0;
+  std::uint64_t text_bytes = 0;
+  double audio_seconds = 0;
   std::string fresh_text = {};  // new since the last call; only if there is one answer
 };
 

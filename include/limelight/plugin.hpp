@@ -28,7 +28,7 @@
 
 // Changes with every change of what a library and its host share: this header, stage.hpp and what
 // they include. A host loads libraries of its own number only.
-#define LIMELIGHT_PLUGIN_ABI 2
+#define LIMELIGHT_PLUGIN_ABI 3
 
 // What both sides share of the C++ library, whose classes are laid out differently with another
 // one, or with other settings. Compilers that use the same library agree on everything else.
@@ -56,11 +56,13 @@ struct PortType {
   // What goes through it: "text" (bytes of UTF-8) and "audio" (float32 samples) are what users get;
   // an edge joins two ports that carry the same, which may be any word.
   std::string carries;
+  int sample_rate = usual_sample_rate;  // of an output that carries "audio", in Hz
 };
 
 struct OutputPort {
   std::string name, carries;
-  std::uint64_t largest_bytes = 0;  // of a tensor that the stage emits there: 1 or more
+  std::uint64_t largest_bytes = 0;      // of a tensor that the stage emits there: 1 or more
+  int sample_rate = usual_sample_rate;  // of "audio", in Hz: 1 to 768000
 };
 
 struct PluginPorts {

@@ -84,12 +84,14 @@ auto inspect(Inspector& f, AnswerInfo& x) {
 struct StageStats {
   int stage_id = 0, replica = 0;
   std::uint64_t num_tokens_out = 0;
-  double stage_gen_time_ms = 0;  // its share of the steps that it was in
-  double mean_batch_size = 0;    // requests in these steps
+  double stage_gen_time_ms = 0;           // its share of the steps that it was in
+  double mean_batch_size = 0;             // requests in these steps
+  std::vector<std::string> remarks = {};  // see Stage::remarks()
 };
 template <class Inspector>
 auto inspect(Inspector& f, StageStats& x) {
-  return f(x.stage_id, x.replica, x.num_tokens_out, x.stage_gen_time_ms, x.mean_batch_size);
+  return f(x.stage_id, x.replica, x.num_tokens_out, x.stage_gen_time_ms, x.mean_batch_size,
+           x.remarks);
 }
 // The chunks of one request on one edge. Sizes and times are sums over these chunks.
 //
@@ -119,7 +121,8 @@ struct RequestOutput {
   bool finished = false;
   Error error{ErrorCode::none, {}};
   std::string text;
-  std::vector<float> audio;  // 24 kHz, -1 to 1
+  std::vector<float> audio;                     // -1 to 1
+  int sample_rate = stages::usual_sample_rate;  // of audio, in Hz
   AnswerInfo answer;
   double e2e_time_ms = 0;  // from the submission, the time in the queue included
   int retries = 0;         // how often it was begun anew, because a rank had failed

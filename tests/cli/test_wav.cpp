@@ -43,9 +43,9 @@ BOOST_AUTO_TEST_CASE(samples_are_16_bits_behind_a_head_that_says_so) {
 
 BOOST_AUTO_TEST_CASE(silence_of_no_length_is_a_file_and_a_place_that_is_none_an_error) {
   const Folder folder;
-  BOOST_REQUIRE(write_wav(folder.path / "a.wav", {}).ok());
+  BOOST_REQUIRE(write_wav(folder.path / "a.wav", {}, 24'000).ok());
   BOOST_TEST(std::filesystem::file_size(folder.path / "a.wav") == 44u);
-  const auto failed = write_wav(folder.path / "none/a.wav", {});
+  const auto failed = write_wav(folder.path / "none/a.wav", {}, 24'000);
   BOOST_REQUIRE(!failed.ok());
   BOOST_TEST((failed.error().code == limelight::ErrorCode::io));
   BOOST_TEST(failed.error().message.find("none/a.wav") != std::string::npos);

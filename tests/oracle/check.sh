@@ -3,10 +3,10 @@
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
 # reader: perfetto, hta, chromium, fetch, deploy, smollm2, llama, transformers, text_models,
-#   omni_models, code2wav_models, tokenizer, jinja, media or encoder.
+#   omni_models, code2wav_models, tokenizer, jinja, media, encoder or voice.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
-# gpu writer: a program that writes GPU traces into a folder.
+# gpu writer: a program that writes GPU traces into a folder; for voice, its probe.
 # Exit status: 0 if the reader found what was expected, 77 if it is not installed.
 set -euo pipefail
 reader=$1 limelight=$2 folder=$3 gpu_writer=${4:-}
@@ -92,6 +92,18 @@ if [[ $reader == smollm2 ]]; then
   exit 0
 fi
 python=$here/../../build/oracle/bin/python
+if [[ $reader == voice ]]; then
+  probe=$gpu_writer
+  [[ $probe != none ]] || skip "no OpenVINO or libespeak-ng where this build was configured"
+  [[ -f ${model%/*/*}/joe/voice.onnx ]] || skip "no voice (limelight fetch joe)"
+  python=${LIMELIGHT_PYTHON:-$python}
+  [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
+  needs="numpy, onnxruntime, piper, pocketsphinx"
+  "$python" -c "import $needs" 2>/dev/null ||
+    skip "no python with $needs (tests/oracle/install.sh; LIMELIGHT_PYTHON names one)"
+  "$python" "$here/compare_voice.py" "$limelight" "$probe" "${model%/*/*}/joe/voice.onnx" "$folder"
+  exit
+fi
 if [[ $reader == text_models ]]; then
   python=${LIMELIGHT_PYTHON:-$python}
   [[ -x $python ]] || python=$(command -v python3) || skip "no python3"

@@ -54,10 +54,10 @@ class Shout : public Stage {
   std::map<std::uint64_t, std::string> prompts_;
 };
 
-// Makes a sample of each byte of a text.
+// Makes a sample of each byte of a text, and remarks what its option says.
 class Samples : public Stage {
  public:
-  explicit Samples(const PluginConfig&) {}
+  explicit Samples(const PluginConfig& config) : remark_(config.option("remark")) {}
   Result<void> begin(const Request& request) override {
     return open_[request.number] = {}, Result<void>();
   }
@@ -89,12 +89,17 @@ class Samples : public Stage {
   std::uint64_t tokens_out(std::uint64_t request) const override {
     return open_.at(request).samples.size();
   }
+  std::vector<std::string> remarks(std::uint64_t) const override {
+    if (remark_.empty()) return {};
+    return {remark_};
+  }
 
  private:
   struct Open {
     std::vector<float> samples;
     bool complete = false;
   };
+  const std::string remark_;
   std::map<std::uint64_t, Open> open_;
 };
 
@@ -150,6 +155,14 @@ class Bad : public Shout {
   std::map<std::uint64_t, bool> bad_;
 };
 
+Result<PluginPorts> samples_ports(const PluginConfig& config) {
+  return PluginPorts{.inputs = {{"letters", "text"}},
+                     .outputs = {{.name = "audio",
+                                  .carries = "audio",
+                                  .largest_bytes = 4 * 4096,
+                                  .sample_rate = std::stoi(config.option("rate", "24000"))}}};
+}
+
 Result<PluginPorts> bad_ports(const PluginConfig& config) {
   PluginPorts ports{.outputs = {{"text", "text", 4096}}};
   const std::string how = config.option("how");
@@ -173,7 +186,11 @@ Result<std::unique_ptr<Stage>> make_bad(const PluginConfig& config) {
 
 PluginTypes plain_types() {
   return {plugin_type<Shout>("shout", {.outputs = {{"text", "text", 4096}}}, {"suffix"}),
-          plugin_type<Samples>("samples", {.inputs = {{"letters", "text"}},
-                                           .outputs = {{"audio", "audio", 4 * 4096}}}),
+          {.name = "samples",
+           .options = {"rate", "remark"},
+           .ports = samples_ports,
+           .make = [](const PluginConfig& config) -> Result<std::unique_ptr<Stage>> {
+             return std::unique_ptr<Stage>(std::make_unique<Samples>(config));
+           }},
           {.name = "bad", .options = {"how"}, .ports = bad_ports, .make = make_bad}};
 }
