@@ -1,6 +1,6 @@
 """Makes a tiny random Qwen3-Omni, and what a reference (transformers) computes with it.
 
-    pip install torch torchvision transformers tokenizers safetensors soundfile soxr pillow
+    pip install torch torchvision transformers tokenizers safetensors soundfile pillow
     python3 make_omni_models.py OUT [--seed N] [--set KEY=VALUE...] [--answer N] [--frames N]
         [--bfloat16] [--brief]
 
@@ -52,7 +52,6 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     Qwen2VLImageProcessor, Qwen3OmniMoeConfig, Qwen3OmniMoeForConditionalGeneration,
     WhisperFeatureExtractor)
-from transformers.audio_utils import load_audio
 
 SPECIAL = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|audio_start|>", "<|audio_pad|>",
@@ -260,15 +259,17 @@ def draw_parts(rng, folder, t, number, kinds):
             ids = [rng.randrange(len(SPECIAL) + 256, VOCAB) for _ in range(rng.randint(2, 7))]
             parts.append({"text": t.decode(ids)})
         elif kind == "a":
-            rate, seconds = rng.choice((8000, 16000, 22050)), rng.uniform(0.05, 1.6)
+            # Other rates are compared by compare_media.py.
+            rate, seconds = 16000, rng.uniform(0.05, 1.6)
             noise = np.random.default_rng(rng.randrange(2**32))
             time = np.arange(int(rate * seconds)) / rate
             sound = np.sin(time * rng.uniform(500, 9000)) / 3 + noise.normal(0, 0.1, len(time))
             soundfile.write(folder / f"{name}.wav", sound, rate)
             parts.append({"audio": f"{name}.wav"})
         else:
+            # Sizes that stay: compare_media.py compares how others are scaled.
             pixels = np.random.default_rng(rng.randrange(2**32)).integers(
-                0, 256, (rng.randint(8, 60), rng.randint(8, 60), 3), np.uint8)
+                0, 256, (8 * rng.randint(1, 4), 8 * rng.randint(1, 4), 3), np.uint8)
             Image.fromarray(pixels).save(folder / f"{name}.png")
             parts.append({"image": f"{name}.png"})
     if "t" not in kinds:
@@ -280,7 +281,8 @@ def read_parts(model, folder, t, parts):
     """The tokens of a message and the tensors for generate(), as the processor makes them."""
     sound, picture = features_config(model.config)
     text, media = "", {}
-    sounds = [load_audio(str(folder / x["audio"]), 16000) for x in parts if "audio" in x]
+    sounds = [soundfile.read(folder / x["audio"], dtype="float32")[0]
+              for x in parts if "audio" in x]
     images = [Image.open(folder / x["image"]) for x in parts if "image" in x]
     counts = {"audio": [], "image": []}
     if sounds:

@@ -150,7 +150,7 @@ struct Probe {
           std::copy_n(deep[d].data() + next * h, h, mixed.added.data() + d * x.size() + i * h);
         ++next;
       }
-      if (picture) mixed.turns = turns_of(tokens, placeholder, grids).turns;
+      if (!grids.empty() && picture) mixed.turns = turns_of(tokens, placeholder, grids).turns;
     }
     return mixed;
   }

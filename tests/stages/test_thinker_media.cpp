@@ -24,7 +24,7 @@ ContentPart file(Kind kind, const char* name) {
 ContentPart words(const char* text) { return {.text = text}; }
 
 Request asking(std::uint64_t number, std::vector<ContentPart> parts) {
-  Request request{.number = number, .id = "the-request"};
+  Request request{.number = number, .id = "the-request", .prompt = {}};
   request.messages = {{.role = "user", .parts = std::move(parts)}};
   request.sampling.temperature = 0;
   request.sampling.max_tokens = 8;
