@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <span>
 
 #include "base/try.hpp"
 #include "cli/base64.hpp"
 #include "cli/refusal.hpp"
-#include "stages/media/audio_file.hpp"
-#include "stages/media/image_file.hpp"
+#include "stages/models/media_encoders.hpp"
 
 namespace limelight::cli {
 
@@ -17,8 +15,6 @@ using Kind = ContentPart::Kind;
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr int usual_rate = 16'000;
 
 std::string show(const json& value) {
   return value.is_object() ? "an object"
@@ -155,9 +151,7 @@ Result<std::vector<ContentPart>> read_media_files(const std::vector<MediaFile>& 
   for (const MediaFile& file : files) {
     auto part = ContentPart::from_file(file.kind, file.path);
     if (!part) return part.error();
-    const auto bytes = std::as_bytes(std::span(part->data));
-    if (file.kind == Kind::audio) LIMELIGHT_TRY(stages::read_audio(bytes, part->name, usual_rate));
-    else LIMELIGHT_TRY(stages::read_image(bytes, part->name));
+    LIMELIGHT_TRY(stages::check_media(*part));
     parts.push_back(std::move(part).value());
   }
   return parts;

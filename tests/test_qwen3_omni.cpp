@@ -118,8 +118,9 @@ BOOST_AUTO_TEST_CASE(files_that_cannot_be_read_are_refused_before_anything_start
   const Folder folder;
   const auto file = write_file(folder.path / "a.yaml", config(1));
   const auto cut = write_file(folder.path / "cut.png", "\x89PNG\r\n\x1a\n");
-  for (const std::string flag :
-       {"--image /no/such.png", "--audio " + cut.string(), "--image " + cut.string()}) {
+  const std::string flags[] = {"--image /no/such.png", "--audio " + cut.string(),
+                               "--image " + cut.string()};
+  for (const std::string& flag : flags) {
     const Ran ran = limelight_command("run --prompt ka --config " + file.string() + " " + flag);
     BOOST_TEST(ran.code == 2, ran.output);
     BOOST_TEST(ran.output.find(flag.substr(8)) != std::string::npos, ran.output);

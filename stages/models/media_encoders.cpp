@@ -38,6 +38,14 @@ Error no_encoder(const ModelFile* file, const ContentPart& part) {
   return {ErrorCode::invalid_argument, what};
 }
 
+Result<void> check_media(const ContentPart& part) {
+  const auto bytes = std::as_bytes(std::span(part.data));
+  if (part.kind == ContentPart::Kind::audio)
+    LIMELIGHT_TRY(read_audio(bytes, part.name, LogMelShape().rate));
+  else if (part.kind == ContentPart::Kind::image) LIMELIGHT_TRY(read_image(bytes, part.name));
+  return {};
+}
+
 MediaEncoders::MediaEncoders(std::shared_ptr<const ModelFile> file, Device& device, int most_tokens)
     : file_(std::move(file)), device_(device), most_tokens_(most_tokens) {}
 

@@ -55,6 +55,10 @@ class MediaEncoders {
   std::optional<VisionEncoder> vision_;
 };
 
+// Whether a file is a sound or a picture, as far as that can be known without a model. Errors:
+// corrupt, too_large (with the file's name and the reason).
+Result<void> check_media(const ContentPart& part);
+
 // Why a model cannot read a sound or a picture. Empty file: a dummy.
 Error no_encoder(const ModelFile* file, const ContentPart& part);
 
