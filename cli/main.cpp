@@ -49,7 +49,15 @@ int main(int argc, char** argv) {
   command->add_flag("--check", run.check,
                     "print the pipeline and which keys are ignored, and start nothing");
   auto* prompts = command->add_option_group("prompts");
-  prompts->add_option("--prompt", run.prompt, "one prompt");
+  CLI::Option* prompt = prompts->add_option("--prompt", run.prompt, "one prompt");
+  std::vector<std::string> audio, images;
+  CLI::Option* hear = command->add_option(
+      "--audio", audio,
+      "a sound (WAV, FLAC or MP3) before the text of --prompt, for a model that hears; may be "
+      "repeated, and mixed with --image in any order");
+  CLI::Option* see = command->add_option(
+      "--image", images, "a picture (PNG or JPEG), for a model that sees; as --audio");
+  for (CLI::Option* option : {hear, see}) option->allow_extra_args(false)->needs(prompt);
   prompts->add_option("--prompts", run.prompts_file,
                       "a file, or - for standard input, with one JSON object in each line: "
                       "prompt, messages or prompt_token_ids, request_id, deadline_ms, and sampling "
@@ -70,6 +78,7 @@ int main(int argc, char** argv) {
       "  limelight run --prompt \"Q: 1+1? A:\" --stop \"Q:\" --stop \"\\n\\n\" --logprobs 5 "
       "--json\n"
       "  limelight run --prompts prompts.jsonl --temperature 0 --output-dir out\n"
+      "  limelight run --model FOLDER --image cat.png --audio purr.wav --prompt \"What is this?\"\n"
       "  limelight run --model FOLDER --deploy-config deploy.yaml --stage-overrides '{\"0\": "
       "{\"devices\": \"cpu\"}}' --prompt Hello\n"
       "  limelight run --model FOLDER --deploy-config deploy.yaml --check");
@@ -163,6 +172,11 @@ int main(int argc, char** argv) {
     return app.exit(wrong) == 0 ? 0 : 2;
   }
   if (config->count() == 0 && !(run.model.empty() && run.deploy_config.empty())) run.config.clear();
+  std::size_t sounds = 0, pictures = 0;
+  for (const CLI::Option* option : command->parse_order())
+    if (option == hear) run.media.push_back({limelight::ContentPart::Kind::audio, audio[sounds++]});
+    else if (option == see)
+      run.media.push_back({limelight::ContentPart::Kind::image, images[pictures++]});
   run.slow_request = std::chrono::milliseconds(slow_ms);
   run.full_queue = std::chrono::milliseconds(full_queue_ms);
   if (command->parsed()) return limelight::cli::run(run);

@@ -16,6 +16,7 @@
 #include "base/try.hpp"
 #include "cli/refusal.hpp"
 #include "cli/request_attachments.hpp"
+#include "cli/request_parts.hpp"
 #include "stages/models/sampling_params.hpp"
 
 namespace limelight::cli {
@@ -116,25 +117,39 @@ Handlers sampling_handlers(stages::SamplingParams& p) {
   return known;
 }
 
-std::vector<Message> messages(const json& value, const std::string& key) {
+std::vector<Message> messages(const json& value,
+                              const std::string& key,
+                              const std::filesystem::path& folder) {
   if (!value.is_array() || value.empty()) refuse(key, show(value), "a list of messages");
   std::vector<Message> all;
   for (const json& item : value) {
     const std::string where = key + "[" + std::to_string(all.size()) + "]";
     if (!item.is_object()) refuse(where, show(item), "an object with the keys role and content");
     std::optional<std::string> role, content;
-    const Handlers known{
-        {"role",
-         [&](const json& v, const std::string& k) {
-           role = text(v, k);
-           if (role != "system" && role != "user" && role != "assistant")
-             refuse(k, "'" + role->substr(0, 60) + "'", "system, user or assistant");
-         }},
-        {"content", [&](const json& v, const std::string& k) { content = text(v, k); }}};
+    std::vector<ContentPart> parts;
+    const Handlers known{{"role",
+                          [&](const json& v, const std::string& k) {
+                            role = text(v, k);
+                            if (role != "system" && role != "user" && role != "assistant")
+                              refuse(k, "'" + role->substr(0, 60) + "'",
+                                     "system, user or assistant");
+                          }},
+                         {"content", [&](const json& v, const std::string& k) {
+                            if (v.is_array()) parts = read_parts(v, k, folder), content.emplace();
+                            else content = text(v, k, "a text or a list of parts");
+                          }}};
     read_object(item, where + ".", {&known});
     if (!role || !content)
       refuse(where, std::string("no ") + (role ? "content" : "role"), "role and content");
-    all.push_back({std::move(*role), std::move(*content)});
+    if (!parts.empty() && *role != "user") {
+      for (const ContentPart& part : parts)
+        if (part.kind != ContentPart::Kind::text)
+          refuse(where + ".content", "a sound or a picture in a message of the role " + *role,
+                 "texts alone: users' messages bring the others");
+      for (const ContentPart& part : parts) *content += part.text;
+      parts.clear();
+    }
+    all.push_back({std::move(*role), std::move(*content), std::move(parts)});
   }
   return all;
 }
@@ -167,7 +182,18 @@ Result<GenerateRequest> read_request(const json& line,
          if (request.prompt.empty()) refuse(k, "an empty text", "a text");
          has_prompt = true;
        }},
-      {"messages", [&](const json& v, const std::string& k) { request.messages = messages(v, k); }},
+      {"messages",
+       [&](const json& v, const std::string& k) { request.messages = messages(v, k, folder); }},
+      {"mm_processor_kwargs",
+       [&](const json& v, const std::string& k) {
+         refuse(k, show(v),
+                "none: use_audio_in_video and its other keys are about videos, which "
+                "are not read");
+       }},
+      {"use_audio_in_video",
+       [&](const json& v, const std::string& k) {
+         refuse(k, show(v), "none: videos are not read");
+       }},
       {"prompt_token_ids",
        [&](const json& v, const std::string& k) {
          request.prompt_token_ids = wholes(v, k);

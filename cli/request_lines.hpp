@@ -3,6 +3,8 @@
 //   {"prompt": "Why is the sky blue?", "max_tokens": 20, "seed": 7}
 //   {"prompt": "What is this?", "attachments": {...}}      (see request_attachments.hpp)
 //   {"messages": [{"role": "user", "content": "Hello"}], "sampling_params": {"top_k": 5}}
+//   {"messages": [{"role": "user", "content": [{"type": "image_url", ...}]}]}
+//                                                          (see request_parts.hpp)
 //
 // An error names the file and the line, the key, what was found and what was expected. A key that
 // is not known is an error, and so is a request_id that an earlier line has.
@@ -19,7 +21,7 @@
 namespace limelight::cli {
 
 // One request. defaults: where the line says nothing. A max_tokens of the defaults counts as one
-// that was asked for. folder: where relative paths of attachments begin. Errors: invalid_argument,
+// that was asked for. folder: where relative paths of files begin. Errors: invalid_argument,
 // without file and line.
 Result<GenerateRequest> read_request(const nlohmann::json& line,
                                      const stages::SamplingParams& defaults,

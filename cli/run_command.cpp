@@ -80,6 +80,13 @@ class Requests {
       requests.answers_ = requests.lines_->answers();
     } else {
       requests.one_ = GenerateRequest{.prompt = options.prompt, .request_id = "0"};
+      if (!options.media.empty()) {
+        auto parts = read_media_files(options.media);
+        if (!parts) return parts.error();
+        parts->push_back({.text = std::move(requests.one_->prompt)});
+        requests.one_->prompt.clear();
+        requests.one_->messages = {{.role = "user", .parts = std::move(parts).value()}};
+      }
       requests.answers_ = static_cast<std::size_t>(params.n);
     }
     return requests;

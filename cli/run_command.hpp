@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/request_parts.hpp"
+
 namespace limelight::cli {
 
 struct RunOptions {
@@ -17,6 +19,7 @@ struct RunOptions {
   std::string stage_overrides;
   bool check = false;  // print the pipeline, and start nothing
   std::string prompt;
+  std::vector<MediaFile> media;         // before the prompt's text
   std::string system;                   // message before each conversation that has none
   std::vector<std::string> modalities;  // of requests that name none; empty: all
   // What the flags set, over the defaults of the config, and under what a line of the file says.

@@ -45,13 +45,16 @@ Result<void> Qwen3OmniTalker::consume(std::uint64_t request,
   if (tensor.dtype == ipc::DType::int32 && tensor.extents == 1) {
     LIMELIGHT_TRY(sequence.inputs.add_tokens(
         {reinterpret_cast<const std::int32_t*>(data.data()), data.size() / sizeof(std::int32_t)}));
+  } else if (tensor.dtype == ipc::DType::int32 && tensor.extents == 2 && tensor.shape[1] == 2) {
+    LIMELIGHT_TRY(sequence.inputs.add_grids(
+        {reinterpret_cast<const std::int32_t*>(data.data()), data.size() / sizeof(std::int32_t)}));
   } else if (tensor.dtype == ipc::DType::float32 && tensor.extents == 2 &&
              tensor.shape[1] == width) {
     LIMELIGHT_TRY(sequence.inputs.add_states(
         {reinterpret_cast<const float*>(data.data()), data.size() / sizeof(float)}));
   } else {
     return Error{ErrorCode::corrupt, "talker: found a chunk " + tensor.text() +
-                                         ", expected int32 [n] or float32 [n, " +
+                                         ", expected int32 [n] or [n, 2], or float32 [n, " +
                                          std::to_string(width) + "]"};
   }
   if (last) sequence.inputs.end();
@@ -113,6 +116,8 @@ Result<void> Qwen3OmniTalker::step(std::span<Turn> batch) {
   const auto h = static_cast<std::size_t>(config_.shape.hidden);
   std::vector<Decoder::Part> parts;
   std::vector<float> x;
+  std::vector<std::vector<std::int32_t>> turns;  // of each part; empty without pictures
+  turns.reserve(batch.size());
   std::vector<Turn*> complete;           // those that reach their newest frame
   std::vector<std::size_t> newest_rows;  // of these
   for (Turn& turn : batch) {
@@ -134,15 +139,19 @@ Result<void> Qwen3OmniTalker::step(std::span<Turn> batch) {
       continue;
     }
     const int rows = std::min(turn.tokens, sequence.rest());
+    turns.emplace_back();
     for (int i = 0; i < rows; ++i) {
+      const int position = sequence.cache.position + i;
       x.resize(x.size() + h);
-      write_input(sequence, sequence.cache.position + i, std::span(x).last(h));
+      write_input(sequence, position, std::span(x).last(h));
+      if (const auto turn = sequence.inputs.turn(position))
+        turns.back().insert(turns.back().end(), turn->begin(), turn->end());
     }
     if (rows == sequence.rest()) {
       complete.push_back(&turn);
       newest_rows.push_back(x.size() / h - 1);
     }
-    parts.push_back({&sequence.cache, rows, {}});
+    parts.push_back({&sequence.cache, rows, {}, turns.back()});
   }
   if (parts.empty()) return {};
   LIMELIGHT_TRY(model_.decoder().forward(x, parts, cache_));

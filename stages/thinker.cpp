@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limelight/span.hpp>
+#include <limits>
 
 #include "base/try.hpp"
 #include "stages/models/model_file.hpp"
@@ -38,7 +39,8 @@ Thinker::Thinker(const StageConfig& config,
     : config_(config),
       model_(config, weights, device, group),
       cache_(model_.decoder().make_cache(config.max_batch_size, kept_states(config))),
-      tokenizer_(std::move(tokenizer)) {}
+      tokenizer_(std::move(tokenizer)),
+      encoders_(config.model, device, config.shape.max_model_len) {}
 
 Result<std::vector<int>> Thinker::tokens_of(const Request& request) const {
   static const prof::NameId name =
@@ -52,7 +54,10 @@ Result<std::vector<int>> Thinker::tokens_of(const Request& request) const {
   if (!request.prompt_token_ids.empty())
     return std::vector<int>(request.prompt_token_ids.begin(), request.prompt_token_ids.end());
   std::size_t bytes = request.prompt.size();
-  for (const Message& message : request.messages) bytes += message.content.size();
+  for (const Message& message : request.messages) {
+    bytes += message.content.size();
+    for (const ContentPart& part : message.parts) bytes += part.text.size();
+  }
   const prof::Span span(name, bytes);
   if (!request.messages.empty()) return tokenizer_->encode_messages(request.messages);
   if (request.prompt.empty()) return Error{ErrorCode::invalid_argument, "the prompt is empty"};
@@ -60,6 +65,35 @@ Result<std::vector<int>> Thinker::tokens_of(const Request& request) const {
   if (tokens && tokens->empty())
     return Error{ErrorCode::invalid_argument, "the prompt has no tokens"};
   return tokens;
+}
+
+// nullptr: texts alone. Those of an open request with the same files are used again.
+Result<std::shared_ptr<Thinker::Media>> Thinker::media_of(const Request& request) {
+  std::vector<const ContentPart*> parts;
+  for (const Message& message : request.messages)
+    for (const ContentPart& part : message.parts)
+      if (part.kind != ContentPart::Kind::text) parts.push_back(&part);
+  if (parts.empty()) return std::shared_ptr<Media>();
+  static const prof::NameId name =
+      prof::intern("read_media", prof::Category::cpu_op, prof::ValueKind::bytes);
+  std::size_t bytes = 0;
+  for (const ContentPart* part : parts) bytes += part->data.size();
+  const prof::Span span(name, bytes);
+  for (const auto& [number, other] : sequences_) {
+    if (!other.media) continue;
+    const std::vector<ContentPart>& files = other.media->media->files;
+    if (std::equal(parts.begin(), parts.end(), files.begin(), files.end(),
+                   [](const ContentPart* a, const ContentPart& b) {
+                     return a->kind == b.kind && a->data == b.data;
+                   }))
+      return std::const_pointer_cast<Media>(other.media->media);
+  }
+  auto features = encoders_.read(parts);
+  if (!features) return features.error();
+  auto media = std::make_shared<Media>();
+  media->features = std::move(features).value();
+  for (const ContentPart* part : parts) media->files.push_back(*part);
+  return media;
 }
 
 // Makes prompt and output fit max_model_len: a max_tokens that nobody asked for gives way.
@@ -80,10 +114,55 @@ Result<void> Thinker::fit(const Request& request,
   return {};
 }
 
+// Encodes what is not encoded yet. places: of the tokens among the media.
+Result<Thinker::MediaPrompt> Thinker::place(std::shared_ptr<Media> media,
+                                            std::span<const int> tokens,
+                                            std::span<const int> places) {
+  if (media->encoded.empty()) {
+    static const prof::NameId name =
+        prof::intern("encode_media", prof::Category::cpu_op, prof::ValueKind::bytes);
+    const prof::Span span(name, media->features.grids.size());
+    auto encoded = encoders_.encode(media->features);
+    if (!encoded) return encoded.error();
+    media->encoded = std::move(encoded).value();
+    media->features.sounds.clear();
+    media->features.pictures.clear();
+    const auto count = static_cast<int>(media->encoded.size());
+    if (last_key_ < std::numeric_limits<int>::min() + count) last_key_ = 0;
+    media->first_key = last_key_ - 1;
+    last_key_ -= count;
+  }
+  MediaPrompt prompt;
+  prompt.keys.assign(tokens.begin(), tokens.end());
+  std::vector<int> rows(media->encoded.size(), 0);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const int at = places[i];
+    if (at >= 0) prompt.keys[i] = media->first_key - at;
+    prompt.rows.emplace_back(at, at < 0 ? 0 : rows[static_cast<std::size_t>(at)]++);
+  }
+  std::vector<MediaGrid> pictures;
+  for (const MediaGrid& grid : media->features.grids)
+    if (grid.picture) pictures.push_back(grid);
+  prompt.turns = turns_of(tokens, config_.model->omni()->picture_token(), pictures);
+  prompt.media = std::move(media);
+  return prompt;
+}
+
 Result<void> Thinker::begin(const Request& request) {
+  const auto of_request = [&](const Error& error) {
+    return Error{error.code, "request '" + request.id + "': " + error.message};
+  };
+  auto media = media_of(request);
+  if (!media) return of_request(media.error());
   auto tokens = tokens_of(request);
-  if (!tokens)
-    return Error{tokens.error().code, "request '" + request.id + "': " + tokens.error().message};
+  if (!tokens) return of_request(tokens.error());
+  std::vector<int> places;  // of the prompt's tokens among the media
+  if (*media) {
+    auto expanded = expand_placeholders(*tokens, *config_.model->omni(), (*media)->features.grids);
+    if (!expanded) return of_request(expanded.error());
+    tokens = std::move(expanded->tokens);
+    places = std::move(expanded->media);
+  }
   SamplingParams sampling = request.sampling;
   LIMELIGHT_TRY(fit(request, tokens->size(), sampling));
   for (const auto& [token, bias] : sampling.logit_bias)
@@ -96,9 +175,16 @@ Result<void> Thinker::begin(const Request& request) {
   sampler.set_prompt(*tokens);
   sampler.set_ends(tokenizer_->ends());
   AnswerInfo answer{.prompt_tokens = tokens->size(), .seed = sampling.seed.value_or(0)};
+  std::optional<MediaPrompt> prompt;
+  if (*media) {
+    auto placed = place(std::move(*media), *tokens, places);
+    if (!placed) return of_request(placed.error());
+    prompt = std::move(placed).value();
+  }
   sequences_.insert_or_assign(request.number,
                               Sequence{.sampler = std::move(sampler),
                                        .tokens = std::move(tokens).value(),
+                                       .media = std::move(prompt),
                                        .text = CharacterStream(tokenizer_->strips_first_blank()),
                                        .stops = StopStrings(sampling.stop),
                                        .answer = std::move(answer)});
@@ -119,7 +205,7 @@ Demand Thinker::demand(std::uint64_t request) const {
 bool Thinker::reserve(std::uint64_t request, int tokens) {
   Sequence& sequence = sequences_.at(request);
   const bool begins = sequence.cache.blocks.empty();
-  if (begins) cache_.find(sequence.tokens, sequence.cache);
+  if (begins) cache_.find(sequence.keys(), sequence.cache);
   if (cache_.reserve(std::min(tokens, sequence.rest()), sequence.cache)) return true;
   // What waits must not keep from others what it found.
   if (begins) cache_.release(sequence.cache);
@@ -128,22 +214,61 @@ bool Thinker::reserve(std::uint64_t request, int tokens) {
 
 void Thinker::preempt(std::uint64_t request) { cache_.release(sequences_.at(request).cache); }
 
+// Writes the rows into x. Of text alone nothing else is needed.
+Thinker::SliceInput Thinker::write_rows(const Sequence& sequence,
+                                        int from,
+                                        std::span<float> x) const {
+  const auto h = static_cast<std::size_t>(config_.shape.hidden), count = x.size() / h,
+             first = static_cast<std::size_t>(from);
+  SliceInput input;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto row = x.subspan(i * h, h);
+    const std::size_t position = first + i;
+    const auto [at, mine] = sequence.media && position < sequence.media->rows.size()
+                                ? sequence.media->rows[position]
+                                : std::pair(-1, 0);
+    if (at < 0) {
+      model_.embed(sequence.tokens[position], row);
+      continue;
+    }
+    const EncodedMedia& media = sequence.media->media->encoded[static_cast<std::size_t>(at)];
+    const std::size_t begin = static_cast<std::size_t>(mine) * h;
+    std::copy_n(media.rows.begin() + static_cast<std::ptrdiff_t>(begin), h, row.begin());
+    input.added.resize(std::max(input.added.size(), media.deepstack.size() * x.size()));
+    for (std::size_t layer = 0; layer < media.deepstack.size(); ++layer)
+      std::copy_n(media.deepstack[layer].begin() + static_cast<std::ptrdiff_t>(begin), h,
+                  input.added.begin() + static_cast<std::ptrdiff_t>(layer * x.size() + i * h));
+  }
+  if (!sequence.media) return input;
+  const TokenTurns& turns = sequence.media->turns;
+  for (std::size_t position = first; position < first + count; ++position)
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+      const std::size_t prompt = turns.turns.size() / 3;
+      input.turns.push_back(position < prompt
+                                ? turns.turns[position * 3 + axis]
+                                : turns.next + static_cast<std::int32_t>(position - prompt));
+    }
+  return input;
+}
+
 Result<void> Thinker::step(std::span<Turn> batch) {
   const auto h = static_cast<std::size_t>(config_.shape.hidden),
              vocab = static_cast<std::size_t>(config_.shape.vocab);
   std::vector<Slice> slices;
   std::vector<Decoder::Part> parts;
   std::vector<float> x;
+  std::vector<SliceInput> inputs;
+  inputs.reserve(batch.size());
   for (const Turn& turn : batch) {
     Sequence& sequence = sequences_.at(turn.request);
     const int rows = std::min(turn.tokens, sequence.rest()), from = sequence.cache.position;
     slices.push_back(
         {&sequence, static_cast<int>(x.size() / h), rows, from, rows == sequence.rest()});
-    for (int i = from; i < from + rows; ++i) {
-      x.resize(x.size() + h);
-      model_.embed(sequence.tokens[static_cast<std::size_t>(i)], std::span(x).last(h));
-    }
-    parts.push_back({&sequence.cache, rows, sequence.tokens});
+    const std::size_t size = static_cast<std::size_t>(rows) * h;
+    x.resize(x.size() + size);
+    inputs.push_back(write_rows(sequence, from, std::span(x).last(size)));
+    parts.push_back(
+        {&sequence.cache, rows, sequence.keys(), inputs.back().turns, inputs.back().added});
   }
   LIMELIGHT_TRY(model_.decoder().forward(x, parts, cache_));
 
@@ -206,6 +331,16 @@ Result<void> Thinker::emit_tokens(std::span<const int> tokens, bool last, Output
                      });
 }
 
+Result<void> Thinker::emit_grids(const Sequence& sequence, Output& output) const {
+  std::vector<std::int32_t> grids;
+  for (const MediaGrid& grid : sequence.media->media->features.grids)
+    if (grid.picture) grids.insert(grids.end(), {grid.rows, grid.cols});
+  if (grids.empty()) return {};
+  return output.emit(
+      tokens_port, ipc::TensorSpec::of(ipc::DType::int32, {grids.size() / 2, 2}), false,
+      [&](std::span<std::byte> to) { std::memcpy(to.data(), grids.data(), to.size()); });
+}
+
 // The prompt goes out with its first slice, then the states at its placeholders as they come. The
 // cache has those that were found in it and those that were computed.
 Result<void> Thinker::emit_prompt(const Slice& slice, Output& output) {
@@ -213,9 +348,12 @@ Result<void> Thinker::emit_prompt(const Slice& slice, Output& output) {
   const auto prompt = std::span(sequence.tokens).first(sequence.answer.prompt_tokens);
   const auto end = std::min(static_cast<int>(prompt.size()), slice.position + slice.rows);
   if (!config_.reads(tokens_port) || sequence.spoken >= end) return {};
-  if (sequence.spoken == 0) LIMELIGHT_TRY(emit_tokens(prompt, false, output));
-  std::vector<int> places;
   const Qwen3Omni* omni = spoken(config_);
+  if (sequence.spoken == 0) {
+    LIMELIGHT_TRY(emit_tokens(prompt, false, output));
+    if (omni != nullptr && sequence.media) LIMELIGHT_TRY(emit_grids(sequence, output));
+  }
+  std::vector<int> places;
   for (int i = sequence.spoken; i < end && omni != nullptr; ++i)
     if (omni->is_placeholder(prompt[static_cast<std::size_t>(i)])) places.push_back(i);
   sequence.spoken = end;
@@ -264,6 +402,7 @@ std::pair<std::string, bool> Thinker::add_token(int token, Sequence& sequence) c
   const Sampler& sampler = sequence.sampler;
   AnswerInfo& answer = sequence.answer;
   sequence.tokens.push_back(token);
+  if (sequence.media) sequence.media->keys.push_back(token);
   if (sampler.params().logprobs >= 0) {
     PositionLogprobs logprobs = sampler.logprobs();
     logprobs.chosen.token = tokenizer_->bytes(token);

@@ -6,13 +6,20 @@
 //                                     it took steps, then of one token
 //   tokens       int32 [n]            the prompt; then each token that follows, as soon as it is
 //                                     chosen; none in place of the last one, which is never read
-//                float32 [k, hidden]  behind the prompt, of a model with a talker: the states that
-//                                     the talker reads at tokens that stand for sound, images and
-//                                     videos (Qwen3Omni::accept_layer), in their order
+//                int32 [k, 2]         behind a prompt with pictures, of a model with a talker: rows
+//                                     and columns of each picture's tokens
+//                float32 [k, hidden]  then, of a model with a talker: the states that the talker
+//                                     reads at tokens that stand for sound, images and videos
+//                                     (Qwen3Omni::accept_layer), in their order
 //
 // A step computes the rows of all its requests together: slices of prompts, and the newest token of
 // those that decode. Prompts that begin alike share the blocks of the KV cache. It has no input
-// edges. Threads: see Stage.
+// edges.
+//
+// Sounds and pictures are encoded when their request begins. Their rows take the place of those of
+// their tokens; a step that computes a prompt anew, after a preemption, takes them again. Requests
+// that are served at the same time and bring the same files share the rows, and blocks of the
+// cache; others never do behind the first sound or picture. Threads: see Stage.
 #pragma once
 
 #include <limelight/stage.hpp>
@@ -20,6 +27,7 @@
 #include <memory>
 #include <vector>
 
+#include "stages/models/media_encoders.hpp"
 #include "stages/models/sampler.hpp"
 #include "stages/models/stop_strings.hpp"
 #include "stages/models/text_model.hpp"
@@ -51,9 +59,26 @@ class Thinker final : public Stage {
   static constexpr int text_port = 0, hidden_port = 1, tokens_port = 2;
 
  private:
+  // The sounds and pictures of a request.
+  struct Media {
+    std::vector<ContentPart> files;  // to compare with those of other requests
+    int first_key = 0;               // of the first; the others' are below it: see keys
+    MediaFeatures features;          // once they are encoded: the grids alone
+    std::vector<EncodedMedia> encoded;
+  };
+  // Where they are in a prompt.
+  struct MediaPrompt {
+    std::shared_ptr<const Media> media;
+    std::vector<std::pair<int, int>> rows;  // of each token of the prompt: which one of the media,
+                                            // and which row of it; -1: text
+    TokenTurns turns;                       // of the prompt
+    std::vector<int> keys;  // the tokens, by which blocks of the cache are found; a number below 0,
+                            // which is only of that file, where they stand for one
+  };
   struct Sequence {
     Sampler sampler;
     std::vector<int> tokens;  // of the prompt and of the answer
+    std::optional<MediaPrompt> media = {};
     KvCache::Sequence cache = {};
     int sent = 0;    // positions whose hidden states were emitted
     int spoken = 0;  // positions of the prompt whose part of the tokens port was emitted
@@ -61,6 +86,7 @@ class Thinker final : public Stage {
     StopStrings stops;
     AnswerInfo answer = {};
     int rest() const { return static_cast<int>(tokens.size()) - cache.position; }
+    std::span<const int> keys() const { return media ? media->keys : tokens; }
   };
   // The rows of one turn in the batch: `rows` rows from `row` on, the first at `position`.
   struct Slice {
@@ -69,6 +95,17 @@ class Thinker final : public Stage {
     bool samples;  // they reach the end of the tokens, so that the next one is chosen
   };
   Result<std::vector<int>> tokens_of(const Request& request) const;
+  Result<std::shared_ptr<Media>> media_of(const Request& request);
+  Result<MediaPrompt> place(std::shared_ptr<Media> media,
+                            std::span<const int> tokens,
+                            std::span<const int> places);
+  // What a decoder reads of rows [from, from + rows) of a sequence.
+  struct SliceInput {
+    std::vector<std::int32_t> turns;
+    std::vector<float> added;
+  };
+  SliceInput write_rows(const Sequence& sequence, int from, std::span<float> x) const;
+  Result<void> emit_grids(const Sequence& sequence, Output& output) const;
   Result<void> fit(const Request& request, std::size_t tokens, SamplingParams& sampling) const;
   // Takes the newest token into the text. Returns what can be shown of it, and whether the text
   // ends.
@@ -85,6 +122,8 @@ class Thinker final : public Stage {
   TextModel model_;
   KvCache cache_;
   std::unique_ptr<Tokenizer> tokenizer_;
+  MediaEncoders encoders_;
+  int last_key_ = 0;
   std::map<std::uint64_t, Sequence> sequences_;
 };
 

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/media_model.hpp"
 #include "tests/run_command.hpp"
 #include "tests/support.hpp"
 
@@ -18,9 +19,9 @@ namespace {
 const fs::path model = fs::path(FIXTURES) / "qwen3_omni_moe";
 
 // The last stage has dummy weights: it makes of equal codes equal sounds, of other codes others.
-std::string config(int ranks, const std::string& more = "") {
+std::string config(int ranks, const std::string& more = "", const fs::path& folder = model) {
   const std::string engine =
-      "model: " + model.string() +
+      "model: " + folder.string() +
       ", activations: float32, tensor_parallel_size: " + std::to_string(ranks);
   return "stage_args:\n"
          "  - stage_id: 0\n"
@@ -130,6 +131,45 @@ BOOST_AUTO_TEST_CASE(a_folder_alone_gives_the_text_and_the_sound_of_the_referenc
     }
   }
   BOOST_TEST(seen == expected.size());
+}
+
+BOOST_AUTO_TEST_CASE(files_of_the_command_line_are_read_in_their_order_on_one_rank_and_on_two) {
+  const Folder folder;
+  copy_media_model(model, folder.path / "model");
+  const std::string media = (fs::path(FIXTURES) / "media/").string(),
+                    picture = " --image " + media + "rgba.png",
+                    sound = " --audio " + media + "mono_22050.flac";
+  std::vector<std::string> answers;
+  int number = 0;
+  for (const auto& [ranks, files] : {std::pair{1, picture + sound}, std::pair{2, picture + sound},
+                                     std::pair{1, sound + picture}}) {
+    const std::string out = (folder.path / std::to_string(number++)).string();
+    const auto file =
+        write_file(folder.path / "media.yaml", config(ranks, "", folder.path / "model"));
+    const Ran ran = limelight_command("run --prompt ka --logprobs 0 --config " + file.string() +
+                                      files + " --output-dir " + out);
+    BOOST_REQUIRE_MESSAGE(ran.code == 0, ran.output);
+    std::string tokens;
+    for (const json& one : json::parse(read_file(out + "/outputs.jsonl"))["logprobs"])
+      tokens += one["token_id"].dump() + " " + one["logprob"].dump().substr(0, 5) + "\n";
+    answers.push_back(tokens + read_file(out + "/0.wav"));
+  }
+  BOOST_TEST((answers[0] == answers[1]));
+  BOOST_TEST((answers[0] != answers[2]));
+}
+
+BOOST_AUTO_TEST_CASE(files_that_cannot_be_read_are_refused_before_anything_starts) {
+  const Folder folder;
+  const auto file = write_file(folder.path / "a.yaml", config(1));
+  const auto cut = write_file(folder.path / "cut.png", "\x89PNG\r\n\x1a\n");
+  const std::string flags[] = {"--image /no/such.png", "--audio " + cut.string(),
+                               "--image " + cut.string()};
+  for (const std::string& flag : flags) {
+    const Ran ran = limelight_command("run --prompt ka --config " + file.string() + " " + flag);
+    BOOST_TEST(ran.code == 2, ran.output);
+    BOOST_TEST(ran.output.find(flag.substr(8)) != std::string::npos, ran.output);
+    BOOST_TEST(ran.output.find("starting") == std::string::npos, ran.output);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_together_is_refused_before_it_starts) {

@@ -114,6 +114,12 @@ Result<void> Engine::State::check(const Submit& submit, std::chrono::millisecond
   if (kinds > 1)
     return wrong("found " + std::to_string(kinds) +
                  " of prompt, messages and prompt_token_ids, expected one");
+  std::uint64_t bytes = 0;
+  for (const Message& message : submit.messages)
+    for (const ContentPart& part : message.parts) bytes += part.data.size();
+  if (bytes > ContentPart::most_bytes)
+    return wrong("messages: found files of " + std::to_string(bytes) + " bytes, expected at most " +
+                 std::to_string(ContentPart::most_bytes) + " together");
   return {};
 }
 
@@ -185,7 +191,12 @@ bool Engine::State::send(RequestAt at) {
   for (std::size_t place = 0; place < config.stages.size(); ++place) {
     if (!request.needs.stages[place]) continue;
     const stages::StageConfig& stage = config.stages[place];
+    // Later stages do not read the prompt, which may have large files.
+    const bool entry = is_entry(config, stage.stage_id);
+    std::vector<Message> unread;
+    if (!entry) unread.swap(request.submit.messages);
     Submit message = request.submit;
+    if (!entry) unread.swap(request.submit.messages);
     message.number = request.number;
     message.replicas = request.replicas;
     message.to_user = request.needs.to_user[place];
@@ -194,10 +205,7 @@ bool Engine::State::send(RequestAt at) {
       // A request's seed decides all of its output, except where the config has another one.
       if (!stage.sampling.seed) message.sampling.seed = request.submit.sampling.seed;
     }
-    if (!is_entry(config, stage.stage_id)) {
-      message.messages.clear();
-      message.prompt_token_ids.clear();
-    }
+    if (!entry) message.prompt_token_ids.clear();
     ReplicaState& replica = replica_at(place, request.replicas[place]);
     ++replica.requests;
     const stages::Replica& it = replica.life.replica();

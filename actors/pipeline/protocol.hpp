@@ -1,8 +1,9 @@
 // What actors say to each other, and who understands what. The only header that differs between
 // versions of CAF.
 //
-// Every message is a type of its own; payloads never travel here (they go through ipc), so messages
-// stay small. A rank joins the orchestrator with its handle; from then on the orchestrator submits
+// Every message is a type of its own; tensors never travel here (they go through ipc), so messages
+// stay small. The sounds and pictures of a prompt are part of it: files of a few megabytes that each
+// rank of the first stage reads once. A rank joins the orchestrator with its handle; from then on the orchestrator submits
 // requests to it, and the profiling supervisor starts and stops its trace.
 #pragma once
 
@@ -182,6 +183,7 @@ using SupervisorActor = caf::typed_actor<caf::reacts_to<Join>,
 
 CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
   CAF_ADD_TYPE_ID(limelight, (limelight::stages::SamplingParams))
+  CAF_ADD_TYPE_ID(limelight, (limelight::ContentPart))
   CAF_ADD_TYPE_ID(limelight, (limelight::Message))
   CAF_ADD_TYPE_ID(limelight, (limelight::TokenLogprob))
   CAF_ADD_TYPE_ID(limelight, (limelight::PositionLogprobs))

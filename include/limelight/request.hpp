@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <limelight/config.hpp>
 #include <limelight/result.hpp>
 #include <limelight/tensor.hpp>
@@ -13,13 +14,34 @@
 
 namespace limelight {
 
+// A part of a user's message: a text, a sound (WAV, FLAC or MP3) or a picture (PNG or JPEG).
+struct ContentPart {
+  enum class Kind : std::uint8_t { text, audio, image };
+  // Of all the files of a request together.
+  static constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;
+
+  Kind kind = Kind::text;
+  std::string text = {};  // of a text
+  std::string name = {};  // of the file, for messages
+  std::string data = {};  // the file's bytes
+
+  // The bytes of a file. Errors: not_found, io, corrupt (it is empty or no regular file), too_large
+  // (most_bytes).
+  static Result<ContentPart> from_file(Kind kind, const std::filesystem::path& path);
+};
+template <class Inspector>
+auto inspect(Inspector& f, ContentPart& x) {
+  return f(x.kind, x.text, x.name, x.data);
+}
+
 // A turn of a conversation.
 struct Message {
-  std::string role, content;  // role: "system", "user" or "assistant"
+  std::string role = {}, content = {};  // role: "system", "user" or "assistant"
+  std::vector<ContentPart> parts = {};  // in place of the content, in a user's message
 };
 template <class Inspector>
 auto inspect(Inspector& f, Message& x) {
-  return f(x.role, x.content);
+  return f(x.role, x.content, x.parts);
 }
 
 // A tensor for a stage, which the config's `attachments` name.

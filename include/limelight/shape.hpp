@@ -22,6 +22,9 @@ struct RopeShape {
   // Which numbers are a pair: neighbours (GGUF stores llama so) if true, number i of the first half
   // with number i of the second half if false.
   bool interleaved = false;
+  // How many pairs turn by a row's height and by its width where it has them, as pictures do: pairs
+  // 1, 4, 7 ... and 2, 5, 8 ... (interleaved M-RoPE, Qwen3-VL 2025). 0: none.
+  int height = 0, width = 0;
 
   bool operator==(const RopeShape&) const = default;
   const std::vector<float>& of(int max_model_len) const {

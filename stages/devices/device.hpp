@@ -51,6 +51,9 @@ struct BlockWeights {
 struct Placement {
   std::vector<std::int32_t> positions, sequences, slots;  // one for each row
   std::vector<std::int32_t> tables;                       // [sequences, table_width]
+  // By what rope() turns the rows: time, height and width of each, [3, rows]. Empty: all by
+  // `positions`.
+  std::vector<std::int32_t> turns = {};
   int table_width = 0, block_size = 16;
   int rows() const noexcept { return static_cast<int>(positions.size()); }
 };
@@ -60,6 +63,11 @@ struct Rope {
   std::span<const float> frequencies;
   float scale = 1;
   bool interleaved = false;
+  int height = 0, width = 0;
+  // The row of Placement::turns that pair i turns by.
+  int axis(int i) const noexcept {
+    return i % 3 == 1 && i < 3 * height ? 1 : i % 3 == 2 && i < 3 * width ? 2 : 0;
+  }
 };
 
 // Causal grouped-query attention. See DecoderShape and LayerShape for the last three.

@@ -15,7 +15,12 @@ std::string unused_mark(std::span<const Message> messages) {
   for (int last = 0x90; last <= 0xaf; ++last) {
     const std::string mark{'\xef', '\xb7', static_cast<char>(last)};  // U+FDD0 to U+FDEF
     if (std::none_of(messages.begin(), messages.end(), [&](const Message& message) {
-          return message.content.find(mark) != std::string::npos;
+          const auto has = [&](const std::string& text) {
+            return text.find(mark) != std::string::npos;
+          };
+          return has(message.content) ||
+                 std::any_of(message.parts.begin(), message.parts.end(),
+                             [&](const ContentPart& part) { return has(part.text); });
         }))
       return mark;
   }
@@ -50,13 +55,32 @@ Result<ChatPrompt::Rendered> ChatPrompt::render(std::span<const Message> message
   for (const auto& [name, token] : names_) variables[name] = token;
   variables["add_generation_prompt"] = true;
   auto& list = variables["messages"] = nlohmann::ordered_json::array();
-  for (const Message& message : messages) {
-    std::string content = message.content;
+  const auto marked = [&](std::string text) {
     for (const std::string& token : special_) {
-      std::string marked = token;
-      content = replaced(content, token, marked.insert(character_length(token), mark));
+      std::string with_mark = token;
+      text = replaced(text, token, with_mark.insert(character_length(token), mark));
     }
-    list.push_back({{"role", message.role}, {"content", std::move(content)}});
+    return text;
+  };
+  for (const Message& message : messages) {
+    auto& one = list.emplace_back(nlohmann::ordered_json{{"role", message.role}});
+    const bool has_media =
+        std::any_of(message.parts.begin(), message.parts.end(),
+                    [](const ContentPart& part) { return part.kind != ContentPart::Kind::text; });
+    if (!has_media) {
+      std::string content = message.content;
+      for (const ContentPart& part : message.parts) content += part.text;
+      one["content"] = marked(std::move(content));
+      continue;
+    }
+    auto& content = one["content"] = nlohmann::ordered_json::array();
+    for (const ContentPart& part : message.parts) {
+      // Templates ask for the type or for the key, and put a placeholder there.
+      const char* type = part.kind == ContentPart::Kind::audio   ? "audio"
+                         : part.kind == ContentPart::Kind::image ? "image"
+                                                                 : "text";
+      content.push_back({{"type", type}, {type, marked(part.text)}});
+    }
   }
   auto text = template_->render(variables);
   if (!text) return Error{text.error().code, before + text.error().message};

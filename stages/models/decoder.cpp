@@ -57,7 +57,8 @@ Decoder::Decoder(const StageConfig& config,
   const std::vector<RopeShape> usual(1);
   for (const RopeShape& rope : shape_.ropes.empty() ? usual : shape_.ropes) {
     const auto& frequencies = rope.of(shape_.max_model_len);
-    ropes_.push_back({Array(device, frequencies.size()), rope.scale, rope.interleaved});
+    ropes_.push_back(
+        {Array(device, frequencies.size()), rope.scale, rope.interleaved, rope.height, rope.width});
     device.upload(frequencies, ropes_.back().frequencies.span());
   }
 }
@@ -102,7 +103,33 @@ Placement place(std::span<const Decoder::Part> parts, const KvCache& cache) {
     p.tables.insert(p.tables.end(), sequence.blocks.begin(), sequence.blocks.end());
     p.tables.resize((s + 1) * static_cast<std::size_t>(p.table_width));
   }
+  if (std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part.turns.empty(); }))
+    return p;
+  for (std::size_t axis = 0; axis < 3; ++axis)
+    for (const Decoder::Part& part : parts)
+      for (int i = 0; i < part.rows; ++i)
+        p.turns.push_back(part.turns.empty() ? part.sequence->position + i
+                                             : part.turns[static_cast<std::size_t>(i) * 3 + axis]);
   return p;
+}
+
+// What is added behind a layer to the rows of all parts; empty: nothing.
+std::vector<float> added_behind(std::size_t layer,
+                                std::span<const Decoder::Part> parts,
+                                std::size_t width) {
+  std::vector<float> all;
+  std::size_t row = 0, rows = 0;
+  for (const Decoder::Part& part : parts) rows += static_cast<std::size_t>(part.rows);
+  for (const Decoder::Part& part : parts) {
+    const std::size_t size = static_cast<std::size_t>(part.rows) * width;
+    if (part.added.size() >= (layer + 1) * size && size > 0) {
+      all.resize(rows * width);
+      std::copy_n(part.added.begin() + static_cast<std::ptrdiff_t>(layer * size), size,
+                  all.begin() + static_cast<std::ptrdiff_t>(row * width));
+    }
+    row += static_cast<std::size_t>(part.rows);
+  }
+  return all;
 }
 }  // namespace
 
@@ -207,6 +234,10 @@ Result<void> Decoder::forward(std::span<float> rows,
     else w.experts->forward(normed.span(), out.span(), n, shape_.activation);
     LIMELIGHT_TRY(add_out(w.dense ? w.dense->bias() : none, w.mlp_out_norm));
     if (l + 1 < layers_.size()) keep(static_cast<int>(l) + 1);
+    if (const auto added = added_behind(l, parts, static_cast<std::size_t>(h)); !added.empty()) {
+      device_.upload(added, out.span());
+      device_.add(x.span(), out.span());
+    }
   }
   device_.rms_norm(x.span(), x.span(), n, h, norm_.span(), shape_.norm_eps);
   keep(shape_.layers);

@@ -38,6 +38,11 @@ class Decoder {
     KvCache::Sequence* sequence;
     int rows;
     std::span<const int> tokens;
+    // Time, height and width of each row, [rows, 3]. Empty: its position in the sequence.
+    std::span<const std::int32_t> turns = {};
+    // What is added to the rows behind each of the first layers, [layers, rows, hidden] (DeepStack,
+    // Meng and others, 2024). Empty: nothing.
+    std::span<const float> added = {};
   };
   // Replaces x, the rows of all parts one after the other, [rows, hidden] on the host, by the
   // normalised output rows, and extends each sequence by its rows. A row's output does not depend
@@ -65,7 +70,8 @@ class Decoder {
     Array frequencies;
     float scale;
     bool interleaved;
-    Rope view() const { return {frequencies.span(), scale, interleaved}; }
+    int height, width;
+    Rope view() const { return {frequencies.span(), scale, interleaved, height, width}; }
   };
   void attend(const Layer& layer,
               const LayerShape& shape,

@@ -25,10 +25,11 @@ std::string read_text(const std::filesystem::path& path);
 nlohmann::json read_json(const std::filesystem::path& path);  // an object
 
 // The tensors of a file whose names begin with `from`: here the beginning is `to`. whole: it is one
-// weight, perhaps with its bias; if not, it is a decoder, and what follows names its parts.
+// weight, perhaps with its bias; if not, it is a decoder, and what follows names its parts. plain:
+// what follows stays as it is, without ".weight".
 struct TensorNames {
-  std::string from, to;
-  bool whole = false;
+  std::string from = {}, to = {};
+  bool whole = false, plain = false;
 };
 
 // What config.json says of the network.

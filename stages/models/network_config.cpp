@@ -67,12 +67,21 @@ struct NetworkReader {
     p.truncate = rope.flag("truncate", true);
     p.short_factor = rope.reals("short_factor");
     p.long_factor = rope.reals("long_factor");
-    (void)rope["mrope_section"];  // the positions of text are the same in each section
+    // The positions of text are the same in each section.
+    const json& sections = rope["mrope_section"];
     (void)rope["mrope_interleaved"];
-    if (!rope["mrope_section"].is_null()) (void)rope["interleaved"];
+    if (!sections.is_null()) (void)rope["interleaved"];
     rope.refuse_others(false, a.name);
     auto made = make_rope(p);
     if (!made) refuse(keys.file(), made.error().message, made.error().code);
+    if (sections.is_array() && sections.size() == 3 && sections[1].is_number_unsigned() &&
+        sections[2].is_number_unsigned()) {
+      const auto most = static_cast<std::uint64_t>(p.dims);  // more than there can be
+      made->height = static_cast<int>(std::min(sections[1].get<std::uint64_t>(), most));
+      made->width = static_cast<int>(std::min(sections[2].get<std::uint64_t>(), most));
+    } else if (!sections.is_null()) {
+      rope.wrong("mrope_section", "three whole numbers");
+    }
     return *made;
   }
 

@@ -4,13 +4,14 @@
 // parts; a stage opens one of them:
 //
 //   part     networks and their tensors here
-//   thinker  the text decoder: embed_tokens, layers.<n>., norm, lm_head
+//   thinker  the text decoder: embed_tokens, layers.<n>., norm, lm_head; the encoders, as
+//            tensors_of() names their tensors: audio_tower., visual.
 //   talker   the decoder of codes: embed_tokens (codec_embedding), layers.<n>., norm, lm_head
 //            (codec_head); text_projection.fc1, .fc2, hidden_projection.fc1, .fc2; the code
 //            predictor: predictor.layers.<n>., predictor.norm, predictor.embed.<n> and
 //            predictor.head.<n>, one of each for every group but the first; thinker.embed_tokens
 //
-// The encoders of sound and vision (thinker.audio_tower, thinker.visual) are known and not loaded.
+// A folder without one of the encoders serves texts alone.
 #pragma once
 
 #include <algorithm>
@@ -19,14 +20,18 @@
 #include <string>
 #include <vector>
 
+#include "stages/models/encoder_config.hpp"
+
 namespace limelight::stages {
 
 struct Qwen3Omni {
   // Of the thinker's vocabulary:
   int im_start = 0, user = 0, assistant = 0;
   int tts_bos = 0, tts_eos = 0, tts_pad = 0;
-  std::vector<int> placeholders = {};  // for sound, images and videos
+  std::vector<int> placeholders = {};  // for sound, images and videos, in this order
   int thinker_hidden = 0, thinker_vocab = 0;
+  EncoderConfig encoders = {};
+  bool hears = false, sees = false;  // whether the files have the encoders' tensors
   // The rest is the talker's; false: the model has none.
   bool speaks = false;
   // The thinker's states that the talker reads at placeholders: those after so many layers. 0: its
@@ -39,6 +44,8 @@ struct Qwen3Omni {
   int code_groups = 0;                       // of a frame
   DecoderShape predictor = {};               // of all groups but the first
 
+  int sound_token() const { return placeholders.at(0); }
+  int picture_token() const { return placeholders.at(1); }
   bool is_placeholder(int token) const {
     return std::find(placeholders.begin(), placeholders.end(), token) != placeholders.end();
   }

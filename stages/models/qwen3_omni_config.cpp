@@ -3,6 +3,7 @@
 #include <array>
 
 #include "stages/models/hf_files.hpp"
+#include "stages/models/refusal.hpp"
 
 namespace limelight::stages {
 
@@ -53,6 +54,12 @@ struct OmniReader {
     return read_network(std::move(keys), architecture);
   }
 
+  // Where rope_parameters have no mrope_section, the reference has [24, 20, 20].
+  static void set_sections(DecoderShape& shape) {
+    for (RopeShape& rope : shape.ropes)
+      if (rope.height == 0 && rope.width == 0) rope.height = rope.width = 20;
+  }
+
   int token(ConfigKeys& keys, const char* key, int vocab) {
     const int id = keys.whole(key);
     if (id >= vocab) keys.wrong(key, "a token below vocab_size (" + std::to_string(vocab) + ")");
@@ -63,17 +70,41 @@ struct OmniReader {
     thinker_network = decoder(object(keys, "text_config", "thinker_config.text_config."), thinker);
     // The networks of the thinker share the key of their parent alone.
     thinker_network.parts.tied = keys.flag("tie_word_embeddings", false);
+    set_sections(thinker_network.shape);
     omni.thinker_hidden = thinker_network.shape.hidden;
     omni.thinker_vocab = thinker_network.shape.vocab;
     for (const char* key : {"audio_token_id", "image_token_id", "video_token_id"})
       omni.placeholders.push_back(keys.whole(key));
-    // The encoders are not loaded, and text has no positions in seconds.
-    for (const char* key : {"audio_config", "vision_config", "audio_start_token_id",
-                            "audio_end_token_id", "vision_start_token_id", "vision_end_token_id",
-                            "user_token_id", "position_id_per_seconds", "seconds_per_chunk"})
+    read_encoders(keys);
+    // The chat template has the tokens around sounds and pictures; only videos have positions in
+    // seconds.
+    for (const char* key :
+         {"audio_start_token_id", "audio_end_token_id", "vision_start_token_id",
+          "vision_end_token_id", "user_token_id", "position_id_per_seconds", "seconds_per_chunk"})
       (void)keys[key];
     (void)keys["model_type"];
     keys.refuse_others(true, "a thinker of qwen3_omni_moe");
+  }
+
+  // read_encoder_config() refuses what it does not know in the two objects.
+  void read_encoders(ConfigKeys& keys) {
+    (void)keys["audio_config"];
+    (void)keys["vision_config"];
+    auto encoders = read_encoder_config(file);
+    if (!encoders) throw ModelRefusal{encoders.error()};
+    omni.encoders = std::move(encoders).value();
+    const VisionEncoderShape& vision = omni.encoders.vision;
+    const std::string rows = std::to_string(omni.thinker_hidden) +
+                             ", the hidden_size of text_config: the decoder reads these rows";
+    if (keys.has("audio_config") && omni.encoders.audio.out != omni.thinker_hidden)
+      keys.wrong("audio_config.output_dim", rows);
+    if (keys.has("vision_config") && vision.out != omni.thinker_hidden)
+      keys.wrong("vision_config.out_hidden_size", rows);
+    if (keys.has("vision_config") &&
+        vision.deepstack.size() > static_cast<std::size_t>(thinker_network.shape.layers))
+      keys.wrong("vision_config.deepstack_visual_indexes",
+                 "at most as many as the decoder's " +
+                     std::to_string(thinker_network.shape.layers) + " layers");
   }
 
   void read_predictor(ConfigKeys keys, int groups, int hidden) {
@@ -108,6 +139,7 @@ struct OmniReader {
   void read_talker(ConfigKeys keys) {
     talker_network = decoder(object(keys, "text_config", "talker_config.text_config."), talker);
     talker_network.parts.tied = keys.flag("tie_word_embeddings", false);
+    set_sections(talker_network.shape);
     const int vocab = talker_network.shape.vocab;
     omni.code_groups = keys.whole("num_code_groups");
     if (omni.code_groups < 2 || omni.code_groups > most_groups)
@@ -129,11 +161,14 @@ struct OmniReader {
     read_speakers(keys, vocab);
     read_predictor(object(keys, "code_predictor_config", "talker_config.code_predictor_config."),
                    omni.code_groups, talker_network.shape.hidden);
-    // They say where sound and vision are, whose positions are the encoders' matter.
+    const int merge = omni.encoders.vision.merge;
+    if (keys.whole("spatial_merge_size", merge) != merge)
+      keys.wrong("spatial_merge_size", std::to_string(merge) + ", as in thinker_config");
+    // The prompt and the thinker say where sound and pictures are.
     for (const char* key :
          {"audio_token_id", "image_token_id", "video_token_id", "audio_start_token_id",
           "audio_end_token_id", "vision_start_token_id", "vision_end_token_id",
-          "position_id_per_seconds", "seconds_per_chunk", "spatial_merge_size", "model_type"})
+          "position_id_per_seconds", "seconds_per_chunk", "model_type"})
       (void)keys[key];
     keys.refuse_others(true, "a talker of qwen3_omni_moe");
   }
@@ -164,8 +199,11 @@ struct OmniReader {
 
   NetworkConfig thinker_part() {
     NetworkConfig all = thinker_network;
-    all.names = {{"thinker.model.", ""}, {"thinker.lm_head", "lm_head", true}};
-    all.unread = {"thinker.audio_tower.", "thinker.visual.", "talker.", "code2wav."};
+    all.names = {{"thinker.model.", ""},
+                 {"thinker.lm_head", "lm_head", true},
+                 {.from = "thinker.audio_tower.", .to = "audio_tower.", .plain = true},
+                 {.from = "thinker.visual.", .to = "visual.", .plain = true}};
+    all.unread = {"talker.", "code2wav."};
     return all;
   }
 

@@ -68,9 +68,10 @@ std::string our_name(std::string name, const NetworkConfig& network) {
     if (name.starts_with("model.")) name.erase(0, 6);
     return decoder_name(std::move(name), *network.architecture);
   }
-  for (const auto& [from, to, whole] : network.names) {
+  for (const auto& [from, to, whole, plain] : network.names) {
     if (!name.starts_with(from)) continue;
     const std::string rest = name.substr(from.size());
+    if (plain) return to + (rest.ends_with(".weight") ? rest.substr(0, rest.size() - 7) : rest);
     if (whole && rest == ".weight") return to;
     if (whole && rest == ".bias") return to + rest;
     const std::string part = whole ? "" : decoder_name(rest, *network.architecture);
@@ -190,6 +191,20 @@ struct SafetensorsReader {
     model.tensors_.erase("lm_head");
   }
 
+  // Each encoder is there with all its tensors, or not at all.
+  void expect_encoders() {
+    const auto expect = [&](const std::string& at, const std::vector<ExpectedTensor>& tensors) {
+      const auto first = model.tensors_.lower_bound(at);
+      if (first == model.tensors_.end() || !first->first.starts_with(at)) return false;
+      for (const ExpectedTensor& tensor : tensors)
+        network.tensors.push_back({at + tensor.name, tensor.rows, tensor.cols});
+      return true;
+    };
+    const EncoderConfig& encoders = model.omni_->encoders;
+    model.omni_->hears = expect("audio_tower.", tensors_of(encoders.audio));
+    model.omni_->sees = expect("visual.", tensors_of(encoders.vision));
+  }
+
   // What generate() of the reference does without being told.
   void talker_sampling() {
     model.sampling_ = {
@@ -222,6 +237,7 @@ struct SafetensorsReader {
       for (const auto& [shard, names] : shards) add(folder / shard, &names);
     } else add(file, nullptr);
     tie(file);
+    if (network.omni && part == "thinker") expect_encoders();
     if (part == "talker") talker_sampling();
     else {
       model.tokenizer_ = read_tokenizer(folder, model.shape_.vocab);

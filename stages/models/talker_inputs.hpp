@@ -15,13 +15,16 @@
 // thread uses these.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "stages/models/decoder.hpp"
+#include "stages/models/media_positions.hpp"
 #include "stages/models/qwen3_omni.hpp"
 
 namespace limelight::stages {
@@ -76,6 +79,9 @@ class TalkerInputs {
   // placeholders).
   Result<void> add_tokens(std::span<const int> tokens);
   Result<void> add_states(std::span<const float> states);  // [n, thinker's hidden]
+  // Directly behind the prompt: rows and columns of the tokens of each of its pictures, [n, 2].
+  // Errors: corrupt (they are not those of the prompt's placeholders).
+  Result<void> add_grids(std::span<const std::int32_t> grids);
   void end() { ended_ = true; }
 
   // Whether all rows before the first code are known; and that the answer ended before it had text.
@@ -85,6 +91,9 @@ class TalkerInputs {
   // Whether frame t's part of the text is known.
   bool has(std::size_t frame) const noexcept { return ended_ || answer() > spoken_before + frame; }
   void write(std::size_t row, std::span<float> to) const;  // before the first code
+  // Time, height and width of row `position`, codes included, for a decoder; nothing without
+  // pictures, where all three are the position.
+  std::optional<std::array<std::int32_t, 3>> turn(int position) const;
   void add_text(std::size_t frame, std::span<float> to) const;
 
  private:
@@ -94,10 +103,13 @@ class TalkerInputs {
 
   const TalkerEmbedding* embedding_;
   bool has_prompt_ = false, ended_ = false;
-  std::vector<float> user_;    // rows of the users' messages
-  std::vector<float> answer_;  // text of the answer, <|im_start|> included
-  std::vector<int> waiting_;   // rows of user_ whose states are yet to come, the next one last;
-                               // -1: states that the talker does not read
+  std::vector<float> user_;          // rows of the users' messages
+  std::vector<int> prompt_;          // its tokens, where it has placeholders, else nothing
+  std::vector<bool> of_user_;        // which of these are in users' messages
+  std::optional<TokenTurns> turns_;  // of the rows before the first code, if they have pictures
+  std::vector<float> answer_;        // text of the answer, <|im_start|> included
+  std::vector<int> waiting_;  // rows of user_ whose states are yet to come, the next one last;
+                              // -1: states that the talker does not read
 };
 
 }  // namespace limelight::stages

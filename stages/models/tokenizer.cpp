@@ -17,7 +17,11 @@ class ByteTokenizer final : public Tokenizer {
   Result<std::vector<int>> encode_messages(std::span<const Message> messages) const override {
     LIMELIGHT_TRY(check(messages));
     std::string text;
-    for (const Message& message : messages) text += message.role + "\n" + message.content + "\n";
+    for (const Message& message : messages) {
+      text += message.role + "\n" + message.content;
+      for (const ContentPart& part : message.parts) text += part.text;
+      text += "\n";
+    }
     return encode(text + "assistant\n");
   }
   std::vector<int> encode(std::string_view text) const override {
@@ -61,6 +65,12 @@ Result<void> check(std::span<const Message> messages) {
       return Error{ErrorCode::invalid_argument, "messages[" + std::to_string(i) +
                                                     "]: found role '" + role.substr(0, 60) +
                                                     "', expected system, user or assistant"};
+    else if (!messages[i].parts.empty() && (role != "user" || !messages[i].content.empty()))
+      return Error{ErrorCode::invalid_argument,
+                   "messages[" + std::to_string(i) + "]: found parts " +
+                       (role != "user" ? "in a message of the role '" + role + "'"
+                                       : std::string("beside a content")) +
+                       ", expected them in a user's message, in place of its content"};
   return {};
 }
 

@@ -6,7 +6,8 @@
 #   omni_models, code2wav_models, tokenizer, jinja, media, encoder or voice.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
-# gpu writer: a program that writes GPU traces into a folder; for voice, its probe.
+# gpu writer: a program that writes GPU traces into a folder; for voice, its probe; for omni_models,
+#   the command.
 # Exit status: 0 if the reader found what was expected, 77 if it is not installed.
 set -euo pipefail
 reader=$1 limelight=$2 folder=$3 gpu_writer=${4:-}
@@ -129,12 +130,12 @@ fi
 if [[ $reader == omni_models ]]; then
   python=${LIMELIGHT_PYTHON:-$python}
   [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
-  needs="torch, transformers.models.qwen3_omni_moe, tokenizers, numpy"
+  needs="torch, transformers.models.qwen3_omni_moe, tokenizers, numpy, soundfile, PIL"
   "$python" -c "import $needs" 2>/dev/null ||
     skip "no python with $needs (LIMELIGHT_PYTHON names one)"
   rm -rf "$folder"
   "$python" -W ignore "$here/make_omni_models.py" "$folder" --seed "${LIMELIGHT_SEED:-0}"
-  "$python" "$here/compare_omni_models.py" "$limelight" "$folder"
+  "$python" "$here/compare_omni_models.py" "$limelight" "$folder" --command "$gpu_writer"
   exit
 fi
 if [[ $reader == llama || $reader == transformers ]]; then

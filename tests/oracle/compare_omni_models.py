@@ -1,11 +1,13 @@
 """Compares this project with what the reference computed on the models of make_omni_models.py.
 
-    python3 compare_omni_models.py PROBE FOLDER...
+    python3 compare_omni_models.py PROBE FOLDER... [--command LIMELIGHT]
 
-PROBE is omni_probe. Prints a line for each prompt of a folder: the largest difference of each
+PROBE is omni_probe. With LIMELIGHT, the command, prompts with sounds and pictures also go through
+the processes of a pipeline, thinker and talker on one and on two ranks each. Prints a line for each prompt of a folder: the largest difference of each
 array, relative to its largest number; whether answer and codes are the same; and PASS or FAIL.
 Exits with 1 unless all pass: differences of at most 1e-4, and the same answers and codes.
 """
+import argparse
 import json
 import pathlib
 import subprocess
@@ -33,6 +35,10 @@ def state_difference(ours, theirs):
 
 def compare(answer, expected):
     """Returns the text of the line, and whether it passes."""
+    if "parts" in expected:
+        for name in ("ids", "turns"):
+            if answer[name] != expected.get(name, np.array([])).ravel().tolist():
+                return f"found {name} {answer[name]}, expected {expected.get(name)}", False
     worst = {name: (state_difference if name.endswith("states") else relative_difference)(
         answer[name], expected[name]) for name in ARRAYS}
     text = answer["answer"] == expected["answer"].tolist()
@@ -48,8 +54,9 @@ def passes(probe, folder):
         prompts = [{name.split(".", 1)[1]: file[name] for name in file if name.startswith(f"{p}.")}
                    for p in range(int(file["prompts"]))]
     end = json.loads((folder / "config.json").read_text())["im_end_token_id"]
-    asked = [{"ids": p["ids"].tolist(), "end": end, "answer": int(p["most"][0]),
-              "frames": int(p["most"][1])} for p in prompts]
+    asked = [{"end": end, "answer": int(p["most"][0]), "frames": int(p["most"][1]),
+              **({"parts": json.loads(str(p["parts"]))} if "parts" in p
+                 else {"ids": p["ids"].tolist()})} for p in prompts]
     done = subprocess.run(
         [probe, str(folder)], input="".join(json.dumps(x) + "\n" for x in asked), text=True,
         capture_output=True, timeout=300)
@@ -65,10 +72,89 @@ def passes(probe, folder):
     return all_good
 
 
+PIPELINE = """stage_args:
+  - stage_id: 0
+    engine_args: {{model_stage: thinker, model: {model}, activations: float32,
+                  tensor_parallel_size: {ranks}, max_num_batched_tokens: {slice}}}
+    final_output: true
+    final_output_type: text
+  - stage_id: 1
+    engine_args: {{model_stage: talker, model: {model}, activations: float32, speaker: ethan}}
+    engine_input_source: [0]
+    default_sampling_params: {{temperature: 0, max_tokens: {frames}}}
+  - stage_id: 2
+    engine_args:
+      model_stage: code2wav
+      model_shape: {{layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32,
+                    codebooks: {groups}, codebook_size: {codes}, channels: 8, upsampling: [2, 2]}}
+    engine_input_source: [1]
+    final_output: true
+    final_output_type: audio
+runtime:
+  edges: [{{from: 0, to: 1}}, {{from: 1, to: 2}}]
+"""
+
+
+def as_openai(part):
+    if "text" in part:
+        return {"type": "text", "text": part["text"]}
+    kind = "audio_url" if "audio" in part else "image_url"
+    return {"type": kind, kind: {"url": part.get("audio", part.get("image"))}}
+
+
+def passes_as_pipeline(command, folder):
+    """The same answers through processes, in slices, on one rank and on two; all at a time."""
+    with np.load(folder / "expected.npz") as file:
+        prompts = [(json.loads(str(file[f"{p}.parts"])), file[f"{p}.answer"].tolist(),
+                    file[f"{p}.most"].tolist()) for p in range(int(file["prompts"]))
+                   if f"{p}.parts" in file]
+    config = json.loads((folder / "config.json").read_text())
+    heads = config["thinker_config"]["text_config"]["num_key_value_heads"]
+    lines = folder / "lines.jsonl"
+    lines.write_text("".join(json.dumps({
+        "messages": [{"role": "user", "content": [as_openai(x) for x in parts]}],
+        "temperature": 0, "max_tokens": most[0], "logprobs": 0, "ignore_eos": True,
+        "stop_token_ids": [config["im_end_token_id"]]}) + "\n" for parts, _, most in prompts))
+    talker, sounds = config["talker_config"], []
+    all_good = True
+    for ranks, size in ((1, 2048), (1, 8), (2, 8)):
+        if heads % ranks != 0:
+            continue
+        yaml, out = folder / f"pipeline{ranks}.yaml", folder / f"out{ranks}-{size}"
+        yaml.write_text(PIPELINE.format(
+            model=folder, ranks=ranks, slice=size, frames=prompts[0][2][1] + 1,
+            groups=talker["num_code_groups"],
+            codes=talker["code_predictor_config"]["vocab_size"]))
+        done = subprocess.run(
+            [command, "run", "--config", yaml, "--prompts", lines, "--output-dir", out],
+            text=True, capture_output=True, timeout=300)
+        if done.returncode != 0:
+            print(f"{folder.name}: FAIL, exit status {done.returncode}: {done.stderr.strip()}")
+            return False
+        found = {}
+        for line in (out / "outputs.jsonl").read_text().splitlines():
+            output = json.loads(line)
+            found[int(output["request_id"])] = [x["token_id"] for x in output["logprobs"]]
+        same = sum(found.get(i) == answer for i, (_, answer, _) in enumerate(prompts))
+        # The last stage has dummy weights: of equal codes it makes equal sounds.
+        sounds.append([(out / f"{i}.wav").read_bytes() for i in range(len(prompts))])
+        good = same == len(prompts) and sounds[-1] == sounds[0]
+        print(f"{folder.name} as a pipeline, {ranks} ranks, slices of {size}: {same} of "
+              f"{len(prompts)} answers are the same, sounds "
+              f"{'too' if sounds[-1] == sounds[0] else 'are OTHERS'}:", "PASS" if good else "FAIL")
+        all_good &= good
+    return all_good
+
+
 def main():
-    if len(sys.argv) < 3:
-        sys.exit("usage: compare_omni_models.py PROBE FOLDER...")
-    good = [passes(sys.argv[1], pathlib.Path(x)) for x in sys.argv[2:]]
+    parser = argparse.ArgumentParser(description="Compares Qwen3-Omni with a reference.")
+    parser.add_argument("probe")
+    parser.add_argument("folders", nargs="+", type=pathlib.Path)
+    parser.add_argument("--command", help="limelight")
+    args = parser.parse_args()
+    good = [passes(args.probe, x) for x in args.folders]
+    if args.command:
+        good += [passes_as_pipeline(args.command, x.absolute()) for x in args.folders]
     print(f"{sum(good)} of {len(good)} pass")
     return 0 if all(good) else 1
 

@@ -1,15 +1,19 @@
 """Makes a tiny random Qwen3-Omni, and what a reference (transformers) computes with it.
 
-    pip install torch transformers tokenizers safetensors
+    pip install torch torchvision transformers tokenizers safetensors soundfile pillow
     python3 make_omni_models.py OUT [--seed N] [--set KEY=VALUE...] [--answer N] [--frames N]
         [--bfloat16] [--brief]
 
 OUT gets a checkpoint with thinker, encoders, talker and code2wav: config.json, safetensors,
-tokenizer.json and tokenizer_config.json; and expected.npz:
+tokenizer.json, tokenizer_config.json and preprocessor_config.json; the sounds and pictures of the
+prompts; and expected.npz:
 
     prompts                    how many there are
     <p>.most                   at most so many tokens of the thinker, and frames of the talker
     <p>.ids, <p>.answer        tokens of a prompt and of the thinker's greedy answer
+    <p>.parts                  of a prompt with sounds or pictures: its parts, as JSON
+    <p>.turns                  of a prompt with pictures: time, height and width of all that the
+                               thinker reads, [tokens, 3]
     <p>.thinker.states         [layers + 1, tokens, hidden]: embeddings, then after each layer, the
                                last one normalised; of the prompt and of all but the last token
     <p>.thinker.logits         [answer, vocabulary]
@@ -24,11 +28,13 @@ those of the last token of the prompt. With --bfloat16 the file has weights of t
 computed in float32 in either case.
 
 The seed draws weights, shapes and prompts; a KEY is a path in config.json, such as
-talker_config.text_config.num_experts=6. Prompts have only text, but one of them has tokens that
-stand for sound, without sound: the talker reads hidden states of the thinker there.
+talker_config.text_config.num_experts=6. One prompt has tokens that stand for sound, without sound:
+the talker reads hidden states of the thinker there. Others have sounds and pictures, in several
+orders.
 
 All is greedy. The reference's generate() has `talker_do_sample=False` for the first code of a
-frame. The code predictor's own generate() is asked with the `do_sample` that the talker has
+frame. Its talker asks its config for an audio_config, which it does not have, where a prompt has
+sounds and pictures: here it finds the thinker's. The code predictor's own generate() is asked with the `do_sample` that the talker has
 (_prepare_generation_config), so nothing needs a patch; the script fails if that was not so.
 """
 import argparse
@@ -39,22 +45,36 @@ import random
 import sys
 
 import numpy as np
+import soundfile
 import torch
 import transformers
+from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import Qwen3OmniMoeConfig, Qwen3OmniMoeForConditionalGeneration
+from transformers import (
+    Qwen2VLImageProcessor, Qwen3OmniMoeConfig, Qwen3OmniMoeForConditionalGeneration,
+    WhisperFeatureExtractor)
 
 SPECIAL = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|audio_start|>", "<|audio_pad|>",
     "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<tts_pad>", "<tts_text_bos>",
-    "<tts_text_eod>")
+    "<tts_text_eod>", "<|audio_end|>", "<|vision_end|>")
 ROLES = ("system", "user", "assistant")
 TEMPLATE = (
-    r"{% for message in messages %}"
-    r"{{ '<|im_start|>' + message['role'] + '\n' + message['content'] "
-    r"+ '<|im_end|>\n' }}{% endfor %}"
+    r"{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
+    r"{% if message['content'] is string %}{{ message['content'] }}"
+    r"{% else %}{% for part in message['content'] %}"
+    r"{% if part['type'] == 'image' or 'image' in part %}"
+    r"{{ '<|vision_start|><|image_pad|><|vision_end|>' }}"
+    r"{% elif part['type'] == 'audio' or 'audio' in part %}"
+    r"{{ '<|audio_start|><|audio_pad|><|audio_end|>' }}"
+    r"{% elif 'text' in part %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
+    r"{{ '<|im_end|>\n' }}{% endfor %}"
     r"{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
-VOCAB = 320
+VOCAB = 322
+SOUND = {"feature_extractor_type": "WhisperFeatureExtractor", "n_fft": 400, "hop_length": 160,
+         "sampling_rate": 16000, "padding_value": 0.0, "padding_side": "right", "dither": 0.0}
+PICTURE = {"image_processor_type": "Qwen2VLImageProcessor", "merge_size": 2,
+           "temporal_patch_size": 2, "min_pixels": 64, "max_pixels": 1024}
 # How far, relative to the largest logit, each greedy choice should lead the next one, and must. The
 # best of a few prompts is taken.
 CLEAR, LEAST, TRIES = 2e-5, 4e-6, 8
@@ -110,17 +130,18 @@ def draw_shape(rng, t):
         "audio_token_id": id_of("<|audio_pad|>"), "image_token_id": id_of("<|image_pad|>"),
         "video_token_id": id_of("<|video_pad|>"), "audio_start_token_id": id_of("<|audio_start|>"),
         "vision_start_token_id": id_of("<|vision_start|>")}
+    layers = rng.choice((2, 3))
     return {
         "thinker_config": {
             "text_config": thinker, **tokens, "user_token_id": id_of("user"),
             "audio_config": {
-                "d_model": 16, "encoder_layers": 1, "encoder_attention_heads": 2,
+                "d_model": 16, "encoder_layers": layers - 1, "encoder_attention_heads": 2,
                 "encoder_ffn_dim": 16, "num_mel_bins": 16, "output_dim": hidden,
                 "downsample_hidden_size": 8, "max_source_positions": 16},
             "vision_config": {
-                "depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2,
+                "depth": layers, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2,
                 "patch_size": 4, "out_hidden_size": hidden, "num_position_embeddings": 16,
-                "deepstack_visual_indexes": [0]}},
+                "deepstack_visual_indexes": list(range(layers - 1))}},
         "talker_config": {
             "text_config": talker, "code_predictor_config": predictor, **tokens,
             "num_code_groups": groups, "thinker_hidden_size": hidden, "accept_hidden_layer": 1,
@@ -192,6 +213,12 @@ def soften(model):
         p.mul_(0.9 / loudest[0])
 
 
+def features_config(config):
+    thinker = config.thinker_config
+    return ({**SOUND, "feature_size": thinker.audio_config.num_mel_bins},
+            {**PICTURE, "patch_size": thinker.vision_config.patch_size})
+
+
 def save(model, folder, t, dtype=torch.float32):
     folder.mkdir(parents=True, exist_ok=True)
     model.to(dtype).save_pretrained(folder)
@@ -200,6 +227,8 @@ def save(model, folder, t, dtype=torch.float32):
     t.save(str(folder / "tokenizer.json"))
     config = {"eos_token": "<|im_end|>", "chat_template": TEMPLATE}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    sound, picture = features_config(model.config)
+    (folder / "preprocessor_config.json").write_text(json.dumps({**sound, **picture}))
 
 
 def open_model(folder):
@@ -229,6 +258,73 @@ def draw_prompts(rng, t):
          *said("user", words(17), t), *answer],
         [*said("user", [*words(2), *sound, *words(3)], t), *answer],
     ]
+
+
+MEDIA_PROMPTS = ("i", "a", "tat", "tit", "ita", "ati", "titit", "iat", "taita", "aati")
+
+
+def draw_parts(rng, folder, t, number, kinds):
+    """A user's message of texts, audio files and images, by the letters of `kinds`."""
+    parts = []
+    for i, kind in enumerate(kinds):
+        name = f"{number}-{i}"
+        if kind == "t":
+            ids = [rng.randrange(len(SPECIAL) + 256, VOCAB) for _ in range(rng.randint(2, 7))]
+            parts.append({"text": t.decode(ids)})
+        elif kind == "a":
+            # Other rates are compared by compare_media.py.
+            rate, seconds = 16000, rng.uniform(0.05, 1.6)
+            noise = np.random.default_rng(rng.randrange(2**32))
+            time = np.arange(int(rate * seconds)) / rate
+            sound = np.sin(time * rng.uniform(500, 9000)) / 3 + noise.normal(0, 0.1, len(time))
+            soundfile.write(folder / f"{name}.wav", sound, rate)
+            parts.append({"audio": f"{name}.wav"})
+        else:
+            # Sizes that stay: compare_media.py compares how others are scaled.
+            pixels = np.random.default_rng(rng.randrange(2**32)).integers(
+                0, 256, (8 * rng.randint(1, 4), 8 * rng.randint(1, 4), 3), np.uint8)
+            Image.fromarray(pixels).save(folder / f"{name}.png")
+            parts.append({"image": f"{name}.png"})
+    if "t" not in kinds:
+        parts.append({"text": "ka"})
+    return parts
+
+
+def read_parts(model, folder, t, parts):
+    """The tokens of a message and the tensors for generate(), as the processor makes them."""
+    sound, picture = features_config(model.config)
+    text, media = "", {}
+    sounds = [soundfile.read(folder / x["audio"], dtype="float32")[0]
+              for x in parts if "audio" in x]
+    images = [Image.open(folder / x["image"]) for x in parts if "image" in x]
+    counts = {"audio": [], "image": []}
+    if sounds:
+        sound.pop("feature_extractor_type")
+        extractor = WhisperFeatureExtractor(**sound)
+        found = extractor(
+            sounds, sampling_rate=16000, padding=True, truncation=False,
+            return_attention_mask=True, return_tensors="pt")
+        media["input_features"] = found["input_features"]
+        media["feature_attention_mask"] = found["attention_mask"]
+        lengths = found["attention_mask"].sum(-1)
+        rest = lengths % 100
+        counts["audio"] = (((((rest - 1) // 2 + 1) - 1) // 2 + 1 - 1) // 2 + 1
+                           + lengths // 100 * 13).tolist()
+    if images:
+        picture.pop("image_processor_type")
+        found = Qwen2VLImageProcessor(**picture)(images, return_tensors="pt")
+        media["pixel_values"] = found["pixel_values"]
+        media["image_grid_thw"] = found["image_grid_thw"]
+        counts["image"] = (found["image_grid_thw"].prod(-1) // 4).tolist()
+    for part in parts:
+        if "text" in part:
+            text += part["text"]
+        elif "audio" in part:
+            text += "<|audio_start|>" + "<|audio_pad|>" * counts["audio"].pop(0) + "<|audio_end|>"
+        else:
+            text += "<|vision_start|>" + "<|image_pad|>" * counts["image"].pop(0) + "<|vision_end|>"
+    whole = f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
+    return t.encode(whole, add_special_tokens=False).ids, media
 
 
 class Recorder:
@@ -277,13 +373,22 @@ def penalised(model, logits, chosen, penalty):
     return rows.clamp(min=-1e3)
 
 
-def expected(model, ids, answer, frames):
+def expected(model, ids, answer, frames, media=None):
     """Returns what is computed for a prompt, and how clear its choices were."""
+    media = media or {}
+    turns = []
+    rotary = model.thinker.model.language_model.rotary_emb if hasattr(
+        model.thinker.model, "language_model") else None
+    handle = rotary.register_forward_pre_hook(
+        lambda _, args, kw: turns.append(kw.get("position_ids", args[-1] if args else None)[:, 0]),
+        with_kwargs=True) if rotary else None
     model.talker.rope_deltas = model.thinker.model.rope_deltas = None
     thought = model.thinker.generate(
         torch.tensor([ids]), max_new_tokens=answer, do_sample=False, output_hidden_states=True,
         output_logits=True, return_dict_in_generate=True,
-        eos_token_id=model.config.im_end_token_id)
+        eos_token_id=model.config.im_end_token_id, **media)
+    if handle:
+        handle.remove()
     thinker_logits = torch.cat(thought.logits)
     recorder = Recorder(model)
     codes = {}
@@ -293,7 +398,7 @@ def expected(model, ids, answer, frames):
         _, wave = model.generate(
             torch.tensor([ids]), thinker_max_new_tokens=answer, thinker_do_sample=False,
             thinker_eos_token_id=model.config.im_end_token_id, talker_max_new_tokens=frames + 1,
-            talker_do_sample=False)
+            talker_do_sample=False, **media)
     except RuntimeError as failure:  # the reference has no sound of no frames, nor of no text
         print(f"another prompt: {str(failure)[:70]}")
     model.code2wav.chunked_decode = decode
@@ -304,7 +409,12 @@ def expected(model, ids, answer, frames):
     logits = torch.stack(recorder.logits)
     clear = min(lead(thinker_logits), lead(torch.stack(recorder.residual)),
                 lead(penalised(model, logits, codes[:, 0].tolist(), 1.05)))
+    if "pixel_values" in media:
+        turns = {"turns": torch.cat([x.expand(3, -1) for x in turns], 1).T.numpy().astype(np.int32)}
+    else:
+        turns = {}
     return clear, {
+        **turns,
         "most": np.array([answer, frames], np.int32),
         "ids": np.array(ids, np.int32),
         "answer": thought.sequences[0, len(ids):].numpy().astype(np.int32),
@@ -343,6 +453,8 @@ def main():
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--answer", type=int, default=64, help="most tokens of the thinker")
     parser.add_argument("--frames", type=int, default=80, help="most frames of the talker")
+    parser.add_argument("--media", nargs="*", default=MEDIA_PROMPTS, metavar="KINDS",
+                        help="prompts of texts (t), sounds (a) and pictures (i), such as tia")
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--brief", action="store_true")
     args = parser.parse_args()
@@ -365,11 +477,21 @@ def main():
         for (name, x), y in zip(made.state_dict().items(), model.state_dict().values()):
             if not torch.equal(x, y):
                 sys.exit(f"tensor {name}: the checkpoint, read back, is another network")
+        model.config.talker_config.audio_config = model.config.thinker_config.audio_config
         results = {}
-        for p in range(len(draw_prompts(rng, t))):
+        texts = len(draw_prompts(rng, t))
+        for p in range(texts + len(args.media)):
             clear, found = 0, {}
-            for _ in range(TRIES):
-                one = expected(model, draw_prompts(rng, t)[p], args.answer, args.frames)
+            for attempt in range(TRIES):
+                if p < texts:
+                    one = expected(model, draw_prompts(rng, t)[p], args.answer, args.frames)
+                else:
+                    parts = draw_parts(
+                        rng, args.out, t, f"{p}-{attempt}", args.media[p - texts])
+                    ids, media = read_parts(model, args.out, t, parts)
+                    one = expected(model, ids, args.answer, args.frames, media)
+                    if one[1]:
+                        one[1]["parts"] = np.array(json.dumps(parts))
                 clear, found = max((clear, found), one, key=lambda x: x[0])
                 if clear > CLEAR:
                     break

@@ -3,9 +3,10 @@
 //   omni_probe FOLDER
 //
 // It reads lines of {"ids", "end", "answer", "frames"}: a prompt, the token that ends an answer,
-// and the most tokens of the thinker and frames of the talker. It writes lines with the names of
-// make_omni_models.py: answer and codes come from the two stages as a pipeline runs them, states
-// and logits from their networks. All is greedy.
+// and the most tokens of the thinker and frames of the talker. In place of ids there may be parts,
+// a list of {"text"}, {"audio"} and {"image"}, of which the last two are files in FOLDER: a user's
+// message. It writes lines with the names of make_omni_models.py: ids, answer and codes come from
+// the two stages as a pipeline runs them, states and logits from their networks. All is greedy.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
@@ -13,12 +14,14 @@
 #include <nlohmann/json.hpp>
 
 #include "stages/models/code_predictor.hpp"
+#include "stages/models/media_encoders.hpp"
 #include "stages/models/model_file.hpp"
 #include "stages/models/talker_inputs.hpp"
 #include "stages/models/text_model.hpp"
 #include "stages/stage_factory.hpp"
 #include "stages/thinker.hpp"
 #include "tests/stages/collected.hpp"
+#include "tests/support.hpp"
 
 using namespace limelight;
 using namespace limelight::stages;
@@ -58,14 +61,18 @@ struct Rows {
   std::vector<std::vector<float>> states;  // [layers + 1][rows * hidden]
   std::vector<float> logits;
 };
-Rows run(const Part& part, const TextModel& model, std::vector<float> x) {
+Rows run(const Part& part,
+         const TextModel& model,
+         std::vector<float> x,
+         const std::vector<std::int32_t>& turns = {},
+         const std::vector<float>& added = {}) {
   const int layers = part.config.shape.layers;
   const std::size_t h = static_cast<std::size_t>(part.config.shape.hidden), n = x.size() / h;
   std::vector<int> all;
   for (int layer = 0; layer <= layers; ++layer) all.push_back(layer);
   KvCache cache = model.decoder().make_cache(1, all);
   KvCache::Sequence sequence;
-  const Decoder::Part rows{&sequence, static_cast<int>(n), {}};
+  const Decoder::Part rows{&sequence, static_cast<int>(n), {}, turns, added};
   need(model.decoder().forward(x, {&rows, 1}, cache));
   Rows made;
   for (std::size_t i = 0; i < all.size(); ++i)
@@ -76,6 +83,7 @@ Rows run(const Part& part, const TextModel& model, std::vector<float> x) {
 }
 
 struct Probe {
+  std::string folder;
   Part thinker, talker;
   FileWeights thinker_weights{thinker.config.model}, talker_weights{talker.config.model};
   const Qwen3Omni& omni = *talker.config.model->omni();
@@ -86,10 +94,72 @@ struct Probe {
   std::unique_ptr<Stage> thinker_stage = need(make_stage(thinker.config, *thinker.device, nullptr));
   std::unique_ptr<Stage> talker_stage = need(make_stage(talker.config, *talker.device, nullptr));
 
+  std::vector<ContentPart> parts_of(const json& asked) const {
+    std::vector<ContentPart> parts;
+    for (const json& one : asked["parts"]) {
+      if (one.contains("text")) {
+        parts.push_back({.text = one["text"]});
+        continue;
+      }
+      const bool sound = one.contains("audio");
+      const std::string name = one[sound ? "audio" : "image"];
+      parts.push_back({.kind = sound ? ContentPart::Kind::audio : ContentPart::Kind::image,
+                       .name = name,
+                       .data = tests::read_file(folder + "/" + name)});
+    }
+    return parts;
+  }
+
+  // The encoders' rows in place of the placeholders' of a prompt, and what the decoder needs with
+  // them, for all of `tokens`.
+  struct Mixed {
+    std::vector<std::int32_t> turns;
+    std::vector<float> added;
+  };
+  Mixed mix_in(const json& asked, const std::vector<int>& tokens, std::vector<float>& x) const {
+    const auto parts = parts_of(asked);
+    std::vector<const ContentPart*> files;
+    for (const ContentPart& part : parts)
+      if (part.kind != ContentPart::Kind::text) files.push_back(&part);
+    if (files.empty()) return {};
+    MediaEncoders encoders(thinker.config.model, *thinker.device, 1 << 20);
+    const MediaFeatures features = need(encoders.read(files));
+    const auto encoded = need(encoders.encode(features));
+    const auto h = static_cast<std::size_t>(thinker.config.shape.hidden);
+    Mixed mixed;
+    for (const bool picture : {false, true}) {
+      std::vector<float> rows;
+      std::vector<std::vector<float>> deep;
+      std::vector<MediaGrid> grids;
+      for (std::size_t i = 0; i < encoded.size(); ++i) {
+        if (features.grids[i].picture != picture) continue;
+        grids.push_back(features.grids[i]);
+        rows.insert(rows.end(), encoded[i].rows.begin(), encoded[i].rows.end());
+        deep.resize(encoded[i].deepstack.size());
+        for (std::size_t d = 0; d < deep.size(); ++d)
+          deep[d].insert(deep[d].end(), encoded[i].deepstack[d].begin(),
+                         encoded[i].deepstack[d].end());
+      }
+      const int placeholder = picture ? omni.picture_token() : omni.sound_token();
+      std::size_t next = 0;
+      if (!deep.empty()) mixed.added.resize(deep.size() * x.size());
+      for (std::size_t i = 0; i < tokens.size() && (next + 1) * h <= rows.size(); ++i) {
+        if (tokens[i] != placeholder) continue;
+        std::copy_n(rows.data() + next * h, h, x.data() + i * h);
+        for (std::size_t d = 0; d < deep.size(); ++d)
+          std::copy_n(deep[d].data() + next * h, h, mixed.added.data() + d * x.size() + i * h);
+        ++next;
+      }
+      if (!grids.empty() && picture) mixed.turns = turns_of(tokens, placeholder, grids).turns;
+    }
+    return mixed;
+  }
+
   // Steps both stages in turns, and hands chunks over as they come.
   void run_stages(const json& asked, json& answer, std::vector<Collected::Chunk>& chunks) {
     Request request{.number = 1, .id = "the-request", .prompt = {}};
-    request.prompt_token_ids = asked["ids"].get<std::vector<std::int32_t>>();
+    if (asked.contains("parts")) request.messages = {{.role = "user", .parts = parts_of(asked)}};
+    else request.prompt_token_ids = asked["ids"].get<std::vector<std::int32_t>>();
     request.sampling.max_tokens = asked["answer"].get<int>();
     request.sampling.ignore_eos = true;  // the reference has one end here, the tokenizer several
     request.sampling.stop_token_ids = {asked["end"].get<int>()};
@@ -130,12 +200,15 @@ struct Probe {
     run_stages(asked, answer, chunks);
     TalkerInputs inputs(embedding);
     std::vector<int> tokens;  // that the thinker reads
-    const std::size_t prompt = asked["ids"].size();
+    std::size_t prompt = 0;
     for (const auto& chunk : chunks) {
-      if (chunk.tensor.dtype == ipc::DType::float32) need(inputs.add_states(as<float>(chunk)));
+      if (chunk.tensor.dtype == ipc::DType::int32 && chunk.tensor.extents == 2)
+        need(inputs.add_grids(as<std::int32_t>(chunk)));
+      else if (chunk.tensor.dtype == ipc::DType::float32) need(inputs.add_states(as<float>(chunk)));
       else {
         need(inputs.add_tokens(as<std::int32_t>(chunk)));
         for (const int token : as<std::int32_t>(chunk)) tokens.push_back(token);
+        if (prompt == 0) prompt = tokens.size(), answer["ids"] = tokens;
       }
     }
     inputs.end();
@@ -144,7 +217,10 @@ struct Probe {
     std::vector<float> x(tokens.size() * h);
     for (std::size_t i = 0; i < tokens.size(); ++i)
       thought.embed(tokens[i], std::span(x).subspan(i * h, h));
-    const Rows mine = run(thinker, thought, x);
+    Mixed mixed;
+    if (asked.contains("parts")) mixed = mix_in(asked, tokens, x);
+    answer["turns"] = mixed.turns;
+    const Rows mine = run(thinker, thought, x, mixed.turns, mixed.added);
     answer["thinker.states"] = mine.states;
     answer["thinker.logits"] = std::vector<float>(
         mine.logits.begin() +
@@ -165,7 +241,11 @@ struct Probe {
         predictor.add_embedding(static_cast<int>(g), codes[f * groups + g], row);
       inputs.add_text(f, row);
     }
-    const Rows theirs = run(talker, spoken, y);
+    std::vector<std::int32_t> turns;
+    for (std::size_t i = 0; i < y.size() / c; ++i)
+      if (const auto turn = inputs.turn(static_cast<int>(i)))
+        turns.insert(turns.end(), turn->begin(), turn->end());
+    const Rows theirs = run(talker, spoken, y, turns);
     answer["talker.states"] = theirs.states;
     answer["talker.logits"] = std::vector<float>(
         theirs.logits.begin() +
@@ -180,7 +260,7 @@ struct Probe {
 
 int main(int argc, char** argv) {
   if (argc != 2) fail("usage: omni_probe FOLDER <lines >lines");
-  Probe probe{.thinker = {argv[1], "thinker"}, .talker = {argv[1], "talker"}};
+  Probe probe{.folder = argv[1], .thinker = {argv[1], "thinker"}, .talker = {argv[1], "talker"}};
   for (std::string line; std::getline(std::cin, line);)
     std::cout << probe(json::parse(line)).dump() << "\n";
 }

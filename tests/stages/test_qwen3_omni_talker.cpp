@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_spoken_is_refused) {
   BOOST_TEST(refused.error().message.find("without <|im_start|>assistant") != std::string::npos);
   const auto wrong =
       talker->consume(1, 0, ipc::TensorSpec::of(ipc::DType::float32, {3, 1}), bytes, false);
-  BOOST_TEST(wrong.error().message.find("expected int32 [n] or float32 [n, 16]") !=
+  BOOST_TEST(wrong.error().message.find("expected int32 [n] or [n, 2], or float32 [n, 16]") !=
              std::string::npos);
   StageConfig config;
   config.model_stage = "talker";

@@ -295,8 +295,12 @@ class CpuDevice final : public Device {
         return turned.angles;
     angles_.push_back({rope.frequencies.data(), rope.scale, half, {}});
     std::vector<Angle>& angles = angles_.back().angles;
-    for (const std::int32_t position : placement_->positions)
+    const std::vector<std::int32_t>&positions = placement_->positions, &turns = placement_->turns;
+    for (std::size_t r = 0; r < positions.size(); ++r)
       for (int i = 0; i < half; ++i) {
+        const std::int32_t position =
+            turns.empty() ? positions[r]
+                          : turns[static_cast<std::size_t>(rope.axis(i)) * positions.size() + r];
         const float frequency =
             rope.frequencies.empty()
                 ? std::pow(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(2 * half))

@@ -149,10 +149,11 @@ class CudaDevice final : public Device {
                    : *std::max_element(placement.positions.begin(), placement.positions.end()) + 1;
     block_size_ = placement.block_size;
     table_width_ = placement.table_width;
-    // One copy: positions, sequences, slots, tables.
+    turns_ = static_cast<int>(placement.turns.size());
+    // One copy: positions, sequences, slots, turns, tables.
     places_on_host_.clear();
-    for (const auto* part :
-         {&placement.positions, &placement.sequences, &placement.slots, &placement.tables})
+    for (const auto* part : {&placement.positions, &placement.sequences, &placement.slots,
+                             &placement.turns, &placement.tables})
       places_on_host_.insert(places_on_host_.end(), part->begin(), part->end());
     if (places_ != nullptr) check(cudaFreeAsync(places_, stream_), "free");
     void* memory = nullptr;
@@ -167,7 +168,8 @@ class CudaDevice final : public Device {
     const bool usual = rope.frequencies.empty();
     cuda::rope(x.data(), places(), heads, head_dim,
                usual ? head_dim / 2 : static_cast<int>(rope.frequencies.size()),
-               usual ? nullptr : rope.frequencies.data(), rope.scale, rope.interleaved, stream_);
+               usual ? nullptr : rope.frequencies.data(), rope.scale, rope.interleaved, rope.height,
+               rope.width, stream_);
     launched("rope");
   }
   void store(std::span<const float> rows, std::span<float> cache, int width) override {
@@ -235,8 +237,10 @@ class CudaDevice final : public Device {
     if (count > 0) check(cudaMemcpyAsync(to, from, count * sizeof(float), kind, stream_), "copy");
   }
   cuda::Places places() const {
-    return {places_, places_ + rows_, places_ + 2 * rows_, places_ + 3 * rows_,
-            rows_,   table_width_,    block_size_};
+    const std::int32_t* turns = places_ + 3 * rows_;
+    return {
+        places_, places_ + rows_, places_ + 2 * rows_, turns + turns_, turns_ > 0 ? turns : nullptr,
+        rows_,   table_width_,    block_size_};
   }
   static void launched(const char* what) { check(cudaGetLastError(), what); }
 
@@ -246,6 +250,7 @@ class CudaDevice final : public Device {
   std::vector<std::int32_t> places_on_host_;
   std::int32_t* places_ = nullptr;
   int rows_ = 0, longest_ = 0, table_width_ = 0, block_size_ = 1;
+  int turns_ = 0;  // numbers in Placement::turns
 };
 
 }  // namespace

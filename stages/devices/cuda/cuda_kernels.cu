@@ -64,7 +64,9 @@ __global__ void rope_kernel(float* x,
                             int half,
                             const float* frequencies,
                             float scale,
-                            bool interleaved) {
+                            bool interleaved,
+                            int height,
+                            int width) {
   const long at = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (at >= static_cast<long>(places.rows) * heads * half) return;
   const int i = static_cast<int>(at % half);
@@ -73,7 +75,12 @@ __global__ void rope_kernel(float* x,
       frequencies != nullptr
           ? frequencies[i]
           : powf(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(head_dim));
-  const float angle = static_cast<float>(places.positions[row_head / heads]) * frequency;
+  const long row = row_head / heads;
+  const int axis = i % 3 == 1 && i < 3 * height ? 1 : i % 3 == 2 && i < 3 * width ? 2 : 0;
+  const int position =
+      places.turns == nullptr ? places.positions[row]
+                              : places.turns[static_cast<long>(axis) * places.rows + row];
+  const float angle = static_cast<float>(position) * frequency;
   float* pair = x + row_head * head_dim + (interleaved ? 2 * i : i);
   const int apart = interleaved ? 1 : half;
   const float c = scale * cosf(angle), s = scale * sinf(angle), a = pair[0], b = pair[apart];
@@ -187,9 +194,11 @@ void rope(float* x,
           const float* frequencies,
           float scale,
           bool interleaved,
+          int height,
+          int width,
           cudaStream_t stream) {
   rope_kernel<<<blocks_for(static_cast<long>(places.rows) * heads * pairs), block, 0, stream>>>(
-      x, places, heads, head_dim, pairs, frequencies, scale, interleaved);
+      x, places, heads, head_dim, pairs, frequencies, scale, interleaved, height, width);
 }
 void store(const float* rows, float* cache, const Places& places, int width, cudaStream_t stream) {
   store_kernel<<<blocks_for(static_cast<long>(places.rows) * width), block, 0, stream>>>(

@@ -26,7 +26,7 @@ void rms_norm(const float* x,
               cudaStream_t stream);  // weight: null means all 1
 // See Placement; all in the device's memory.
 struct Places {
-  const int *positions, *sequences, *slots, *tables;
+  const int *positions, *sequences, *slots, *tables, *turns;  // turns: null if there are none
   int rows, table_width, block_size;
 };
 void rope(float* x,
@@ -37,7 +37,9 @@ void rope(float* x,
           const float* frequencies,
           float scale,
           bool interleaved,
-          cudaStream_t stream);  // frequencies: [pairs]; null means base 10 000
+          int height,
+          int width,
+          cudaStream_t stream);  // height, width: see Rope. frequencies: [pairs]; null: base 10 000
 void store(const float* rows, float* cache, const Places& places, int width, cudaStream_t stream);
 // scores: scratch memory, [rows, heads, longest]. longest: the most positions that a row attends
 // to. scale, cap, window: see AttentionShape; the scale is not 0.

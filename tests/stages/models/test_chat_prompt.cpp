@@ -40,6 +40,21 @@ BOOST_AUTO_TEST_CASE(turns_stand_in_order_and_the_answer_s_header_ends_the_text)
              "<s>[system] Be brief</s>[user] Hi</s>[assistant] Yes?</s>[assistant]");
 }
 
+BOOST_AUTO_TEST_CASE(parts_are_a_list_where_one_of_them_is_a_file_and_one_text_where_none_is) {
+  using Kind = ContentPart::Kind;
+  const char* lists =
+      "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}"
+      "{% for part in m.content %}{% if part.type == 'text' %}{{ part.text }}"
+      "{% else %}<{{ part.type }}>{% endif %}{% endfor %}{% endif %}{% endfor %}";
+  BOOST_TEST(rendered(lists, {{.role = "user",
+                               .parts = {{.text = "a</s>"},
+                                         {.kind = Kind::image, .data = "x"},
+                                         {.text = "b"},
+                                         {.kind = Kind::audio, .data = "y"}}}}) ==
+             "a<*/s><image>b<audio>");
+  BOOST_TEST(rendered(lists, {{.role = "user", .parts = {{.text = "a"}, {.text = "b"}}}}) == "ab");
+}
+
 BOOST_AUTO_TEST_CASE(special_tokens_of_a_message_are_marked_and_others_are_not) {
   BOOST_TEST(rendered(plain, {{"user", "</s><s><think>"}}) ==
              "<s>[user] <*/s><*s><think></s>[assistant]");
