@@ -13,6 +13,7 @@
 
 #include "stages/models/architectures.hpp"
 #include "stages/models/config_keys.hpp"
+#include "stages/models/qwen2_5_omni.hpp"
 #include "stages/models/qwen3_omni.hpp"
 #include "stages/models/refusal.hpp"
 #include "stages/models/regex.hpp"
@@ -42,6 +43,7 @@ struct NetworkConfig {
   std::vector<std::string> unread = {};      // how the names of other parts' tensors begin
   std::vector<NamedDecoder> decoders = {};   // beside the one above
   std::vector<ExpectedTensor> tensors = {};  // of no decoder
+  std::optional<Qwen25Omni> qwen2_5 = {};
   std::optional<Qwen3Omni> omni = {};
 };
 // Every key is obeyed, known to change nothing, or refused by name. part: of a model with several
@@ -49,6 +51,10 @@ struct NetworkConfig {
 NetworkConfig read_network_config(const std::filesystem::path& config_json, std::string_view part);
 // The same of one decoder's object. What the caller has asked for counts as obeyed.
 NetworkConfig read_network(ConfigKeys keys, const Architecture& architecture);
+// config: that of a qwen2_5_omni.
+NetworkConfig read_qwen2_5_omni(const std::filesystem::path& config_json,
+                                const nlohmann::json& config,
+                                std::string_view part);
 // config: that of a qwen3_omni_moe.
 NetworkConfig read_qwen3_omni(const std::filesystem::path& config_json,
                               const nlohmann::json& config,

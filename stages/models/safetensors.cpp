@@ -194,6 +194,7 @@ struct SafetensorsReader {
   void talker_sampling() {
     model.sampling_ = {
         .temperature = 0.9f, .top_k = 50, .max_tokens = 4096, .repetition_penalty = 1.05f};
+    if (model.qwen2_5_) model.sampling_.top_k = 40, model.sampling_.top_p = 0.8f;
   }
 
   std::shared_ptr<const ModelFile> run(const fs::path& folder,
@@ -202,6 +203,7 @@ struct SafetensorsReader {
     model.path_ = file;
     network = read_network_config(folder / "config.json", part);
     model.shape_ = network.shape;
+    model.qwen2_5_ = network.qwen2_5;
     model.omni_ = network.omni;
     model.norms_from_one_ = network.architecture->norms_from_one;
     if (file.extension() == ".json") {

@@ -7,72 +7,25 @@
 // make_omni_models.py: answer and codes come from the two stages as a pipeline runs them, states
 // and logits from their networks. All is greedy.
 #include <algorithm>
-#include <cstdio>
 #include <iostream>
-#include <limelight/config.hpp>
 #include <nlohmann/json.hpp>
 
 #include "stages/models/code_predictor.hpp"
-#include "stages/models/model_file.hpp"
 #include "stages/models/talker_inputs.hpp"
 #include "stages/models/text_model.hpp"
 #include "stages/stage_factory.hpp"
 #include "stages/thinker.hpp"
-#include "tests/stages/collected.hpp"
+#include "tests/oracle/omni_parts.hpp"
 
 using namespace limelight;
 using namespace limelight::stages;
 using nlohmann::json;
-using tests::Collected;
-using tests::step_one;
+using namespace limelight::tests;
 
 namespace {
 
-[[noreturn]] void fail(const std::string& what) {
-  std::fprintf(stderr, "%s\n", what.c_str());
-  std::exit(1);
-}
-template <class T>
-T need(Result<T> result) {
-  if (!result) fail(result.error().message);
-  if constexpr (!std::is_void_v<T>) return std::move(result).value();
-}
-
-struct Part {
-  StageConfig config;
-  std::unique_ptr<Device> device = make_cpu_device({.activations = Activations::float32});
-  Part(const std::string& folder, const char* part) {
-    config.model_stage = part;
-    config.speaker = "ethan";
-    set_model(need(ModelFile::open(folder, part)), config);
-  }
-};
-
-template <class T>
-std::span<const T> as(const Collected::Chunk& chunk) {
-  return {reinterpret_cast<const T*>(chunk.data.data()), chunk.data.size() / sizeof(T)};
-}
-
-// Rows of a network: the states after all layers and the logits.
-struct Rows {
-  std::vector<std::vector<float>> states;  // [layers + 1][rows * hidden]
-  std::vector<float> logits;
-};
-Rows run(const Part& part, const TextModel& model, std::vector<float> x) {
-  const int layers = part.config.shape.layers;
-  const std::size_t h = static_cast<std::size_t>(part.config.shape.hidden), n = x.size() / h;
-  std::vector<int> all;
-  for (int layer = 0; layer <= layers; ++layer) all.push_back(layer);
-  KvCache cache = model.decoder().make_cache(1, all);
-  KvCache::Sequence sequence;
-  const Decoder::Part rows{&sequence, static_cast<int>(n), {}};
-  need(model.decoder().forward(x, {&rows, 1}, cache));
-  Rows made;
-  for (std::size_t i = 0; i < all.size(); ++i)
-    model.decoder().read_states(sequence, 0, cache, i, made.states.emplace_back(n * h));
-  made.logits.resize(n * static_cast<std::size_t>(part.config.shape.vocab));
-  model.logits(x, made.logits);
-  return made;
+Head head_of(const TextModel& model) {
+  return [&model](auto rows, auto logits) { model.logits(rows, logits); };
 }
 
 struct Probe {
@@ -144,13 +97,9 @@ struct Probe {
     std::vector<float> x(tokens.size() * h);
     for (std::size_t i = 0; i < tokens.size(); ++i)
       thought.embed(tokens[i], std::span(x).subspan(i * h, h));
-    const Rows mine = run(thinker, thought, x);
+    const Rows mine = run(thinker, thought.decoder(), head_of(thought), x);
     answer["thinker.states"] = mine.states;
-    answer["thinker.logits"] = std::vector<float>(
-        mine.logits.begin() +
-            static_cast<std::ptrdiff_t>((prompt - 1) *
-                                        static_cast<std::size_t>(thinker.config.shape.vocab)),
-        mine.logits.end());
+    answer["thinker.logits"] = logits_behind(prompt - 1, thinker, mine);
     const auto beginning = static_cast<std::size_t>(inputs.beginning());
     std::vector<float> y(beginning * c);
     for (std::size_t i = 0; i < beginning; ++i) inputs.write(i, std::span(y).subspan(i * c, c));
@@ -165,13 +114,9 @@ struct Probe {
         predictor.add_embedding(static_cast<int>(g), codes[f * groups + g], row);
       inputs.add_text(f, row);
     }
-    const Rows theirs = run(talker, spoken, y);
+    const Rows theirs = run(talker, spoken.decoder(), head_of(spoken), y);
     answer["talker.states"] = theirs.states;
-    answer["talker.logits"] = std::vector<float>(
-        theirs.logits.begin() +
-            static_cast<std::ptrdiff_t>((beginning - 1) *
-                                        static_cast<std::size_t>(talker.config.shape.vocab)),
-        theirs.logits.end());
+    answer["talker.logits"] = logits_behind(beginning - 1, talker, theirs);
     return answer;
   }
 };
@@ -180,7 +125,7 @@ struct Probe {
 
 int main(int argc, char** argv) {
   if (argc != 2) fail("usage: omni_probe FOLDER <lines >lines");
-  Probe probe{.thinker = {argv[1], "thinker"}, .talker = {argv[1], "talker"}};
+  Probe probe{.thinker = {argv[1], "thinker", "ethan"}, .talker = {argv[1], "talker", "ethan"}};
   for (std::string line; std::getline(std::cin, line);)
     std::cout << probe(json::parse(line)).dump() << "\n";
 }
