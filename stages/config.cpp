@@ -226,6 +226,10 @@ void set_model(std::shared_ptr<const ModelFile> model, StageConfig& config) {
     config.codec.codebooks = omni->code_groups;
     config.codec.codebook_size = omni->predictor.vocab;
   }
+  if (const Qwen25Omni* omni = model->qwen2_5_omni(); omni != nullptr && omni->speaks) {
+    config.codec.codebooks = 1;
+    config.codec.codebook_size = config.shape.vocab;
+  }
   config.model = std::move(model);
 }
 

@@ -43,6 +43,10 @@ const StageType* find_stage_type(std::string_view name) {
 
 const StageType& type_of(const StageConfig& stage) {
   if (stage.plugin) return *stage.plugin;
+  if (stage.model_stage == "talker" && stage.model && stage.model->qwen2_5_omni() != nullptr) {
+    static const StageType qwen2_5_talker = qwen2_5_omni_talker_type();
+    return qwen2_5_talker;
+  }
   if (stage.code2wav || (stage.model && stage.model->omni() != nullptr))
     if (const auto at = types_of_qwen3_omni().find(stage.model_stage);
         at != types_of_qwen3_omni().end())

@@ -44,6 +44,7 @@ const std::map<std::string_view, Unread> known_keys{
     {"hidden_activation", Unread::if_neutral},
     {"hidden_size", Unread::if_neutral},
     {"id2label", Unread::harmless},
+    {"init_std", Unread::harmless},
     {"initializer_range", Unread::harmless},
     {"intermediate_size", Unread::if_neutral},
     {"is_decoder", Unread::harmless},

@@ -97,19 +97,28 @@ bool is_neutral(const std::string& key, const json& value) {
   return value == (neutral_at_one.contains(key) ? 1 : 0);
 }
 
+// How the keys of a talker begin, which samples for itself: they are those arguments of the
+// reference's generate() that have a default.
+constexpr const char* of_talker = "talker_";
+const std::set<std::string_view> talker_keys{
+    "talker_do_sample",   "talker_max_new_tokens", "talker_repetition_penalty",
+    "talker_temperature", "talker_top_k",          "talker_top_p"};
+
 struct GenerationReader {
   const fs::path& path;
   json all;
+  std::string prefix = {};  // of the keys
   std::set<std::string> asked = {};
 
-  const json& get(const char* key) {
+  const json& get(const std::string& key) {
     static const json none;
-    asked.insert(key);
-    const auto at = all.find(key);
+    asked.insert(prefix + key);
+    const auto at = all.find(prefix + key);
     return at == all.end() ? none : *at;
   }
   [[noreturn]] void wrong(const std::string& key, const std::string& expected) const {
-    refuse(path, "key '" + key.substr(0, 60) + "': found " + all[key].dump().substr(0, 60) +
+    const std::string name = all.contains(key) ? key : prefix + key;
+    refuse(path, "key '" + name.substr(0, 60) + "': found " + all.at(name).dump().substr(0, 60) +
                      ", expected " + expected);
   }
   void real(const char* key, float& to) {
@@ -128,7 +137,8 @@ struct GenerationReader {
   void sampling(SamplingParams& p) {
     const json& do_sample = get("do_sample");
     if (!do_sample.is_null() && !do_sample.is_boolean()) wrong("do_sample", "true or false");
-    if (do_sample == true) p.temperature = 1;
+    // A talker's is another one then, which the caller knows.
+    if (do_sample == true && prefix.empty()) p.temperature = 1;
     real("temperature", p.temperature);
     real("top_p", p.top_p);
     real("min_p", p.min_p);
@@ -160,9 +170,9 @@ struct GenerationReader {
     return tokens;
   }
 
-  void refuse_others() const {
+  void refuse_others(bool speaks) const {
     for (const auto& [key, value] : all.items()) {
-      if (asked.contains(key)) continue;
+      if (asked.contains(key) || (speaks && talker_keys.contains(key))) continue;
       const auto rule = known_keys.find(key);
       if (rule == known_keys.end())
         wrong(key, "no such key: it is not known here, and may change answers");
@@ -174,15 +184,22 @@ struct GenerationReader {
 
 }  // namespace
 
-GenerationConfig read_generation_config(const fs::path& path, int vocab) {
+GenerationConfig read_generation_config(const fs::path& path, int vocab, bool speaks) {
   std::error_code failed;
   GenerationConfig made;
   if (!fs::exists(path, failed)) return made;
   GenerationReader reader{path, read_json(path)};
   reader.sampling(made.sampling);
   made.ends = reader.ends(vocab);
-  reader.refuse_others();
+  reader.refuse_others(speaks);
   return made;
+}
+
+SamplingParams read_talker_sampling(const fs::path& path, SamplingParams usual) {
+  std::error_code failed;
+  if (fs::exists(path, failed))
+    GenerationReader{.path = path, .all = read_json(path), .prefix = of_talker}.sampling(usual);
+  return usual;
 }
 
 }  // namespace limelight::stages

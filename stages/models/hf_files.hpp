@@ -13,6 +13,7 @@
 
 #include "stages/models/architectures.hpp"
 #include "stages/models/config_keys.hpp"
+#include "stages/models/qwen2_5_omni.hpp"
 #include "stages/models/qwen3_omni.hpp"
 #include "stages/models/refusal.hpp"
 #include "stages/models/regex.hpp"
@@ -43,6 +44,7 @@ struct NetworkConfig {
   std::vector<std::string> unread = {};      // how the names of other parts' tensors begin
   std::vector<NamedDecoder> decoders = {};   // beside the one above
   std::vector<ExpectedTensor> tensors = {};  // of no decoder
+  std::optional<Qwen25Omni> qwen2_5 = {};
   std::optional<Qwen3Omni> omni = {};
 };
 // Every key is obeyed, known to change nothing, or refused by name. part: of a model with several
@@ -50,6 +52,10 @@ struct NetworkConfig {
 NetworkConfig read_network_config(const std::filesystem::path& config_json, std::string_view part);
 // The same of one decoder's object. What the caller has asked for counts as obeyed.
 NetworkConfig read_network(ConfigKeys keys, const Architecture& architecture);
+// config: that of a qwen2_5_omni.
+NetworkConfig read_qwen2_5_omni(const std::filesystem::path& config_json,
+                                const nlohmann::json& config,
+                                std::string_view part);
 // config: that of a qwen3_omni_moe.
 NetworkConfig read_qwen3_omni(const std::filesystem::path& config_json,
                               const nlohmann::json& config,
@@ -63,7 +69,10 @@ struct GenerationConfig {
 };
 // Without the file: the usual defaults. Without the key do_sample the others count as they stand,
 // as in vLLM. Every key is obeyed, known to change nothing, or refused by name.
-GenerationConfig read_generation_config(const std::filesystem::path& path, int vocab);
+// speaks: the model has a talker, whose keys may be there.
+GenerationConfig read_generation_config(const std::filesystem::path& path, int vocab, bool speaks);
+// The same file's parameters of the talker, and the usual ones where it has none.
+SamplingParams read_talker_sampling(const std::filesystem::path& path, SamplingParams usual);
 
 // folder: with tokenizer.json. vocab: the network's number of tokens, which no id reaches.
 TokenizerSpec read_tokenizer(const std::filesystem::path& folder, int vocab);

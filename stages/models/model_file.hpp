@@ -7,8 +7,9 @@
 //                config.json, tokenizer.json and
 //                generation_config.json
 //
-// Supported are the families of architectures.hpp, and Qwen3-Omni. Nothing that changes results is
-// left unread: a key that is not obeyed, and a tensor that no part of the network uses, are errors.
+// Supported are the families of architectures.hpp, Qwen2.5-Omni without its token2wav, and
+// Qwen3-Omni. Nothing that changes results is left unread: a key that is not obeyed, and a tensor
+// that no part of the network uses, are errors.
 // Files are not trusted: every count, length and offset is compared with the size of the file
 // before it is used. An error names the file, the offset or key, what was found and what was
 // expected. A ModelFile does not change after open(), so any thread may read it.
@@ -29,6 +30,7 @@
 #include "base/mapped_file.hpp"
 #include "stages/devices/blocks.hpp"
 #include "stages/models/architectures.hpp"
+#include "stages/models/qwen2_5_omni.hpp"
 #include "stages/models/qwen3_omni.hpp"
 #include "stages/models/tokenizer_spec.hpp"
 
@@ -46,8 +48,8 @@ struct FileTensor {
 class ModelFile {
  public:
   // path: a .gguf file, a .safetensors file, the index of shards, or a folder with one of them.
-  // part: which of its networks; a text model is a thinker, and qwen3_omni.hpp has the parts of
-  // Qwen3-Omni.
+  // part: which of its networks; a text model is a thinker, and qwen2_5_omni.hpp and qwen3_omni.hpp
+  // have the parts of those.
   // Errors: not_found, corrupt, unavailable (names the architecture, tensor type or tokenizer that
   // is not supported).
   static Result<std::shared_ptr<const ModelFile>> open(const std::filesystem::path& path,
@@ -67,6 +69,8 @@ class ModelFile {
   // What the tensors take in the files, which is what they take in memory once they were read.
   std::uint64_t weight_bytes() const noexcept;
   const std::filesystem::path& path() const noexcept { return path_; }
+  // What only Qwen2.5-Omni has; nullptr for other models.
+  const Qwen25Omni* qwen2_5_omni() const noexcept { return qwen2_5_ ? &*qwen2_5_ : nullptr; }
   // What only Qwen3-Omni has; nullptr for other models.
   const Qwen3Omni* omni() const noexcept { return omni_ ? &*omni_ : nullptr; }
 
@@ -92,6 +96,7 @@ class ModelFile {
   bool norms_from_one_ = false;
   TokenizerSpec tokenizer_;
   SamplingParams sampling_;
+  std::optional<Qwen25Omni> qwen2_5_;
   std::optional<Qwen3Omni> omni_;
 };
 

@@ -259,19 +259,19 @@ NetworkConfig read_network(ConfigKeys keys, const Architecture& architecture) {
 NetworkConfig read_network_config(const fs::path& path, std::string_view part) {
   const json config = read_json(path);
   const json type = config.contains("model_type") ? config["model_type"] : json();
+  if (type == "qwen2_5_omni") return read_qwen2_5_omni(path, config, part);
   if (type == "qwen3_omni_moe") return read_qwen3_omni(path, config, part);
   const Architecture* found =
       type.is_string() ? find_architecture(type.get<std::string>()) : nullptr;
   if (found == nullptr)
     refuse(path,
            "key 'model_type': found " + type.dump().substr(0, 60) + ", expected " +
-               architecture_names(false) + ", or qwen3_omni_moe",
+               architecture_names(false) + ", qwen2_5_omni or qwen3_omni_moe",
            ErrorCode::unavailable);
   if (part != "thinker")
     refuse(path,
            "key 'model_type': found " + type.dump() +
-               ", expected qwen3_omni_moe: a text model has "
-               "no " +
+               ", expected qwen2_5_omni or qwen3_omni_moe: a text model has no " +
                std::string(part),
            ErrorCode::unavailable);
   return read_network(ConfigKeys(path, config), *found);

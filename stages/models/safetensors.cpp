@@ -209,6 +209,7 @@ struct SafetensorsReader {
   void talker_sampling() {
     model.sampling_ = {
         .temperature = 0.9f, .top_k = 50, .max_tokens = 4096, .repetition_penalty = 1.05f};
+    if (model.qwen2_5_) model.sampling_.top_k = 40, model.sampling_.top_p = 0.8f;
   }
 
   std::shared_ptr<const ModelFile> run(const fs::path& folder,
@@ -217,6 +218,7 @@ struct SafetensorsReader {
     model.path_ = file;
     network = read_network_config(folder / "config.json", part);
     model.shape_ = network.shape;
+    model.qwen2_5_ = network.qwen2_5;
     model.omni_ = network.omni;
     model.norms_from_one_ = network.architecture->norms_from_one;
     if (file.extension() == ".json") {
@@ -238,11 +240,14 @@ struct SafetensorsReader {
     } else add(file, nullptr);
     tie(file);
     if (network.omni && part == "thinker") expect_encoders();
-    if (part == "talker") talker_sampling();
-    else {
+    if (part == "talker") {
+      talker_sampling();
+      model.sampling_ = read_talker_sampling(folder / "generation_config.json", model.sampling_);
+    } else {
       model.tokenizer_ = read_tokenizer(folder, model.shape_.vocab);
       const auto generation =
-          read_generation_config(folder / "generation_config.json", model.shape_.vocab);
+          read_generation_config(folder / "generation_config.json", model.shape_.vocab,
+                                 network.omni.has_value() || network.qwen2_5.has_value());
       model.sampling_ = generation.sampling;
       model.tokenizer_.more_ends = generation.ends;
       if (model.tokenizer_.more_ends.empty()) model.tokenizer_.more_ends = network.ends;

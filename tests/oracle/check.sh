@@ -3,7 +3,7 @@
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
 # reader: perfetto, hta, chromium, fetch, deploy, smollm2, llama, transformers, text_models,
-#   omni_models, code2wav_models, tokenizer, jinja, media, encoder or voice.
+#   omni_models, qwen25_models, code2wav_models, tokenizer, jinja, media, encoder or voice.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
 # gpu writer: a program that writes GPU traces into a folder; for voice, its probe; for omni_models,
@@ -127,15 +127,17 @@ if [[ $reader == code2wav_models ]]; then
     --seed "${LIMELIGHT_SEED:-0}"
   exit
 fi
-if [[ $reader == omni_models ]]; then
+if [[ $reader == omni_models || $reader == qwen25_models ]]; then
   python=${LIMELIGHT_PYTHON:-$python}
   [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
-  needs="torch, transformers.models.qwen3_omni_moe, tokenizers, numpy, soundfile, PIL"
+  package=qwen3_omni_moe also=", soundfile, PIL" options=(--command "$gpu_writer")
+  [[ $reader == omni_models ]] || package=qwen2_5_omni also= options=()
+  needs="torch, transformers.models.$package, tokenizers, numpy$also"
   "$python" -c "import $needs" 2>/dev/null ||
     skip "no python with $needs (LIMELIGHT_PYTHON names one)"
   rm -rf "$folder"
-  "$python" -W ignore "$here/make_omni_models.py" "$folder" --seed "${LIMELIGHT_SEED:-0}"
-  "$python" "$here/compare_omni_models.py" "$limelight" "$folder" --command "$gpu_writer"
+  "$python" -W ignore "$here/make_$reader.py" "$folder" --seed "${LIMELIGHT_SEED:-0}"
+  "$python" "$here/compare_omni_models.py" "$limelight" "$folder" "${options[@]}"
   exit
 fi
 if [[ $reader == llama || $reader == transformers ]]; then

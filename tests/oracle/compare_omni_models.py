@@ -1,11 +1,13 @@
-"""Compares this project with what the reference computed on the models of make_omni_models.py.
+"""Compares this project with what the reference computed on the models of make_omni_models.py or
+make_qwen25_models.py.
 
     python3 compare_omni_models.py PROBE FOLDER... [--command LIMELIGHT]
 
-PROBE is omni_probe. With LIMELIGHT, the command, prompts with sounds and pictures also go through
-the processes of a pipeline, thinker and talker on one and on two ranks each. Prints a line for each prompt of a folder: the largest difference of each
-array, relative to its largest number; whether answer and codes are the same; and PASS or FAIL.
-Exits with 1 unless all pass: differences of at most 1e-4, and the same answers and codes.
+PROBE is omni_probe or qwen25_probe. With LIMELIGHT, the command, prompts with sounds and pictures
+also go through the processes of a pipeline, thinker and talker on one and on two ranks each. Prints
+a line for each prompt of a folder: the largest difference of each array, relative to its largest
+number; whether answer and codes are the same; and PASS or FAIL. Exits with 1 unless all pass:
+differences of at most 1e-4, and the same answers and codes.
 """
 import argparse
 import json
@@ -53,7 +55,7 @@ def passes(probe, folder):
     with np.load(folder / "expected.npz") as file:
         prompts = [{name.split(".", 1)[1]: file[name] for name in file if name.startswith(f"{p}.")}
                    for p in range(int(file["prompts"]))]
-    end = json.loads((folder / "config.json").read_text())["im_end_token_id"]
+        end = int(file["end"])
     asked = [{"end": end, "answer": int(p["most"][0]), "frames": int(p["most"][1]),
               **({"parts": json.loads(str(p["parts"]))} if "parts" in p
                  else {"ids": p["ids"].tolist()})} for p in prompts]

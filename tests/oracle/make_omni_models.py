@@ -9,6 +9,7 @@ tokenizer.json, tokenizer_config.json and preprocessor_config.json; the sounds a
 prompts; and expected.npz:
 
     prompts                    how many there are
+    end                        the token that ends an answer
     <p>.most                   at most so many tokens of the thinker, and frames of the talker
     <p>.ids, <p>.answer        tokens of a prompt and of the thinker's greedy answer
     <p>.parts                  of a prompt with sounds or pictures: its parts, as JSON
@@ -505,7 +506,8 @@ def main():
     if args.brief:
         (args.out / "expected.json").write_text(json.dumps(brief(results, p + 1)))
     else:
-        np.savez(args.out / "expected.npz", prompts=p + 1, **results)
+        np.savez(args.out / "expected.npz", prompts=p + 1,
+                 end=model.config.im_end_token_id, **results)
 
 
 if __name__ == "__main__":

@@ -8,78 +8,27 @@
 // message. It writes lines with the names of make_omni_models.py: ids, answer and codes come from
 // the two stages as a pipeline runs them, states and logits from their networks. All is greedy.
 #include <algorithm>
-#include <cstdio>
 #include <iostream>
-#include <limelight/config.hpp>
 #include <nlohmann/json.hpp>
 
 #include "stages/models/code_predictor.hpp"
 #include "stages/models/media_encoders.hpp"
-#include "stages/models/model_file.hpp"
 #include "stages/models/talker_inputs.hpp"
 #include "stages/models/text_model.hpp"
 #include "stages/stage_factory.hpp"
 #include "stages/thinker.hpp"
-#include "tests/stages/collected.hpp"
+#include "tests/oracle/omni_parts.hpp"
 #include "tests/support.hpp"
 
 using namespace limelight;
 using namespace limelight::stages;
 using nlohmann::json;
-using tests::Collected;
-using tests::step_one;
+using namespace limelight::tests;
 
 namespace {
 
-[[noreturn]] void fail(const std::string& what) {
-  std::fprintf(stderr, "%s\n", what.c_str());
-  std::exit(1);
-}
-template <class T>
-T need(Result<T> result) {
-  if (!result) fail(result.error().message);
-  if constexpr (!std::is_void_v<T>) return std::move(result).value();
-}
-
-struct Part {
-  StageConfig config;
-  std::unique_ptr<Device> device = make_cpu_device({.activations = Activations::float32});
-  Part(const std::string& folder, const char* part) {
-    config.model_stage = part;
-    config.speaker = "ethan";
-    set_model(need(ModelFile::open(folder, part)), config);
-  }
-};
-
-template <class T>
-std::span<const T> as(const Collected::Chunk& chunk) {
-  return {reinterpret_cast<const T*>(chunk.data.data()), chunk.data.size() / sizeof(T)};
-}
-
-// Rows of a network: the states after all layers and the logits.
-struct Rows {
-  std::vector<std::vector<float>> states;  // [layers + 1][rows * hidden]
-  std::vector<float> logits;
-};
-Rows run(const Part& part,
-         const TextModel& model,
-         std::vector<float> x,
-         const std::vector<std::int32_t>& turns = {},
-         const std::vector<float>& added = {}) {
-  const int layers = part.config.shape.layers;
-  const std::size_t h = static_cast<std::size_t>(part.config.shape.hidden), n = x.size() / h;
-  std::vector<int> all;
-  for (int layer = 0; layer <= layers; ++layer) all.push_back(layer);
-  KvCache cache = model.decoder().make_cache(1, all);
-  KvCache::Sequence sequence;
-  const Decoder::Part rows{&sequence, static_cast<int>(n), {}, turns, added};
-  need(model.decoder().forward(x, {&rows, 1}, cache));
-  Rows made;
-  for (std::size_t i = 0; i < all.size(); ++i)
-    model.decoder().read_states(sequence, 0, cache, i, made.states.emplace_back(n * h));
-  made.logits.resize(n * static_cast<std::size_t>(part.config.shape.vocab));
-  model.logits(x, made.logits);
-  return made;
+Head head_of(const TextModel& model) {
+  return [&model](auto rows, auto logits) { model.logits(rows, logits); };
 }
 
 struct Probe {
@@ -220,13 +169,10 @@ struct Probe {
     Mixed mixed;
     if (asked.contains("parts")) mixed = mix_in(asked, tokens, x);
     answer["turns"] = mixed.turns;
-    const Rows mine = run(thinker, thought, x, mixed.turns, mixed.added);
+    const Rows mine =
+        run(thinker, thought.decoder(), head_of(thought), x, mixed.turns, mixed.added);
     answer["thinker.states"] = mine.states;
-    answer["thinker.logits"] = std::vector<float>(
-        mine.logits.begin() +
-            static_cast<std::ptrdiff_t>((prompt - 1) *
-                                        static_cast<std::size_t>(thinker.config.shape.vocab)),
-        mine.logits.end());
+    answer["thinker.logits"] = logits_behind(prompt - 1, thinker, mine);
     const auto beginning = static_cast<std::size_t>(inputs.beginning());
     std::vector<float> y(beginning * c);
     for (std::size_t i = 0; i < beginning; ++i) inputs.write(i, std::span(y).subspan(i * c, c));
@@ -245,13 +191,9 @@ struct Probe {
     for (std::size_t i = 0; i < y.size() / c; ++i)
       if (const auto turn = inputs.turn(static_cast<int>(i)))
         turns.insert(turns.end(), turn->begin(), turn->end());
-    const Rows theirs = run(talker, spoken, y, turns);
+    const Rows theirs = run(talker, spoken.decoder(), head_of(spoken), y, turns);
     answer["talker.states"] = theirs.states;
-    answer["talker.logits"] = std::vector<float>(
-        theirs.logits.begin() +
-            static_cast<std::ptrdiff_t>((beginning - 1) *
-                                        static_cast<std::size_t>(talker.config.shape.vocab)),
-        theirs.logits.end());
+    answer["talker.logits"] = logits_behind(beginning - 1, talker, theirs);
     return answer;
   }
 };
@@ -260,7 +202,9 @@ struct Probe {
 
 int main(int argc, char** argv) {
   if (argc != 2) fail("usage: omni_probe FOLDER <lines >lines");
-  Probe probe{.folder = argv[1], .thinker = {argv[1], "thinker"}, .talker = {argv[1], "talker"}};
+  Probe probe{.folder = argv[1],
+              .thinker = {argv[1], "thinker", "ethan"},
+              .talker = {argv[1], "talker", "ethan"}};
   for (std::string line; std::getline(std::cin, line);)
     std::cout << probe(json::parse(line)).dump() << "\n";
 }

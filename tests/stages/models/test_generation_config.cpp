@@ -109,4 +109,34 @@ BOOST_AUTO_TEST_CASE(each_key_of_the_format_is_known_and_those_that_count_are_no
     BOOST_TEST((refusal({{key, {{"odd", 17}}}}) == "") == without_effect.contains(key), key);
 }
 
+BOOST_AUTO_TEST_CASE(a_talker_has_parameters_of_its_own) {
+  const Folder folder;
+  fs::copy(fixtures / "qwen3_omni_moe", folder.path,
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const auto sampling_of = [&](const char* part, const char* text) {
+    std::ofstream(folder.path / "generation_config.json") << text;
+    const auto model = ModelFile::open(folder.path, part);
+    if (!model) BOOST_FAIL(model.error().message);
+    return (*model)->sampling();
+  };
+  const char* both = R"({"do_sample": true, "temperature": 0.3, "talker_do_sample": true,
+                         "talker_top_k": 7, "talker_max_new_tokens": 99})";
+  BOOST_TEST(sampling_of("thinker", both).temperature == 0.3f);
+  BOOST_TEST(sampling_of("thinker", both).top_k == 0);
+  const SamplingParams talker = sampling_of("talker", both);
+  BOOST_TEST(talker.temperature == 0.9f);  // the reference's own
+  BOOST_TEST(talker.top_k == 7);
+  BOOST_TEST(talker.max_tokens.value_or(0) == 99);
+  BOOST_TEST(talker.repetition_penalty == 1.05f);
+  BOOST_TEST(sampling_of("talker", R"({"talker_do_sample": false})").temperature == 0);
+  std::ofstream(folder.path / "generation_config.json") << R"({"talker_top_k": "many"})";
+  const auto refusal_of = [&](const char* part) {
+    return ModelFile::open(folder.path, part).error().message;
+  };
+  BOOST_TEST(refusal_of("talker").find("key 'talker_top_k': found \"many\", expected a whole") !=
+             std::string::npos);
+  std::ofstream(folder.path / "generation_config.json") << R"({"talker_wish": 1})";
+  BOOST_TEST(refusal_of("thinker").find("key 'talker_wish'") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
