@@ -2,9 +2,10 @@
 // versions of CAF.
 //
 // Every message is a type of its own; tensors never travel here (they go through ipc), so messages
-// stay small. The sounds and pictures of a prompt are part of it: files of a few megabytes that each
-// rank of the first stage reads once. A rank joins the orchestrator with its handle; from then on the orchestrator submits
-// requests to it, and the profiling supervisor starts and stops its trace.
+// stay small. The sounds and pictures of a prompt are part of it: files of a few megabytes that
+// each rank of the first stage reads once. A rank joins the orchestrator with its handle; from then
+// on the orchestrator submits requests to it, and the profiling supervisor starts and stops its
+// trace.
 #pragma once
 
 #include <caf/all.hpp>

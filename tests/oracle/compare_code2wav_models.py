@@ -37,7 +37,8 @@ def compare(found, expected, what, rounding):
         sys.exit(f"{what}: found {found.shape[0]} samples, expected {expected.shape[0]}")
     apart = np.abs(found - expected).max() / np.abs(expected).max()
     limit = max(1e-4, 2 * rounding)
-    print(f"{what}: {len(found)} samples, largest relative difference {apart:.1e}, limit {limit:.1e}")
+    print(f"{what}: {len(found)} samples, largest relative difference {apart:.1e}, "
+          f"limit {limit:.1e}")
     if not apart < limit:
         sys.exit(f"expected less than {limit:.1e}")
 

@@ -118,7 +118,7 @@ if __name__ == "__main__":
         last.bias.zero_().add_(0.02)
         round_to(model, dtype)
         found = expected(model, codes)
-        # How far float32 itself is from the true sound: random networks may enlarge rounding errors.
+        # How far float32 itself is from the true sound: random networks enlarge rounding errors.
         true = copy.deepcopy(model).double()(codes)[0, 0]
         found["rounding"] = ((found["waveform"] - true).abs().max() / true.abs().max())[None]
         for pair in args.chunks:

@@ -35,8 +35,9 @@ orders.
 
 All is greedy. The reference's generate() has `talker_do_sample=False` for the first code of a
 frame. Its talker asks its config for an audio_config, which it does not have, where a prompt has
-sounds and pictures: here it finds the thinker's. The code predictor's own generate() is asked with the `do_sample` that the talker has
-(_prepare_generation_config), so nothing needs a patch; the script fails if that was not so.
+sounds and pictures: here it finds the thinker's. The code predictor's own generate() is asked with
+the `do_sample` that the talker has (_prepare_generation_config), so nothing needs a patch; the
+script fails if that was not so.
 """
 import argparse
 import ast

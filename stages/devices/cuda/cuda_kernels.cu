@@ -77,9 +77,9 @@ __global__ void rope_kernel(float* x,
           : powf(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(head_dim));
   const long row = row_head / heads;
   const int axis = i % 3 == 1 && i < 3 * height ? 1 : i % 3 == 2 && i < 3 * width ? 2 : 0;
-  const int position =
-      places.turns == nullptr ? places.positions[row]
-                              : places.turns[static_cast<long>(axis) * places.rows + row];
+  const int position = places.turns == nullptr
+                           ? places.positions[row]
+                           : places.turns[static_cast<long>(axis) * places.rows + row];
   const float angle = static_cast<float>(position) * frequency;
   float* pair = x + row_head * head_dim + (interleaved ? 2 * i : i);
   const int apart = interleaved ? 1 : half;
