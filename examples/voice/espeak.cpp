@@ -18,20 +18,21 @@ constexpr std::string_view clause_marks = ",;:!?", closing = "\"')]",
 // The end of the clause that begins at `from`: behind its marks, or the end of the sentence. A full
 // stop inside a sentence belongs to a word ("Dr. Who"), and a mark inside a word or a number too.
 std::size_t end_of_clause(std::string_view sentence, std::size_t from) {
-  while ((from = sentence.find_first_of(clause_marks, from)) != sentence.npos) {
+  while ((from = sentence.find_first_of(clause_marks, from)) != std::string_view::npos) {
     from = sentence.find_first_not_of(marks_and_closing, from);
-    if (from == sentence.npos || sentence[from] == ' ') break;
+    if (from == std::string_view::npos || sentence[from] == ' ') break;
   }
   return std::min(from, sentence.size());
 }
 
 // The first mark at the end of a clause, behind which closing quotes may stand; empty: none.
 std::string_view mark_of(std::string_view clause, bool ends_sentence) {
-  while (!clause.empty() && (clause.back() == ' ' || closing.find(clause.back()) != closing.npos))
+  while (!clause.empty() &&
+         (clause.back() == ' ' || closing.find(clause.back()) != std::string_view::npos))
     clause.remove_suffix(1);
   const std::string_view marks = ends_sentence ? ".,;:!?" : clause_marks;
   const auto before = clause.find_last_not_of(marks);
-  return clause.substr(before == clause.npos ? 0 : before + 1).substr(0, 1);
+  return clause.substr(before == std::string_view::npos ? 0 : before + 1).substr(0, 1);
 }
 
 }  // namespace

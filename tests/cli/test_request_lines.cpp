@@ -85,8 +85,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named_with_what_was_found_and_expected) {
       {R"({"prompt": 5})", "key 'prompt': found 5, expected a text"},
       {R"({"prompt": "a", "temprature": 1})",
        "key 'temprature': found an unknown key, expected one of attachments, deadline_ms, "
-       "messages, "
-       "modalities,"},
+       "messages, mm_processor_kwargs, modalities,"},
       {R"({"prompt": "a", "sampling_params": {"prompt": "b"}})",
        "key 'sampling_params.prompt': found an unknown key, expected one of frequency_penalty,"},
       {R"({"prompt": "a", "temperature": "hot"})",
@@ -113,7 +112,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named_with_what_was_found_and_expected) {
       {R"({"messages": [{"role": "tool", "content": "a"}]})",
        "key 'messages[0].role': found 'tool', expected system, user or assistant"},
       {R"({"messages": [{"role": "user", "content": [1]}]})",
-       "key 'messages[0].content': found a list, expected a text"},
+       "key 'messages[0].content[0]': found 1, expected an object with the type text"},
       {R"({"prompt_token_ids": []})", "key 'prompt_token_ids': found an empty list"},
   };
   for (const auto& [line, expected] : cases)
