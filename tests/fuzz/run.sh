@@ -19,7 +19,8 @@ echo "$probe" | clang++ -x c++ - -fsanitize=fuzzer,address -o "$build/probe" 2>/
 mapfile -t sources < <(cd "$root" && find stages/models stages/media -name '*.cpp' |
   grep -vE '/(decoder|feed_forward|kv_cache|sampler|text_model|weights)\.cpp$' |
   grep -vE '/(audio_encoder|code2wav_(network|weights)|code_predictor|convolution)\.cpp$' |
-  grep -vE '/(encoder_parts|media_encoders|qwen2_5_talker_inputs|talker_inputs|vision_encoder)\.cpp$' |
+  grep -vE '/(encoder_parts|media_encoders|qwen2_5_talker_inputs|talker_inputs)\.cpp$' |
+  grep -vE '/vision_encoder\.cpp$' |
   sed 's/\.cpp$//')
 sources+=(stages/devices/blocks base/{mapped_file,result})
 objects=()
