@@ -85,9 +85,11 @@ Result<void> MediaEncoders::read_picture(const ContentPart& part, MediaFeatures&
 }
 
 Result<MediaFeatures> MediaEncoders::read(std::span<const ContentPart* const> parts) {
+  if (parts.empty()) return MediaFeatures{};
   const Qwen3Omni* omni = file_ ? file_->omni() : nullptr;
+  if (omni == nullptr) return no_encoder(file_.get(), *parts.front());
   for (const ContentPart* part : parts)
-    if (omni == nullptr || !(part->kind == ContentPart::Kind::audio ? omni->hears : omni->sees))
+    if (!(part->kind == ContentPart::Kind::audio ? omni->hears : omni->sees))
       return no_encoder(file_.get(), *part);
   if (!config_) {
     auto config = read_media_config(file_->path().parent_path());

@@ -37,7 +37,7 @@ struct Qwen25Reader {
     return {file, value, at};
   }
 
-  int token(ConfigKeys& keys, const char* key, int vocab, const char* whose) {
+  static int token(ConfigKeys& keys, const char* key, int vocab, const char* whose) {
     const int id = keys.whole(key);
     if (id >= vocab)
       keys.wrong(key, "a token below vocab_size (" + std::to_string(vocab) + ") of the " + whose);

@@ -47,7 +47,7 @@ struct OmniReader {
     return {file, value, at};
   }
 
-  NetworkConfig decoder(ConfigKeys keys, const Architecture& architecture) {
+  static NetworkConfig decoder(ConfigKeys keys, const Architecture& architecture) {
     // Some configs have the key; the reference never asks.
     if (!keys.flag("use_qk_norm", true))
       keys.wrong("use_qk_norm", "true: queries and keys are normalised");
@@ -60,7 +60,7 @@ struct OmniReader {
       if (rope.height == 0 && rope.width == 0) rope.height = rope.width = 20;
   }
 
-  int token(ConfigKeys& keys, const char* key, int vocab) {
+  static int token(ConfigKeys& keys, const char* key, int vocab) {
     const int id = keys.whole(key);
     if (id >= vocab) keys.wrong(key, "a token below vocab_size (" + std::to_string(vocab) + ")");
     return id;
