@@ -1,8 +1,4 @@
-// Reads safetensors files, as the README of that project defines the format:
-//
-//   length of the header (8 bytes) | header: JSON | data of the tensors
-//
-// The header states type, shape and offsets of each tensor. The shape of the network is in
+// Reads models from safetensors files (safetensors_file.hpp). The shape of the network is in
 // config.json in the same folder, its tokenizer in tokenizer.json, and how its authors would have
 // it sample in generation_config.json.
 #include <algorithm>
@@ -12,6 +8,7 @@
 
 #include "stages/models/hf_files.hpp"
 #include "stages/models/model_file.hpp"
+#include "stages/models/safetensors_file.hpp"
 
 namespace limelight::stages {
 
@@ -19,8 +16,6 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr std::uint64_t most_header = most_json_bytes;
 
 // Tensors that are no weights: they can be computed.
 bool is_computed(const std::string& name) { return name.ends_with("rotary_emb.inv_freq"); }
@@ -90,91 +85,35 @@ struct SafetensorsReader {
   // Adds the tensors of one file. wanted: the names that the index assigns to this file; nullptr:
   // all.
   void add(const fs::path& path, const std::set<std::string>* wanted) {
-    auto mapped = MappedFile::open(path);
-    if (!mapped) throw ModelRefusal{mapped.error()};
-    const auto bytes = (*mapped)->bytes();
-    std::uint64_t header = 0;
-    if (bytes.size() < sizeof header)
-      refuse(path, "offset 0: found the end of the file, expected the header's length");
-    std::memcpy(&header, bytes.data(), sizeof header);
-    if (header > most_header || header > bytes.size() - sizeof header)
-      refuse(path, "offset 0: found a header of " + std::to_string(header) +
-                       " bytes, expected no more than the " +
-                       std::to_string(bytes.size() - sizeof header) + " that follow, and at most " +
-                       std::to_string(most_header));
-    const char* text = reinterpret_cast<const char*>(bytes.data()) + sizeof header;
-    const json parsed = json::parse(text, text + header, nullptr, false);
-    if (!parsed.is_object())
-      refuse(path, "offset 8: found no JSON object, expected one of " + std::to_string(header) +
-                       " bytes");
-    const std::uint64_t data = sizeof header + header, room = bytes.size() - data;
-    std::vector<std::tuple<std::uint64_t, std::uint64_t, std::string>> places;
-    for (const auto& [name, entry] : parsed.items()) {
-      if (name == "__metadata__") continue;
-      const std::string ours = our_name(name, network);
-      const std::string quoted = "tensor '" + name.substr(0, 100) + "'";
-      if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() ||
-          !entry.contains("shape") || !entry["shape"].is_array() ||
-          !entry.contains("data_offsets") || !entry["data_offsets"].is_array() ||
-          entry["data_offsets"].size() != 2)
-        refuse(path, quoted + ": expected dtype, shape and two data_offsets");
-      FileTensor tensor;
-      const std::string dtype = entry["dtype"];
-      std::uint64_t values = 1;
-      const auto& shape = entry["shape"];
-      for (std::size_t d = 0; d < shape.size(); ++d) {
-        if (!shape[d].is_number_unsigned() ||
-            __builtin_mul_overflow(values, shape[d].get<std::uint64_t>(), &values) ||
-            values > (std::uint64_t{1} << 48))
-          refuse(path, quoted + ": found shape " + shape.dump().substr(0, 100) +
-                           ", expected at most 2^48 values");
-        if (d + 1 == shape.size()) tensor.cols = shape[d];
-        else tensor.rows *= shape[d].get<std::uint64_t>();
-      }
-      if (!entry["data_offsets"][0].is_number_unsigned() ||
-          !entry["data_offsets"][1].is_number_unsigned())
-        refuse(path, quoted + ": expected offsets of 0 or more");
-      const std::uint64_t begin = entry["data_offsets"][0], end = entry["data_offsets"][1];
-      if (begin > end || end > room)
-        refuse(path, quoted + ": found offsets " + std::to_string(begin) + " to " +
-                         std::to_string(end) + ", expected at most the " + std::to_string(room) +
-                         " bytes of data in the file");
-      places.emplace_back(begin, end, name);
-      const auto begins = [&name = name](const std::string& with) {
-        return name.starts_with(with);
-      };
-      if (ours.empty() && std::any_of(network.unread.begin(), network.unread.end(), begins))
-        continue;
-      // A shared expert of no width adds nothing.
-      if (network.architecture->shared_expert && network.shape.experts.shared_mlp == 0 &&
-          ours.find(".shared_expert") != std::string::npos)
-        continue;
-      if (is_computed(name) || (wanted != nullptr && !wanted->contains(name))) continue;
-      if (ours.empty())
-        refuse(path,
-               quoted + ": expected none of this name: no part of a " + network.architecture->name +
-                   " here uses it",
-               ErrorCode::unavailable);
-      if (dtype == "F32") tensor.type = WeightType::f32;
-      else if (dtype == "F16") tensor.type = WeightType::f16;
-      else if (dtype == "BF16") tensor.type = WeightType::bf16;
-      else
-        refuse(path,
-               quoted + ": found dtype " + dtype.substr(0, 30) + ", expected F32, F16 or BF16",
-               ErrorCode::unavailable);
-      if (end - begin != values * block_format(tensor.type).bytes)
-        refuse(path, quoted + ": found " + std::to_string(end - begin) + " bytes, expected " +
-                         std::to_string(values * block_format(tensor.type).bytes));
-      tensor.data = bytes.data() + data + begin;
-      if (!model.tensors_.emplace(ours, tensor).second)
-        refuse(path, "found " + quoted + " a second time, expected one tensor for each weight");
-    }
-    std::sort(places.begin(), places.end());
-    for (std::size_t i = 1; i < places.size(); ++i)
-      if (std::get<0>(places[i]) < std::get<1>(places[i - 1]))
-        refuse(path, "tensor '" + std::get<2>(places[i]) + "' overlaps tensor '" +
-                         std::get<2>(places[i - 1]) + "'");
-    model.files_.push_back(*mapped);
+    model.files_.push_back(read_safetensors(
+        path, [&](const SafetensorsEntry& entry) { add_tensor(path, wanted, entry); }));
+  }
+
+  void add_tensor(const fs::path& path,
+                  const std::set<std::string>* wanted,
+                  const SafetensorsEntry& entry) {
+    const std::string& name = entry.name;
+    const std::string ours = our_name(name, network);
+    const auto begins = [&](const std::string& with) { return name.starts_with(with); };
+    if (ours.empty() && std::any_of(network.unread.begin(), network.unread.end(), begins)) return;
+    // A shared expert of no width adds nothing.
+    if (network.architecture->shared_expert && network.shape.experts.shared_mlp == 0 &&
+        ours.find(".shared_expert") != std::string::npos)
+      return;
+    if (is_computed(name) || (wanted != nullptr && !wanted->contains(name))) return;
+    if (ours.empty())
+      refuse(path,
+             entry.quoted() + ": expected none of this name: no part of a " +
+                 network.architecture->name + " here uses it",
+             ErrorCode::unavailable);
+    FileTensor tensor{.type = weight_type(path, entry)};
+    for (std::size_t d = 0; d < entry.shape.size(); ++d)
+      if (d + 1 == entry.shape.size()) tensor.cols = entry.shape[d];
+      else tensor.rows *= entry.shape[d];
+    tensor.data = entry.data;
+    if (!model.tensors_.emplace(ours, tensor).second)
+      refuse(path,
+             "found " + entry.quoted() + " a second time, expected one tensor for each weight");
   }
 
   // A head that is the embedding may be in the file as well. What it should be if it differs,
@@ -221,23 +160,9 @@ struct SafetensorsReader {
     model.qwen2_5_ = network.qwen2_5;
     model.omni_ = network.omni;
     model.norms_from_one_ = network.architecture->norms_from_one;
-    if (file.extension() == ".json") {
-      const json index = read_json(file);
-      std::map<std::string, std::set<std::string>> shards;
-      if (!index.contains("weight_map") || !index["weight_map"].is_object())
-        refuse(file, "key 'weight_map': expected an object");
-      for (const auto& [name, shard] : index["weight_map"].items()) {
-        // Only a plain file name: a path could lead out of the model's folder.
-        if (!shard.is_string() ||
-            fs::path(shard.get<std::string>()).filename() != fs::path(shard.get<std::string>()) ||
-            shard == "..")
-          refuse(file, "tensor '" + name.substr(0, 100) + "': found shard " +
-                           shard.dump().substr(0, 100) +
-                           ", expected the name of a file in the same folder");
-        shards[shard].insert(name);
-      }
-      for (const auto& [shard, names] : shards) add(folder / shard, &names);
-    } else add(file, nullptr);
+    if (file.extension() == ".json")
+      for (const auto& [shard, names] : read_shards(file)) add(folder / shard, &names);
+    else add(file, nullptr);
     tie(file);
     if (network.omni && part == "thinker") expect_encoders();
     if (part == "talker") {
