@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "base/try.hpp"
+#include "stages/file_talker_type.hpp"
 #include "stages/models/model_file.hpp"
-#include "stages/registry.hpp"
 
 namespace limelight::stages {
 
@@ -264,63 +264,8 @@ std::uint64_t Qwen3OmniTalker::tokens_out(std::uint64_t request) const {
   return sequences_.at(request).frames;
 }
 
-namespace {
-
-// The speaker that generate() of the reference takes without being told.
-constexpr const char* usual_speaker = "ethan";
-
-std::string speaker_of(const StageConfig& config) {
-  return config.speaker.empty() ? usual_speaker : config.speaker;
-}
-
-Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds) {
-  const Qwen3Omni& omni = *config.model->omni();
-  if (!omni.speakers.contains(speaker_of(config))) {
-    std::string names;
-    for (const auto& [name, code] : omni.speakers) names += (names.empty() ? "" : ", ") + name;
-    return Error{ErrorCode::invalid_argument,
-                 "'speaker': found " +
-                     (config.speaker.empty() ? "none" : "'" + config.speaker + "'") +
-                     ", expected one of " + names};
-  }
-  for (const Feed& feed : feeds) {
-    const Qwen3Omni* source = feed.source->model ? feed.source->model->omni() : nullptr;
-    if (source == nullptr || source->thinker_vocab != omni.thinker_vocab ||
-        source->thinker_hidden != omni.thinker_hidden)
-      return Error{ErrorCode::invalid_argument,
-                   "'model': found the talker of " + config.model->path().string() +
-                       ", expected stage " + std::to_string(feed.source->stage_id) +
-                       " to be the thinker of the same model"};
-  }
-  return {};
-}
-
-}  // namespace
-
 StageType qwen3_omni_talker_type() {
-  return {.name = "talker",
-          .inputs = {{"tokens", "tokens"}},
-          .outputs = {{"codes", "codes"}},
-          .loads_models = true,
-          .splits = true,
-          .reads_chunks = true,
-          .check = check_feeds,
-          .largest_output =
-              [](const StageConfig& config, int) {
-                return static_cast<std::uint64_t>(
-                           config.chunks.most_frames(config.codec.chunk_frames)) *
-                       static_cast<std::uint64_t>(config.codec.codebooks) * sizeof(std::int32_t);
-              },
-          .weight_bytes = [](const StageConfig&) { return std::uint64_t{0}; },
-          .make = [](const StageConfig& config, Device& device,
-                     ipc::Collective* group) -> Result<std::unique_ptr<Stage>> {
-            LIMELIGHT_TRY(check_feeds(config, {}));
-            StageConfig with_speaker = config;
-            with_speaker.speaker = speaker_of(config);
-            FileWeights weights(config.model);
-            return std::unique_ptr<Stage>(
-                std::make_unique<Qwen3OmniTalker>(with_speaker, weights, device, group));
-          }};
+  return file_talker_type<Qwen3OmniTalker>({{"tokens", "tokens"}}, "ethan", &ModelFile::omni);
 }
 
 }  // namespace limelight::stages

@@ -229,7 +229,6 @@ StageType wave_decoder_type() {
           .inputs = {{"codes", "codes"}},
           .outputs = {{"audio", "audio"}},
           .loads_models = true,
-          .open_model = set_code2wav_model,
           .reads_chunks = true,
           .check = check_feeds,
           .largest_output =
