@@ -3,12 +3,10 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/media_model.hpp"
-#include "tests/run_command.hpp"
-#include "tests/support.hpp"
+#include "tests/omni_runs.hpp"
 
 using namespace limelight::tests;
 using nlohmann::json;
@@ -53,52 +51,12 @@ std::string config(int ranks, const std::string& more = "", const fs::path& fold
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(tokens_are_those_of_the_reference_and_the_sound_is_the_same_on_two_ranks) {
-  const Folder folder;
-  const json expected = json::parse(read_file(model / "expected.json"));
-  {
-    std::ofstream prompts(folder.path / "prompts.jsonl");
-    for (const json& prompt : expected)
-      prompts << json{{"prompt_token_ids", prompt["ids"]}, {"logprobs", 0}} << "\n";
-  }
-  std::vector<std::string> outs;
-  for (const int ranks : {1, 2}) {
-    const std::string number = std::to_string(ranks);
-    const auto file = write_file(folder.path / (number + ".yaml"), config(ranks));
-    outs.push_back((folder.path / ("out" + number)).string());
-    const Ran ran = limelight_command("run --config " + file.string() + " --prompts " +
-                                      (folder.path / "prompts.jsonl").string() + " --output-dir " +
-                                      outs.back());
-    BOOST_REQUIRE_MESSAGE(ran.code == 0, ran.output);
-  }
-  std::ifstream lines(outs[0] + "/outputs.jsonl");
-  std::size_t seen = 0;
-  for (std::string line; std::getline(lines, line); ++seen) {
-    const json output = json::parse(line);
-    const json& wanted = expected[std::stoul(output["request_id"].get<std::string>())];
-    std::vector<int> answer;
-    for (const json& one : output["logprobs"]) answer.push_back(one["token_id"]);
-    BOOST_TEST(answer == wanted["answer"].get<std::vector<int>>(),
-               boost::test_tools::per_element());
-    for (const json& stage : output["stages"])  // in the order in which they ended
-      if (stage["stage_id"] == 1) BOOST_TEST(stage["num_tokens_out"] == wanted["codes"].size());
-  }
-  BOOST_TEST(seen == expected.size());
-  for (std::size_t i = 0; i < expected.size(); ++i)
-    for (const char* kind : {".txt", ".wav"}) {
-      const std::string name = "/" + std::to_string(i) + kind;
-      BOOST_TEST(!read_file(outs[0] + name).empty());
-      BOOST_TEST((read_file(outs[0] + name) == read_file(outs[1] + name)), name);
-    }
+  check_on_one_rank_and_on_two(model, [](int ranks) { return config(ranks); });
 }
 
 BOOST_AUTO_TEST_CASE(a_folder_alone_gives_the_text_and_the_sound_of_the_reference) {
   const Folder folder;
-  const json expected = json::parse(read_file(model / "expected.json"));
-  {
-    std::ofstream prompts(folder.path / "prompts.jsonl");
-    for (const json& prompt : expected)
-      prompts << json{{"prompt_token_ids", prompt["ids"]}, {"logprobs", 0}} << "\n";
-  }
+  const json expected = expected_of(model);
   const json overrides = {{"0",
                            {{"dtype", "float32"},
                             {"default_sampling_params", {{"temperature", 0}, {"max_tokens", 24}}}}},
@@ -106,31 +64,19 @@ BOOST_AUTO_TEST_CASE(a_folder_alone_gives_the_text_and_the_sound_of_the_referenc
                            {{"dtype", "float32"},
                             {"default_sampling_params", {{"temperature", 0}, {"max_tokens", 21}}}}},
                           {"2", {{"dtype", "float32"}}}};
-  const std::string out = (folder.path / "out").string();
-  const Ran ran = limelight_command(
-      "run --model " + model.string() + " --stage-overrides '" + overrides.dump() + "' --prompts " +
-      (folder.path / "prompts.jsonl").string() + " --output-dir " + out);
-  BOOST_REQUIRE_MESSAGE(ran.code == 0, ran.output);
-  std::ifstream lines(out + "/outputs.jsonl");
-  std::size_t seen = 0;
-  for (std::string line; std::getline(lines, line); ++seen) {
-    const json output = json::parse(line);
-    const std::string id = output["request_id"];
-    const json& wanted = expected[std::stoul(id)];
-    std::vector<int> answer;
-    for (const json& one : output["logprobs"]) answer.push_back(one["token_id"]);
-    BOOST_TEST(answer == wanted["answer"].get<std::vector<int>>(),
-               boost::test_tools::per_element());
+  const std::string out = run_prompts(
+      expected, "--model " + model.string() + " --stage-overrides '" + overrides.dump() + "'",
+      folder.path / "out");
+  check_answers(expected, out, [&](const json& output, const json& wanted) {
     // After a header of 44 bytes, 16 bits a sample.
-    const std::string wav = read_file(out + "/" + id + ".wav");
+    const std::string wav = read_file(out + "/" + output["request_id"].get<std::string>() + ".wav");
     BOOST_REQUIRE(wav.size() == 44 + 2 * wanted["wave"].size());
     for (std::size_t i = 0; i < wanted["wave"].size(); ++i) {
       std::int16_t level = 0;
       std::memcpy(&level, wav.data() + 44 + 2 * i, sizeof level);
       BOOST_TEST(std::abs(level - 32767 * wanted["wave"][i].get<float>()) < 1.5f);
     }
-  }
-  BOOST_TEST(seen == expected.size());
+  });
 }
 
 BOOST_AUTO_TEST_CASE(files_of_the_command_line_are_read_in_their_order_on_one_rank_and_on_two) {
@@ -173,18 +119,11 @@ BOOST_AUTO_TEST_CASE(files_that_cannot_be_read_are_refused_before_anything_start
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_together_is_refused_before_it_starts) {
-  const Folder folder;
-  const auto refused = [&](const std::string& text, const std::string& expected) {
-    const auto file = write_file(folder.path / "bad.yaml", text);
-    const Ran ran = limelight_command("run --prompt x --config " + file.string());
-    BOOST_TEST(ran.code == 2);
-    BOOST_TEST(ran.output.find(expected) != std::string::npos, ran.output);
-  };
-  refused(config(1, ", speaker: nobody"),
-          "key 'speaker': found 'nobody', expected one of chelsie, ethan");
+  check_refused(config(1, ", speaker: nobody"),
+                "key 'speaker': found 'nobody', expected one of chelsie, ethan");
   std::string other = config(1);
   const std::string of_talker = "talker, model: " + model.string();
   other.replace(other.find(of_talker), of_talker.size(),
                 "talker, model: " + (fs::path(FIXTURES) / "qwen2").string());
-  refused(other, "a text model has no talker");
+  check_refused(other, "a text model has no talker");
 }
