@@ -99,9 +99,7 @@ Result<void> Qwen25OmniTalker::start(Sequence& sequence) const {
   return {};
 }
 
-void Qwen25OmniTalker::write_input(const Sequence& sequence,
-                                   int position,
-                                   std::span<float> sum) const {
+void Qwen25OmniTalker::write_input(const Sequence& sequence, int position, std::span<float> sum) {
   const int beginning = sequence.inputs.beginning();
   if (position < beginning) return sequence.inputs.write(static_cast<std::size_t>(position), sum);
   const auto t = static_cast<std::size_t>(position - beginning);

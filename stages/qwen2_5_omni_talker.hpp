@@ -64,7 +64,7 @@ class Qwen25OmniTalker final : public Stage {
     }
   };
   Result<void> start(Sequence& sequence) const;
-  void write_input(const Sequence& sequence, int position, std::span<float> sum) const;
+  static void write_input(const Sequence& sequence, int position, std::span<float> sum);
   // rows: [turns, hidden], the decoder's output for the newest row of each.
   void sample(std::span<Turn*> turns, std::span<const float> rows);
   Result<StepState> choose(Sequence& sequence, std::span<float> logits, Output& output) const;
