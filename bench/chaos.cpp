@@ -15,6 +15,7 @@
 #include <set>
 #include <thread>
 
+#include "base/whole_number.hpp"
 #include "bench/scratch.hpp"
 
 namespace limelight::bench {
@@ -133,7 +134,8 @@ Load serve(Omni& omni,
         return next;
       },
       [&](RequestOutput output) {
-        RequestOutput& calm = expected[std::stoul(output.request_id) % requests.size()];
+        RequestOutput& calm =
+            expected[whole_number<std::size_t>(output.request_id).value_or(0) % requests.size()];
         if (output.error.code == ErrorCode::none && fill) calm = std::move(output), ++load.done;
         else if (output.error.code == ErrorCode::rank_failed) ++load.failed;
         else if (output.error.code == ErrorCode::none && output.text == calm.text &&

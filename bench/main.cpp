@@ -5,6 +5,7 @@
 
 #include "base/helper.hpp"
 #include "base/log.hpp"
+#include "base/whole_number.hpp"
 #include "bench/blocks.hpp"
 #include "bench/chaos.hpp"
 #include "bench/decode.hpp"
@@ -56,8 +57,11 @@ int main(int argc, char** argv) {
   blocks
       ->add_option("--in", blocks_options.in,
                    "columns of x, 256 or a multiple of it for the types with K")
+      ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  blocks->add_option("--out", blocks_options.out, "columns of the product")->capture_default_str();
+  blocks->add_option("--out", blocks_options.out, "columns of the product")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
   CLI::App* profiler = app.add_subcommand(
       "profiler", "What recording, writing and stopping cost, and what the pipeline feels of it");
   profiler->add_option("--config", config, "stage config of the pipeline")->capture_default_str();
@@ -89,7 +93,13 @@ int main(int argc, char** argv) {
                    "how often a request is begun anew of which nothing was delivered")
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
+  // CLI11 reads -1 as the largest number.
+  const auto whole = [](const std::string& text) -> std::string {
+    if (limelight::whole_number<std::uint64_t>(text)) return "";
+    return "found '" + text + "', expected a whole number, 0 or more";
+  };
   chaos->add_option("--seed", chaos_options.seed, "of ranks, moments and signals")
+      ->check(whole)
       ->capture_default_str();
   CLI::App* scale = app.add_subcommand(
       "scale", "Start and end of a pipeline, what it uses while idle, what it adds to a request");

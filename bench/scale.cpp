@@ -11,6 +11,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/whole_number.hpp"
 #include "bench/scratch.hpp"
 
 namespace limelight::bench {
@@ -69,7 +70,8 @@ std::vector<int> processes(const Omni& omni) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     std::string name;
     std::getline(std::ifstream(entry.path() / "comm"), name);
-    if (name == "limelight-broke") pids.push_back(std::stoi(entry.path().filename().string()));
+    const auto pid = whole_number<int>(entry.path().filename().string(), 1);
+    if (pid && name == "limelight-broke") pids.push_back(*pid);
   }
   return pids;
 }

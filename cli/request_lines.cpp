@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "base/try.hpp"
+#include "base/whole_number.hpp"
 #include "cli/refusal.hpp"
 #include "cli/request_attachments.hpp"
 #include "cli/request_parts.hpp"
@@ -101,11 +102,9 @@ Handlers sampling_handlers(stages::SamplingParams& p) {
                     if (!v.is_object()) refuse(k, show(v), expected);
                     p.logit_bias.clear();
                     for (const auto& [token, bias] : v.items()) {
-                      const bool digits =
-                          !token.empty() && token.size() < 10 &&
-                          token.find_first_not_of("0123456789") == std::string::npos;
-                      if (!digits) refuse(k, "'" + token.substr(0, 60) + "'", expected);
-                      p.logit_bias[std::stoi(token)] = number(bias, k);
+                      const auto id = whole_number<int>(token, 0);
+                      if (!id) refuse(k, "'" + token.substr(0, 60) + "'", expected);
+                      p.logit_bias[*id] = number(bias, k);
                     }
                   }}};
   stages::for_each_number(p, [&](const char* name, auto& to) {

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cstdint>
 #include <limits>
 #include <string>
+
+#include "base/whole_number.hpp"
 
 namespace limelight::cli {
 
@@ -14,11 +15,8 @@ namespace limelight::cli {
 inline CLI::Validator whole_number(
     std::uint64_t largest = std::numeric_limits<std::uint64_t>::max()) {
   return {[largest](const std::string& text) -> std::string {
-            std::uint64_t value = 0;
-            const char* end = text.data() + text.size();
-            const auto [at, failed] = std::from_chars(text.data(), end, value);
-            if (failed == std::errc() && at == end && value <= largest) return "";
-            return "found " + text + ", expected a whole number, 0 to " + std::to_string(largest);
+            if (limelight::whole_number<std::uint64_t>(text, 0, largest)) return "";
+            return "found '" + text + "', expected a whole number, 0 to " + std::to_string(largest);
           },
           ""};
 }

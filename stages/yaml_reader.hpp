@@ -4,10 +4,13 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <concepts>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "base/whole_number.hpp"
 
 namespace limelight::stages {
 
@@ -42,9 +45,17 @@ struct YamlReader {
 
   template <class T>
   T as(const YAML::Node& node, const std::string& key, const char* expected) const {
-    try {
-      if (node.IsScalar()) return node.as<T>();
-    } catch (const YAML::Exception&) {}
+    if constexpr (std::integral<T> && !std::same_as<T, bool>) {
+      // yaml-cpp reads 010 in base 8, as YAML 1.1 has it; who writes it means something else.
+      const std::string& text = node.IsScalar() ? node.Scalar() : std::string();
+      const std::size_t digits = text.starts_with('-') ? 1 : 0;
+      const bool octal = text.size() > digits + 1 && text[digits] == '0';
+      if (const auto number = whole_number<T>(text); number && !octal) return *number;
+    } else {
+      try {
+        if (node.IsScalar()) return node.as<T>();
+      } catch (const YAML::Exception&) {}
+    }
     refuse(node, key, show(node), expected);
   }
   int positive(const YAML::Node& node, const std::string& key, int most = 1 << 20) const {

@@ -1,5 +1,4 @@
 // The process of one rank, or one that says which ports a stage has; started by Limelight alone.
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,15 +9,16 @@
 #include "actors/pipeline/rank_argument.hpp"
 #include "actors/rank/rank.hpp"
 #include "base/log.hpp"
+#include "base/whole_number.hpp"
 #include "stages/plugin_description.hpp"
 #include "stages/plugin_library.hpp"
 
 namespace {
 template <class Number>
-bool read_number(const char* text, Number least, Number& number) {
-  const char* end = text + std::strlen(text);
-  const auto [rest, failed] = std::from_chars(text, end, number);
-  return failed == std::errc{} && rest == end && number >= least;
+bool read_number(const std::string& text, Number least, Number& number) {
+  const auto read = limelight::whole_number<Number>(text, least);
+  number = read.value_or(number);
+  return read.has_value();
 }
 
 // "1.0,2.3": replica 0 of stage 1, and replica 3 of stage 2.
@@ -27,8 +27,8 @@ bool read_replicas(const std::string& list, std::vector<limelight::actors::Repli
   for (std::string word; std::getline(in, word, ',');) {
     const auto dot = word.find('.');
     limelight::actors::ReplicaName name;
-    if (dot == std::string::npos || !read_number(word.substr(0, dot).c_str(), 0, name.stage) ||
-        !read_number(word.substr(dot + 1).c_str(), 0, name.replica))
+    if (dot == std::string::npos || !read_number(word.substr(0, dot), 0, name.stage) ||
+        !read_number(word.substr(dot + 1), 0, name.replica))
       return false;
     to.push_back(name);
   }

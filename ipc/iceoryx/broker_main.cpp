@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iceoryx_hoofs/error_handling/error_handling.hpp>
@@ -15,6 +16,7 @@
 #include <thread>
 
 #include "base/log.hpp"
+#include "base/whole_number.hpp"
 #include "ipc/iceoryx/broker.hpp"
 #include "ipc/iceoryx/broker_files.hpp"
 #include "ipc/iceoryx/broker_memory.hpp"
@@ -65,9 +67,11 @@ int serve(int argc, char** argv) {
   std::vector<Pool> pools;
   std::uint64_t total = 0;
   for (int i = 1; i < argc; ++i) {
-    Pool pool;
-    if (std::sscanf(argv[i], "%lux%u", &pool.chunk_bytes, &pool.chunks) != 2 ||
-        pool.chunk_bytes > UINT32_MAX || pool.chunks == 0 || pool.chunk_bytes % 64 != 0) {
+    const std::string_view word = argv[i];
+    const std::size_t x = std::min(word.find('x'), word.size());
+    const auto bytes = whole_number<std::uint64_t>(word.substr(0, x), 1, UINT32_MAX);
+    const auto chunks = whole_number<std::uint32_t>(word.substr(std::min(x + 1, word.size())), 1);
+    if (!bytes || !chunks || *bytes % 64 != 0) {
       std::fprintf(
           stderr,
           "limelight-broker: found '%s', expected <bytes>x<chunks>, bytes a multiple of 64 below 4 "
@@ -75,8 +79,8 @@ int serve(int argc, char** argv) {
           argv[i]);
       return 2;
     }
-    total += pool.chunk_bytes * pool.chunks;
-    pools.push_back(pool);
+    total += *bytes * *chunks;
+    pools.push_back({*bytes, *chunks});
   }
   if (pools.empty() || total > most_pool_bytes) {
     std::fprintf(stderr,

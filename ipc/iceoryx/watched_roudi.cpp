@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
+
+#include "base/whole_number.hpp"
 
 namespace limelight::ipc {
 
@@ -17,10 +18,7 @@ constexpr bool kill_clients = false;  // when RouDi ends; the orchestrator ends 
 int open_pidfd(int pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
 
 int pid_of(const iox::runtime::IpcMessage& registration) {
-  const std::string text = registration.getElementAtIndex(2);
-  int pid = 0;
-  std::from_chars(text.data(), text.data() + text.size(), pid);
-  return pid;
+  return whole_number<int>(registration.getElementAtIndex(2), 1).value_or(0);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/try.hpp"
+#include "base/whole_number.hpp"
 #include "profiling/analysis/request_path.hpp"
 #include "profiling/analysis/trace_line_reader.hpp"
 #include "profiling/record/event_names.hpp"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::int64_t gpu_pids_per_rank = 1000, first_gpu_pid = 100'000'000,
                        requests_pid = 99'999'999;
+constexpr std::int64_t flows_per_rank = std::int64_t{1} << 40;
 constexpr std::size_t most_waiting = 1 << 18;  // chunks that wait for their other end
 
 // One file, and its next event.
@@ -137,10 +139,12 @@ class Merger {
       set_number(line, "\"pid\":", first_gpu_pid + rank * gpu_pids_per_rank + event.pid);
     if (event.phase == 's' || event.phase == 'f') {
       const auto id = line.find("\"id\":");
-      if (id != std::string::npos)
-        set_number(line, "\"id\":",
-                   std::strtoll(line.c_str() + id + 5, nullptr, 10) +
-                       (rank + 1) * (std::int64_t{1} << 40));
+      if (id != std::string::npos) {
+        const std::size_t from = id + 5, to = std::min(line.find_first_of(",}", from), line.size());
+        const auto own = whole_number<std::int64_t>(std::string_view(line).substr(from, to - from),
+                                                    0, flows_per_rank - 1);
+        if (own) set_number(line, "\"id\":", *own + (rank + 1) * flows_per_rank);
+      }
     }
     put(line);
     if (event.phase != 'X') return;

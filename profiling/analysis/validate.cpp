@@ -6,6 +6,7 @@
 #include <regex>
 #include <set>
 
+#include "base/whole_number.hpp"
 #include "profiling/analysis/chrome_trace_reader.hpp"
 #include "profiling/analysis/slices.hpp"
 #include "profiling/trace/trace_information.hpp"
@@ -75,15 +76,15 @@ class FileCheck {
     // HolisticTraceAnalysis finds the rank by this pattern. In compact JSON it finds none, and
     // assumes rank 0.
     if (std::regex_search(head.text, match, std::regex(R"("rank":\s+(\d+))")))
-      rank = std::stoll(match[1]);
-    else
+      rank = whole_number<std::int64_t>(match[1].str());
+    if (!rank)
       say(1,
           "key 'distributedInfo.rank': found none near the top, expected '\"rank\": <number>' "
           "with a space after the colon");
     // The TensorBoard plugin mistakes a host id of digits only for a time stamp.
     const std::string name = file_.filename();
     if (std::regex_search(name, match, std::regex(R"(-rank-(\d+)\.(.+)\.pt\.trace\.json)"))) {
-      if (rank && std::stoll(match[1]) != *rank)
+      if (rank && whole_number<std::int64_t>(match[1].str()) != *rank)
         say(1, "found rank " + std::to_string(*rank) + " in the file, expected " + match[1].str() +
                    ", the rank in its name");
       const std::string host = match[2];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/whole_number.hpp"
 #include "stages/deploy/merge.hpp"
 #include "stages/devices/device.hpp"
 #include "stages/models/model_file.hpp"
@@ -17,13 +18,19 @@ constexpr int most_requests = 256;  // in one step of a stage
 constexpr int usual_requests = 4;   // the same, where nobody states it
 constexpr int most_in_flight = 1024;
 
+// The number of a GPU in a list that was checked before, maybe between spaces.
+int gpu_number(std::string word) {
+  std::erase(word, ' ');
+  return whole_number<int>(word, 0).value_or(0);
+}
+
 // The device that a list such as "cpu", "auto", "0,1" or "cuda:0" begins with; none: the CPU.
 std::optional<int> first_gpu(const std::string& devices, bool& must) {
   const std::string first = devices.substr(0, devices.find(','));
   must = first.starts_with("cuda:");
   if (first == "cpu") return std::nullopt;
   if (first == "auto") return 0;
-  return std::stoi(must ? first.substr(5) : first);
+  return gpu_number(must ? first.substr(5) : first);
 }
 
 // "0,1" for two replicas of two ranks: the second replica has the next two GPUs.
@@ -33,7 +40,7 @@ std::string spread(const Value& devices, int replicas, int ranks) {
   std::vector<int> each;
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t end = std::min(text.find(',', at), text.size());
-    each.push_back(std::stoi(text.substr(at, end - at)));
+    each.push_back(gpu_number(text.substr(at, end - at)));
     at = end + 1;
   }
   const auto wanted = static_cast<std::size_t>(replicas) * static_cast<std::size_t>(ranks);

@@ -1,9 +1,9 @@
 #include "stages/deploy/merge.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
+#include "base/whole_number.hpp"
 #include "stages/deploy/keys.hpp"
 #include "stages/devices/device.hpp"
 
@@ -62,10 +62,9 @@ void check_env(const Value& env) {
 void check_wiring(const Value& map, const std::string& key, const std::string& before) {
   for (std::size_t i = 0; i < map.members.size(); ++i) {
     const auto& [name, value] = map.members[i];
-    const char* digits = name.c_str() + before.size();
-    int id = -1;
-    if (name.starts_with(before)) std::from_chars(digits, name.c_str() + name.size(), id);
-    if (id < 0 || name != before + std::to_string(id))
+    const auto id =
+        name.starts_with(before) ? whole_number<int>(name.substr(before.size()), 0) : std::nullopt;
+    if (!id || name != before + std::to_string(*id))
       refuse(map.member_places[i], key, "'" + name.substr(0, 60) + "'", before + "<id of a stage>");
     as_text(value, name);
   }
@@ -299,9 +298,7 @@ void apply_platform(const Value& platform_stage, Value& stage) {
 
 void check_overrides(const Value& overrides, int stages) {
   for (const auto& [id, keys] : overrides.members) {
-    int number = -1;
-    const auto [end, failed] = std::from_chars(id.data(), id.data() + id.size(), number);
-    if (failed != std::errc{} || end != id.data() + id.size() || number < 0 || number >= stages)
+    if (!whole_number<int>(id, 0, stages - 1))
       refuse(overrides.place, id.substr(0, 60), "a stage that the model does not have",
              stages == 1 ? "\"0\"" : "\"0\" to \"" + std::to_string(stages - 1) + "\"");
     if (!keys.is_map()) refuse(overrides.place, id, keys.show(), "an object of keys of the stage");
@@ -314,9 +311,7 @@ void check_overrides(const Value& overrides, int stages) {
 Value overrides_of(const Value& overrides, int stage_id) {
   Value mine{.kind = Value::Kind::map, .place = overrides.place};
   for (const auto& [id, keys] : overrides.members) {
-    int number = -1;
-    std::from_chars(id.data(), id.data() + id.size(), number);
-    if (number != stage_id) continue;
+    if (whole_number<int>(id) != stage_id) continue;
     const Value flat = flat_stage(keys);
     for (const auto& [key, value] : flat.members)
       if (!value.null()) mine.set(key, value, overrides.place);

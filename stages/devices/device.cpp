@@ -1,10 +1,11 @@
 #include "stages/devices/device.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 #include <vector>
+
+#include "base/whole_number.hpp"
 
 namespace limelight::stages {
 
@@ -66,9 +67,9 @@ std::optional<Wish> parse_one(std::string_view word) {
   if (word == "auto") return Wish{true, false, 0};
   Wish wish{true, word.starts_with("cuda:"), 0};
   if (wish.must) word.remove_prefix(5);
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), wish.index);
-  if (word.empty() || error != std::errc{} || end != word.data() + word.size() || wish.index < 0)
-    return std::nullopt;
+  const auto index = whole_number<int>(word, 0);
+  if (!index) return std::nullopt;
+  wish.index = *index;
   return wish;
 }
 std::vector<std::optional<Wish>> parse_list(std::string_view list) {
