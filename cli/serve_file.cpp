@@ -2,13 +2,15 @@
 
 #include <httplib.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <mutex>
 #include <random>
 
 #include "cli/end_signals.hpp"
@@ -35,15 +37,44 @@ void open_in_browser(std::string address) {
   if (::posix_spawnp(&pid, command.c_str(), nullptr, nullptr, argv, environ) == 0)
     ::waitpid(pid, nullptr, 0);
 }
+
+// How much of the file was handed out, from its beginning. Who asks for a range has not fetched the
+// file by that; who asks for one range after the other has, with the last of them.
+class Fetched {
+ public:
+  explicit Fetched(std::uint64_t size) : size_(size) {}
+  void add(std::uint64_t from, std::uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    if (from <= until_) until_ = std::max(until_, from + bytes);
+  }
+  bool whole() {
+    const std::lock_guard lock(mutex_);
+    return until_ >= size_;
+  }
+
+ private:
+  std::mutex mutex_;  // the server answers on several threads
+  std::uint64_t size_, until_ = 0;
+};
+
+// The library would let two servers share a port (SO_REUSEPORT), and a request would reach either.
+void claim_port(int socket) {
+  const int yes = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
 }  // namespace
 
 Result<void> serve_to_perfetto(const std::filesystem::path& file, int port, bool open_browser) {
   std::error_code failed;
   const auto size = std::filesystem::file_size(file, failed);
   if (failed) return Error{ErrorCode::not_found, file.string() + ": " + failed.message()};
+  if (size == 0)
+    return Error{ErrorCode::corrupt, file.string() + ": found an empty file, expected a trace"};
   const std::string name = file.filename();
   const std::string path = "/" + random_word() + "/trace";
+  Fetched fetched(size);
   httplib::Server server;
+  server.set_socket_options(claim_port);
   // Browsers let only a page of this origin read the answer. (The members of the request are not
   // used: their layout depends on how httplib was built.)
   server.Get(path, [&](const httplib::Request&, httplib::Response& response) {
@@ -52,15 +83,17 @@ Result<void> serve_to_perfetto(const std::filesystem::path& file, int port, bool
     const auto in = std::make_shared<std::ifstream>(file, std::ios::binary);
     response.set_content_provider(
         size, "application/octet-stream",
-        [in](std::size_t from, std::size_t length, httplib::DataSink& sink) {
+        [in, &fetched](std::size_t from, std::size_t length, httplib::DataSink& sink) {
           std::string piece(std::min<std::size_t>(length, std::size_t{1} << 20), '\0');
           in->seekg(static_cast<std::streamoff>(from));
           in->read(piece.data(), static_cast<std::streamsize>(piece.size()));
-          return in->gcount() > 0 &&
-                 sink.write(piece.data(), static_cast<std::size_t>(in->gcount()));
+          const auto got = static_cast<std::size_t>(std::max<std::streamsize>(in->gcount(), 0));
+          if (got == 0 || !sink.write(piece.data(), got)) return false;
+          fetched.add(from, got);
+          return true;
         },
-        [&server](bool whole) {
-          if (whole) server.stop();
+        [&server, &fetched](bool sent) {
+          if (sent && fetched.whole()) server.stop();
         });
   });
   if (!server.bind_to_port("127.0.0.1", port))

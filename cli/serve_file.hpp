@@ -6,8 +6,9 @@
 
 namespace limelight::cli {
 
-// Serves the file on 127.0.0.1, readable only by the page of the UI. Returns when the file was
-// fetched completely, or after Ctrl-C. Errors: not_found, unavailable (the port is taken).
+// Serves the file on 127.0.0.1, readable only by the page of the UI, also in ranges. Returns when
+// all of it was fetched, or after Ctrl-C. Errors: not_found, corrupt (it is empty), unavailable
+// (the port is taken, also by another of these).
 Result<void> serve_to_perfetto(const std::filesystem::path& file, int port, bool open_browser);
 
 }  // namespace limelight::cli

@@ -30,10 +30,13 @@ int connect_to(int port) {
   return fd;
 }
 // What 127.0.0.1 answers; at most so many bytes of it are read.
-std::string get(int port, const std::string& path, std::size_t most = SIZE_MAX) {
+std::string get(int port,
+                const std::string& path,
+                std::size_t most = SIZE_MAX,
+                const std::string& header = "") {
   const int fd = connect_to(port);
   const std::string request =
-      "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+      "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + header + "Connection: close\r\n\r\n";
   BOOST_REQUIRE(send(fd, request.data(), request.size(), 0) ==
                 static_cast<ssize_t>(request.size()));
   std::string answer;
@@ -95,6 +98,36 @@ BOOST_AUTO_TEST_CASE(the_ui_gets_the_file_and_then_it_ends) {
   BOOST_TEST(exit_code(served.pid) == 0);
 }
 
+// Of the header "Range".
+BOOST_AUTO_TEST_CASE(a_part_is_served_too_and_ends_nothing_before_all_parts_are_there) {
+  const Folder folder;
+  const std::string bytes(3'000'000, 'x');
+  const Served served(write_file(folder.path / "a.json.gz", bytes));
+  const auto part = [&](const std::string& range) {
+    return get(served.port, served.path, SIZE_MAX, "Range: bytes=" + range + "\r\n");
+  };
+  for (const char* range : {"2999990-2999999", "0-9", "-10"}) {
+    const std::string answer = part(range);
+    BOOST_TEST(answer.starts_with("HTTP/1.1 206"), answer.substr(0, 100));
+    BOOST_TEST(answer.substr(answer.find("\r\n\r\n") + 4) == std::string(10, 'x'));
+  }
+  (void)part("4000000-");  // behind the end
+  const std::string rest = part("10-");
+  BOOST_TEST(rest.substr(rest.find("\r\n\r\n") + 4).size() == bytes.size() - 10);
+  BOOST_TEST(exit_code(served.pid) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_one_on_the_same_port_is_refused) {
+  const Folder folder;
+  const fs::path file = write_file(folder.path / "a.json.gz", "x");
+  const Served first(file);
+  const auto second = serve_to_perfetto(file, first.port, false);
+  BOOST_REQUIRE(!second.ok());
+  BOOST_TEST((second.error().code == limelight::ErrorCode::unavailable));
+  (void)get(first.port, first.path);
+  BOOST_TEST(exit_code(first.pid) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(each_time_the_address_is_another) {
   const Folder folder;
   const fs::path file = write_file(folder.path / "a.json.gz", "x");
@@ -122,6 +155,9 @@ BOOST_AUTO_TEST_CASE(a_missing_file_and_a_port_that_is_taken_are_errors) {
   BOOST_REQUIRE(!missing.ok());
   BOOST_TEST((missing.error().code == limelight::ErrorCode::not_found));
   BOOST_TEST(missing.error().message.starts_with((folder.path / "none").string() + ": "));
+  BOOST_TEST(
+      serve_to_perfetto(write_file(folder.path / "empty", ""), 9001, false).error().message ==
+      (folder.path / "empty").string() + ": found an empty file, expected a trace");
   const int taken = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in at = local(0);
   socklen_t size = sizeof at;
