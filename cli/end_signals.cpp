@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <iterator>
 
 namespace limelight::cli {
 
@@ -16,22 +17,42 @@ void put(char byte) {
   (void)!::write(pipe_ends[1], &byte, 1);
   errno = kept;
 }
-void set_action(void (*handler)(int)) {
+constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2};
+struct sigaction before[std::size(signals)];
+
+void take_signals() {
   struct sigaction action {};
-  action.sa_handler = handler;
+  action.sa_handler = [](int signal) { put(static_cast<char>(signal)); };
   action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) ::sigaction(signal, &action, nullptr);
+  for (std::size_t i = 0; i < std::size(signals); ++i) {
+    ::sigaction(signals[i], nullptr, &before[i]);
+    // nohup starts a program that is to outlive its terminal with this signal ignored.
+    if (signals[i] == SIGHUP && before[i].sa_handler == SIG_IGN) continue;
+    ::sigaction(signals[i], &action, nullptr);
+  }
+}
+void give_signals_back() {
+  for (std::size_t i = 0; i < std::size(signals); ++i) ::sigaction(signals[i], &before[i], nullptr);
 }
 }  // namespace
 
+std::string name_signal(int signal) {
+  switch (signal) {
+    case SIGINT: return "Ctrl-C";
+    case SIGTERM: return "SIGTERM";
+    case SIGHUP: return "SIGHUP (its terminal was closed)";
+    case SIGQUIT: return "SIGQUIT";
+    default: return "signal " + std::to_string(signal);
+  }
+}
+
 EndSignals::EndSignals() {
-  if (::pipe2(pipe_ends, O_CLOEXEC) == 0)
-    set_action([](int signal) { put(static_cast<char>(signal)); });
+  if (::pipe2(pipe_ends, O_CLOEXEC) == 0) take_signals();
 }
 
 EndSignals::~EndSignals() {
   stop();
-  set_action(SIG_DFL);
+  if (pipe_ends[0] >= 0) give_signals_back();
   for (int& end : pipe_ends) {
     ::close(end);
     end = -1;

@@ -1,4 +1,5 @@
-// Delivers Ctrl-C (SIGINT), SIGTERM and SIGUSR2 as calls on a thread of this object.
+// Delivers Ctrl-C (SIGINT), SIGTERM, SIGHUP, SIGQUIT and SIGUSR2 as calls on a thread of this
+// object. A SIGHUP that is ignored, as nohup has it, stays ignored.
 //
 // A handler writes each signal to a pipe, which the thread reads. (Blocking the signals and waiting
 // for them would not work: libraries start threads before main, and those would still get them.)
@@ -6,17 +7,21 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <thread>
 
 namespace limelight::cli {
 
+// As a message says it, such as "Ctrl-C".
+std::string name_signal(int signal);
+
 class EndSignals {
  public:
   EndSignals();
-  ~EndSignals();  // calls stop() and restores the default actions
+  ~EndSignals();  // calls stop() and restores the actions that were set before
   EndSignals(const EndSignals&) = delete;
 
-  // Calls on_signal(SIGINT, SIGTERM or SIGUSR2) for each signal, on the thread of this object.
+  // Calls on_signal with each of these signals, on the thread of this object.
   void watch(std::function<void(int)> on_signal);
   // After it returns, on_signal is not running and is never called again.
   void stop();

@@ -39,6 +39,7 @@ struct Told {
 BOOST_AUTO_TEST_SUITE(end_signals)
 
 BOOST_AUTO_TEST_CASE(signals_are_told_in_order_and_those_before_the_watch_too) {
+  ::signal(SIGHUP, SIG_DFL);  // whoever started this test may ignore it
   Told told;
   EndSignals signals;
   raise(SIGUSR2);
@@ -46,7 +47,9 @@ BOOST_AUTO_TEST_CASE(signals_are_told_in_order_and_those_before_the_watch_too) {
   BOOST_TEST(told.wait_for(1) == std::vector<int>{SIGUSR2}, boost::test_tools::per_element());
   raise(SIGINT);
   raise(SIGTERM);
-  BOOST_TEST(told.wait_for(3) == (std::vector<int>{SIGUSR2, SIGINT, SIGTERM}),
+  raise(SIGHUP);
+  raise(SIGQUIT);
+  BOOST_TEST(told.wait_for(5) == (std::vector<int>{SIGUSR2, SIGINT, SIGTERM, SIGHUP, SIGQUIT}),
              boost::test_tools::per_element());
 }
 
@@ -71,8 +74,9 @@ BOOST_AUTO_TEST_CASE(nothing_is_told_after_stop) {
 }
 
 BOOST_AUTO_TEST_CASE(afterwards_a_signal_ends_the_process_as_it_did_before) {
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR2})
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2})
     BOOST_TEST(exit_code(in_process([&] {
+                 ::signal(SIGHUP, SIG_DFL);
                  {
                    EndSignals signals;
                    signals.watch([](int) {});
@@ -80,6 +84,18 @@ BOOST_AUTO_TEST_CASE(afterwards_a_signal_ends_the_process_as_it_did_before) {
                  raise(signal);
                  return 0;
                })) == 128 + signal);
+}
+
+BOOST_AUTO_TEST_CASE(what_nohup_starts_does_not_end_with_its_terminal) {
+  BOOST_TEST(exit_code(in_process([] {
+               ::signal(SIGHUP, SIG_IGN);
+               Told told;
+               EndSignals signals;
+               signals.watch([&](int signal) { told(signal); });
+               raise(SIGHUP);
+               raise(SIGTERM);
+               return told.wait_for(1) == std::vector<int>{SIGTERM} ? 0 : 1;
+             })) == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
