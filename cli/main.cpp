@@ -1,6 +1,5 @@
 // The `limelight` command: parses the command line and calls the libraries.
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <cstring>
 #include <limelight/version.hpp>
 
@@ -9,10 +8,10 @@
 #include "cli/bench_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/fetch_command.hpp"
+#include "cli/profile_flags.hpp"
 #include "cli/run_command.hpp"
 #include "cli/sampling_flags.hpp"
 #include "cli/trace_commands.hpp"
-#include "cli/whole_number.hpp"
 
 int main(int argc, char** argv) {
   limelight::log_to_stderr();
@@ -33,8 +32,6 @@ int main(int argc, char** argv) {
 
   limelight::cli::RunOptions run;
   if (const auto config = limelight::find_shared("configs/omni_tiny.yaml")) run.config = *config;
-  const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR");
-  if (folder != nullptr) run.profile_dir = folder;
   CLI::App* command = app.add_subcommand("run", "Send prompts through the pipeline");
   CLI::Option* config = command->add_option("--config", run.config, "stage config (YAML)");
   config->capture_default_str();
@@ -84,68 +81,7 @@ int main(int argc, char** argv) {
       "  limelight run --model FOLDER --deploy-config deploy.yaml --check");
   command->add_option("--output-dir", run.output_dir,
                       "where <request>.txt, <request>.wav and outputs.jsonl go");
-  command->add_option("--profile", run.profile, "stages to profile: all, or ids such as 0,2")
-      ->envname("LIMELIGHT_PROFILE");
-  command->add_option(
-      "--profile-dir", run.profile_dir,
-      "where traces go (default: $VLLM_TORCH_PROFILER_DIR, else traces), and the last "
-      "seconds of a rank that fails");
-  limelight::ProfileOptions& profile = run.profile_options;
-  command->add_option("--profile-ranks", profile.ranks, "only these ranks of the chosen stages")
-      ->delimiter(',')
-      ->envname("LIMELIGHT_PROFILE_RANKS");
-  command->add_option("--profile-request", profile.request_id, "only the work for this request")
-      ->envname("LIMELIGHT_PROFILE_REQUEST");
-  command
-      ->add_option("--profile-steps", profile.steps, "each rank ends its trace after so many steps")
-      ->check(limelight::cli::whole_number())
-      ->envname("LIMELIGHT_PROFILE_STEPS");
-  command
-      ->add_option("--profile-ms", profile.milliseconds,
-                   "each rank ends its trace after so many milliseconds")
-      ->check(limelight::cli::whole_milliseconds())
-      ->envname("LIMELIGHT_PROFILE_MS");
-  command
-      ->add_option("--profile-bytes", profile.bytes,
-                   "each rank ends its trace after about so many bytes")
-      ->check(limelight::cli::whole_number())
-      ->envname("LIMELIGHT_PROFILE_BYTES");
-  command
-      ->add_option("--profile-start-at-ns", profile.start_at_ns,
-                   "all ranks start their traces at this time of CLOCK_REALTIME")
-      ->check(limelight::cli::whole_number(std::numeric_limits<std::int64_t>::max()))
-      ->envname("LIMELIGHT_PROFILE_START_AT_NS");
-  command
-      ->add_option("--profile-activities", profile.activities,
-                   "some of cpu,ipc,actors,collectives,gpu (default: all)")
-      ->envname("LIMELIGHT_PROFILE_ACTIVITIES");
-  command->add_option("--profile-format", profile.format, "json.gz, or json.zst for newer readers")
-      ->envname("LIMELIGHT_PROFILE_FORMAT")
-      ->capture_default_str();
-  command
-      ->add_option("--profile-run-id", profile.run_id,
-                   "name of this profile; while it runs, starting another one fails")
-      ->envname("LIMELIGHT_PROFILE_RUN_ID");
-  command
-      ->add_flag("--profile-orchestrator", profile.orchestrator,
-                 "also trace this process: requests in its queue, and their outputs")
-      ->envname("LIMELIGHT_PROFILE_ORCHESTRATOR");
-  command
-      ->add_option("--profile-prefix", profile.prefix,
-                   "the beginning of the names of the trace files")
-      ->envname("LIMELIGHT_PROFILE_PREFIX");
-  std::int64_t slow_ms = 0, full_queue_ms = 0;
-  command
-      ->add_option("--slow-request-ms", slow_ms,
-                   "write the flight recorders when a request is slower (SIGUSR2 writes them at "
-                   "any time, a failing rank always)")
-      ->check(limelight::cli::whole_milliseconds())
-      ->envname("LIMELIGHT_SLOW_REQUEST_MS");
-  command
-      ->add_option("--full-queue-ms", full_queue_ms,
-                   "write the flight recorders when a queue stays full for longer")
-      ->check(limelight::cli::whole_milliseconds())
-      ->envname("LIMELIGHT_FULL_QUEUE_MS");
+  limelight::cli::ProfileFlags profile_flags(*command, run);
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
   limelight::cli::TraceCommands trace(app);
@@ -165,9 +101,11 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     if (command->parsed() && !run.check && prompts->count_all() == 0)
       throw CLI::RequiredError("--prompt or --prompts");
-    for (const char* text : {"--model", "--deploy-config", "--stage-overrides"})
+    for (const char* text : {"--config", "--model", "--deploy-config", "--stage-overrides",
+                             "--prompts", "--output-dir"})
       if (command->count(text) > 0 && command->get_option(text)->as<std::string>().empty())
         throw CLI::ValidationError(text, "found an empty text");
+    profile_flags.check();
   } catch (const CLI::ParseError& wrong) {
     return app.exit(wrong) == 0 ? 0 : 2;
   }
@@ -177,8 +115,7 @@ int main(int argc, char** argv) {
     if (option == hear) run.media.push_back({limelight::ContentPart::Kind::audio, audio[sounds++]});
     else if (option == see)
       run.media.push_back({limelight::ContentPart::Kind::image, images[pictures++]});
-  run.slow_request = std::chrono::milliseconds(slow_ms);
-  run.full_queue = std::chrono::milliseconds(full_queue_ms);
+  profile_flags.apply();
   if (command->parsed()) return limelight::cli::run(run);
   if (fetch->parsed()) return limelight::cli::fetch(model);
   if (doctor->parsed()) return limelight::cli::doctor();

@@ -15,11 +15,13 @@
 
 #include "cli/end_signals.hpp"
 #include "cli/pipeline_table.hpp"
+#include "cli/profile_words.hpp"
 #include "cli/progress_line.hpp"
 #include "cli/request_lines.hpp"
 #include "cli/run_output.hpp"
 #include "cli/stage_list.hpp"
 #include "cli/statistics.hpp"
+#include "profiling/record/clock.hpp"
 
 namespace limelight::cli {
 
@@ -33,16 +35,6 @@ int refuse(int code, const std::string& what) {
 }
 int exit_code(const Error& error) {
   return error.code == ErrorCode::invalid_argument || error.code == ErrorCode::not_found ? 2 : 1;
-}
-
-std::string whose(const RankTrace& t) {
-  return t.stage_id < 0
-             ? "the orchestrator"
-             : "rank " + std::to_string(t.rank) + " (stage " + std::to_string(t.stage_id) + ")";
-}
-// The line that says why a rank has no trace.
-std::string failed_trace(const RankTrace& t) {
-  return "no trace of " + whose(t) + ": " + t.error.message;
 }
 
 // The errors of a run, or what stages remarked, each once, and no more than somebody reads.
@@ -155,12 +147,12 @@ int run(const RunOptions& options) {
   if (const auto good = stages::check(checked); !good) return refuse(2, good.error().message);
   auto requests = Requests::read(options, checked);
   if (!requests) return refuse(2, requests.error().message);
-  const auto stages = read_stages(options.profile);
+  const bool profiled = !options.profile.empty();
+  const auto stages = profiled ? read_stages(options.profile) : std::vector<int>();
   if (!stages) return refuse(2, stages.error().message);
   auto out = RunOutput::create(options.output_dir, options.json);
   if (!out) return refuse(1, out.error().message);
 
-  const bool profiled = !options.profile.empty();
   args.profile_dir = options.profile_dir;
   args.will_profile = profiled;
 
@@ -182,7 +174,7 @@ int run(const RunOptions& options) {
                       << t.events << " events\n";
       return;
     }
-    (*omni)->cancel(std::string("ended by ") + (signal == SIGINT ? "Ctrl-C" : "SIGTERM"));
+    (*omni)->cancel("ended by " + name_signal(signal));
   });
 
   int code = 0;
@@ -199,9 +191,12 @@ int run(const RunOptions& options) {
     for (const auto& left : profiling::unfinished_traces(trace_folder))
       std::cerr << "a rank was killed while it was profiled; `limelight trace recover "
                 << left.string() << "` makes its trace readable\n";
-  if (profiled)
-    if (auto started = (*omni)->start_profile(*stages, options.profile_options); !started)
-      fail(exit_code(started.error()), started.error().message);
+  bool records = false, request_came = false;
+  if (profiled) {
+    const auto started = (*omni)->start_profile(*stages, options.profile_options);
+    records = started.ok();
+    if (!started) fail(exit_code(started.error()), started.error().message);
+  }
   Statistics statistics;
   if (problems.empty()) {
     const stages::SamplingParams params = with_flags((*omni)->default_sampling_params());
@@ -213,6 +208,9 @@ int run(const RunOptions& options) {
         [&]() -> std::optional<GenerateRequest> {
           if (given_up) return std::nullopt;
           auto request = requests->next(params);
+          if (request && *request)
+            request_came =
+                request_came || (*request)->request_id == options.profile_options.request_id;
           if (request) return std::move(*request);
           fail(2, request.error().message);
           return std::nullopt;
@@ -243,14 +241,16 @@ int run(const RunOptions& options) {
   const double wall =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   std::vector<RankTrace> files;
-  if (profiled && problems.empty()) {
+  if (records) {  // also after a failure: what was recorded until then may explain it
     auto stopped = (*omni)->stop_profile();
     if (!stopped) fail(1, stopped.error().message);
-    else
-      for (RankTrace& t : *stopped) {
-        if (t.error.code != ErrorCode::none) fail(1, failed_trace(t));
-        files.push_back(std::move(t));
-      }
+    else {
+      files = std::move(stopped).value();
+      const ProfileWords words =
+          describe_traces(files, options.profile_options, request_came, profiling::realtime_ns());
+      for (const std::string& failure : words.failures) fail(1, failure);
+      for (const std::string& remark : words.remarks) remarks.add(remark);
+    }
   }
   signals.stop();
   omni->reset();
@@ -261,16 +261,19 @@ int run(const RunOptions& options) {
     for (const RankTrace& t : files) traces.push_back(to_json(t));
     if (const auto written = out->write_json(stdout, traces, wall); !written)
       fail(1, written.error().message);
-  } else if (statistics.requests() > 0) {
-    std::cout << statistics.table(wall);
-    for (const RankTrace& t : files)
-      if (t.error.code == ErrorCode::none)
-        std::cout << "trace of " << whose(t) << ": " << t.file.string() << ", " << t.events
-                  << " events, " << t.drops << " drops\n";
-    if (!files.empty())
+  } else {
+    if (statistics.requests() > 0) std::cout << statistics.table(wall);
+    bool any = false;
+    for (const RankTrace& t : files) {
+      if (t.error.code != ErrorCode::none) continue;
+      any = true;
+      std::cout << "trace of " << whose(t) << ": " << t.file.string() << ", " << t.events
+                << " events, " << t.drops << " drops\n";
+    }
+    if (any)
       std::cout
           << "open a trace at https://ui.perfetto.dev (Open trace file) or in chrome://tracing\n";
-    if (!options.output_dir.empty())
+    if (statistics.requests() > 0 && !options.output_dir.empty())
       std::cout << "text, sound and outputs.jsonl: " << options.output_dir.string() << "\n";
   }
   if (!remarks.empty()) std::cerr << remarks.text() << "\n";

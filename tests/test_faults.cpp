@@ -89,8 +89,12 @@ BOOST_AUTO_TEST_CASE(an_orchestrator_killed_during_a_profile_leaves_whole_traces
   BOOST_TEST(left_behind().empty());
 }
 
-BOOST_AUTO_TEST_CASE(ctrl_c_and_sigterm_end_all_processes_in_order) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+BOOST_AUTO_TEST_CASE(signals_that_end_a_run_end_all_processes_in_order_and_leave_whole_traces) {
+  const std::pair<int, const char*> signals[] = {
+      {SIGINT, "Ctrl-C"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}, {SIGQUIT, "SIGQUIT"}};
+  ::signal(SIGHUP, SIG_DFL);  // whoever started this test may ignore it
+  for (const auto& [signal, name] : signals) {
+    const int number = signal;  // clang 14 cannot capture what a binding names
     const Folder folder;
     bool sent = false;
     const Ran ran = watched_run({"--config", one_by_one(folder), "--prompts", PROMPTS_FILE,
@@ -99,13 +103,20 @@ BOOST_AUTO_TEST_CASE(ctrl_c_and_sigterm_end_all_processes_in_order) {
                                   // The first line of progress shows that the request is being
                                   // worked on.
                                   if (!sent && said.find("1/4 requests") != std::string::npos)
-                                    sent = kill(run, signal) == 0;
+                                    sent = kill(run, number) == 0;
                                 });
     BOOST_TEST(sent);
     BOOST_TEST(ran.code == 1);
-    BOOST_TEST(ran.output.find(signal == SIGINT ? "ended by Ctrl-C" : "ended by SIGTERM") !=
-                   std::string::npos,
-               ran.output);
+    BOOST_TEST(ran.output.find(std::string("ended by ") + name) != std::string::npos, ran.output);
+    std::string all;
+    for (const auto& entry : fs::directory_iterator(folder.path / "traces")) {
+      BOOST_TEST(entry.path().extension() != ".part", entry.path());
+      if (entry.path().extension() != ".gz") continue;
+      all += " " + entry.path().string();
+      BOOST_TEST(ran.output.find(entry.path().string()) != std::string::npos, ran.output);
+    }
+    const Ran valid = limelight_command("trace validate" + all);
+    BOOST_TEST(valid.output == "3 traces are valid\n");
     BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
     BOOST_TEST(left_behind().empty());
   }
