@@ -52,8 +52,8 @@ struct Merged {
 // Combines the traces of all ranks in one timeline, written to `out` with gzip; it appears under
 // its name when it is complete. Events are copied unchanged, except for the pids of GPUs and the
 // ids of arrows, which are made unique per rank. The merge adds:
-//   - for each chunk an arrow from its publish to its take, with its bytes and its dwell (the time
-//     between the two);
+//   - for each chunk an arrow from its publish to its take, with its bytes and its dwell (from the
+//     begin of its publish to the end of its take, when the other rank has it);
 //   - for each request and stage a track that shows what the request waited for and when the stage
 //     worked on it.
 // Errors: invalid_argument (two files of one rank, or files with different bases).
@@ -71,8 +71,10 @@ struct Recovered {
 };
 // Makes a readable trace of the `.<name>.part` that a killed rank left: keeps its complete members
 // unchanged and appends an end that states `"recovered": true`, and null for what only the rank
-// knew (drops, costs). Errors: invalid_argument (`part` is no .part file), busy (its rank still
-// writes it), corrupt (it has no complete member).
+// knew (drops, costs). One that has its end already is renamed as it is. The result is read to its
+// end before it gets its name, and a file of that name is not replaced: the new one has a number in
+// its own. Errors: invalid_argument (`part` is no .part file), busy (its rank still writes it),
+// corrupt (it has no complete member, or is no trace).
 Result<Recovered> recover(const std::filesystem::path& part);
 
 // Returns the .part files of a folder that no process is writing.

@@ -112,6 +112,26 @@ std::uint32_t tag_of(std::string_view topic) {
   return hash ^ hash >> 16;
 }
 
+prof::NameId ipc_name(std::string_view name, prof::ValueKind kind) {
+  return prof::intern(name, prof::Category::cpu_op, kind, false, prof::Activity::ipc);
+}
+
+// A wait, which is recorded if it took place.
+class Wait {
+ public:
+  explicit Wait(prof::NameId name) noexcept
+      : name_(name), begin_(prof::recording() ? prof::ticks() : 0) {}
+  std::uint64_t begin() const noexcept { return begin_; }  // of ticks(); 0: nothing is recorded
+  // It ended at `end`, of ticks().
+  void end_at(std::uint64_t end) const noexcept {
+    if (begin_ != 0 && end > begin_) prof::add_span(name_, begin_, end);
+  }
+
+ private:
+  prof::NameId name_;
+  std::uint64_t begin_;
+};
+
 const std::byte* data_of(const ChunkHeader* header) {
   return reinterpret_cast<const std::byte*>(header) + header_bytes;
 }
@@ -231,8 +251,9 @@ bool Publisher::has_subscribers() const { return state_->port.hasSubscribers(); 
 void Publisher::consumer_replaced() { state_->replaced.store(true, std::memory_order_release); }
 
 Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::milliseconds timeout) {
-  static const prof::NameId name = prof::intern(prof::event_names::ipc_loan, prof::Category::cpu_op,
-                                                prof::ValueKind::bytes, false, prof::Activity::ipc);
+  static const prof::NameId name = ipc_name(prof::event_names::ipc_loan, prof::ValueKind::bytes),
+                            wait_name =
+                                ipc_name(prof::event_names::wait_for_memory, prof::ValueKind::none);
   const auto bytes = header.tensor.bytes();
   if (!bytes || *bytes > state_->max_bytes)
     return Error{ErrorCode::too_large, "channel " + state_->topic + ": found a tensor " +
@@ -241,9 +262,11 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
   const prof::Span span(name, *bytes);
   const std::uint64_t wanted = prof::ticks();
   Clock::time_point deadline{};
+  std::optional<Wait> wait;
   for (int tries = 0;; ++tries) {
     auto memory = state_->port.loan(static_cast<std::uint32_t>(header_bytes + *bytes), alignment);
     if (!memory.has_error()) {
+      if (wait) wait->end_at(prof::ticks());
       auto* placed = new (memory.value()) ChunkHeader(header);
       placed->wanted_ticks = wanted;
       return Loan{
@@ -254,7 +277,10 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
       return Error{ErrorCode::invalid_argument,
                    "channel " + state_->topic +
                        ": found 8 loans that are neither published nor released, expected fewer"};
-    if (tries == 0) deadline = Clock::now() + timeout;
+    if (tries == 0) {
+      wait.emplace(wait_name);
+      deadline = Clock::now() + timeout;
+    }
     if (Clock::now() >= deadline)
       return Error{ErrorCode::timeout, "channel " + state_->topic + ": all chunks for " +
                                            header.tensor.text() + " were in use for " +
@@ -266,23 +292,27 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
 }
 
 Result<void> Publisher::publish(Loan loan, std::chrono::milliseconds timeout) {
-  static const prof::NameId name =
-      prof::intern(prof::event_names::ipc_publish, prof::Category::cpu_op, prof::ValueKind::chunk,
-                   false, prof::Activity::ipc);
+  static const prof::NameId name = ipc_name(prof::event_names::ipc_publish, prof::ValueKind::chunk),
+                            wait_name =
+                                ipc_name(prof::event_names::wait_for_room, prof::ValueKind::none);
   State& s = *state_;
-  const prof::Span span(name, prof::pack_chunk(s.tag, s.count, loan.data.size()));
   if (!s.has_room()) {
+    const Wait wait(wait_name);
     const auto deadline = Clock::now() + timeout;
     while (!s.has_room()) {
-      if (Clock::now() >= deadline)
+      if (Clock::now() >= deadline) {
+        wait.end_at(prof::ticks());
         return Error{ErrorCode::timeout,
                      "channel " + s.topic + ": the consumer did not take any of the " +
                          std::to_string(s.sent.size()) + " chunks in the channel for " +
                          std::to_string(timeout.count()) + " ms"};
+      }
       // The consumer has a whole window of chunks to work on, so a late look costs no throughput.
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
+    wait.end_at(prof::ticks());
   }
+  const prof::Span span(name, prof::pack_chunk(s.tag, s.count, loan.data.size()));
   loan.header->ticket = ++s.ticket;
   loan.header->taken = 0;
   s.sent[s.count++ % s.sent.size()] = {loan.header, s.ticket};
@@ -357,10 +387,11 @@ bool Subscriber::connected() const {
 void Subscriber::wake() { state_->trigger.trigger(); }
 
 Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout) {
-  static const prof::NameId name = prof::intern(prof::event_names::ipc_take, prof::Category::cpu_op,
-                                                prof::ValueKind::chunk, false, prof::Activity::ipc);
-  prof::Span span(name);
+  static const prof::NameId name = ipc_name(prof::event_names::ipc_take, prof::ValueKind::chunk),
+                            wait_name =
+                                ipc_name(prof::event_names::wait_for_chunk, prof::ValueKind::none);
   State& s = *state_;
+  const Wait wait(wait_name);
   Clock::time_point start{}, deadline{};
   bool started = false, waited = false;
   for (int tries = 0;; ++tries) {
@@ -369,6 +400,7 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
       State::Port& port = *s.ports[channel];
       auto taken = port.port.take();
       if (taken.has_error()) continue;
+      const std::uint64_t found = prof::recording() ? prof::ticks() : 0;
       s.next = channel + 1;
       if (!waited && started) s.spin = std::min(s.spin * 2, most_spin);
       const auto* header = static_cast<const ChunkHeader*>(taken.value());
@@ -387,7 +419,15 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
                 " bytes, expected the tensor that its header states; the chunk was released"};
       }
       __atomic_store_n(&const_cast<ChunkHeader*>(header)->taken, std::uint8_t{1}, __ATOMIC_RELEASE);
-      span.set_value(prof::pack_chunk(port.tag, port.count++, *bytes));
+      const std::uint64_t number = port.count++;
+      if (found != 0) {
+        // What was there at the first look was taken from then on, what came later once it was
+        // found: so no take begins before its chunk was sent.
+        const bool was_there = tries == 0 && wait.begin() != 0 && header->sent_ticks < wait.begin();
+        if (!was_there) wait.end_at(found);
+        prof::add_span(name, was_there ? wait.begin() : found, prof::ticks(),
+                       prof::pack_chunk(port.tag, number, *bytes));
+      }
       return std::optional<Chunk>(Chunk(this, channel, header));
     }
     // Reading the clock costs as much as a look for a chunk, so a spin reads it only now and then.
@@ -415,7 +455,7 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
       woken = woken || notification->doesOriginateFrom(&s.trigger);
     if (woken && !s.has_data()) break;
   }
-  span.discard();
+  if (waited) wait.end_at(prof::ticks());
   return std::optional<Chunk>();
 }
 

@@ -21,6 +21,7 @@ namespace {
 constexpr std::int64_t gpu_pids_per_rank = 1000, first_gpu_pid = 100'000'000,
                        requests_pid = 99'999'999;
 constexpr std::int64_t flows_per_rank = std::int64_t{1} << 40;
+constexpr std::size_t most_unnamed_depths = 1024;
 constexpr std::size_t most_waiting = 1 << 18;  // chunks that wait for their other end
 
 // One file, and its next event.
@@ -70,6 +71,7 @@ class Merger {
       LIMELIGHT_TRY(next->advance());
       if (!status_) return status_.error();
     }
+    for (auto& [channel, queue] : queues_) write_depths(channel, queue);
     requests();
     end();
     merged_.unmatched_chunks += publishes_.size() + takes_.size();
@@ -81,6 +83,8 @@ class Merger {
  private:
   struct Queue {
     std::int64_t pid = 0, chunks = 0, last_ns = 0;
+    int from = -1, to = -1;                                       // ranks
+    std::vector<std::pair<std::int64_t, std::int64_t>> depths{};  // before its name is known
   };
   using Ends = std::unordered_map<std::uint64_t, End>;
 
@@ -154,23 +158,35 @@ class Merger {
     if (!publish && event.name != event_names::ipc_take) return;
     const auto channel = event.number_arg("channel"), chunk = event.number_arg("chunk");
     if (!channel || !chunk) return;
-    queue_depth(*channel, event, publish);
+    queue_depth(*channel, event, publish, input.lines.rank());
     chunk_end(*channel << 24 | *chunk, event, publish);
   }
 
-  // Writes the number of chunks in a channel, as a counter track of the process that publishes.
-  void queue_depth(std::uint64_t channel, const EventLine& event, bool publish) {
+  // Writes the number of chunks in a channel, as a counter track of the process that publishes. The
+  // track is named by the ranks of both ends, so it waits for the first take; one that has no
+  // taker in the files does not wait for ever.
+  void queue_depth(std::uint64_t channel, const EventLine& event, bool publish, int rank) {
     Queue& queue = queues_[channel];
     if (publish) queue.pid = event.pid;
+    (publish ? queue.from : queue.to) = rank;
     if (queue.pid == 0 || (!publish && queue.chunks == 0)) return;  // the other end is in no file
     queue.chunks += publish ? 1 : -1;
     queue.last_ns = std::max(queue.last_ns, event.end_ns());
-    put_event([&](JsonWriter& json) {
-      json.member("ph", "C").member("cat", "ipc");
-      json.member("name", "queue of channel " + std::to_string(channel));
-      json.member("pid", queue.pid).member("tid", 0).key("ts").microseconds(queue.last_ns);
-      json.key("args").begin_object().member("chunks", queue.chunks).end_object();
-    });
+    queue.depths.emplace_back(queue.last_ns, queue.chunks);
+    if (queue.to >= 0 || queue.depths.size() > most_unnamed_depths) write_depths(channel, queue);
+  }
+
+  void write_depths(std::uint64_t channel, Queue& queue) {
+    const auto who = [](int rank) { return rank < 0 ? "?" : "rank " + std::to_string(rank); };
+    for (const auto& [ns, chunks] : queue.depths)
+      put_event([&, at = ns, depth = chunks](JsonWriter& json) {
+        json.member("ph", "C").member("cat", "ipc");
+        json.member("name", "queue " + who(queue.from) + " -> " + who(queue.to) + " (channel " +
+                                std::to_string(channel) + ")");
+        json.member("pid", queue.pid).member("tid", 0).key("ts").microseconds(at);
+        json.key("args").begin_object().member("chunks", depth).end_object();
+      });
+    queue.depths.clear();
   }
 
   void chunk_end(std::uint64_t key, const EventLine& event, bool publish) {
@@ -192,14 +208,14 @@ class Merger {
 
   void arrow(const End& from, const End& to, const EventLine& event) {
     ++merged_.arrows;
-    const std::int64_t arrival = std::max(
-        to.begin_ns, to.end_ns - 1);  // at the end of the take, which may include a long wait
+    // At the end of the take, which in files of older versions has a long wait in it.
+    const std::int64_t arrival = std::max(to.begin_ns, to.end_ns - 1);
     put_event([&](JsonWriter& json) {
       json.member("ph", "s").member("cat", "ipc").member("name", "chunk");
       json.member("id", merged_.arrows).member("pid", from.pid).member("tid", from.tid);
       json.key("ts").microseconds(from.begin_ns).key("args").begin_object();
       json.member("bytes", event.number_arg("bytes").value_or(0));
-      json.key("dwell_us").microseconds(std::max<std::int64_t>(to.end_ns - from.end_ns, 0));
+      json.key("dwell_us").microseconds(std::max<std::int64_t>(to.end_ns - from.begin_ns, 0));
       json.end_object();
     });
     put_event([&](JsonWriter& json) {

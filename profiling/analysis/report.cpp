@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t bins = 1000;
 constexpr std::size_t most_waiting = 1 << 20;  // chunks that wait for their other end
 enum Kind : std::size_t { step, transfer, wait, collective, gpu, kinds };
-constexpr const char* kind_names[kinds] = {"steps", "publish and loan", "waiting for chunks",
+constexpr const char* kind_names[kinds] = {"steps", "loan, publish and take", "waiting",
                                            "collectives", "GPU"};
 
 struct Row {
@@ -171,11 +171,13 @@ class Report {
       fill(rank.busy[collective], e);
     } else if (e.category == "kernel" || e.category == "gpu_memcpy" || e.category == "gpu_memset") {
       fill(rank.busy[gpu], e);
+    } else if (e.name.starts_with(event_names::wait_prefix)) {
+      fill(rank.busy[wait], e);
     } else if (e.name == event_names::ipc_loan) {
       fill(rank.busy[transfer], e);
     } else if (e.name == event_names::ipc_publish || e.name == event_names::ipc_take) {
       const bool publish = e.name == event_names::ipc_publish;
-      fill(rank.busy[publish ? transfer : wait], e);
+      fill(rank.busy[transfer], e);
       chunk(e, number, publish);
     }
   }
@@ -205,10 +207,10 @@ class Report {
     auto& others = publish ? takes_ : publishes_;
     if (const auto other = others.find(key); other != others.end()) {
       c.dwell.add(std::max<std::int64_t>(
-          publish ? other->second - e.end_ns() : e.end_ns() - other->second, 0));
+          publish ? other->second - e.begin_ns : e.end_ns() - other->second, 0));
       others.erase(other);
     } else if (auto& own = publish ? publishes_ : takes_; own.size() < most_waiting)
-      own[key] = e.end_ns();
+      own[key] = publish ? e.begin_ns : e.end_ns();
   }
 
   std::int64_t begin_ = INT64_MAX, end_ = 0;

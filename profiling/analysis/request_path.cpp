@@ -50,8 +50,9 @@ void RequestPaths::add(const EventLine& event, int rank) {
     return;
   }
   if (event.category != "cpu_op") return;
-  const bool transfer =
-                 event.name == event_names::ipc_publish || event.name == event_names::ipc_loan,
+  const bool transfer = event.name == event_names::ipc_publish ||
+                        event.name == event_names::ipc_loan ||
+                        event.name == event_names::wait_for_room,
              collective = event.name.starts_with(event_names::all_reduce);
   if (transfer) path.transfer_ns += event.duration_ns;
   if (collective) path.collective_ns += event.duration_ns;

@@ -10,9 +10,18 @@
 namespace limelight::profiling::event_names {
 
 // Chunks from one process to another (Activity::ipc). A publish and a take carry ValueKind::chunk.
+// Each take begins after the publish of its chunk has begun.
 inline constexpr std::string_view ipc_loan = "ipc.loan";
 inline constexpr std::string_view ipc_publish = "ipc.publish";
 inline constexpr std::string_view ipc_take = "ipc.take";
+
+// What these wait for, as spans of their own: a chunk to take, room in a full queue before a
+// publish, and, inside a loan, memory. A thread does nothing meanwhile. (In files of older versions
+// the wait is part of the take and of the publish.)
+inline constexpr std::string_view wait_for_chunk = "wait.chunk";
+inline constexpr std::string_view wait_for_room = "wait.room";
+inline constexpr std::string_view wait_for_memory = "wait.memory";
+inline constexpr std::string_view wait_prefix = "wait.";
 
 // Of the ranks of one stage (Activity::collectives); the prefix begins all of them.
 inline constexpr std::string_view collective_prefix = "collective.";

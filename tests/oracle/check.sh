@@ -212,7 +212,7 @@ if [[ $reader == perfetto ]]; then
   node "$here/read_with_perfetto.mjs" "$(dirname "$ui")" "$folder"/*.json.gz 2>/dev/null |
     tee "$folder/perfetto.txt"
   # A line for each rank, and one for the merged trace.
-  good=$(grep -c '"problems":\[\],"slices":[1-9]' "$folder/perfetto.txt")
+  good=$(grep -c '"problems":\[\],"slices":[1-9].*"backward":0,' "$folder/perfetto.txt")
   [[ $good == $((ranks + 1)) ]]
 else
   "$python" "$here/read_with_hta.py" "$folder" ${gpu_writer:+--gpu} 2>"$folder/hta.log" |

@@ -65,6 +65,13 @@ BOOST_AUTO_TEST_CASE(
       BOOST_TEST(event["args"]["bytes"] == 4096);
     }
   BOOST_TEST(starts == 20u);
+  std::size_t depths = 0;
+  for (const auto& event : json["traceEvents"])
+    if (event["ph"] == "C") {
+      ++depths;
+      BOOST_TEST(event["name"] == "queue rank 0 -> rank 1 (channel 5)");
+    }
+  BOOST_TEST(depths >= 20u);
   BOOST_TEST(json["limelight"]["ranks"]["1"]["events"] == 25);
 
   const auto path = prof::describe_request(files, "req-1");
