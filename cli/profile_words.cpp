@@ -39,6 +39,8 @@ ProfileWords describe_traces(const std::vector<RankTrace>& traces,
       words.failures.push_back("no trace of " + whose(t) + ": " + t.error.message);
       continue;
     }
+    if (!t.truncated.empty())
+      words.failures.push_back("the trace of " + whose(t) + " ends early, " + t.truncated);
     if (!t.note.empty()) words.remarks.push_back("trace of " + whose(t) + ": " + t.note);
     ++whole;
     if (t.events > 0) continue;

@@ -8,7 +8,9 @@
 
 namespace limelight::actors {
 
-// One file beside the traces for each stage that has one, in the place of what was there.
+// One file beside the traces for each stage that has one. The file of an earlier run is kept: the
+// session that it is about becomes part of its name, `profiler_out_<stage_id>-<session>.txt`.
+// Errors: io.
 Result<void> write_profiler_out(const std::vector<RankTrace>& ranks);
 
 }  // namespace limelight::actors

@@ -86,6 +86,7 @@ struct RankTrace {
   std::uint64_t profiler_cpu_ns = 0;  // CPU time of the writing thread
   double span_ns = 0;                 // what one span costs its thread, measured at the start
   std::string gpu = "no device";      // "recorded", or why device activity is missing
+  std::string truncated = {};         // where the file ends early, and why: the disk was full
   std::vector<OpTotal> ops = {};      // largest self time first
 
   // The CPU time of recording and writing, in per cent of the session's length; 100 is one core.
@@ -109,7 +110,7 @@ auto inspect(Inspector& f, RankTrace& x) {
   return f(x.rank, x.stage_id, x.replica, x.error, x.note, file.text, x.events, x.bytes, x.drops,
            x.ring_drops, x.device_drops, x.zero_time_records, x.unknown_records,
            x.unmatched_correlations, x.clock_error_ns, x.begin_skew_ns, x.session_ns,
-           x.profiler_cpu_ns, x.span_ns, x.gpu, x.ops);
+           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.ops);
 }
 
 }  // namespace limelight

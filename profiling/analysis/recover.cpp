@@ -8,6 +8,7 @@
 #include <limelight/trace.hpp>
 
 #include "profiling/analysis/compressed_reader.hpp"
+#include "profiling/analysis/trace_line_reader.hpp"
 #include "profiling/trace/member_file.hpp"
 #include "profiling/trace/trace_information.hpp"
 
@@ -49,8 +50,32 @@ class SliceCount {
   std::size_t at_ = 0;
 };
 
+// Whether a text that arrives in pieces begins as a trace does, and ends as a whole one does.
+class Ends {
+ public:
+  void add(std::string_view text) {
+    if (begin_.size() < most_kept) begin_ += text.substr(0, most_kept - begin_.size());
+    end_ += text.substr(text.size() - std::min(text.size(), most_kept));
+    end_.erase(0, end_.size() - std::min(end_.size(), most_kept));
+  }
+  bool begins() const {
+    return begin_.starts_with("{") && begin_.find("\n\"traceEvents\": [\n") != std::string::npos;
+  }
+  bool ends() const {
+    const std::size_t name = end_.rfind("\n\"traceName\": \"");
+    return name != std::string::npos && end_.ends_with("\n}\n") &&
+           end_.find('\n', name + 1) == end_.size() - 3;
+  }
+
+ private:
+  static constexpr std::size_t most_kept = 1 << 16;
+  std::string begin_, end_;
+};
+
 struct Members {
   std::uint64_t whole_bytes = 0, slices = 0;
+  bool begins = false;
+  bool complete = false;  // its rank was killed between the last write and the renaming
 };
 Result<Members> read_members(const fs::path& part) {
   auto input = CompressedReader::open(part);
@@ -59,11 +84,13 @@ Result<Members> read_members(const fs::path& part) {
   // returns text of one member only.
   Members members;
   SliceCount count;
+  Ends ends;
   std::string text(piece_bytes, '\0'), pending;
   std::uint64_t seen = 0;
   const auto count_if_whole = [&] {
     if (input->whole_text() != seen) return;
     count.add(pending);
+    ends.add(pending);
     pending.clear();
   };
   for (std::size_t n; (n = input->read(text.data(), text.size())) > 0;) {
@@ -75,7 +102,31 @@ Result<Members> read_members(const fs::path& part) {
   count_if_whole();
   members.whole_bytes = input->whole_bytes();
   members.slices = count.slices;
+  members.begins = ends.begins();
+  members.complete = ends.ends();
   return members;
+}
+
+// Reads the trace to its end. Errors: corrupt.
+Result<void> check(const fs::path& trace) {
+  auto lines = TraceLineReader::open(trace);
+  if (!lines) return lines.error();
+  for (;;) {
+    const auto next = lines->next();
+    if (!next) return next.error();
+    if (!*next) break;
+  }
+  if (lines->own_json().empty())
+    return Error{ErrorCode::corrupt, trace.string() + ": found no key 'limelight' at its end"};
+  return {};
+}
+
+// The first of its names that no file has.
+int free_number(const fs::path& whole) {
+  int number = 1;
+  std::error_code ignored;
+  while (fs::exists(fs::symlink_status(numbered(whole, number), ignored))) ++number;
+  return number;
 }
 
 }  // namespace
@@ -98,32 +149,51 @@ Result<Recovered> recover(const fs::path& part) {
   if (members.whole_bytes == 0)
     return Error{ErrorCode::corrupt,
                  part.string() + ": found no complete member, so nothing can be recovered"};
+  if (!members.begins)
+    return Error{ErrorCode::corrupt, part.string() + ": found no head of a trace in it"};
 
   const auto io_error = [&](const char* what) {
     return Error{ErrorCode::io, part.string() + ": " + what + ": " + std::strerror(errno)};
   };
-  if (::ftruncate(file.fd, static_cast<off_t>(members.whole_bytes)) != 0 ||
-      ::lseek(file.fd, 0, SEEK_END) < 0)
-    return io_error("cannot cut off the torn member");
-  const auto compressor = make_compressor(whole);
-  TraceInformation information;  // all other values were known to the rank only
-  if (std::string session = session_name_of(whole.filename().string()); !session.empty())
-    information.session = std::move(session);
-  information.recovered = true;
-  information.events = members.slices;
-  compressor->add(trace_end(information, whole.filename().string()));
-  const std::string_view end = compressor->finish();
-  if (::write(file.fd, end.data(), end.size()) != static_cast<ssize_t>(end.size()) ||
-      ::fsync(file.fd) != 0)
-    return io_error("cannot write the end");
-  if (::rename(part.c_str(), whole.c_str()) != 0) return io_error("cannot rename");
-  return Recovered{whole, members.slices, size - members.whole_bytes};
+  const auto cut_off = [&] {
+    return ::ftruncate(file.fd, static_cast<off_t>(members.whole_bytes)) == 0 &&
+           ::lseek(file.fd, 0, SEEK_END) >= 0;
+  };
+  if (!cut_off()) return io_error("cannot cut off the torn member");
+  int number = free_number(whole);
+  if (!members.complete) {
+    const auto compressor = make_compressor(whole);
+    TraceInformation information;  // all other values were known to the rank only
+    if (std::string session = session_name_of(whole.filename().string()); !session.empty())
+      information.session = std::move(session);
+    information.recovered = true;
+    information.events = members.slices;
+    compressor->add(trace_end(information, numbered(whole, number).filename().string()));
+    const std::string_view end = compressor->finish();
+    if (::write(file.fd, end.data(), end.size()) != static_cast<ssize_t>(end.size()) ||
+        ::fsync(file.fd) != 0) {
+      const Error failed = io_error("cannot write the end");
+      (void)cut_off();
+      return failed;
+    }
+  }
+  if (const auto good = check(part); !good) {
+    (void)cut_off();
+    return Error{ErrorCode::corrupt, "no trace can be made of it: " + good.error().message};
+  }
+  while (!rename_to_free_name(part, numbered(whole, number))) {
+    if (errno != EEXIST) return io_error("cannot rename");
+    ++number;
+  }
+  return Recovered{numbered(whole, number), members.slices, size - members.whole_bytes};
 }
 
 std::vector<fs::path> unfinished_traces(const fs::path& folder) {
   std::vector<fs::path> found;
+  const auto named = trace_folder(folder);  // which may begin with ~
+  if (!named) return found;
   std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(folder, failed))
+  for (const auto& entry : fs::directory_iterator(*named, failed))
     if (const std::string name = whole_of(entry.path());
         (name.ends_with(".pt.trace.json.gz") || name.ends_with(".pt.trace.json.zst")) &&
         File(entry.path()).is_free())

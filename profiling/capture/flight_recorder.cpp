@@ -194,21 +194,16 @@ void disable_flight_recorder() {
 
 namespace {
 // Writes the trace of a dump or of a salvage.
-Result<RankTrace> write_records(const SessionOptions& options,
+Result<RankTrace> write_records(SessionOptions options,
                                 Words words,
                                 const std::vector<KeptRecord>& records,
                                 std::uint64_t from,
                                 const std::vector<std::pair<int, std::string>>& threads,
                                 double cpu_share,
                                 RankTrace report) {
-  std::error_code failed;
-  std::filesystem::create_directories(options.directory, failed);
-  if (failed)
-    return Error{ErrorCode::io, options.directory.string() +
-                                    ": cannot make the trace directory: " + failed.message()};
-  auto file = MemberFile::create(options.directory / trace_file_name(options));
+  LIMELIGHT_TRY(prepare_folder(options));
+  auto file = MemberFile::create(options.directory / trace_file_name(options), Existing::keep);
   if (!file) return file.error();
-  report.file = file->path();
   const ClockMap clock = ClockMap::calibrate();
   TraceWriter text(options, std::move(words));
   text.begin(clock_source());
@@ -235,11 +230,15 @@ Result<RankTrace> write_records(const SessionOptions& options,
       static_cast<std::uint64_t>(cpu_share * static_cast<double>(report.session_ns));
   report.clock_error_ns = clock.error_ns();
   report.gpu = "not recorded: the flight recorder keeps the spans of the host only";
-  text.end(report, threads, report.file.filename().string());
+  LIMELIGHT_TRY(file->write(text.view()));
+  text.clear();
+  LIMELIGHT_TRY(file->end_member());  // from here on its name is known
+  text.end(report, threads, file->path().filename().string());
   LIMELIGHT_TRY(file->write(text.view()));
   auto bytes = file->finish();
   if (!bytes) return bytes.error();
   report.bytes = *bytes;
+  report.file = file->path();
   return report;
 }
 

@@ -3,19 +3,21 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cerrno>
 #include <condition_variable>
-#include <cstring>
+#include <cstdio>
+#include <fstream>
 #include <limelight/span.hpp>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "profiling/capture/flight_recorder.hpp"
@@ -44,6 +46,28 @@ constexpr std::size_t flush_at = 16 * 1024;  // small enough to stay in a cache
 constexpr auto member_interval = std::chrono::milliseconds(120);
 constexpr auto follow_interval = std::chrono::milliseconds(500);
 constexpr auto poll_interval = std::chrono::milliseconds(50);
+constexpr std::size_t most_members = 64;  // whose ends are remembered, for a disk that gets full
+
+// Where a limit of file sizes is reached (ulimit -f), a write is to fail; the kernel would end the
+// process by this signal as well.
+class NoSizeSignal {
+ public:
+  NoSizeSignal() {
+    sigemptyset(&size_);
+    sigaddset(&size_, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &size_, &before_);
+  }
+  ~NoSizeSignal() {
+    const timespec now{};
+    if (sigismember(&before_, SIGXFSZ) == 0)
+      while (sigtimedwait(&size_, nullptr, &now) > 0) {}
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoSizeSignal(const NoSizeSignal&) = delete;
+
+ private:
+  sigset_t size_{}, before_{};
+};
 }  // namespace
 
 struct Session::State {
@@ -71,6 +95,11 @@ struct Session::State {
   std::chrono::steady_clock::time_point member_begun = std::chrono::steady_clock::now(),
                                         followed = member_begun, polled = member_begun;
   RankTrace report;
+  struct Member {
+    std::uint64_t file_bytes = 0, events = 0;  // with all before it
+    std::int64_t at_ns = 0;                    // since recording began
+  };
+  std::vector<Member> members;  // the first, and the last ones
   // The first error of the writer. It continues to drain after an error, so that rings do not fill.
   Result<void> status;
 
@@ -78,6 +107,7 @@ struct Session::State {
   std::condition_variable wake;
   bool stopping = false;
   bool stopped = false;
+  std::atomic<bool> ended{false};  // the writer is done
   std::thread thread;
 
   // The time of finished spans, by depth, that is not yet subtracted from the self time of their
@@ -99,6 +129,9 @@ struct Session::State {
   void keep_up();
   void begin_file();
   void flush();
+  void note_member();
+  std::vector<std::pair<int, std::string>> names_of_threads() const;
+  void finish_file();
 };
 
 const Session::State::Kind& Session::State::kind_of(NameId name) {
@@ -128,7 +161,9 @@ bool Session::State::wanted(const Record& record) {
 
 bool Session::State::limit_reached() {
   const std::uint64_t most = options.profile.bytes;
-  if (most != 0 && file && file->written() >= most) end_ticks = std::min(end_ticks, ticks());
+  // Where the disk is full, nothing more can be kept.
+  if (file && (file->full() || (most != 0 && file->written() >= most)))
+    end_ticks = std::min(end_ticks, ticks());
   return ticks() >= end_ticks;
 }
 
@@ -163,6 +198,17 @@ void Session::State::write_record(const Record& record,
 void Session::State::flush() {
   if (status) status = file->write(text.view());
   text.clear();
+  note_member();
+}
+
+// Remembers where the last member ended, if it is a new one.
+void Session::State::note_member() {
+  if (!status || file->written() == (members.empty() ? 0 : members.back().file_bytes)) return;
+  // The first, with the head of the trace, stays.
+  if (members.size() == most_members) members.erase(members.begin() + 1);
+  members.push_back({.file_bytes = file->written(),
+                     .events = report.events,
+                     .at_ns = clock.to_realtime_ns(ticks()) - clock.to_realtime_ns(begin_ticks)});
 }
 
 std::size_t Session::State::drain() {
@@ -207,6 +253,7 @@ void Session::State::keep_up() {
   if (now - member_begun > member_interval) {
     flush();
     if (status) status = file->end_member();
+    note_member();
     member_begun = now;
   }
 }
@@ -214,7 +261,7 @@ void Session::State::keep_up() {
 // Makes the file and writes the head of the trace as its first member. From then on a killed
 // process leaves a file that can be recovered.
 void Session::State::begin_file() {
-  auto made = MemberFile::create(path);
+  auto made = MemberFile::create(path, Existing::keep);
   if (!made) {
     status = made.error();
     return;
@@ -222,6 +269,7 @@ void Session::State::begin_file() {
   file.emplace(std::move(made).value());
   flush();
   if (status) status = file->end_member();
+  note_member();
 }
 
 void Session::State::launch(std::chrono::milliseconds first) {
@@ -235,6 +283,7 @@ void Session::State::launch(std::chrono::milliseconds first) {
 }
 
 void Session::State::run(std::chrono::milliseconds interval) {
+  const NoSizeSignal no_signal;
   const std::uint64_t cpu_before = thread_cpu_ns();
   for (bool last = false; !last;) {
     {
@@ -271,12 +320,53 @@ void Session::State::run(std::chrono::milliseconds interval) {
     const std::lock_guard lock(detail::registry().drain_mutex);
     detail::registry().session_drains = false;
   }
-  text.end(report, detail::thread_names(), path.filename().string());
-  flush();
-  if (!status) return;
-  auto bytes = file->finish();
-  if (bytes) report.bytes = *bytes;
-  else status = bytes.error();
+  finish_file();
+  ended = true;
+}
+
+// Of those that named themselves, and of those that recorded without: what the kernel calls them.
+std::vector<std::pair<int, std::string>> Session::State::names_of_threads() const {
+  auto names = detail::thread_names();
+  std::set<int> named;
+  for (const auto& [thread, name] : names) named.insert(thread);
+  for (const auto& [thread, totals_of_it] : threads) {
+    std::string name;
+    if (!named.contains(thread))
+      std::getline(std::ifstream("/proc/self/task/" + std::to_string(thread) + "/comm"), name);
+    if (!name.empty()) names.emplace_back(thread, std::move(name));
+  }
+  return names;
+}
+
+// Writes the end of the trace. Where the disk is full, the end takes the place of the last members,
+// of as many as it needs.
+void Session::State::finish_file() {
+  const auto finish = [this] {
+    text.end(report, names_of_threads(), file->path().filename().string());
+    flush();
+    if (!status) return;
+    if (auto bytes = file->finish()) report.bytes = *bytes;
+    else status = bytes.error();
+    report.file = file->path();
+  };
+  if (status && file) finish();
+  if (status || !file || !file->full()) return;
+  const std::uint64_t all = report.events, drops = report.drops;
+  const std::string why = status.error().message;
+  while (!status && file->full() && !members.empty()) {
+    const Member last = members.back();
+    members.pop_back();
+    text.clear();
+    const Result<void> cut = file->cut_to(last.file_bytes);
+    if (!cut) return;
+    status = {};
+    report.events = last.events;
+    report.drops = drops + (all - last.events);
+    char ms[32];
+    std::snprintf(ms, sizeof ms, "%.3f", static_cast<double>(last.at_ns) / 1e6);
+    report.truncated = std::string("after ").append(ms).append(" ms: ").append(why);
+    finish();
+  }
 }
 
 Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
@@ -298,17 +388,9 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   if (!activities) return activities.error();
   if (session_runs.exchange(true))
     return Error{ErrorCode::busy, "a trace session is already running in this process"};
-  std::error_code failed;
-  std::filesystem::create_directories(options.directory, failed);
-  if (failed) {
+  if (const auto ready = prepare_folder(options); !ready) {
     session_runs = false;
-    return Error{ErrorCode::io, options.directory.string() +
-                                    ": cannot make the trace directory: " + failed.message()};
-  }
-  if (::access(options.directory.c_str(), W_OK | X_OK) != 0) {
-    const std::string why = std::strerror(errno);
-    session_runs = false;
-    return Error{ErrorCode::io, options.directory.string() + ": cannot write traces there: " + why};
+    return ready.error();
   }
   auto state = std::make_unique<State>(std::move(options));
   state->activities = *activities;
@@ -376,6 +458,7 @@ Result<RankTrace> Session::stop() {
   return s.report;
 }
 
+bool Session::ended() const noexcept { return state_->ended; }
 const std::filesystem::path& Session::file() const noexcept { return state_->report.file; }
 
 Session::~Session() {

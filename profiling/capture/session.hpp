@@ -36,7 +36,9 @@ class Session {
   // limit of its options, it has ended already. Call it once. Errors: io (the unfinished file was
   // removed), invalid_argument (the session was stopped before).
   Result<RankTrace> stop();
-  // The path that the file has after stop().
+  // Whether it has reached a limit of its options, and its file is complete. Any thread may ask.
+  bool ended() const noexcept;
+  // The path that the file is to have after stop(); the report of stop() says if it is another.
   const std::filesystem::path& file() const noexcept;
   ~Session();  // calls stop() unless it was called
 

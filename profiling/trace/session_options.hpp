@@ -48,6 +48,22 @@ struct SessionOptions {
   std::vector<ProcessGroup> groups{};       // those that this rank belongs to
 };
 
+// The beginning of the names of a session's files: the time in milliseconds. No two calls of a
+// process return the same.
+std::string session_timestamp();
+
+// Text as a part of a file's name: whatever is not in [A-Za-z0-9._-] becomes a minus.
+std::string plain_name(std::string_view text);
+
+// The folder that a user names for traces: ~ is the home folder. Errors: invalid_argument (the URI
+// of a store, or another user's home; says what to do).
+Result<std::filesystem::path> trace_folder(const std::filesystem::path& asked);
+
+// Makes the folder of the options, and finds out whether the trace of the session can be written
+// there: a session should fail when it starts, not when it ends. Errors: invalid_argument (the
+// folder, as above, or a name that is too long), io.
+Result<void> prepare_folder(SessionOptions& options);
+
 // `[<prefix>-]<timestamp>-rank-<rank>.<hostname>_<pid>_stage<id>-<name>.pt.trace.<format>`
 std::string trace_file_name(const SessionOptions& options);
 

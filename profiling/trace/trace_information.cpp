@@ -33,6 +33,7 @@ const TraceKey keys[] = {
     {.key = "overhead_percent", .member = &Info::overhead_percent},
     {.key = "gpu", .member = &Info::gpu},
     {.key = "note", .member = &Info::note, .presence = if_known},
+    {.key = "truncated", .member = &Info::truncated, .presence = if_known},
     {.key = "unmatched_chunks", .member = &Info::unmatched_chunks, .presence = if_known},
     {.key = "ranks", .member = TraceKey::Json{&Info::ranks_json}, .presence = if_known},
 };
@@ -59,6 +60,7 @@ TraceInformation information_of(const RankTrace& report, std::string session) {
   info.overhead_percent = report.overhead_percent();
   info.gpu = report.gpu;
   if (!report.note.empty()) info.note = report.note;
+  if (!report.truncated.empty()) info.truncated = report.truncated;
   return info;
 }
 

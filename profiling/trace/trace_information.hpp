@@ -31,7 +31,7 @@ struct TraceInformation {
       unknown_records, unmatched_correlations, session_ns, profiler_cpu_ns;
   std::optional<std::int64_t> clock_error_ns, begin_skew_ns;
   std::optional<double> span_ns, overhead_percent;
-  std::optional<std::string> gpu, note;
+  std::optional<std::string> gpu, note, truncated;
   std::optional<bool> recovered, merged;
   std::optional<std::uint64_t> unmatched_chunks;
   // Only in a merged file: a JSON object with what each input states about itself, by rank.

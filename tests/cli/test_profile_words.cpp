@@ -52,9 +52,12 @@ BOOST_AUTO_TEST_CASE(failures_and_notes_of_ranks_are_told) {
   auto lost = trace(0, 0), noted = trace(1, 3);
   lost.error = {ErrorCode::io, "a.gz: cannot write"};
   noted.note = "its disk was full";
+  noted.truncated = "after 5.000 ms: a.gz: no space";
   const auto words = describe_traces({lost, noted}, {}, false, now);
   BOOST_TEST(words.failures ==
-             std::vector<std::string>{"no trace of rank 0 (stage 0): a.gz: cannot write"});
+             (std::vector<std::string>{
+                 "no trace of rank 0 (stage 0): a.gz: cannot write",
+                 "the trace of rank 1 (stage 1) ends early, after 5.000 ms: a.gz: no space"}));
   BOOST_TEST(words.remarks ==
              std::vector<std::string>{"trace of rank 1 (stage 1): its disk was full"});
 }

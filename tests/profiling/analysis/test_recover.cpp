@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "profiling/record/clock.hpp"
+#include "profiling/trace/member_file.hpp"
 #include "tests/profiling/sessions.hpp"
 #include "tests/support.hpp"
 #include "tests/trace_file.hpp"
@@ -53,6 +54,47 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_leaves_a_trace_that_can_be_recovered) {
   std::ofstream(folder.path / ".torn.pt.trace.json.gz.part") << "nothing";
   BOOST_TEST((prof::recover(folder.path / ".torn.pt.trace.json.gz.part").error().code ==
               limelight::ErrorCode::corrupt));
+}
+
+// Between the last write and the renaming.
+BOOST_AUTO_TEST_CASE(a_trace_that_was_whole_gets_no_second_end) {
+  const Folder folder;
+  const fs::path file = written(options(folder.path)), part = prof::part_of(file);
+  const std::string bytes = read_file(file);
+  fs::rename(file, part);
+  auto recovered = prof::recover(part);
+  if (!recovered) BOOST_FAIL(recovered.error().message);
+  BOOST_TEST(recovered->file == file);
+  BOOST_TEST(recovered->events == 1u);
+  BOOST_TEST((read_file(file) == bytes));
+}
+
+BOOST_AUTO_TEST_CASE(a_trace_of_its_name_is_not_replaced) {
+  const Folder folder;
+  const fs::path file = written(options(folder.path)), part = prof::part_of(file);
+  fs::rename(file, part);
+  write_file(file, "another's");
+  const auto recovered = prof::recover(part);
+  if (!recovered) BOOST_FAIL(recovered.error().message);
+  BOOST_TEST(recovered->file == prof::numbered(file, 2));
+  BOOST_TEST(read_file(file) == "another's");
+  BOOST_TEST(!fs::exists(part));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_trace_keeps_its_hidden_name) {
+  for (const char* text : {"no trace\n", "{\n\"traceEvents\": [\n{\"ph\":\"X\"", "{}\n"}) {
+    const Folder folder;
+    const fs::path whole = folder.path / "a.pt.trace.json.gz", part = prof::part_of(whole);
+    auto file = prof::MemberFile::create(whole);
+    BOOST_TEST((file->write(text).ok() && file->finish().ok()));
+    const std::string bytes = read_file(whole);
+    fs::rename(whole, part);
+    const auto refused = prof::recover(part);
+    BOOST_REQUIRE(!refused.ok());
+    BOOST_TEST((refused.error().code == limelight::ErrorCode::corrupt));
+    BOOST_TEST(!fs::exists(whole));
+    BOOST_TEST((read_file(part) == bytes));
+  }
 }
 
 // Within its first moments too: there is no file, or one that can be recovered, and the head of the

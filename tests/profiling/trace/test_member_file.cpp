@@ -1,5 +1,9 @@
 // A compressed file: there under its name when it is whole, and readable as far as it came.
+#include <signal.h>
+#include <sys/resource.h>
+
 #include <boost/test/unit_test.hpp>
+#include <random>
 
 #include "profiling/analysis/compressed_reader.hpp"
 #include "profiling/trace/member_file.hpp"
@@ -87,6 +91,73 @@ BOOST_AUTO_TEST_CASE(what_an_earlier_process_left_under_the_names_is_replaced) {
   BOOST_TEST(files_in(folder.path) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_keeps_others_takes_a_name_that_is_free) {
+  for (const char* taken : {"a.pt.trace.json.gz", ".a.pt.trace.json.gz.part"}) {
+    const Folder folder;
+    const fs::path path = folder.path / "a.pt.trace.json.gz";
+    write_file(folder.path / taken, "old");
+    auto file = prof::MemberFile::create(path, prof::Existing::keep);
+    BOOST_TEST(file->write("new").ok());
+    BOOST_TEST(file->end_member().ok());
+    BOOST_TEST(file->path() == folder.path / "a.2.pt.trace.json.gz");
+    BOOST_TEST(fs::exists(prof::part_of(file->path())));
+    BOOST_TEST(file->finish().ok());
+    BOOST_TEST(text_of(folder.path / "a.2.pt.trace.json.gz") == "new");
+    BOOST_TEST(read_file(folder.path / taken) == "old");
+    BOOST_TEST(files_in(folder.path) == 2u);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(many_at_once_of_one_name_are_all_kept) {
+  const Folder folder;
+  std::vector<pid_t> processes;
+  for (int i = 0; i < 20; ++i)
+    processes.push_back(in_process([&] {
+      auto file = prof::MemberFile::create(folder.path / "a.gz", prof::Existing::keep);
+      return file && file->write("text").ok() && file->end_member().ok() && file->finish().ok() ? 0
+                                                                                                : 1;
+    }));
+  for (const pid_t process : processes) BOOST_TEST(exit_code(process) == 0);
+  BOOST_TEST(files_in(folder.path) == 20u);
+  for (const auto& entry : fs::directory_iterator(folder.path))
+    BOOST_TEST(text_of(entry.path()) == "text");
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_is_taken_meanwhile_is_not_replaced) {
+  const Folder folder;
+  auto file = prof::MemberFile::create(folder.path / "a.gz", prof::Existing::keep);
+  BOOST_TEST(file->write("new").ok());
+  BOOST_TEST(file->end_member().ok());
+  write_file(folder.path / "a.gz", "another's");
+  BOOST_TEST(file->finish().ok());
+  BOOST_TEST(read_file(folder.path / "a.gz") == "another's");
+  BOOST_TEST(text_of(file->path()) == "new");
+  BOOST_TEST(file->path() == folder.path / "a.2.gz");
+}
+
+// As on a full disk: a limit of file sizes.
+BOOST_AUTO_TEST_CASE(where_there_is_no_room_the_members_before_are_whole_and_can_be_ended) {
+  BOOST_TEST(exit_code(in_process([] {
+               ::signal(SIGXFSZ, SIG_IGN);
+               const rlimit limit{1000, 1000};
+               ::setrlimit(RLIMIT_FSIZE, &limit);
+               const Folder folder;
+               auto file = prof::MemberFile::create(folder.path / "a.gz");
+               std::mt19937 random(1);
+               std::string text;
+               while (file->write(std::to_string(random())).ok() && file->end_member().ok()) {}
+               if (!file->full() || file->written() > 1000) return 1;
+               const std::uint64_t whole = file->written();
+               if (fs::file_size(prof::part_of(file->path())) != whole) return 2;
+               if (file->write("no room for this text, which is longer than the others").ok() &&
+                   file->end_member().ok())
+                 return 3;
+               if (!file->cut_to(100 < whole ? 0 : whole).ok() || file->written() != 0) return 4;
+               if (!file->write("the end").ok() || !file->finish().ok() || file->full()) return 5;
+               return text_of(file->path()) == "the end" ? 0 : 6;
+             })) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_folder_that_is_gone_is_an_error_that_names_the_file) {
   const Folder folder;
   const auto none = prof::MemberFile::create(folder.path / "none/a.gz");
@@ -106,6 +177,10 @@ BOOST_AUTO_TEST_CASE(a_folder_that_is_gone_is_an_error_that_names_the_file) {
 BOOST_AUTO_TEST_CASE(the_hidden_name_of_a_file_and_back) {
   BOOST_TEST(prof::part_of("d/a.json.gz") == "d/.a.json.gz.part");
   BOOST_TEST(prof::whole_of("d/.a.json.gz.part") == "d/a.json.gz");
+  BOOST_TEST(prof::numbered("d/a.b.pt.trace.json.gz", 1) == "d/a.b.pt.trace.json.gz");
+  BOOST_TEST(prof::numbered("d/a.b.pt.trace.json.gz", 3) == "d/a.b.3.pt.trace.json.gz");
+  BOOST_TEST(prof::numbered("d/a.txt", 2) == "d/a.2.txt");
+  BOOST_TEST(prof::numbered("a", 2) == "a.2");
   for (const char* other : {"d/a.json.gz.part", "d/.a.json.gz", "d/a"})
     BOOST_TEST(prof::whole_of(other).empty());
 }

@@ -2,9 +2,11 @@
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
 #include <regex>
 
 #include "profiling/trace/session_options.hpp"
+#include "tests/support.hpp"
 
 namespace prof = limelight::profiling;
 using limelight::ErrorCode;
@@ -47,6 +49,59 @@ BOOST_AUTO_TEST_CASE(a_file_s_name_shows_session_rank_process_and_stage) {
   options.stage_id = -1;
   options.stage_name = "orchestrator";
   is(R"(flight-17-rank-3\..+_77_orchestrator\.pt\.trace\.json\.zst)");
+}
+
+BOOST_AUTO_TEST_CASE(names_of_files_have_plain_characters_alone) {
+  BOOST_TEST(prof::plain_name("node-7.example.org_a") == "node-7.example.org_a");
+  BOOST_TEST(prof::plain_name("a/b\n c\xc3\xa4") == "a-b--c--");
+  prof::SessionOptions options{.directory = "d", .timestamp = "17", .stage_name = "../up/thinker"};
+  BOOST_TEST(prof::trace_file_name(options).find('/') == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(each_session_of_a_process_has_a_time_of_its_own) {
+  std::string before = prof::session_timestamp();
+  for (int i = 0; i < 1000; ++i) {
+    const std::string next = prof::session_timestamp();
+    BOOST_REQUIRE(std::stoll(next) > std::stoll(before));
+    before = next;
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_is_one_of_this_machine) {
+  for (const char* path : {"traces", "/a/b", "./~x", "a:b", ""})
+    BOOST_TEST(*prof::trace_folder(path) == path);
+  const std::string home = getenv("HOME");
+  setenv("HOME", "/home/me", 1);
+  BOOST_TEST(*prof::trace_folder("~") == "/home/me/");
+  BOOST_TEST(*prof::trace_folder("~/x/y") == "/home/me/x/y");
+  setenv("HOME", "", 1);
+  BOOST_TEST(!prof::trace_folder("~/x").ok());
+  setenv("HOME", home.c_str(), 1);
+  for (const char* path : {"gs://bucket/x", "s3://b", "file:///tmp", "~other/x"}) {
+    const auto refused = prof::trace_folder(path);
+    BOOST_REQUIRE_MESSAGE(!refused.ok(), path);
+    BOOST_TEST((refused.error().code == ErrorCode::invalid_argument));
+    BOOST_TEST(refused.error().message.find("found '" + std::string(path) + "', expected") !=
+               std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_is_too_long_is_found_before_anything_is_recorded) {
+  const limelight::tests::Folder folder;
+  prof::SessionOptions options{
+      .directory = folder.path / "sub", .timestamp = "17", .stage_name = "thinker"};
+  BOOST_TEST(prof::prepare_folder(options).ok());
+  BOOST_TEST(std::filesystem::is_directory(folder.path / "sub"));
+  options.profile.prefix = std::string(240, 'p');
+  const auto refused = prof::prepare_folder(options);
+  BOOST_REQUIRE(!refused.ok());
+  BOOST_TEST((refused.error().code == ErrorCode::invalid_argument));
+  BOOST_TEST(refused.error().message.find("choose a shorter prefix (found one of 240)") !=
+                 std::string::npos,
+             refused.error().message);
+  limelight::tests::write_file(folder.path / "file", "");
+  options.directory = folder.path / "file";
+  BOOST_TEST((prof::prepare_folder(options).error().code == ErrorCode::io));
 }
 
 BOOST_AUTO_TEST_CASE(the_overhead_is_the_share_of_one_core) {
