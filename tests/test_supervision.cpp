@@ -247,6 +247,29 @@ BOOST_AUTO_TEST_CASE(a_profile_goes_on_in_the_rank_that_took_another_s_place) {
   BOOST_TEST(valid.code == 0, valid.output);
 }
 
+// The stop waits for a rank that stands still no longer than it takes to give the rank up.
+BOOST_AUTO_TEST_CASE(a_stop_names_the_files_of_those_that_answer_within_the_timeout_of_a_rank) {
+  for (const bool cancelled : {false, true}) {
+    const Folder folder;
+    Told told;
+    const auto omni = start(configs / "omni_tiny.yaml", told, folder.path);
+    BOOST_REQUIRE(omni->start_profile());
+    BOOST_TEST(omni->generate({"profiled"}).front().error.message == "");
+    kill(omni->rank_pid(1), SIGSTOP);
+    if (cancelled) omni->cancel("Ctrl-C");
+    const auto begin = std::chrono::steady_clock::now();
+    const auto traces = omni->stop_profile();
+    BOOST_TEST((std::chrono::steady_clock::now() - begin < 8s));
+    if (!traces) BOOST_FAIL(traces.error().message);
+    BOOST_REQUIRE(traces->size() == 3u);
+    for (const std::size_t rank : {0, 2}) {
+      BOOST_TEST((*traces)[rank].error.message == "");
+      BOOST_TEST(fs::exists((*traces)[rank].file));
+    }
+    BOOST_TEST(((*traces)[1].error.code == ErrorCode::rank_failed));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_ranks_of_a_group_die_together_and_others_go_on) {
   const Folder folder;
   Told told;

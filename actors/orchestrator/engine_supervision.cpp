@@ -190,13 +190,13 @@ void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silen
     const std::lock_guard lock(mutex);
     const auto there = ranks.find(rank.rank);
     if (there == ranks.end() || there->second.incarnation != rank.incarnation) return;
+    // It is ended also where the pipeline has failed before, so that nobody waits for its answers.
     news = fail_replica(rank.rank, {ErrorCode::rank_failed,
                                     name_rank(rank.rank, rank.pid) + ": did not answer for " +
                                         std::to_string(silent.count()) +
                                         " ms, though its process is there" + end_of_log(tail)});
   }
-  if (!news) return;
-  salvage(rank.rank, prof::Owner::silent);
+  if (news) salvage(rank.rank, prof::Owner::silent);
   launcher->kill(rank.rank);
 }
 
@@ -247,6 +247,7 @@ void Engine::State::start_again(ReplicaState& replica) {
 }
 
 void Engine::State::run_supervision() {
+  prof::name_thread("supervision");
   const CafVisit visit;
   std::unique_lock lock(mutex);
   while (!ending) {

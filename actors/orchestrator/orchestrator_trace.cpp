@@ -8,6 +8,10 @@ RankTrace OrchestratorTrace::start(const StartProfile& request, int world_size) 
   const std::lock_guard lock(mutex_);
   rank_ = world_size;
   RankTrace own{.rank = rank_, .stage_id = -1, .note = "was already running"};
+  if (session_ && session_->ended()) {
+    (void)session_->stop();  // its file is complete
+    session_.reset();
+  }
   if (!session_) {
     // Its steps are none of a stage's, and the ranks begin without waiting for it.
     ProfileOptions options = request.options;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "profiling/record/clock.hpp"
+#include "profiling/trace/session_options.hpp"
 
 namespace limelight::actors {
 
@@ -36,16 +37,35 @@ void sort_by_rank(Answers& answers) {
             [](const RankTrace& a, const RankTrace& b) { return a.rank < b.rank; });
 }
 
-// One answer of many: the last error and note stand for all, and each error is named.
+// A line for each cause, with the ranks that name it.
+std::string describe_errors(const Answers& answers) {
+  std::vector<std::pair<std::string, std::vector<int>>> causes;
+  for (const RankTrace& rank : answers) {
+    if (rank.error.code == ErrorCode::none) continue;
+    const auto known = std::find_if(causes.begin(), causes.end(), [&](const auto& cause) {
+      return cause.first == rank.error.message;
+    });
+    if (known == causes.end()) causes.push_back({rank.error.message, {rank.rank}});
+    else known->second.push_back(rank.rank);
+  }
+  std::string lines;
+  for (const auto& [cause, ranks] : causes) {
+    std::string who;
+    for (const int rank : ranks) who += (who.empty() ? "" : ", ") + std::to_string(rank);
+    lines += (lines.empty() ? "" : "\n") + std::string(ranks.size() == 1 ? "rank " : "ranks ") +
+             who + ": " + cause;
+  }
+  return lines;
+}
+
+// One answer of many: the last error and note stand for all, and each cause is named.
 ProfileAnswer summary(Answers answers) {
   ProfileAnswer all;
   for (const RankTrace& rank : answers) {
-    if (rank.error.code != ErrorCode::none) {
-      all.error.code = rank.error.code;
-      all.error.message += "rank " + std::to_string(rank.rank) + ": " + rank.error.message + "\n";
-    }
+    if (rank.error.code != ErrorCode::none) all.error.code = rank.error.code;
     if (!rank.note.empty()) all.note = rank.note;
   }
+  all.error.message = describe_errors(answers);
   all.ranks = std::move(answers);
   return all;
 }
@@ -122,7 +142,7 @@ void join(Self self, Join& joined) {
   state.ranks[rank] = std::move(joined);
   if (!state.profile.resumes(rank)) return;
   // Its trace is another session's, as that of the process before may be recovered.
-  state.last_start.timestamp = std::to_string(profiling::realtime_ns() / 1'000'000);
+  state.last_start.timestamp = profiling::session_timestamp();
   ask(self, {rank}, state.last_start, answer_timeout, [self, rank](const Answers& started) {
     if (started.front().error.code != ErrorCode::none || self->state.profile.resumed(rank)) return;
     ask(self, {rank}, StopTrace{.discard = true}, take_back_timeout, [](const Answers&) {});
@@ -179,8 +199,8 @@ void take_back(Self self, ProfileAnswer answer) {
         for (const RankTrace& rank : stopped)
           if (rank.error.code != ErrorCode::none)
             answer.error.message +=
-                "rank " + std::to_string(rank.rank) +
-                ": its recording could not be taken back: " + rank.error.message + "\n";
+                "\nrank " + std::to_string(rank.rank) +
+                ": its recording could not be taken back: " + rank.error.message;
         self->state.profile.taken_back();
         end_start(self, answer);
       });
@@ -246,11 +266,10 @@ SupervisorActor::behavior_type supervise(Self self) {
         return promise;
       },
       [self](const DumpProfile& request) {
-        return ask_all(self,
-                       DumpTrace{.directory = absolute(request.directory),
-                                 .timestamp = std::to_string(profiling::realtime_ns() / 1'000'000),
-                                 .base_ns = profiling::default_base_ns(),
-                                 .last_ms = request.last_ms});
+        return ask_all(self, DumpTrace{.directory = absolute(request.directory),
+                                       .timestamp = profiling::session_timestamp(),
+                                       .base_ns = profiling::default_base_ns(),
+                                       .last_ms = request.last_ms});
       },
       [self](const SetFlight& request) { return ask_all(self, request); },
   };

@@ -69,6 +69,14 @@ RankTrace RankTraces::start(const StartTrace& m) {
   const std::lock_guard lock(mutex_);
   if (closed_) return refused();
   RankTrace answer = blank();
+  std::string before;
+  if (session_ && session_->ended()) {
+    const auto report = session_->stop();
+    session_.reset();
+    finished_ = report ? *report : failed(report.error());
+    before = report ? "the trace before ended at its limit: " + report->file.string()
+                    : "the trace before is lost: " + report.error().message;
+  }
   if (session_) {
     answer.note = "was already running";
     answer.file = session_->file();
@@ -90,7 +98,8 @@ RankTrace RankTraces::start(const StartTrace& m) {
                                        .groups = groups()});
   if (!session) return failed(session.error());
   session_ = std::move(session).value();
-  answer.note = no_source_;  // the host's operations are worth a trace all the same
+  // The host's operations are worth a trace without those of the device.
+  answer.note = before + (before.empty() || no_source_.empty() ? "" : "; ") + no_source_;
   answer.file = session_->file();
   return answer;
 }

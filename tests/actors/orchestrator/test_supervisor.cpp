@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(only_the_ranks_that_were_chosen_are_asked) {
 BOOST_AUTO_TEST_CASE(a_start_that_fails_on_one_rank_is_taken_back_on_all) {
   ranks[1].to_start = Reply::fail;
   const auto answer = start("a");
-  failed(answer, ErrorCode::io, "rank 1: no room for a trace\n");
+  failed(answer, ErrorCode::io, "rank 1: no room for a trace");
   BOOST_TEST(files_of(answer) == 0u);
   is_idle();
   for (const FakeRank& rank : ranks) {
@@ -41,10 +41,16 @@ BOOST_AUTO_TEST_CASE(a_start_that_fails_on_one_rank_is_taken_back_on_all) {
   runs({0, 1, 2});
 }
 
+BOOST_AUTO_TEST_CASE(a_cause_that_ranks_share_is_told_once) {
+  ranks[0].to_start = ranks[1].to_start = Reply::fail;
+  failed(start("a"), ErrorCode::io, "ranks 0, 1: no room for a trace");
+  is_idle();
+}
+
 BOOST_AUTO_TEST_CASE(a_start_that_fails_leaves_the_ranks_alone_that_ran_before) {
   succeeded(start("a", {0}), 1);
   ranks[2].to_start = Reply::fail;
-  failed(start("a"), ErrorCode::io, "rank 2: no room for a trace\n");
+  failed(start("a"), ErrorCode::io, "rank 2: no room for a trace");
   runs({0});
   BOOST_TEST(ranks[0].discards == 0);
   BOOST_TEST(ranks[1].discards == 1);
@@ -57,7 +63,7 @@ BOOST_AUTO_TEST_CASE(a_rank_that_cannot_take_its_start_back_is_named) {
   may_disagree = true;
   failed(start("a"), ErrorCode::io,
          "rank 1: no room for a trace\n"
-         "rank 0: its recording could not be taken back: the disk is full\n");
+         "rank 0: its recording could not be taken back: the disk is full");
   is_idle();
 }
 
@@ -66,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_stop_that_fails_on_one_rank_gives_the_files_of_the_others
   ranks[1].to_stop = Reply::fail;
   may_disagree = true;
   const auto answer = stop();
-  failed(answer, ErrorCode::io, "rank 1: the disk is full\n");
+  failed(answer, ErrorCode::io, "rank 1: the disk is full");
   BOOST_TEST(files_of(answer) == 2u);
   BOOST_TEST((*answer)->ranks.size() == 3u);
   is_idle();
@@ -88,7 +94,7 @@ BOOST_AUTO_TEST_CASE(starts_that_joined_are_told_of_the_failure_too) {
   ranks[2].to_start = Reply::fail;
   release(2);
   for (const auto& answer : {first, second})
-    failed(answer, ErrorCode::io, "rank 2: no room for a trace\n");
+    failed(answer, ErrorCode::io, "rank 2: no room for a trace");
   is_idle();
 }
 
@@ -143,7 +149,7 @@ BOOST_AUTO_TEST_CASE(a_stop_during_a_start_that_fails_finds_nothing) {
   const auto started = start("a"), stopped = stop();
   ranks[1].to_start = Reply::fail;
   release(1);
-  failed(started, ErrorCode::io, "rank 1: no room for a trace\n");
+  failed(started, ErrorCode::io, "rank 1: no room for a trace");
   succeeded(stopped, 0);
   BOOST_TEST((*stopped)->note == "was not running");
 }
@@ -163,12 +169,12 @@ BOOST_AUTO_TEST_CASE(flight_recorders_are_asked_whatever_profile_is_under_way) {
   ranks[0].to_start = Reply::wait;
   const auto started = start("a");
   ranks[1].to_dump = Reply::fail;
-  failed(ask(DumpProfile{.directory = "/traces", .last_ms = 5}), ErrorCode::io, "rank 1: off\n");
+  failed(ask(DumpProfile{.directory = "/traces", .last_ms = 5}), ErrorCode::io, "rank 1: off");
   succeeded(ask(SetFlight{.keep_ms = 5}), 0);
   kill(2);
   const auto dumped = ask(DumpProfile{.directory = "/traces", .last_ms = 5});
   failed(dumped, ErrorCode::rank_failed,
-         "rank 1: off\nrank 2: did not answer the profiling supervisor\n");
+         "rank 1: off\nrank 2: did not answer the profiling supervisor");
   BOOST_TEST(!started->has_value());
 }
 

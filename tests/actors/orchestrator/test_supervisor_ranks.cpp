@@ -10,7 +10,7 @@ BOOST_AUTO_TEST_CASE(a_rank_that_dies_while_it_starts_fails_the_start_at_once) {
   ranks[1].to_start = Reply::wait;
   const auto answer = start("a");
   kill(1);
-  failed(answer, ErrorCode::rank_failed, "rank 1: did not answer the profiling supervisor\n");
+  failed(answer, ErrorCode::rank_failed, "rank 1: did not answer the profiling supervisor");
   BOOST_TEST(!ranks[0].recording);
   BOOST_TEST(ranks[1].discards == 0);
   is_idle();
@@ -22,7 +22,7 @@ BOOST_AUTO_TEST_CASE(a_rank_that_dies_after_it_started_fails_the_start_of_the_ot
   kill(0);
   BOOST_TEST(!answer->has_value());
   release(2);
-  failed(answer, ErrorCode::rank_failed, "rank 0: its process ended after it had started\n");
+  failed(answer, ErrorCode::rank_failed, "rank 0: its process ended after it had started");
   BOOST_TEST(!ranks[1].recording);
   is_idle();
 }
@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_CASE(a_rank_that_dies_while_its_start_is_taken_back_holds_nobody
   BOOST_TEST(!answer->has_value());
   kill(0);
   BOOST_REQUIRE(answer->has_value());
-  BOOST_TEST((*answer)->error.message.starts_with("rank 1: no room for a trace\n"));
+  BOOST_TEST((*answer)->error.message.starts_with("rank 1: no room for a trace"));
   is_idle();
 }
 
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(a_rank_that_dies_while_it_records_is_told_by_the_stop) {
   kill(1);
   runs({0, 2});
   const auto answer = stop();
-  failed(answer, ErrorCode::rank_failed, "rank 1: its process ended while it was profiled\n");
+  failed(answer, ErrorCode::rank_failed, "rank 1: its process ended while it was profiled");
   BOOST_TEST(files_of(answer) == 2u);
   BOOST_TEST((*answer)->ranks[1].stage_id == 0);
   is_idle();
@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(a_rank_that_dies_while_it_stops_leaves_the_files_of_the_oth
   const auto answer = stop();
   BOOST_TEST(!answer->has_value());
   kill(2);
-  failed(answer, ErrorCode::rank_failed, "rank 2: did not answer the profiling supervisor\n");
+  failed(answer, ErrorCode::rank_failed, "rank 2: did not answer the profiling supervisor");
   BOOST_TEST(files_of(answer) == 2u);
   is_idle();
 }
@@ -64,9 +64,9 @@ BOOST_AUTO_TEST_CASE(a_profile_of_which_all_ranks_died_can_be_stopped_and_the_ne
   start("a", {0});
   kill(0);
   is_idle();
-  failed(stop(), ErrorCode::rank_failed, "rank 0: its process ended while it was profiled\n");
+  failed(stop(), ErrorCode::rank_failed, "rank 0: its process ended while it was profiled");
   failed(start("b", {0}), ErrorCode::rank_failed,
-         "rank 0: did not answer the profiling supervisor\n");
+         "rank 0: did not answer the profiling supervisor");
   join(0);
   succeeded(start("b"), 3);
 }
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_rank_that_does_not_answer_a_start_is_given_up_and_asked_t
   advance(29s);
   BOOST_TEST(!answer->has_value());
   advance(2s);
-  failed(answer, ErrorCode::rank_failed, "rank 1: did not answer the profiling supervisor\n");
+  failed(answer, ErrorCode::rank_failed, "rank 1: did not answer the profiling supervisor");
   is_idle();
   BOOST_TEST(ranks[1].discards == 1);  // the start may still be in its mailbox
   release(1);                          // an answer that comes too late is nobody's
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_rank_that_answers_nothing_at_all_holds_a_start_for_its_tw
   failed(answer, ErrorCode::rank_failed,
          "rank 1: did not answer the profiling supervisor\n"
          "rank 1: its recording could not be taken back: did not answer the profiling "
-         "supervisor\n");
+         "supervisor");
   is_idle();
 }
 
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(a_rank_that_does_not_answer_a_stop_leaves_the_files_of_the_
   may_disagree = true;
   const auto answer = stop();
   advance(31s);
-  failed(answer, ErrorCode::rank_failed, "rank 0: did not answer the profiling supervisor\n");
+  failed(answer, ErrorCode::rank_failed, "rank 0: did not answer the profiling supervisor");
   BOOST_TEST(files_of(answer) == 2u);
   is_idle();
 }
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_begins_to_record_during_the_stop_is_stopped_
   ranks[1].to_start = Reply::wait;
   join(1);
   may_disagree = true;
-  failed(stop(), ErrorCode::rank_failed, "rank 1: its process ended while it was profiled\n");
+  failed(stop(), ErrorCode::rank_failed, "rank 1: its process ended while it was profiled");
   release(1);
   BOOST_TEST(ranks[1].discards == 1);
   BOOST_TEST(!ranks[1].recording);

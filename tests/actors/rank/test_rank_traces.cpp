@@ -60,6 +60,31 @@ BOOST_AUTO_TEST_CASE(a_session_gives_one_valid_file_and_both_ends_are_idempotent
              }) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_start_after_a_session_that_has_ended_itself_records_again) {
+  BOOST_TEST(with_traces([](OneThinker& thinker, actors::RankTraces& traces, const fs::path& to) {
+               auto short_one = start_in(to);
+               short_one.options.milliseconds = 1;
+               const RankTrace first = traces.start(short_one);
+               if (first.error.code != ErrorCode::none) return 1;
+               for (int i = 0; i < 5000 && !fs::exists(first.file); ++i) usleep(1000);
+               RankTrace second = traces.start(start_in(to));
+               // The file has its name a moment before the session has ended.
+               for (int i = 0; i < 5000 && second.note == "was already running"; ++i) {
+                 usleep(1000);
+                 second = traces.start(start_in(to));
+               }
+               if (second.error.code != ErrorCode::none) return 2;
+               if (second.note.find("ended at its limit: " + first.file.string()) ==
+                   std::string::npos)
+                 return 3;
+               thinker.submit(1, 5);
+               if (!thinker.report_of(1)) return 4;
+               const RankTrace done = traces.stop({});
+               if (done.error.code != ErrorCode::none || done.events == 0) return 5;
+               return done.file != first.file && files_in(to) == 2 ? 0 : 6;
+             }) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_session_that_is_taken_back_leaves_no_file) {
   BOOST_TEST(with_traces([](OneThinker&, actors::RankTraces& traces, const fs::path& to) {
                if (traces.start(start_in(to)).error.code != ErrorCode::none) return 1;
