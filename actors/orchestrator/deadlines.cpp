@@ -1,5 +1,7 @@
 #include "actors/orchestrator/deadlines.hpp"
 
+#include <limelight/span.hpp>
+
 namespace limelight::actors {
 
 void Deadlines::set(std::uint64_t request, Time at) {
@@ -29,6 +31,7 @@ void Deadlines::stop() {
 }
 
 void Deadlines::wait() {
+  profiling::name_thread("deadlines");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     if (next_.empty()) {

@@ -14,6 +14,7 @@
 #include "actors/orchestrator/supervisor.hpp"
 #include "actors/pipeline/local_middleman.hpp"
 #include "actors/pipeline/pools.hpp"
+#include "actors/pipeline/thread_names.hpp"
 #include "actors/pipeline/topics.hpp"
 #include "base/helper.hpp"
 #include "base/log.hpp"
@@ -97,7 +98,7 @@ void Engine::State::salvage(int rank, prof::Owner owner) {
   const auto report = prof::salvage_flight_recorder(
       flight_file(run, rank),
       {.directory = std::filesystem::absolute(trace_folder(), ignored),
-       .timestamp = std::to_string(prof::realtime_ns() / 1'000'000),
+       .timestamp = prof::session_timestamp(),
        .rank = rank,
        .world_size = config.world_size(),
        .stage_id = stage.stage_id,
@@ -153,7 +154,9 @@ Result<void> Engine::State::start() {
   settings.set("scheduler.policy",
                caf::atom("sharing"));  // idle threads sleep until there is work; those that steal
                                        // look for it again and again
+  name_actor_threads(settings);
   system = std::make_unique<caf::actor_system>(settings);
+  name_network_thread(*system);
   supervisor = system->middleman().spawn_broker(profiling_supervisor);
   orchestrator = system->spawn(
       orchestrator_actor, [this](const Join& m) { on_join(m); },
@@ -278,6 +281,9 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
   auto state = std::make_unique<State>();
   state->args = args;
   if (args.profile_dir.empty()) state->args.profile_dir = config->profile_dir;
+  auto folder = prof::trace_folder(state->args.profile_dir);
+  if (!folder) return folder.error();
+  state->args.profile_dir = std::move(folder).value();
   state->config = std::move(config).value();
   state->run = new_run_name();
   std::unique_ptr<Engine> engine(new Engine(std::move(state)));
@@ -334,7 +340,7 @@ void Engine::start_profile(const StageIds& stages, const ProfileOptions& options
     return done(known.error());
   const StartProfile message{.stages = {stages.ids.begin(), stages.ids.end()},
                              .directory = state_->trace_folder().string(),
-                             .timestamp = std::to_string(prof::realtime_ns() / 1'000'000),
+                             .timestamp = prof::session_timestamp(),
                              .base_ns = prof::default_base_ns(),
                              .options = options};
   if (!options.orchestrator) return state_->ask_supervisor(message, std::move(done));
@@ -353,7 +359,7 @@ void Engine::stop_profile(OnTraces done) {
         else if (own && own->error.code == ErrorCode::none)
           traces = Error{.code = traces.error().code,
                          .message = traces.error().message +
-                                    "the orchestrator's trace: " + own->file.string()};
+                                    "\nthe orchestrator's trace: " + own->file.string()};
         done(std::move(traces));
       });
 }

@@ -12,6 +12,7 @@
 
 #include "actors/pipeline/local_middleman.hpp"
 #include "actors/pipeline/protocol.hpp"
+#include "actors/pipeline/thread_names.hpp"
 #include "actors/pipeline/topics.hpp"
 #include "actors/rank/rank_traces.hpp"
 #include "actors/rank/rank_worker.hpp"
@@ -154,7 +155,9 @@ int run_rank(const RankOptions& options) {
   settings.set("scheduler.policy",
                caf::atom("sharing"));  // idle threads sleep until there is work; those that steal
                                        // look for it again and again
+  name_actor_threads(settings);
   caf::actor_system system(settings);
+  name_network_thread(system);
   // The orchestrator is the process that started this one. A rank whose orchestrator is gone has
   // another parent and finds nobody.
   const auto orchestrator = connect_local<OrchestratorActor>(
