@@ -30,9 +30,24 @@ ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(comman
   command_.add_option("--profile-request", profile.request_id, "only the work for this request")
       ->envname("LIMELIGHT_PROFILE_REQUEST");
   command_
-      .add_option("--profile-steps", profile.steps, "each rank ends its trace after so many steps")
+      .add_option("--profile-steps,--profile-max-iterations", profile.steps,
+                  "each rank ends its trace after so many steps")
       ->check(whole_number())
       ->envname("LIMELIGHT_PROFILE_STEPS");
+  const auto add_steps = [&](const char* flag, const char* variable, std::uint64_t& to,
+                             const char* what) {
+    command_.add_option(flag, to, what)->check(whole_number())->envname(variable);
+  };
+  add_steps("--profile-delay-iterations", "LIMELIGHT_PROFILE_DELAY_ITERATIONS", profile.delay_steps,
+            "each rank begins its trace after so many steps");
+  add_steps("--profile-wait-iterations", "LIMELIGHT_PROFILE_WAIT_ITERATIONS", profile.wait_steps,
+            "before each repeat: steps that are not recorded");
+  add_steps("--profile-warmup-iterations", "LIMELIGHT_PROFILE_WARMUP_ITERATIONS",
+            profile.warmup_steps, "after those: steps that are not recorded either");
+  add_steps("--profile-active-iterations", "LIMELIGHT_PROFILE_ACTIVE_ITERATIONS",
+            profile.active_steps, "steps that are recorded in each repeat, in a file of its own");
+  add_steps("--profile-repeat", "LIMELIGHT_PROFILE_REPEAT", profile.repeat,
+            "how many repeats; 0: until the end");
   command_
       .add_option("--profile-ms", profile.milliseconds,
                   "each rank ends its trace after so many milliseconds")
@@ -63,6 +78,18 @@ ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(comman
       .add_flag("--profile-orchestrator", profile.orchestrator,
                 "also trace this process: requests in its queue, and their outputs")
       ->envname("LIMELIGHT_PROFILE_ORCHESTRATOR");
+  const auto add_detail = [&](const char* flag, const char* variable, bool& to, const char* what) {
+    command_.add_flag(flag, to, what)->envname(variable);
+  };
+  add_detail("--profile-record-shapes,!--no-profile-record-shapes",
+             "LIMELIGHT_PROFILE_RECORD_SHAPES", profile.record_shapes,
+             "shapes of operations (the default)");
+  add_detail("--profile-with-flops", "LIMELIGHT_PROFILE_WITH_FLOPS", profile.with_flops,
+             "operations of matrix products");
+  add_detail("--profile-with-stack", "LIMELIGHT_PROFILE_WITH_STACK", profile.with_stack,
+             "refused: call stacks are not recorded");
+  add_detail("--profile-with-memory", "LIMELIGHT_PROFILE_WITH_MEMORY", profile.with_memory,
+             "refused: allocations are not recorded");
   command_
       .add_option("--profile-prefix", profile.prefix,
                   "the beginning of the names of the trace files")
@@ -89,7 +116,8 @@ void ProfileFlags::check() const {
   if (command_.count("--profile") > 0) return;
   for (const CLI::Option* given : command_.parse_order()) {
     const std::string name = given->get_name();
-    if (name.starts_with("--profile-") && name != "--profile-dir")
+    if ((name.starts_with("--profile-") || name.starts_with("--no-profile-")) &&
+        name != "--profile-dir")
       throw CLI::ValidationError(
           name,
           "found no --profile beside it, expected the stages to profile: all, or ids "

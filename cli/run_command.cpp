@@ -187,10 +187,14 @@ int run(const RunOptions& options) {
   std::filesystem::path trace_folder = options.profile_dir;
   if (trace_folder.empty()) trace_folder = (*omni)->config().profile_dir;
   if (trace_folder.empty()) trace_folder = "traces";
-  if (profiled)
+  std::set<std::filesystem::path> told;
+  const auto tell_unfinished = [&] {
     for (const auto& left : profiling::unfinished_traces(trace_folder))
-      std::cerr << "a rank was killed while it was profiled; `limelight trace recover "
-                << left.string() << "` makes its trace readable\n";
+      if (told.insert(left).second)
+        std::cerr << "a rank was killed while it was profiled; `limelight trace recover "
+                  << left.string() << "` makes its trace readable\n";
+  };
+  if (profiled) tell_unfinished();
   bool records = false, request_came = false;
   if (profiled) {
     const auto started = (*omni)->start_profile(*stages, options.profile_options);
@@ -254,6 +258,7 @@ int run(const RunOptions& options) {
   }
   signals.stop();
   omni->reset();
+  if (profiled) tell_unfinished();
 
   if (const auto written = out->finish(); !written) fail(1, written.error().message);
   if (options.json) {
@@ -267,6 +272,8 @@ int run(const RunOptions& options) {
     for (const RankTrace& t : files) {
       if (t.error.code != ErrorCode::none) continue;
       any = true;
+      for (const std::string& earlier : t.earlier_files)
+        std::cout << "trace of " << whose(t) << ": " << earlier << "\n";
       std::cout << "trace of " << whose(t) << ": " << t.file.string() << ", " << t.events
                 << " events, " << t.drops << " drops\n";
     }

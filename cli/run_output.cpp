@@ -90,6 +90,7 @@ json to_json(const RankTrace& t) {
   json result{{"rank", t.rank},          {"stage_id", t.stage_id}, {"replica", t.replica},
               {"file", t.file.string()}, {"events", t.events},     {"drops", t.drops},
               {"bytes", t.bytes}};
+  if (!t.earlier_files.empty()) result["earlier_files"] = t.earlier_files;
   if (!t.truncated.empty()) result["truncated"] = t.truncated;
   if (t.error.code != ErrorCode::none)
     result["error"] = {{"code", to_string(t.error.code)}, {"message", t.error.message}};

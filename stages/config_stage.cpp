@@ -200,6 +200,48 @@ struct StageReader : YamlReader {
     if (!stated && weights + cache > memory) s.cache.bytes = memory - weights;
   }
 
+  ProfilerConfig profiler(const YAML::Node& node) const {
+    ProfilerConfig p;
+    bool has_active = false;
+    const auto steps = [&](std::uint64_t& to) -> Handler {
+      return [this, &to](auto& n, auto& k) {
+        constexpr std::uint64_t most = 1'000'000'000'000;
+        to = as<std::uint64_t>(n, k, "a whole number of steps");
+        if (to > most) refuse(n, k, show(n), "0 to " + std::to_string(most));
+      };
+    };
+    const auto flag = [&](bool& to) -> Handler {
+      return [this, &to](auto& n, auto& k) { to = as<bool>(n, k, "true or false"); };
+    };
+    const auto none = [&](const char* what) -> Handler {
+      return [this, what](auto& n, auto& k) {
+        if (as<bool>(n, k, "true or false"))
+          refuse(n, k, show(n), std::string("false: ") + what + " are not recorded");
+      };
+    };
+    map(node, "profiler_config",
+        {{"delay_iterations", steps(p.delay_iterations)},
+         {"max_iterations", steps(p.max_iterations)},
+         {"wait_iterations", steps(p.wait_iterations)},
+         {"warmup_iterations", steps(p.warmup_iterations)},
+         {"active_iterations",
+          [&](auto& n, auto& k) {
+            has_active = true;
+            steps(p.active_iterations)(n, k);
+          }},
+         {"repeat", steps(p.repeat)},
+         {"torch_profiler_record_shapes", flag(p.record_shapes)},
+         {"torch_profiler_with_flops", flag(p.with_flops)},
+         {"torch_profiler_with_stack", none("call stacks")},
+         {"torch_profiler_with_memory", none("allocations")}});
+    // vLLM's own number, where steps are waited for and it is not said how many are recorded.
+    if (!has_active && (p.wait_iterations > 0 || p.warmup_iterations > 0 || p.repeat != 1))
+      p.active_iterations = 5;
+    if (p.active_iterations == 0 && p.repeat != 1)
+      refuse(node, "repeat", std::to_string(p.repeat), "1 where active_iterations is 0");
+    return p;
+  }
+
   StageConfig stage(const YAML::Node& node) const {
     StageConfig s;
     s.stage_id = -1;
@@ -342,6 +384,7 @@ struct StageReader : YamlReader {
               refuse(n, k, show(n), "text or audio");
           }},
          {"is_comprehension", [&](auto& n, auto& k) { as<bool>(n, k, "true or false"); }},
+         {"profiler_config", [&](auto& n, auto&) { s.profiler = profiler(n); }},
          {"default_sampling_params", [&](auto& n, auto&) { sampling_at = n; }}});
     if (s.stage_id < 0) refuse(node, "stage_id", "no such key", "a whole number, 0 or more");
     choose_type(*this, node, kept, rank_executable, s);

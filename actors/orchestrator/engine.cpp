@@ -336,8 +336,7 @@ Engine::~Engine() {
 
 void Engine::fail(Error error) { state_->fail(std::move(error)); }
 void Engine::start_profile(const StageIds& stages, const ProfileOptions& options, OnTraces done) {
-  if (const auto known = prof::parse_activities(options.activities); !known)
-    return done(known.error());
+  if (const auto good = prof::check_profile(options); !good) return done(good.error());
   const StartProfile message{.stages = {stages.ids.begin(), stages.ids.end()},
                              .directory = state_->trace_folder().string(),
                              .timestamp = prof::session_timestamp(),

@@ -15,7 +15,9 @@ RankTrace OrchestratorTrace::start(const StartProfile& request, int world_size) 
   if (!session_) {
     // Its steps are none of a stage's, and the ranks begin without waiting for it.
     ProfileOptions options = request.options;
-    options.steps = 0;
+    options.steps = options.delay_steps = options.wait_steps = options.warmup_steps =
+        options.active_steps = 0;
+    options.repeat = 1;
     options.start_at_ns = 0;
     std::error_code failed;
     auto session = profiling::Session::start(

@@ -1,6 +1,7 @@
 #include "actors/rank/rank_traces.hpp"
 
-#include <cstdio>
+#include <algorithm>
+#include <chrono>
 
 #include "actors/rank/rank_worker.hpp"
 #include "base/log.hpp"
@@ -9,6 +10,30 @@
 namespace limelight::actors {
 
 namespace prof = limelight::profiling;
+
+namespace {
+// A message's number may be anything; a longer time than this (30 years) is as good as all.
+std::chrono::milliseconds milliseconds(std::uint64_t count) {
+  return std::chrono::milliseconds(std::min<std::uint64_t>(count, 1'000'000'000'000));
+}
+
+// What the one who asked says of steps goes before what the config says.
+ProfileOptions with_config(ProfileOptions options, const stages::ProfilerConfig& config) {
+  const bool silent = options.delay_steps == 0 && options.steps == 0 && options.wait_steps == 0 &&
+                      options.warmup_steps == 0 && options.active_steps == 0 && options.repeat == 1;
+  if (silent) {
+    options.delay_steps = config.delay_iterations;
+    options.steps = config.max_iterations;
+    options.wait_steps = config.wait_iterations;
+    options.warmup_steps = config.warmup_iterations;
+    options.active_steps = config.active_iterations;
+    options.repeat = config.repeat;
+  }
+  options.record_shapes = options.record_shapes && config.record_shapes;
+  options.with_flops = options.with_flops || config.with_flops;
+  return options;
+}
+}  // namespace
 
 RankTraces::RankTraces(RankWorker& worker, int rank, int world_size, prof::FlightOptions flight)
     : worker_(worker),
@@ -93,7 +118,7 @@ RankTrace RankTraces::start(const StartTrace& m) {
                                        .base_ns = m.base_ns,
                                        .source = source_.get(),
                                        .devices = worker_.device().properties(),
-                                       .profile = m.options,
+                                       .profile = with_config(m.options, worker_.profiler()),
                                        .backend = worker_.backend(),
                                        .groups = groups()});
   if (!session) return failed(session.error());
@@ -137,7 +162,7 @@ RankTrace RankTraces::dump(const DumpTrace& m) {
                                                   .profile = {.prefix = "flight"},
                                                   .backend = worker_.backend(),
                                                   .groups = groups()},
-                                                 std::chrono::milliseconds(m.last_ms));
+                                                 milliseconds(m.last_ms));
   return report ? *report : failed(report.error());
 }
 
@@ -145,7 +170,7 @@ RankTrace RankTraces::set_flight(const SetFlight& m) {
   const std::lock_guard lock(mutex_);
   if (closed_) return refused();
   prof::disable_flight_recorder();
-  flight_.keep = std::chrono::milliseconds(m.keep_ms);
+  flight_.keep = milliseconds(m.keep_ms);
   if (m.keep_ms > 0) prof::enable_flight_recorder(flight_);
   return blank();
 }

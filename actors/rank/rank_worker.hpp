@@ -57,6 +57,7 @@ class RankWorker {
   int replica() const noexcept { return replica_.index; }
   int num_replicas() const noexcept { return config_.num_replicas; }
   const std::string& stage_name() const noexcept { return config_.model_stage; }
+  const stages::ProfilerConfig& profiler() const noexcept { return config_.profiler; }
   stages::Device& device() noexcept { return *device_; }
   // Fixed by create(), so any thread may ask. By what the ranks of this stage do their collectives:
   // "nccl" between GPUs, else "shm"; how many they are, and the place of this one among them.

@@ -137,6 +137,14 @@ struct CodecChunks {
   }
 };
 
+// What a profile of a stage records where the one who starts it says nothing of it: vLLM's
+// profiler_config. See ProfileOptions.
+struct ProfilerConfig {
+  std::uint64_t delay_iterations = 0, max_iterations = 0;
+  std::uint64_t wait_iterations = 0, warmup_iterations = 0, active_iterations = 0, repeat = 1;
+  bool record_shapes = true, with_flops = false;
+};
+
 struct StageConfig {
   int stage_id = 0;
   std::string model_stage;           // the name of a stage type
@@ -161,6 +169,7 @@ struct StageConfig {
   bool final_output = false;
   std::string final_output_type;  // "text" or "audio"
   SamplingParams sampling;
+  ProfilerConfig profiler;
   int sample_rate = usual_sample_rate;  // of that output, if it is audio
   int user_output = -1;                 // the output that goes to the user; -1: none
   std::vector<int> unread_outputs;      // that no edge leaves from and no user reads

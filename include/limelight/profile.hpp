@@ -38,16 +38,26 @@ struct ProfileOptions {
   // Each rank ends its recording by itself after so many; 0: no limit. stop_profile() is still
   // needed. The file may be a little larger than `bytes`, because its last member is completed.
   std::uint64_t steps = 0, milliseconds = 0, bytes = 0;
+  // Which steps a rank records, as vLLM's profiler_config says it: none of the first `delay_steps`
+  // after the start; then, `repeat` times (0: until the stop), none of `wait_steps` and of
+  // `warmup_steps`, and all of `active_steps` (0: until the stop). Each repeat has a file of its
+  // own. `steps` counts all of them, after the delay.
+  std::uint64_t delay_steps = 0, wait_steps = 0, warmup_steps = 0, active_steps = 0, repeat = 1;
   std::string prefix = {};         // the beginning of the file names; [A-Za-z0-9_-]
   std::string format = "json.gz";  // or json.zst
   std::string activities = {};     // some of cpu,ipc,actors,collectives,gpu; empty: all
   // Also trace the orchestrator's process: requests in its queue, and their outputs.
   bool orchestrator = false;
+  bool record_shapes = true;  // "Input Dims" of operations
+  bool with_flops = false;    // "flops" of matrix products: a multiplication and an addition each
+  bool with_stack = false, with_memory = false;  // not recorded: true fails as invalid_argument
 };
 template <class Inspector>
 auto inspect(Inspector& f, ProfileOptions& x) {
   return f(x.ranks, x.run_id, x.request_id, x.start_at_ns, x.steps, x.milliseconds, x.bytes,
-           x.prefix, x.format, x.activities, x.orchestrator);
+           x.delay_steps, x.wait_steps, x.warmup_steps, x.active_steps, x.repeat, x.prefix,
+           x.format, x.activities, x.orchestrator, x.record_shapes, x.with_flops, x.with_stack,
+           x.with_memory);
 }
 
 // One row of the table of operations. Times are in nanoseconds.
@@ -87,7 +97,9 @@ struct RankTrace {
   double span_ns = 0;                 // what one span costs its thread, measured at the start
   std::string gpu = "no device";      // "recorded", or why device activity is missing
   std::string truncated = {};         // where the file ends early, and why: the disk was full
-  std::vector<OpTotal> ops = {};      // largest self time first
+  // Of the repeats before that of `file`, oldest first; the numbers above are of `file` alone.
+  std::vector<std::string> earlier_files = {};
+  std::vector<OpTotal> ops = {};  // largest self time first
 
   // The CPU time of recording and writing, in per cent of the session's length; 100 is one core.
   double overhead_percent() const {
@@ -110,7 +122,7 @@ auto inspect(Inspector& f, RankTrace& x) {
   return f(x.rank, x.stage_id, x.replica, x.error, x.note, file.text, x.events, x.bytes, x.drops,
            x.ring_drops, x.device_drops, x.zero_time_records, x.unknown_records,
            x.unmatched_correlations, x.clock_error_ns, x.begin_skew_ns, x.session_ns,
-           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.ops);
+           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.earlier_files, x.ops);
 }
 
 }  // namespace limelight

@@ -1,5 +1,6 @@
 // A trace session writes everything that this process records between start and stop to one
-// compressed file.
+// compressed file, or, where its options say which steps to record, each repeat to a file of its
+// own.
 //
 // A background thread, the writer, drains the rings of all threads, formats the records, compresses
 // them and writes them. It drains more often when more is recorded. Memory does not grow with the
@@ -29,8 +30,7 @@ namespace limelight::profiling {
 class Session {
  public:
   // Starts recording. Makes the directory if necessary. Errors: io (the directory), busy (a session
-  // runs in this process), late (start_at_ns has passed), invalid_argument (prefix, format,
-  // activities).
+  // runs in this process), and those of check_profile() and prepare_folder().
   static Result<std::unique_ptr<Session>> start(SessionOptions options);
   // Ends recording and returns when the file is complete and synced. If the session has reached a
   // limit of its options, it has ended already. Call it once. Errors: io (the unfinished file was

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
+#include <tuple>
 #include <utility>
 
 #include "profiling/record/clock.hpp"
@@ -42,6 +44,55 @@ Result<unsigned> parse_activities(std::string_view words) {
     chosen |= static_cast<unsigned>(at->second);
   }
   return chosen;
+}
+
+namespace {
+// The ranges of the numbers: they come from users, by flags, configs and messages.
+Result<void> check_limits(const ProfileOptions& profile) {
+  constexpr std::uint64_t most = 1'000'000'000'000;  // ms: about 30 years
+  constexpr std::int64_t most_ahead_s = 366 * 24 * 3600;
+  const auto refuse = [](std::string key, const std::string& found, const std::string& expected) {
+    key.append(": found ").append(found).append(", expected ").append(expected);
+    return Error{ErrorCode::invalid_argument, std::move(key)};
+  };
+  const std::pair<const char*, std::uint64_t> numbers[] = {
+      {"milliseconds", profile.milliseconds}, {"delay_steps", profile.delay_steps},
+      {"wait_steps", profile.wait_steps},     {"warmup_steps", profile.warmup_steps},
+      {"active_steps", profile.active_steps}, {"repeat", profile.repeat}};
+  for (const auto& [key, number] : numbers)
+    if (number > most) return refuse(key, std::to_string(number), "0 to " + std::to_string(most));
+  for (const auto& [key, wish, what] : {std::tuple("with_stack", profile.with_stack, "call stacks"),
+                                        {"with_memory", profile.with_memory, "allocations"}})
+    if (wish) return refuse(key, "true", std::string("false: ").append(what) + " are not recorded");
+  if (profile.repeat != 1 && profile.active_steps == 0)
+    return refuse("repeat", std::to_string(profile.repeat),
+                  "1 where active_steps is 0, which is without an end");
+  if (profile.start_at_ns == 0) return {};
+  if (profile.start_at_ns < 0)
+    return refuse("start_at_ns", std::to_string(profile.start_at_ns), "0 or more");
+  const std::int64_t ahead = profile.start_at_ns - realtime_ns();
+  if (ahead / 1'000'000'000 > most_ahead_s)
+    return refuse("start_at_ns", std::to_string(profile.start_at_ns),
+                  "a time within a year from now, in nanoseconds of CLOCK_REALTIME");
+  if (ahead < 0)
+    return Error{ErrorCode::late,
+                 "the start time passed " + std::to_string(-ahead / 1000) + " us ago"};
+  return {};
+}
+}  // namespace
+
+Result<void> check_profile(const ProfileOptions& profile) {
+  const bool plain = std::all_of(profile.prefix.begin(), profile.prefix.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '-';
+  });
+  if (!plain)
+    return Error{ErrorCode::invalid_argument,
+                 "prefix: found '" + profile.prefix + "', expected letters, digits, _ and - only"};
+  if (profile.format != "json.gz" && profile.format != "json.zst")
+    return Error{ErrorCode::invalid_argument,
+                 "format: found '" + profile.format + "', expected json.gz or json.zst"};
+  if (const auto known = parse_activities(profile.activities); !known) return known.error();
+  return check_limits(profile);
 }
 
 std::string session_timestamp() {
@@ -97,9 +148,8 @@ Result<void> prepare_folder(SessionOptions& options) {
   const std::size_t length = part_of(trace_file_name(options)).string().size() + number_characters;
   if (most > 0 && length > static_cast<std::size_t>(most))
     return Error{ErrorCode::invalid_argument,
-                 where + ": a trace's name there would have " + std::to_string(length) +
-                     " characters, expected at most " + std::to_string(most) +
-                     ": choose a shorter prefix (found one of " +
+                 where + ": a trace's name there would be longer than " + std::to_string(most) +
+                     " characters: choose a shorter prefix (found one of " +
                      std::to_string(options.profile.prefix.size()) + ")"};
   return {};
 }

@@ -48,6 +48,10 @@ struct SessionOptions {
   std::vector<ProcessGroup> groups{};       // those that this rank belongs to
 };
 
+// Whether a profile can be recorded as it is asked for. Errors: invalid_argument (prefix, format,
+// activities, numbers out of their range, what is not recorded), late (start_at_ns has passed).
+Result<void> check_profile(const ProfileOptions& profile);
+
 // The beginning of the names of a session's files: the time in milliseconds. No two calls of a
 // process return the same.
 std::string session_timestamp();

@@ -110,7 +110,7 @@ void TraceWriter::begin(const char* clock_source) {
       .begin_array();  // on a line of its own: TraceLineReader expects it there
   for (const ProcessGroup& group : options_.groups) write_group(json, group);
   json.end_array().end_object();
-  json.line().member("record_shapes", 1);
+  json.line().member("record_shapes", options_.profile.record_shapes ? 1 : 0);
   json.line().member("limelight_clock", clock_source);
   json.line().member("displayTimeUnit", "ms");
   json.line().member("baseTimeNanoseconds", options_.base_ns);
@@ -195,6 +195,7 @@ void TraceWriter::tail(const Record& record, std::uint64_t external) {
       break;
     case ValueKind::step: (text_ += "\"step of\":") += json_string(info.name); break;
     case ValueKind::dims:
+      if (!options_.profile.record_shapes) break;
       text_ += "\"Input Dims\":[[";
       number(d.a);
       if (d.b != 0) {
@@ -208,6 +209,9 @@ void TraceWriter::tail(const Record& record, std::uint64_t external) {
       text_ += "]]";
       break;
     case ValueKind::matmul:
+      if (options_.profile.with_flops) field("flops", std::uint64_t{2} * d.a * d.b * d.c);
+      if (!options_.profile.record_shapes) break;
+      if (text_.back() != '{') text_ += ',';
       text_ += "\"Input Dims\":[[";
       number(d.a);
       text_ += ',';

@@ -207,6 +207,20 @@ struct Resolver {
     }
   }
 
+  // The keys of steps and detail, under their own names.
+  void write_profiler(const Value* stated) {
+    if (stated == nullptr || !stated->is_map()) return;
+    const Value& config = *stated;
+    bool any = false;
+    for (std::size_t i = 0; i < config.members.size(); ++i) {
+      const auto& [name, value] = config.members[i];
+      const Key& key = *profiler_keys.find(name);
+      if (value.null() || key.effect != Effect::obeyed || name == "torch_profiler_dir") continue;
+      if (!std::exchange(any, true)) writer.line("    profiler_config:", config.place);
+      writer.line("      " + name + ": " + to_flow(as_plain(key, value)), config.member_places[i]);
+    }
+  }
+
   void profiler(const Value& stage) {
     const Value* config = stage.find("profiler_config");
     if (config == nullptr || !config->is_map()) return;
@@ -214,7 +228,9 @@ struct Resolver {
     const Value* dir = config->find("torch_profiler_dir");
     if (dir == nullptr || dir->null() || dir->text.empty()) return;
     std::error_code ignored;
-    const std::string folder = fs::absolute(dir->text, ignored).string();
+    // Whoever writes traces knows what ~ is, and that a store is no folder.
+    const bool as_it_is = dir->text.starts_with('~') || dir->text.find("://") != std::string::npos;
+    const std::string folder = as_it_is ? dir->text : fs::absolute(dir->text, ignored).string();
     if (profile_dir && profile_dir->first != folder)
       refuse(dir->place, "torch_profiler_dir", dir->show(),
              "the folder of the other stages, '" + profile_dir->first + "'");
@@ -315,6 +331,7 @@ struct Resolver {
           writer.line("        " + in_quotes(name) + ": " + in_quotes(as_variable(value)),
                       value.place);
     }
+    write_profiler(stage.find("profiler_config"));
     writer.line("    engine_args:", stage.place);
     writer.line("      model_stage: " + row.stage, stage.place);
     if (row.loads_model)

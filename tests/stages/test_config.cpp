@@ -40,6 +40,40 @@ BOOST_AUTO_TEST_CASE(stages_stand_in_the_order_of_the_flow_whatever_that_of_the_
     BOOST_TEST(config->stages[static_cast<std::size_t>(stage)].stage_id == stage);
 }
 
+BOOST_AUTO_TEST_CASE(whole_numbers_are_decimal_and_in_range) {
+  const Folder folder;
+  const std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml"), old = "weights_seed: 1";
+  const auto with = [&](const std::string& value) {
+    std::string changed = text;
+    changed.replace(changed.find(old), old.size(), "weights_seed: " + value);
+    return stages::parse(write_file(folder.path / "changed.yaml", changed));
+  };
+  BOOST_TEST(with("18446744073709551615").ok());
+  for (const char* wrong : {"-1", "010", "0x10", "1e3", "1.0", "18446744073709551616", "' 1'"})
+    BOOST_TEST(with(wrong).error().message.find("key 'weights_seed': found '") != std::string::npos,
+               wrong);
+}
+
+BOOST_AUTO_TEST_CASE(a_stage_says_which_steps_its_profiles_record) {
+  const Folder folder;
+  const std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml"), old = "  - stage_id: 0\n";
+  const auto with = [&](const std::string& keys) {
+    std::string changed = text;
+    changed.insert(changed.find(old) + old.size(), "    profiler_config: {" + keys + "}\n");
+    return stages::parse(write_file(folder.path / "changed.yaml", changed));
+  };
+  const auto config = with("delay_iterations: 2, active_iterations: 3, repeat: 0");
+  if (!config) BOOST_FAIL(config.error().message);
+  BOOST_TEST(config->find(0)->profiler.delay_iterations == 2u);
+  BOOST_TEST(config->find(0)->profiler.active_iterations == 3u);
+  BOOST_TEST(config->find(0)->profiler.repeat == 0u);
+  BOOST_TEST(config->find(1)->profiler.repeat == 1u);
+  BOOST_TEST(with("wait_iterations: 1")->find(0)->profiler.active_iterations == 5u);
+  for (const char* wrong : {"wait_iterations: -1", "repeat: 9999999999999", "wait: 1",
+                            "torch_profiler_with_stack: true", "active_iterations: 0, repeat: 2"})
+    BOOST_TEST(!with(wrong).ok(), wrong);
+}
+
 BOOST_AUTO_TEST_CASE(default_sampling_params_have_the_ranges_of_a_request_s) {
   const Folder folder;
   const std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml"), old = "temperature: 0.4";

@@ -1,6 +1,11 @@
 // The file of a session, its name, its content, and what it says about losses.
+#include <sys/resource.h>
+
 #include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <future>
 #include <limelight/trace.hpp>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <regex>
 
@@ -118,6 +123,136 @@ BOOST_AUTO_TEST_CASE(a_trace_that_cannot_be_written_is_an_error_of_the_stop) {
   const Folder folder;
   auto session = prof::Session::start(options(folder.path));  // and the next one is whole
   BOOST_TEST((*session)->stop().ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_thread_without_a_name_has_that_of_the_kernel) {
+  const Folder folder;
+  auto session = prof::Session::start(options(folder.path));
+  std::promise<void> recorded, over;
+  std::thread quiet([&] {
+    pthread_setname_np(pthread_self(), "quiet one");
+    { const prof::Span span(outer); }
+    recorded.set_value();
+    over.get_future().wait();
+  });
+  recorded.get_future().wait();
+  const auto report = (*session)->stop();
+  over.set_value();
+  quiet.join();
+  BOOST_REQUIRE(report.ok());
+  BOOST_TEST(read_gzip(report->file).find("\"name\":\"quiet one\"") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(two_sessions_of_one_name_keep_both_of_their_traces) {
+  const Folder folder;
+  const fs::path first = written(options(folder.path)), second = written(options(folder.path));
+  BOOST_TEST(first != second);
+  for (const fs::path& file : {first, second}) {
+    const auto trace = nlohmann::json::parse(read_gzip(file));
+    BOOST_TEST(trace["traceName"] == file.filename().string());
+    BOOST_TEST(trace["limelight"]["events"] == 1);
+  }
+}
+
+// A limit of file sizes stands for a full disk here: what fitted is a trace, which says so.
+BOOST_AUTO_TEST_CASE(a_full_disk_leaves_a_valid_trace_of_what_fitted) {
+  constexpr std::uint64_t spans = 40'000, most = 250'000;
+  const Folder folder;
+  const pid_t rank = in_process([&] {
+    const rlimit limit{most, most};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    auto session = prof::Session::start(options(folder.path));
+    for (std::uint64_t i = 0; i < spans; ++i) {
+      const prof::Span span(inner, prof::ticks());  // no two are alike
+      if (i % 32 == 0) usleep(1000);
+    }
+    const auto report = (*session)->stop();
+    if (!report) return 1;
+    if (!report->truncated.ends_with(" ms: File too large")) return 2;
+    if (report->events == 0 || report->events >= spans || report->drops == 0) return 3;
+    return fs::file_size(report->file) == report->bytes && report->bytes <= most ? 0 : 4;
+  });
+  BOOST_REQUIRE(exit_code(rank) == 0);
+  const fs::path file = fs::directory_iterator(folder.path)->path();
+  for (const auto& finding : prof::validate({file})) BOOST_TEST(finding == "");
+  const auto said = nlohmann::json::parse(read_gzip(file))["limelight"];
+  BOOST_TEST(said["truncated"].get<std::string>().starts_with("after "));
+  BOOST_TEST(prof::summary_table({file})->find("truncated") != std::string::npos);
+}
+
+// Steps 1 to 3 are before the delay is over; then one is waited for, one warms up, two are
+// recorded.
+BOOST_AUTO_TEST_CASE(a_schedule_of_steps_gives_a_file_for_each_repeat) {
+  static const auto step =
+      prof::intern("a step", prof::Category::user_annotation, prof::ValueKind::step);
+  const Folder folder;
+  auto opts = options(folder.path);
+  opts.profile.delay_steps = 3;
+  opts.profile.wait_steps = opts.profile.warmup_steps = 1;
+  opts.profile.active_steps = 2;
+  opts.profile.repeat = 3;
+  auto session = prof::Session::start(opts);
+  if (!session) BOOST_FAIL(session.error().message);
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    const prof::Span whole(step, i);
+    const prof::Span work(inner, prof::pack_dims(i, 1, 1));
+    if (i > 10) usleep(2000);  // the first ones are drained together, the others one by one
+  }
+  for (int i = 0; i < 5000 && !(*session)->ended(); ++i) usleep(1000);
+  BOOST_TEST((*session)->ended());
+  const auto report = (*session)->stop();
+  if (!report) BOOST_FAIL(report.error().message);
+  BOOST_REQUIRE(report->earlier_files.size() == 2u);
+  std::vector<fs::path> files(report->earlier_files.begin(), report->earlier_files.end());
+  files.push_back(report->file);
+  for (const auto& finding : prof::validate(files)) BOOST_TEST(finding == "");
+  for (std::size_t repeat = 0; repeat < files.size(); ++repeat) {
+    BOOST_TEST(files[repeat].filename().string().starts_with(
+        "1700000000000-repeat" + std::to_string(repeat + 1) + "-rank-3."));
+    std::vector<std::string> names;
+    const auto trace = nlohmann::json::parse(read_gzip(files[repeat]));
+    for (const auto& event : trace["traceEvents"])
+      if (event["ph"] == "X") names.push_back(event["name"]);
+    const std::size_t first = 6 + 4 * repeat;
+    const std::vector<std::string> expected{"matmul", "ProfilerStep#" + std::to_string(first),
+                                            "matmul", "ProfilerStep#" + std::to_string(first + 1)};
+    BOOST_TEST(names == expected, boost::test_tools::per_element());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_delay_that_is_not_over_leaves_an_empty_trace_that_says_so) {
+  const Folder folder;
+  auto opts = options(folder.path);
+  opts.profile.delay_steps = 100;
+  auto session = prof::Session::start(opts);
+  { const prof::Span span(outer); }
+  const auto report = (*session)->stop();
+  BOOST_REQUIRE(report.ok());
+  BOOST_TEST(report->events == 0u);
+  BOOST_TEST(report->note == "the steps that recording was to wait for did not come");
+  for (const auto& finding : prof::validate({report->file})) BOOST_TEST(finding == "");
+}
+
+BOOST_AUTO_TEST_CASE(numbers_out_of_range_are_refused_by_name) {
+  const Folder folder;
+  const auto refused = [&](auto set) {
+    auto opts = options(folder.path);
+    set(opts.profile);
+    const auto session = prof::Session::start(opts);
+    BOOST_REQUIRE(!session.ok());
+    return session.error().message;
+  };
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  BOOST_TEST(refused([](auto& p) { p.start_at_ns = most; }).starts_with("start_at_ns: found 92"));
+  BOOST_TEST(refused([](auto& p) { p.start_at_ns = -most; }).starts_with("start_at_ns: found -92"));
+  BOOST_TEST(refused([](auto& p) {
+               p.milliseconds = ~0u * std::uint64_t{1 << 20};
+             }).starts_with("milliseconds: found"));
+  BOOST_TEST(refused([](auto& p) {
+               p.wait_steps = ~std::uint64_t{0};
+             }).starts_with("wait_steps: found 18446744073709551615, expected 0 to"));
+  BOOST_TEST(refused([](auto& p) { p.repeat = 2; }).starts_with("repeat: found 2, expected 1"));
+  BOOST_TEST(refused([](auto& p) { p.start_at_ns = 1; }).starts_with("the start time passed"));
 }
 
 BOOST_AUTO_TEST_CASE(a_session_keeps_to_its_activities_and_its_format) {

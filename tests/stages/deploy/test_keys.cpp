@@ -27,7 +27,10 @@ stages:
     dtype: float32
     env: {A: 1, B: "two words"}
     default_sampling_params: {temperature: 0.5, top_k: -1, seed: 7, max_tokens: 9, detokenize: true}
-    profiler_config: {profiler: torch, torch_profiler_dir: /tmp/profiles}
+    profiler_config: {profiler: torch, torch_profiler_dir: /tmp/profiles, delay_iterations: 3,
+      wait_iterations: 1, warmup_iterations: 2, repeat: 4, max_iterations: 50,
+      torch_profiler_record_shapes: false, torch_profiler_with_flops: true,
+      torch_profiler_with_stack: false}
 )");
   const StageConfig stage = stage_of(config);
   BOOST_TEST(config->world_size() == 4);
@@ -45,6 +48,14 @@ stages:
   BOOST_TEST(stage.sampling.max_tokens.value() == 9);
   BOOST_TEST(config->max_inflight == 16);
   BOOST_TEST(config->profile_dir.string() == "/tmp/profiles");
+  BOOST_TEST(stage.profiler.delay_iterations == 3u);
+  BOOST_TEST(stage.profiler.max_iterations == 50u);
+  BOOST_TEST(stage.profiler.wait_iterations == 1u);
+  BOOST_TEST(stage.profiler.warmup_iterations == 2u);
+  BOOST_TEST(stage.profiler.active_iterations == 5u);  // vLLM's own number
+  BOOST_TEST(stage.profiler.repeat == 4u);
+  BOOST_TEST(!stage.profiler.record_shapes);
+  BOOST_TEST(stage.profiler.with_flops);
   BOOST_TEST(ignored_keys(config) == "profiler detokenize");
 }
 
@@ -109,6 +120,10 @@ BOOST_AUTO_TEST_CASE(keys_that_would_change_results_are_refused) {
     const std::string key = all.substr(first.size(), all.find(':', first.size()) - first.size());
     TEST_FINDS(text, "deploy.yaml:3: key '" + key + "': found");
   }
+  for (const char* key : {"torch_profiler_with_stack", "torch_profiler_with_memory"})
+    TEST_FINDS(refusal(written.with("stages:\n  - stage_id: 0\n    profiler_config:\n      " +
+                                    std::string(key) + ": true\n")),
+               "deploy.yaml:4: key '" + std::string(key) + "': found 'true', expected 'false'");
   TEST_FINDS(refusal(written.with("custom_voice_dir: voices\n")),
              "deploy.yaml:1: key 'custom_voice_dir': found 'voices', expected no such key");
   TEST_FINDS(refusal(written.with("\nquantization: fp8\n")), "deploy.yaml:2: key 'quantization'");

@@ -1,0 +1,191 @@
+// Profiles as a user of the command asks for them: what is recorded, what is refused, and what is
+// said where nothing was recorded.
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tests/run_command.hpp"
+#include "tests/support.hpp"
+#include "tests/trace_file.hpp"
+
+using namespace limelight::tests;
+namespace fs = std::filesystem;
+
+namespace {
+
+bool says(const Ran& ran, const std::string& what) {
+  return ran.output.find(what) != std::string::npos;
+}
+Ran profile(const Folder& folder, const std::string& flags) {
+  return limelight_command("run --prompt Hi --max-tokens 8 --profile-dir " +
+                           (folder.path / "traces").string() + " " + flags);
+}
+std::vector<fs::path> traces(const Folder& folder) {
+  std::vector<fs::path> files;
+  if (fs::exists(folder.path / "traces"))
+    for (const auto& entry : fs::directory_iterator(folder.path / "traces"))
+      if (entry.path().extension() == ".gz") files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+std::string words(const std::vector<fs::path>& files) {
+  std::string all;
+  for (const fs::path& file : files) all += " " + file.string();
+  return all;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(profiles)
+
+BOOST_AUTO_TEST_CASE(numbers_and_texts_that_are_none_are_refused_before_anything_starts) {
+  const Folder folder;
+  for (const char* flags :
+       {"--profile 4294967296", "--profile 99999999999", "--profile -1", "--profile ''",
+        "--profile 0,", "--profile all --profile-steps -1", "--profile all --profile-steps 1e3",
+        "--profile all --profile-ranks 0,,1", "--profile all --profile-ranks 4294967296",
+        "--profile all --profile-ms 99999999999999999999", "--profile all --profile-repeat -1",
+        "--profile all --profile-request ''", "--profile all --profile-prefix ''"}) {
+    const Ran ran = profile(folder, flags);
+    BOOST_TEST(ran.code == 2, flags << "\n" << ran.output);
+    BOOST_TEST(says(ran, "found"), ran.output);
+    BOOST_TEST(!says(ran, "starting the pipeline"), ran.output);
+  }
+  const Ran variable =
+      run("LIMELIGHT_PROFILE_STEPS=-1 " LIMELIGHT_COMMAND " run --prompt Hi --profile all");
+  BOOST_TEST(variable.code == 2);
+  BOOST_TEST(says(variable, "found '-1', expected a whole number"), variable.output);
+  BOOST_TEST(traces(folder).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_flag_that_would_do_nothing_is_refused) {
+  const Folder folder;
+  for (const char* flags : {"--profile-orchestrator", "--profile-request 0", "--profile-steps 3"}) {
+    const Ran ran = profile(folder, flags);
+    BOOST_TEST(ran.code == 2);
+    BOOST_TEST(says(ran, "found no --profile beside it"), ran.output);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_is_none_of_this_machine_is_refused_with_what_to_do) {
+  for (const char* place : {"gs://bucket/x", "s3://bucket", "~nobody/x"}) {
+    const Ran ran = limelight_command(std::string("run --prompt Hi --profile all --profile-dir '") +
+                                      place + "'");
+    BOOST_TEST(ran.code == 2, ran.output);
+    BOOST_TEST(says(ran, std::string("found '") + place + "', expected"), ran.output);
+  }
+  BOOST_TEST(!fs::exists("gs:"));
+  const Folder home;
+  const Ran ran = run("HOME=" + home.path.string() +
+                      " " LIMELIGHT_COMMAND
+                      " run --prompt Hi --max-tokens 4 --profile 0 --profile-dir '~/traces'");
+  BOOST_TEST(ran.code == 0, ran.output);
+  BOOST_TEST(traces(home).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_written_fails_at_the_start) {
+  const Folder folder;
+  const Ran ran = profile(folder, "--profile all --profile-prefix " + std::string(230, 'p'));
+  BOOST_TEST(ran.code == 2, ran.output);
+  BOOST_TEST(says(ran, "choose a shorter prefix (found one of 230)"), ran.output);
+  BOOST_TEST(!says(ran, "requests done"), ran.output);
+  BOOST_TEST(!says(ran, "\n\n"), ran.output);
+  BOOST_TEST(says(ran, "ranks 0, 1, 2: "), ran.output);  // one cause, told once
+}
+
+BOOST_AUTO_TEST_CASE(a_profile_with_nothing_in_it_says_why_and_fails) {
+  const Folder folder;
+  const Ran nobody = profile(folder, "--profile all --profile-request nosuch");
+  BOOST_TEST(nobody.code == 1);
+  BOOST_TEST(says(nobody, "the profile recorded nothing: no request of this run is named 'nosuch'"),
+             nobody.output);
+  const Ran future = profile(folder, "--profile all --profile-start-at-ns 9000000000000000000");
+  BOOST_TEST(future.code == 2);
+  BOOST_TEST(says(future, "start_at_ns: found 9000000000000000000, expected a time within a year"),
+             future.output);
+  const Ran somebody = profile(folder, "--profile all --profile-request 0");
+  BOOST_TEST(somebody.code == 0, somebody.output);
+}
+
+BOOST_AUTO_TEST_CASE(the_tables_of_earlier_runs_are_kept) {
+  const Folder folder;
+  for (int i = 0; i < 2; ++i) BOOST_TEST(profile(folder, "--profile 1").code == 0);
+  std::size_t tables = 0;
+  for (const auto& entry : fs::directory_iterator(folder.path / "traces"))
+    tables += entry.path().filename().string().starts_with("profiler_out_1");
+  BOOST_TEST(tables == 2u);
+  BOOST_TEST(fs::exists(folder.path / "traces/profiler_out_1.txt"));
+}
+
+// The keys of vLLM's profiler_config, as flags.
+BOOST_AUTO_TEST_CASE(a_schedule_gives_a_file_for_each_repeat_and_detail_is_obeyed_or_refused) {
+  const Folder folder;
+  const Ran ran = profile(folder,
+                          "--profile 0 --profile-delay-iterations 1 --profile-wait-iterations 1 "
+                          "--profile-active-iterations 2 --profile-repeat 2 --profile-with-flops "
+                          "--no-profile-record-shapes");
+  BOOST_TEST(ran.code == 0, ran.output);
+  const auto files = traces(folder);
+  BOOST_REQUIRE(files.size() == 2u);
+  for (const fs::path& file : files) {
+    BOOST_TEST(says(ran, file.string()), ran.output);
+    const auto trace = nlohmann::json::parse(read_gzip(file));
+    BOOST_TEST(trace["record_shapes"] == 0);
+    std::size_t steps = 0, products = 0;
+    for (const auto& event : trace["traceEvents"]) {
+      if (event["ph"] != "X") continue;
+      steps += event["name"].get<std::string>().starts_with("ProfilerStep#");
+      if (!event.contains("args")) continue;
+      products += event["args"].contains("flops");
+      BOOST_TEST(!event["args"].contains("Input Dims"));
+    }
+    BOOST_TEST(steps == 2u);
+    BOOST_TEST(products > 0u);
+  }
+  BOOST_TEST(limelight_command("trace validate" + words(files)).code == 0);
+  const Ran stack = profile(folder, "--profile all --profile-with-stack");
+  BOOST_TEST(stack.code == 2);
+  BOOST_TEST(says(stack, "with_stack: found true, expected false"), stack.output);
+}
+
+// An arrow goes from a publish to a take that begins later, and every thread has a name.
+BOOST_AUTO_TEST_CASE(arrows_point_forward_and_threads_have_names) {
+  const Folder folder;
+  BOOST_REQUIRE(profile(folder, "--profile all --profile-orchestrator").code == 0);
+  const fs::path merged = folder.path / "merged.json.gz";
+  BOOST_REQUIRE(
+      limelight_command("trace merge" + words(traces(folder)) + " -o " + merged.string()).code ==
+      0);
+  std::map<std::pair<int, int>, double> publishes, takes;  // begin by channel and chunk
+  std::set<std::pair<int, int>> threads, named;
+  std::size_t queues = 0;
+  const auto trace = nlohmann::json::parse(read_gzip(merged));
+  for (const auto& event : trace["traceEvents"]) {
+    const std::string phase = event["ph"], name = event["name"];
+    const std::pair<int, int> thread(event["pid"], event.value("tid", 0));
+    if (phase == "M" && name == "thread_name") named.insert(thread);
+    if (phase == "C" && name.starts_with("queue ")) {
+      ++queues;
+      BOOST_TEST(name.find("rank ") != std::string::npos, name);
+      BOOST_TEST(name.find(" -> ") != std::string::npos, name);
+    }
+    if (phase != "X") continue;
+    threads.insert(thread);
+    if (name != "ipc.publish" && name != "ipc.take") continue;
+    const std::pair<int, int> chunk(event["args"]["channel"], event["args"]["chunk"]);
+    (name == "ipc.publish" ? publishes : takes)[chunk] = event["ts"];
+  }
+  BOOST_TEST(queues > 0u);
+  BOOST_TEST(publishes.size() > 8u);
+  BOOST_TEST(publishes.size() == takes.size());
+  for (const auto& [chunk, begin] : publishes) {
+    BOOST_REQUIRE(takes.contains(chunk));
+    BOOST_TEST(begin <= takes[chunk], "chunk " << chunk.second << " of channel " << chunk.first);
+  }
+  for (const auto& thread : threads)
+    BOOST_TEST(named.contains(thread), thread.first << " " << thread.second);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
