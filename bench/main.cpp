@@ -11,6 +11,7 @@
 #include "bench/decode.hpp"
 #include "bench/ipc.hpp"
 #include "bench/matmul.hpp"
+#include "bench/omni.hpp"
 #include "bench/profiler.hpp"
 #include "bench/scale.hpp"
 
@@ -41,6 +42,7 @@ int main(int argc, char** argv) {
       "  limelight bench ipc --quick --json\n"
       "  LIMELIGHT_PYTHON=python3 limelight bench decode --model smollm2\n"
       "  limelight bench decode --concurrency 1,2,4,8,16\n"
+      "  limelight bench omni --model qwen3-omni --openvino qwen3-omni-openvino\n"
       "  limelight bench chaos --kills 200");
   bool quick = false, json = false;
   std::string config, model = "smollm2";
@@ -80,6 +82,31 @@ int main(int argc, char** argv) {
   decode->add_option("--threads", threads, "with --concurrency")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
+  bench::OmniOptions omni_options;
+  CLI::App* omni = app.add_subcommand("omni",
+                                      "From prompt to sound: a checkpoint that speaks, beside "
+                                      "transformers and OpenVINO GenAI where "
+                                      "python3 has them");
+  omni->add_option("--model", omni_options.model, "the checkpoint's folder")->required();
+  omni->add_option("--deploy-config", omni_options.deploy_config, "as of `limelight run`");
+  omni->add_option("--openvino", omni_options.openvino,
+                   "the folder to which optimum-intel exported the same checkpoint");
+  omni->add_option("--concurrency", omni_options.concurrency, "clients, each with one request open")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  omni->add_option("--requests", omni_options.requests, "for each concurrency")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  omni->add_option("--tokens", omni_options.tokens, "of each text")
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
+  omni->add_option("--frames", omni_options.frames, "of codes, of each sound")
+      ->check(CLI::Range(2, 100000))
+      ->capture_default_str();
+  omni->add_option("--threads", omni_options.threads, "of a peer")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
   bench::ChaosOptions chaos_options;
   CLI::App* chaos = app.add_subcommand(
       "chaos", "Random kills of ranks under load: every request ends, as in a calm run or typed");
@@ -105,7 +132,7 @@ int main(int argc, char** argv) {
       "scale", "Start and end of a pipeline, what it uses while idle, what it adds to a request");
   scale->add_option("--config", config, "stage config of the pipeline that is idle and asked")
       ->capture_default_str();
-  for (CLI::App* one : {ipc, matmul, blocks, profiler, decode, chaos, scale}) {
+  for (CLI::App* one : {ipc, matmul, blocks, profiler, decode, omni, chaos, scale}) {
     one->add_flag("--quick", quick, "a short run: fewer sizes or rounds");
     one->add_flag("--json", json, "{\"results\": [...]} on standard output");
   }
@@ -126,6 +153,10 @@ int main(int argc, char** argv) {
         "decode", json,
         bench::bench_decode(
             {.quick = quick, .model = model, .concurrency = concurrency, .threads = threads}));
+  if (omni->parsed()) {
+    omni_options.quick = quick;
+    return print("omni", json, bench::bench_omni(omni_options));
+  }
   if (chaos->parsed()) {
     chaos_options.quick = quick;
     return print("chaos", json, bench::bench_chaos(chaos_options));

@@ -123,11 +123,17 @@ struct CodecChunks {
   std::optional<int> codec_left_context_frames = {};   // that go before those of the chunk
   std::vector<int> codec_chunk_ramp = {};              // of the first chunks, one after the other
 
+  // The first chunk where none of the keys says anything: the sound begins after so many frames.
+  static constexpr int usual_first = 4;
+
   // Of the chunk with this number, counted from 0. usual: where none of the keys says it.
   int frames(std::size_t chunk, int usual) const {
     if (chunk < codec_chunk_ramp.size()) return codec_chunk_ramp[chunk];
-    const int first = initial_codec_chunk_frames.value_or(0);
-    return chunk == 0 && first > 0 ? first : codec_chunk_frames.value_or(usual);
+    const int all = codec_chunk_frames.value_or(usual);
+    const bool unstated = !codec_chunk_frames && !codec_left_context_frames;
+    const int first =
+        initial_codec_chunk_frames.value_or(unstated ? std::min(usual, usual_first) : 0);
+    return chunk == 0 && first > 0 ? first : all;
   }
   // Of the largest chunk.
   int most_frames(int usual) const {
