@@ -135,7 +135,7 @@ struct CpuKernels {
                 std::size_t count);
 };
 
-constexpr std::size_t scratch_bytes(std::size_t cols) { return 20 * cols; }
+constexpr std::size_t scratch_bytes(std::size_t cols) { return 40 * cols; }
 
 const CpuKernels& cpu_kernels();
 extern const CpuKernels portable_kernels, avx2_kernels, avx512_kernels,

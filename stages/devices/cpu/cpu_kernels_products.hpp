@@ -13,22 +13,21 @@
 //
 // With vectors, eight rows of weights are multiplied at a time, one in each lane, and no sum runs
 // across lanes: the bytes of the eight rows are transposed in pieces of four, and each piece meets
-// four bytes of x that are repeated in all lanes.
+// four bytes of x that are repeated in all lanes. With AVX-512, many rows of x meet sixteen at a
+// time: cpu_kernels_wide.hpp.
 #pragma once
 
 #include <cstring>
+#include <type_traits>
 
 #include "stages/devices/cpu/cpu_kernels.hpp"
 #include "stages/devices/cpu/cpu_kernels_panels.hpp"
 #include "stages/devices/cpu/cpu_kernels_unpack.hpp"
+#include "stages/devices/cpu/cpu_kernels_wide.hpp"
 
 namespace limelight::stages {
 
 namespace {
-
-constexpr bool has_rest(WeightType type) {
-  return type != WeightType::q8_0 && type != WeightType::q6_k;
-}
 
 #if defined(__AVX2__)
 
@@ -261,6 +260,17 @@ void multiply(const BlockRows& w,
     }
   };
   std::size_t i = 0;
+#if defined(LIMELIGHT_WIDE_PANELS)
+  [[maybe_unused]] const auto wide = [&]<int count>(std::integral_constant<int, count>) {
+    for (; x_rows > 3 && i + 16 * count <= w.rows; i += 16 * count)
+      multiply_wide<type, count>({w.data + i * w.row_bytes, w.row_bytes}, x, x_rows, scratch, y + i,
+                                 y_stride);
+  };
+  if constexpr (type != WeightType::q6_k) {
+    wide(std::integral_constant<int, 2>());
+    wide(std::integral_constant<int, 1>());
+  }
+#endif
   for (; x_rows > 3 && i + 16 <= w.rows; i += 16)
     multiply_many<type, 2>({w.data + i * w.row_bytes, w.row_bytes}, 16, x, x_rows, scratch, y + i,
                            y_stride);

@@ -14,6 +14,11 @@ namespace limelight::stages {
 
 namespace {
 
+// Whether weights of a type are scale * q + offset, with an offset that is not part of q.
+constexpr bool has_rest(WeightType type) {
+  return type != WeightType::q8_0 && type != WeightType::q6_k;
+}
+
 template <class T>
 T load(const std::byte* from) {
   T value;
