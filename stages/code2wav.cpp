@@ -6,7 +6,9 @@
 #include <limelight/span.hpp>
 
 #include "base/try.hpp"
+#include "stages/models/hf_files.hpp"
 #include "stages/registry.hpp"
+#include "stages/token2wav.hpp"
 #include "stages/wave_decoder.hpp"
 
 namespace limelight::stages {
@@ -246,7 +248,11 @@ StageType code2wav_type() {
       .name = "code2wav",
       .inputs = {{"codes", "codes"}},
       .outputs = {{"audio", "audio"}},
-      .open_model = set_code2wav_model,
+      .open_model =
+          [](const std::filesystem::path& path, StageConfig& config) {
+            return model_type_of(path) == "qwen2_5_omni" ? set_token2wav_model(path, config)
+                                                         : set_code2wav_model(path, config);
+          },
       .check = check_feeds,
       // One chunk of samples for each chunk of codes; check() sees to it that those fit.
       .largest_output =

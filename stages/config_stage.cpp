@@ -404,7 +404,8 @@ struct StageReader : YamlReader {
     s.sampling = sampling(sampling_at, s.sampling);
     if (max_model_len > 0)
       s.shape.max_model_len =
-          std::min(max_model_len, s.model || s.code2wav ? s.shape.max_model_len : max_model_len);
+          std::min(max_model_len,
+                   s.model || s.code2wav || s.token2wav ? s.shape.max_model_len : max_model_len);
     else if (s.model) s.shape.max_model_len = std::min(s.shape.max_model_len, usual_model_len);
     const int tp = s.tensor_parallel_size;
     if (s.max_num_batched_tokens < s.max_batch_size)

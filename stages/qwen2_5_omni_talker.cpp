@@ -49,6 +49,10 @@ Result<void> Qwen25OmniTalker::consume(std::uint64_t request,
   if (input == tokens_port && tensor.dtype == ipc::DType::int32 && tensor.extents == 1) {
     LIMELIGHT_TRY(sequence.inputs.add_tokens(
         {reinterpret_cast<const std::int32_t*>(data.data()), data.size() / sizeof(std::int32_t)}));
+  } else if (input == tokens_port && tensor.dtype == ipc::DType::int32 && tensor.extents == 2 &&
+             tensor.shape[1] == 2) {
+    LIMELIGHT_TRY(sequence.inputs.add_grids(
+        {reinterpret_cast<const std::int32_t*>(data.data()), data.size() / sizeof(std::int32_t)}));
   } else if (input == hidden_port && tensor.dtype == ipc::DType::float32 && tensor.extents == 2 &&
              tensor.shape[1] == width) {
     sequence.inputs.add_states(
@@ -110,6 +114,8 @@ Result<void> Qwen25OmniTalker::step(std::span<Turn> batch) {
   const std::size_t width = embedding_.width();
   std::vector<Decoder::Part> parts;
   std::vector<float> sums;
+  std::vector<std::vector<std::int32_t>> turns;  // of each part; empty without pictures
+  turns.reserve(batch.size());
   std::vector<Turn*> complete;      // those that reach their newest row
   std::vector<std::size_t> newest;  // the rows of these
   for (Turn& turn : batch) {
@@ -130,7 +136,10 @@ Result<void> Qwen25OmniTalker::step(std::span<Turn> batch) {
         continue;
       }
     const int rows = std::min(turn.tokens, sequence.rest());
+    turns.emplace_back();
     for (int i = 0; i < rows; ++i) {
+      if (const auto turn_of_row = sequence.inputs.turn(sequence.cache.position + i))
+        turns.back().insert(turns.back().end(), turn_of_row->begin(), turn_of_row->end());
       sums.resize(sums.size() + width);
       write_input(sequence, sequence.cache.position + i, std::span(sums).last(width));
     }
@@ -138,7 +147,7 @@ Result<void> Qwen25OmniTalker::step(std::span<Turn> batch) {
       complete.push_back(&turn);
       newest.push_back(sums.size() / width - 1);
     }
-    parts.push_back({&sequence.cache, rows, {}});
+    parts.push_back({&sequence.cache, rows, {}, turns.back()});
   }
   if (parts.empty()) return {};
   std::vector<float> x = embedding_.project(sums);

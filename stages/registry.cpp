@@ -20,7 +20,11 @@ Types& types() {
   return all;
 }
 
-// Types of the stages of Qwen3-Omni that differ from those in the table, by the same names.
+// Types of the stages of omni models that differ from those in the table, by the same names.
+const Types& types_of_qwen2_5_omni() {
+  static const Types all{{"talker", qwen2_5_omni_talker_type()}, {"code2wav", token2wav_type()}};
+  return all;
+}
 const Types& types_of_qwen3_omni() {
   static const Types all{{"talker", qwen3_omni_talker_type()}, {"code2wav", wave_decoder_type()}};
   return all;
@@ -43,14 +47,13 @@ const StageType* find_stage_type(std::string_view name) {
 
 const StageType& type_of(const StageConfig& stage) {
   if (stage.plugin) return *stage.plugin;
-  if (stage.model_stage == "talker" && stage.model && stage.model->qwen2_5_omni() != nullptr) {
-    static const StageType qwen2_5_talker = qwen2_5_omni_talker_type();
-    return qwen2_5_talker;
-  }
+  const Types* of_model = nullptr;
+  if (stage.token2wav || (stage.model && stage.model->qwen2_5_omni() != nullptr))
+    of_model = &types_of_qwen2_5_omni();
   if (stage.code2wav || (stage.model && stage.model->omni() != nullptr))
-    if (const auto at = types_of_qwen3_omni().find(stage.model_stage);
-        at != types_of_qwen3_omni().end())
-      return at->second;
+    of_model = &types_of_qwen3_omni();
+  if (of_model != nullptr)
+    if (const auto at = of_model->find(stage.model_stage); at != of_model->end()) return at->second;
   return types().find(stage.model_stage)->second;
 }
 

@@ -63,8 +63,9 @@ std::string stage_type_names();  // such as "code2wav, talker, thinker"
 StageType thinker_type();
 StageType talker_type();
 StageType code2wav_type();
-// In place of talker_type() for those whose model is a Qwen2.5-Omni.
+// In place of talker_type() and code2wav_type() for those whose model is a Qwen2.5-Omni.
 StageType qwen2_5_omni_talker_type();
+StageType token2wav_type();
 // In place of talker_type() and code2wav_type() for those whose model is a Qwen3-Omni.
 StageType qwen3_omni_talker_type();
 StageType wave_decoder_type();

@@ -66,6 +66,23 @@ Result<std::vector<int>> Thinker::tokens_of(const Request& request) const {
   return tokens;
 }
 
+// Of Qwen2.5-Omni: its talker reads a placeholder as what stands there.
+Result<void> Thinker::check_placeholders(std::span<const int> tokens, bool has_media) const {
+  if (!config_.model || config_.model->qwen2_5_omni() == nullptr) return {};
+  const OmniMedia& media = *config_.model->media();
+  for (const int token : tokens) {
+    if (!media.is_placeholder(token)) continue;
+    const bool sound = token == media.sound_token(), picture = token == media.picture_token();
+    if (has_media && (sound || picture)) continue;
+    return Error{ErrorCode::invalid_argument,
+                 "the prompt: found token " + std::to_string(token) + ", which stands for a " +
+                     (sound     ? "sound, without a sound"
+                      : picture ? "picture, without a picture"
+                                : "video, expected none: videos are not read here")};
+  }
+  return {};
+}
+
 // Makes prompt and output fit max_model_len: a max_tokens that nobody asked for gives way.
 Result<void> Thinker::fit(const Request& request,
                           std::size_t tokens,
@@ -92,9 +109,11 @@ Result<void> Thinker::begin(const Request& request) {
   if (!media) return of_request(media.error());
   auto tokens = tokens_of(request);
   if (!tokens) return of_request(tokens.error());
+  if (const auto good = check_placeholders(*tokens, *media != nullptr); !good)
+    return of_request(good.error());
   std::vector<int> places;  // of the prompt's tokens among the media
   if (*media) {
-    auto expanded = expand_placeholders(*tokens, *config_.model->omni(), (*media)->features.grids);
+    auto expanded = expand_placeholders(*tokens, *config_.model->media(), (*media)->features.grids);
     if (!expanded) return of_request(expanded.error());
     tokens = std::move(expanded->tokens);
     places = std::move(expanded->media);
@@ -240,7 +259,8 @@ Result<void> Thinker::emit_prompt(const Slice& slice, Output& output) {
   const Qwen3Omni* omni = spoken(config_);
   if (sequence.spoken == 0) {
     LIMELIGHT_TRY(emit_tokens(prompt, false, output));
-    if (omni != nullptr && sequence.media) LIMELIGHT_TRY(emit_grids(sequence, output));
+    const bool older = config_.model && config_.model->qwen2_5_omni() != nullptr;
+    if ((omni != nullptr || older) && sequence.media) LIMELIGHT_TRY(emit_grids(sequence, output));
   }
   std::vector<int> places;
   for (int i = sequence.spoken; i < end && omni != nullptr; ++i)

@@ -105,6 +105,7 @@ class Thinker final : public Stage {
     std::vector<float> added;
   };
   SliceInput write_rows(const Sequence& sequence, int from, std::span<float> x) const;
+  Result<void> check_placeholders(std::span<const int> tokens, bool has_media) const;
   Result<void> emit_grids(const Sequence& sequence, Output& output) const;
   Result<void> fit(const Request& request, std::size_t tokens, SamplingParams& sampling) const;
   // Takes the newest token into the text. Returns what can be shown of it, and whether the text

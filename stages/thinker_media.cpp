@@ -70,7 +70,7 @@ Result<Thinker::MediaPrompt> Thinker::place(std::shared_ptr<Media> media,
   std::vector<MediaGrid> pictures;
   for (const MediaGrid& grid : media->features.grids)
     if (grid.picture) pictures.push_back(grid);
-  prompt.turns = turns_of(tokens, config_.model->omni()->picture_token(), pictures);
+  prompt.turns = turns_of(tokens, config_.model->media()->picture_token(), pictures);
   prompt.media = std::move(media);
   return prompt;
 }

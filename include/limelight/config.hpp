@@ -103,6 +103,7 @@ struct CpuOptions {
 
 class ModelFile;
 class Code2WavModel;
+class Token2WavModel;
 struct StageType;
 
 // How much of the keys and values of its sequences a rank keeps, in blocks. Without `bytes`,
@@ -163,10 +164,11 @@ struct StageConfig {
   std::string devices = "cpu";             // see make_device()
   ipc::DType dtype = ipc::DType::float32;  // type of dummy weights: float32 or bfloat16
   DecoderShape shape;
-  CodecShape codec;                               // of a talker or code2wav
-  std::shared_ptr<const ModelFile> model;         // weights and tokenizer; nullptr: dummy weights
-  std::shared_ptr<const Code2WavModel> code2wav;  // in place of `model`, of a code2wav
-  std::string speaker;  // of a talker from files; empty: the model's usual one
+  CodecShape codec;                                 // of a talker or code2wav
+  std::shared_ptr<const ModelFile> model;           // weights and tokenizer; nullptr: dummy weights
+  std::shared_ptr<const Code2WavModel> code2wav;    // in place of `model`, of a code2wav
+  std::shared_ptr<const Token2WavModel> token2wav;  // the same, of a Qwen2.5-Omni
+  std::string speaker;  // of a talker or a token2wav from files; empty: the model's usual one
   CpuOptions cpu;
   CodecChunks chunks;                      // only of types that read them
   std::map<std::string, std::string> env;  // variables that its ranks have beside those of the user

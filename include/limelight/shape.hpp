@@ -25,6 +25,9 @@ struct RopeShape {
   // How many pairs turn by a row's height and by its width where it has them, as pictures do: pairs
   // 1, 4, 7 ... and 2, 5, 8 ... (interleaved M-RoPE, Qwen3-VL 2025). 0: none.
   int height = 0, width = 0;
+  // They are the last pairs: first those of the height, then those of the width (M-RoPE, Qwen2-VL
+  // 2024).
+  bool sections = false;
 
   bool operator==(const RopeShape&) const = default;
   const std::vector<float>& of(int max_model_len) const {

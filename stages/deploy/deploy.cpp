@@ -339,7 +339,7 @@ struct Resolver {
     writer.line("      max_num_seqs: " + std::to_string(requests), line_of("max_num_seqs"));
     for (const char* key : {"tensor_parallel_size", "max_num_batched_tokens", "max_model_len",
                             "block_size", "num_gpu_blocks_override", "kv_cache_memory_bytes",
-                            "gpu_memory_utilization", "enable_prefix_caching"})
+                            "gpu_memory_utilization", "enable_prefix_caching", "speaker"})
       put("      ", key);
     if (const Value* dtype = stage.find("dtype"); dtype != nullptr && !dtype->null())
       write_dtype(*dtype, line_of("dtype"));
@@ -405,9 +405,13 @@ struct Resolver {
     if (topology.stages.size() > 1) {
       writer.line("  edges:", start);
       for (std::size_t to = 0; to < topology.stages.size(); ++to)
-        for (const int from : topology.stages[to].sources)
-          writer.line("    - {from: " + std::to_string(from) + ", to: " + std::to_string(to) + "}",
-                      start);
+        for (const int from : topology.stages[to].sources) {
+          const std::string edge =
+              "    - {from: " + std::to_string(from) + ", to: " + std::to_string(to);
+          for (const std::string& port : topology.stages[to].ports)
+            writer.line(edge + ", from_port: " + port + ", to_port: " + port + "}", start);
+          if (topology.stages[to].ports.empty()) writer.line(edge + "}", start);
+        }
     }
     out.text = std::move(writer.text);
     out.places = std::move(writer.places);

@@ -33,6 +33,7 @@ constexpr Key stage[] = {
     {"num_gpu_blocks_override", whole, obeyed, "", "", 1, 1 << 24},
     {"dtype", text, obeyed},
     {"profiler_config", map, obeyed},
+    {"speaker", text, obeyed},  // who speaks: no key of vLLM-Omni, where requests say it
 
     // Known to change nothing.
     {"stage_name", text, ignored, topology},

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// What a deploy config of Qwen3-Omni states for its thinker.
+// What the deploy configs of omni models state for their thinkers.
 constexpr int text_max_tokens = 2048;
 constexpr std::uintmax_t most_config_bytes = 1 << 24;
 
@@ -22,6 +22,12 @@ constexpr std::uintmax_t most_config_bytes = 1 << 24;
 // stages/models/architectures.hpp need no row.
 const std::vector<Topology>& rows() {
   static const std::vector<Topology> all{
+      {"qwen2_5_omni",
+       {{.stage = "thinker", .output_type = "text", .max_tokens = text_max_tokens},
+        {.stage = "talker", .sources = {0}, .ports = {"tokens", "hidden"}, .reads_chunks = true},
+        {.stage = "code2wav", .sources = {1}, .output_type = "audio", .reads_chunks = true}}},
+      {"qwen2_5_omni_thinker_only",
+       {{.stage = "thinker", .output_type = "text", .max_tokens = text_max_tokens}}},
       {"qwen3_omni_moe",
        {{.stage = "thinker", .output_type = "text", .max_tokens = text_max_tokens},
         {.stage = "talker", .sources = {0}, .reads_chunks = true},
@@ -171,10 +177,10 @@ Result<Topology> topology_of(const fs::path& path) {
                                          ": key 'model_type': found nothing, expected "
                                          "the kind of the model: " +
                                          topology_names()};
-  // Some checkpoints of Qwen3-Omni have no talker.
+  // Some checkpoints of omni models have no talker.
   if (const auto speaks = object->find("enable_audio_output");
-      kind == "qwen3_omni_moe" && speaks != object->end() && *speaks == false)
-    kind = "qwen3_omni_moe_thinker_only";
+      speaks != object->end() && *speaks == false && find_topology(kind + "_thinker_only"))
+    kind += "_thinker_only";
   const auto found = find_topology(kind);
   if (!found) return Error{ErrorCode::unavailable, file.string() + ": " + not_supported(kind)};
   return *found;

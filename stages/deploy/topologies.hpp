@@ -17,8 +17,11 @@ namespace limelight::stages::deploy {
 struct TopologyStage {
   std::string stage;              // the name of a stage type
   std::vector<int> sources = {};  // ids of stages; what each edge carries follows from the ports
-  std::string output_type = {};   // "text" or "audio" for the user; empty: none
-  bool loads_model = true;        // it opens the files that --model names
+  // Of several edges from each source: the port that each leaves and enters, by one name. Empty:
+  // one edge.
+  std::vector<std::string> ports = {};
+  std::string output_type = {};        // "text" or "audio" for the user; empty: none
+  bool loads_model = true;             // it opens the files that --model names
   std::optional<int> max_tokens = {};  // where neither a config nor the model states it
   // default_sampling_params where a deploy config is silent: JSON, such as {"top_k": 50}.
   std::string sampling = "{}";

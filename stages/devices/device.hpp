@@ -64,8 +64,10 @@ struct Rope {
   float scale = 1;
   bool interleaved = false;
   int height = 0, width = 0;
-  // The row of Placement::turns that pair i turns by.
-  int axis(int i) const noexcept {
+  bool sections = false;
+  // The row of Placement::turns that pair i of `pairs` turns by.
+  int axis(int i, int pairs) const noexcept {
+    if (sections) return i >= pairs - width ? 2 : i >= pairs - width - height ? 1 : 0;
     return i % 3 == 1 && i < 3 * height ? 1 : i % 3 == 2 && i < 3 * width ? 2 : 0;
   }
 };

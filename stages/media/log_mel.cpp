@@ -65,6 +65,13 @@ Result<std::vector<LogMelSound>> LogMel::compute(std::span<const std::vector<flo
   std::size_t padded = 0;
   const auto hop = static_cast<std::size_t>(shape_.hop);
   for (const auto& sound : sounds) padded = std::max(padded, sound.size());
+  const std::size_t longest = padded;
+  if (shape_.samples > 0) padded = static_cast<std::size_t>(shape_.samples);
+  if (longest > padded)
+    return Error{ErrorCode::invalid_argument, "found a sound of " + std::to_string(longest) +
+                                                  " samples at " + std::to_string(shape_.rate) +
+                                                  " Hz, expected at most " +
+                                                  std::to_string(padded)};
   const auto least = static_cast<std::size_t>(shape_.n_fft / 2 + 1);
   if (!sounds.empty() && padded < std::max(least, hop))
     return Error{ErrorCode::invalid_argument, "found a sound of " + std::to_string(padded) +

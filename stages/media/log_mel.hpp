@@ -25,6 +25,9 @@ struct LogMelShape {
   int mels = 128;
   int n_fft = 400, hop = 160;  // in samples
   int rate = 16'000;           // in Hz
+  // Each sound is followed by silence until it has so many samples, of which only the frames of the
+  // sound are kept, and no sound is longer; 0: until it is as long as the longest of its request.
+  int samples = 0;
 };
 
 struct LogMelSound {

@@ -52,6 +52,7 @@ struct Architecture {
   double rope_base = 10'000;   // without the key
   double local_rope_base = 0;  // of layers with a window; 0: that of the others
   bool skips_rope = false;     // no_rope_layers
+  bool sections = false;       // mrope_section counts pairs one after the other
   float norm_eps = 1e-6f;      // without the key
   const char* activation_key = "hidden_act";
   Activation activation = Activation::silu;  // without the key, and in GGUF

@@ -57,23 +57,29 @@ AudioEncoder::AudioEncoder(const AudioEncoderShape& s,
                            WeightLoader& weights,
                            Device& device,
                            const std::string& at)
-    : shape_(s),
-      conv1_(weights, device, at + "conv2d1", s.channels, 9, true, 3),
-      conv2_(weights, device, at + "conv2d2", s.channels, s.channels * 9, true, 3),
-      conv3_(weights, device, at + "conv2d3", s.channels, s.channels * 9, true, 3),
-      conv_out_(weights, device, at + "conv_out", s.hidden, s.channels * s.bands(), false),
-      norm_(weights, at + "ln_post", s.hidden, 1e-5),
-      proj1_(weights, device, at + "proj1", s.hidden, s.hidden),
-      proj2_(weights, device, at + "proj2", s.out, s.hidden) {
+    : shape_(s), norm_(weights, at + "ln_post", s.hidden, 1e-5) {
+  if (s.pooled) {
+    convolutions_.emplace_back(weights, device, at + "conv1", s.hidden, s.mels * 3, true, 3);
+    convolutions_.emplace_back(weights, device, at + "conv2", s.hidden, s.hidden * 3, true, 3);
+    end_.emplace_back(weights, device, at + "proj", s.out, s.hidden);
+  } else {
+    for (const int c : {1, 2, 3})
+      convolutions_.emplace_back(weights, device, at + "conv2d" + std::to_string(c), s.channels,
+                                 (c == 1 ? 1 : s.channels) * 9, true, 3);
+    convolutions_.emplace_back(weights, device, at + "conv_out", s.hidden, s.channels * s.bands(),
+                               false);
+    end_.emplace_back(weights, device, at + "proj1", s.hidden, s.hidden);
+    end_.emplace_back(weights, device, at + "proj2", s.out, s.hidden);
+  }
   for (int l = 0; l < s.layers; ++l) {
     const std::string layer = at + "layers." + std::to_string(l) + ".";
-    const auto linear = [&](const char* name, int out, int in) {
-      return BiasedLinear(weights, device, layer + name, out, in);
+    const auto linear = [&](const char* name, int out, int in, bool biased = true) {
+      return BiasedLinear(weights, device, layer + name, out, in, biased);
     };
     layers_.push_back({LayerNorm(weights, layer + "self_attn_layer_norm", s.hidden, 1e-5),
                        LayerNorm(weights, layer + "final_layer_norm", s.hidden, 1e-5),
                        linear("self_attn.q_proj", s.hidden, s.hidden),
-                       linear("self_attn.k_proj", s.hidden, s.hidden),
+                       linear("self_attn.k_proj", s.hidden, s.hidden, !s.pooled),
                        linear("self_attn.v_proj", s.hidden, s.hidden),
                        linear("self_attn.out_proj", s.hidden, s.hidden),
                        linear("fc1", s.mlp, s.hidden), linear("fc2", s.hidden, s.mlp)});
@@ -82,7 +88,8 @@ AudioEncoder::AudioEncoder(const AudioEncoderShape& s,
 
 std::vector<float> AudioEncoder::stem(std::span<const float> mels, int frames) const {
   const Plane chunk{shape_.mels, frames, 1, {mels.begin(), mels.end()}};
-  const Plane out = convolve(convolve(convolve(chunk, conv1_), conv2_), conv3_);
+  const Plane out =
+      convolve(convolve(convolve(chunk, convolutions_[0]), convolutions_[1]), convolutions_[2]);
   // [bands, times, channels] to [times, channels, bands].
   std::vector<float> turned;
   turned.reserve(out.rows.size());
@@ -92,9 +99,52 @@ std::vector<float> AudioEncoder::stem(std::span<const float> mels, int frames) c
         turned.push_back(out.rows[static_cast<std::size_t>(b * out.width + t) *
                                       static_cast<std::size_t>(out.channels) +
                                   static_cast<std::size_t>(c)]);
-  std::vector<float> rows = conv_out_(turned);
+  std::vector<float> rows = convolutions_[3](turned);
   add_times(rows, shape_.hidden);
   return rows;
+}
+
+// Rows of 3 numbers of each channel, in the order of the weights: those before, at and behind every
+// stride-th place of rows that zeros surround. at(row, channel) is a number of them.
+template <class At>
+std::vector<float> threes(int rows, int channels, int stride, const At& at) {
+  std::vector<float> terms;
+  for (int row = 0; row < rows; row += stride)
+    for (int c = 0; c < channels; ++c)
+      for (const int from : {row - 1, row, row + 1})
+        terms.push_back(from >= 0 && from < rows ? at(from, c) : 0.0f);
+  return terms;
+}
+
+std::vector<float> AudioEncoder::pooled_stem(std::span<const float> mels, int frames) const {
+  std::vector<float> inner =
+      convolutions_[0](threes(frames, shape_.mels, 1, [&](int frame, int mel) {
+        return mels[static_cast<std::size_t>(mel) * static_cast<std::size_t>(frames) +
+                    static_cast<std::size_t>(frame)];
+      }));
+  gelu(inner);
+  std::vector<float> rows =
+      convolutions_[1](threes(frames, shape_.hidden, 2, [&](int frame, int c) {
+        return inner[static_cast<std::size_t>(frame) * static_cast<std::size_t>(shape_.hidden) +
+                     static_cast<std::size_t>(c)];
+      }));
+  gelu(rows);
+  add_times(rows, shape_.hidden);
+  return rows;
+}
+
+std::vector<float> AudioEncoder::pool(std::span<const LogMelSound> sounds,
+                                      std::span<const float> x) const {
+  const auto width = static_cast<std::size_t>(shape_.hidden);
+  std::vector<float> means;
+  for (const LogMelSound& sound : sounds) {
+    const auto rows = static_cast<std::size_t>((sound.frames + 1) / 2);
+    for (std::size_t row = 0; row + 1 < rows; row += 2)
+      for (std::size_t i = 0; i < width; ++i)
+        means.push_back((x[row * width + i] + x[(row + 1) * width + i]) / 2);
+    x = x.subspan(rows * width);
+  }
+  return means;
 }
 
 void AudioEncoder::run(const Layer& layer, std::vector<float>& x, std::span<const int> ends) const {
@@ -122,25 +172,32 @@ Result<std::vector<std::vector<float>>> AudioEncoder::encode(std::span<const Log
     longest = std::max(longest, std::min(sound.frames, most));
   }
   const auto width = static_cast<std::size_t>(shape_.hidden);
-  const int window = shape_.tokens(longest) * (shape_.attention / most);
+  const int window = shape_.pooled ? 0 : shape_.tokens(longest) * (shape_.attention / most);
   std::vector<float> x;
   std::vector<int> ends;
   for (const LogMelSound& sound : sounds) {
     for (int from = 0; from < sound.frames; from += most) {
       const int frames = std::min(most, sound.frames - from);
-      std::vector<float> chunk(mels * static_cast<std::size_t>(longest));
+      const int filled = shape_.pooled ? frames : longest;
+      std::vector<float> chunk(mels * static_cast<std::size_t>(filled));
       for (std::size_t m = 0; m < mels; ++m)
         std::copy_n(
             sound.values.begin() +
                 static_cast<std::ptrdiff_t>(m * static_cast<std::size_t>(sound.frames)) + from,
             frames,
-            chunk.begin() + static_cast<std::ptrdiff_t>(m * static_cast<std::size_t>(longest)));
+            chunk.begin() + static_cast<std::ptrdiff_t>(m * static_cast<std::size_t>(filled)));
+      if (shape_.pooled) {
+        const std::vector<float> rows = pooled_stem(chunk, frames);
+        x.insert(x.end(), rows.begin(), rows.end());
+        ends.push_back(static_cast<int>(x.size() / width));
+        continue;
+      }
       const std::vector<float> rows = stem(chunk, longest);
       x.insert(x.end(), rows.begin(),
                rows.begin() + static_cast<std::ptrdiff_t>(
                                   width * static_cast<std::size_t>(shape_.tokens(frames))));
     }
-    for (int left = shape_.tokens(sound.frames); left > 0; left -= window)
+    for (int left = shape_.pooled ? 0 : shape_.tokens(sound.frames); left > 0; left -= window)
       ends.push_back((ends.empty() ? 0 : ends.back()) + std::min(left, window));
   }
   if (observe) observe("stem", x);
@@ -148,9 +205,12 @@ Result<std::vector<std::vector<float>>> AudioEncoder::encode(std::span<const Log
     run(layers_[l], x, ends);
     if (observe) observe("layers." + std::to_string(l), x);
   }
-  std::vector<float> inner = proj1_(norm_(x));
-  gelu(inner);
-  const std::vector<float> all = proj2_(inner);
+  if (shape_.pooled) x = pool(sounds, x);
+  std::vector<float> all = end_[0](norm_(x));
+  if (!shape_.pooled) {
+    gelu(all);
+    all = end_[1](all);
+  }
   std::vector<std::vector<float>> out;
   auto at = all.begin();
   for (const LogMelSound& sound : sounds) {

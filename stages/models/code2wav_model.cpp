@@ -1,7 +1,5 @@
 #include "stages/models/code2wav_model.hpp"
 
-#include <set>
-
 #include "base/try.hpp"
 #include "stages/models/refusal.hpp"
 
@@ -9,24 +7,11 @@ namespace limelight::stages {
 
 namespace {
 
-struct Names {
-  std::vector<Code2WavTensor> all = {};
-  void add(const std::string& name, std::initializer_list<int> shape) {
-    std::vector<std::uint64_t> extents;
-    for (const int extent : shape) extents.push_back(static_cast<std::uint64_t>(extent));
-    all.push_back({name, std::move(extents)});
-  }
-  // weight and bias of one that has both.
-  void both(const std::string& at, std::initializer_list<int> shape, int bias) {
-    add(at + ".weight", shape);
-    add(at + ".bias", {bias});
-  }
-  void snake(const std::string& at, int width) {
-    for (const char* name : {".alpha", ".beta"}) add(at + name, {width});
-  }
-};
+void snake(const std::string& at, int width, NamedShapes& names) {
+  for (const char* name : {".alpha", ".beta"}) names.add(at + name, {width});
+}
 
-void add_transformer(const Code2WavShape& shape, Names& names) {
+void add_transformer(const Code2WavShape& shape, NamedShapes& names) {
   const DecoderShape& s = shape.transformer;
   const int q = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim, h = s.hidden;
   for (int l = 0; l < s.layers; ++l) {
@@ -51,8 +36,8 @@ void add_transformer(const Code2WavShape& shape, Names& names) {
 
 }  // namespace
 
-std::vector<Code2WavTensor> code2wav_tensors(const Code2WavShape& s) {
-  Names names;
+std::vector<NamedShape> code2wav_tensors(const Code2WavShape& s) {
+  NamedShapes names;
   const int h = s.transformer.hidden;
   names.add("code_embedding.weight", {s.codebooks * s.codebook_size, h});
   add_transformer(s, names);
@@ -69,51 +54,21 @@ std::vector<Code2WavTensor> code2wav_tensors(const Code2WavShape& s) {
   for (std::size_t i = 0; i < s.rates.size(); ++i) {
     const std::string at = "decoder." + std::to_string(i + 1) + ".block.";
     const int in = s.channels_of(i), out = s.channels_of(i + 1);
-    names.snake(at + "0", in);
+    snake(at + "0", in, names);
     names.both(at + "1.conv", {in, out, 2 * s.rates[i]}, out);
     for (const char* unit : {"2.", "3.", "4."}) {
-      names.snake(at + unit + "act1", out);
+      snake(at + unit + "act1", out, names);
       names.both(at + unit + "conv1.conv", {out, out, 7}, out);
-      names.snake(at + unit + "act2", out);
+      snake(at + unit + "act2", out, names);
       names.both(at + unit + "conv2.conv", {out, out, 1}, out);
     }
   }
   const int last = s.channels_of(s.rates.size());
-  const std::string snake = "decoder." + std::to_string(s.rates.size() + 1),
+  const std::string last_snake = "decoder." + std::to_string(s.rates.size() + 1),
                     conv = "decoder." + std::to_string(s.rates.size() + 2) + ".conv";
-  names.snake(snake, last);
+  snake(last_snake, last, names);
   names.both(conv, {1, last, 7}, 1);
   return std::move(names.all);
-}
-
-Result<void> Code2WavModel::check() const {
-  const auto say = [&](const std::string& what, ErrorCode code = ErrorCode::corrupt) {
-    return Error{code, path().string() + ": " + what};
-  };
-  std::set<std::string, std::less<>> expected;
-  for (const Code2WavTensor& wanted : code2wav_tensors(shape_)) {
-    const StoredTensor* found = files_->find(wanted.name);
-    if (found == nullptr) return say("found no tensor 'code2wav." + wanted.name + "'");
-    if (found->shape != wanted.shape) {
-      StoredTensor like;
-      like.shape = wanted.shape;
-      return say("tensor 'code2wav." + wanted.name + "': found " + found->shape_text() +
-                 ", expected " + like.shape_text());
-    }
-    expected.insert(wanted.name);
-  }
-  for (const auto& [name, tensor] : files_->all())
-    if (!expected.contains(name) && !name.ends_with("rotary_emb.inv_freq"))  // is computed
-      return say("found tensor 'code2wav." + name.substr(0, 100) +
-                     "', expected none: no part of the network uses it",
-                 ErrorCode::unavailable);
-  return {};
-}
-
-std::uint64_t Code2WavModel::bytes() const {
-  std::uint64_t bytes = 0;
-  for (const auto& [name, tensor] : files_->all()) bytes += tensor.values * sizeof(float);
-  return bytes;
 }
 
 Result<std::shared_ptr<const Code2WavModel>> Code2WavModel::open(
@@ -129,7 +84,8 @@ Result<std::shared_ptr<const Code2WavModel>> Code2WavModel::open(
   auto files = TensorFiles::open(path, "code2wav.");
   if (!files) return files.error();
   model->files_ = std::move(files).value();
-  LIMELIGHT_TRY(model->check());
+  LIMELIGHT_TRY(check_tensors(*model->files_, code2wav_tensors(model->shape_), "code2wav.",
+                              {"rotary_emb.inv_freq"}));
   return std::shared_ptr<const Code2WavModel>(model);
 }
 

@@ -34,12 +34,8 @@ struct Code2WavShape {
   int channels_of(std::size_t block) const { return channels >> block; }
 };
 
-struct Code2WavTensor {
-  std::string name;
-  std::vector<std::uint64_t> shape;
-};
-// Those of a network of this shape, and no others.
-std::vector<Code2WavTensor> code2wav_tensors(const Code2WavShape& shape);
+// The tensors of a network of this shape, and no others.
+std::vector<NamedShape> code2wav_tensors(const Code2WavShape& shape);
 
 class Code2WavModel {
  public:
@@ -50,13 +46,13 @@ class Code2WavModel {
 
   const Code2WavShape& shape() const noexcept { return shape_; }
   const StoredTensor& tensor(const std::string& name) const { return *files_->find(name); }
+  const TensorFiles& files() const noexcept { return *files_; }
   bool has(const std::string& name) const { return files_->find(name) != nullptr; }
   const std::filesystem::path& path() const noexcept { return files_->path(); }
-  std::uint64_t bytes() const;  // of all tensors, once they are packed
+  std::uint64_t bytes() const { return files_->bytes_as_floats(); }  // once they are packed
 
  private:
   Code2WavModel() = default;
-  Result<void> check() const;
 
   Code2WavShape shape_;
   std::shared_ptr<const TensorFiles> files_;

@@ -50,7 +50,7 @@ Code2WavNetwork::Code2WavNetwork(const StageConfig& config,
               .share = false}),
       last_snake_{Array(device), Array(device)} {
   const Code2WavShape& shape = model_->shape();
-  const Code2WavLoader load(*model_, device, config.dtype, scratch_);
+  const ConvolutionLoader load(model_->files(), device, config.dtype, scratch_);
   for (std::size_t i = 0; i < shape.ratios.size(); ++i) {
     const std::string at = "upsample." + std::to_string(i) + ".";
     const std::vector<float> stored = load.floats(at + "1.dwconv.conv.weight"),

@@ -26,7 +26,7 @@
 
 #include "stages/models/code2wav_model.hpp"
 #include "stages/models/code2wav_weights.hpp"
-#include "stages/models/convolution.hpp"
+#include "stages/models/convolution_loader.hpp"
 #include "stages/models/decoder.hpp"
 
 namespace limelight::stages {
@@ -66,7 +66,7 @@ class Code2WavNetwork {
   std::function<void(const std::string& part, std::span<const float> rows)> observe;
 
  private:
-  using Snake = Code2WavLoader::Snake;
+  using Snake = ConvolutionLoader::Snake;
   struct Upsampler {
     Convolution wider;
     Array channels;  // weights of the convolution of each channel: [7, hidden]

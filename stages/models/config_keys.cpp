@@ -194,6 +194,31 @@ std::vector<float> ConfigKeys::reals(const char* key) {
   return numbers;
 }
 
+int ConfigKeys::count(const char* key, int otherwise, int most) {
+  const int value = whole(key, otherwise);
+  if (value < 1 || value > most) wrong(key, "1 to " + std::to_string(most));
+  return value;
+}
+
+std::vector<int> ConfigKeys::counts(const char* key,
+                                    std::vector<int> otherwise,
+                                    std::size_t most_items,
+                                    int most) {
+  const json& list = (*this)[key];
+  if (list.is_null()) return otherwise;
+  const std::string expected =
+      std::to_string(most_items) + " numbers at most, of 1 to " + std::to_string(most);
+  if (!list.is_array() || list.size() > most_items) wrong(key, expected);
+  std::vector<int> found;
+  for (const json& one : list) {
+    if (!one.is_number_unsigned() || one.get<std::uint64_t>() < 1 ||
+        one.get<std::uint64_t>() > static_cast<std::uint64_t>(most))
+      wrong(key, expected);
+    found.push_back(one.get<int>());
+  }
+  return found;
+}
+
 void ConfigKeys::wrong(const char* key, const std::string& expected) const {
   refuse(file_, "key '" + at_ + key + "': found " +
                     (object_.contains(key) ? object_[key].dump().substr(0, 60) : "nothing") +
@@ -233,6 +258,18 @@ json read_json(const fs::path& path) {
   json parsed = json::parse(read_text(path), nullptr, false);
   if (!parsed.is_object()) refuse(path, "found no JSON object, expected one");
   return parsed;
+}
+
+std::string model_type_of(const fs::path& path) {
+  std::error_code failed;
+  try {
+    const fs::path folder = fs::is_directory(path, failed) ? path : path.parent_path();
+    const json config = read_json(folder / "config.json");
+    const auto type = config.find("model_type");
+    return type != config.end() && type->is_string() ? type->get<std::string>() : std::string();
+  } catch (const ModelRefusal&) {
+    return {};
+  }
 }
 
 }  // namespace limelight::stages

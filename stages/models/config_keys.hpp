@@ -28,7 +28,13 @@ class ConfigKeys {
   double real(const char* key, double otherwise);
   std::optional<double> real(const char* key);
   bool flag(const char* key, bool otherwise);
-  std::vector<float> reals(const char* key);  // above 0
+  std::vector<float> reals(const char* key);            // above 0
+  int count(const char* key, int otherwise, int most);  // 1 to `most`
+  // A list of those, of most_items at most; `otherwise` without it.
+  std::vector<int> counts(const char* key,
+                          std::vector<int> otherwise,
+                          std::size_t most_items,
+                          int most);
   [[noreturn]] void wrong(const char* key, const std::string& expected) const;
   // Refuses every key that is there and was not asked for. top: it is config.json's own object, of
   // whose keys some change nothing. of: the architecture.

@@ -57,8 +57,8 @@ Decoder::Decoder(const StageConfig& config,
   const std::vector<RopeShape> usual(1);
   for (const RopeShape& rope : shape_.ropes.empty() ? usual : shape_.ropes) {
     const auto& frequencies = rope.of(shape_.max_model_len);
-    ropes_.push_back(
-        {Array(device, frequencies.size()), rope.scale, rope.interleaved, rope.height, rope.width});
+    ropes_.push_back({Array(device, frequencies.size()), rope.scale, rope.interleaved, rope.height,
+                      rope.width, rope.sections});
     device.upload(frequencies, ropes_.back().frequencies.span());
   }
 }

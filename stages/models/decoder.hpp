@@ -71,7 +71,8 @@ class Decoder {
     float scale;
     bool interleaved;
     int height, width;
-    Rope view() const { return {frequencies.span(), scale, interleaved, height, width}; }
+    bool sections;
+    Rope view() const { return {frequencies.span(), scale, interleaved, height, width, sections}; }
   };
   void attend(const Layer& layer,
               const LayerShape& shape,

@@ -1,6 +1,6 @@
-// The shapes of Qwen3-Omni's encoders, and how its config.json states them: the objects
-// audio_config and vision_config of thinker_config. Every key is obeyed, known to change nothing,
-// or refused by name.
+// The shapes of the encoders of Qwen2.5-Omni and Qwen3-Omni, and how config.json states them: the
+// objects audio_config and vision_config of thinker_config. Every key is obeyed, known to change
+// nothing, or refused by name.
 #pragma once
 
 #include <filesystem>
@@ -13,6 +13,9 @@
 namespace limelight::stages {
 
 struct AudioEncoderShape {
+  // That of Qwen2.5-Omni: two convolutions over time, attention among the rows of a chunk, and the
+  // mean of each two rows; `channels` and `attention` are not its.
+  bool pooled = false;
   int mels = 128, channels = 480;  // channels: of the convolutions
   int layers = 32, heads = 20, hidden = 1280, mlp = 5120, out = 3584;
   int window = 50;      // 2 * window frames are convolved together
@@ -21,9 +24,16 @@ struct AudioEncoderShape {
   int bands() const { return (((mels + 1) / 2 + 1) / 2 + 1) / 2; }  // after the convolutions
   // Of a sound of so many frames.
   int tokens(int frames) const;
+  // A longer sound has more tokens than these.
+  int most_frames(int tokens) const;
 };
 
 struct VisionEncoderShape {
+  // That of Qwen2.5-Omni: no learned positions, gated feed-forward networks, RMS norms, and
+  // attention among the patches of a window of so many pixels each way, but for the `full` layers;
+  // `side` and `deepstack` are not its. 0: that of Qwen3-Omni.
+  int window = 0;
+  std::vector<int> full = {};
   int layers = 27, heads = 16, hidden = 1152, mlp = 4304, out = 3584;
   int channels = 3, patch = 16, temporal = 2, merge = 2;
   int side = 48;  // of the square of learned positions
@@ -32,6 +42,7 @@ struct VisionEncoderShape {
   int head_dim() const { return hidden / heads; }
   int values() const { return channels * temporal * patch * patch; }  // of a patch
   int merged() const { return hidden * merge * merge; }
+  int window_side() const { return window / merge / patch; }  // in merged patches
 };
 
 struct EncoderConfig {
@@ -39,7 +50,8 @@ struct EncoderConfig {
   VisionEncoderShape vision;
 };
 
-// config_json: of a model of type qwen3_omni_moe. Errors: not_found, corrupt, unavailable.
+// config_json: of a model of type qwen2_5_omni or qwen3_omni_moe. Errors: not_found, corrupt,
+// unavailable.
 Result<EncoderConfig> read_encoder_config(const std::filesystem::path& config_json);
 
 // All tensors of an encoder, after the prefix thinker.audio_tower. or thinker.visual. and without

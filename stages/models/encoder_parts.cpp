@@ -38,10 +38,11 @@ std::vector<float> BiasedLinear::operator()(std::span<const float> x) const {
   return y;
 }
 
-LayerNorm::LayerNorm(WeightLoader& weights, const std::string& name, int width, double epsilon)
-    : weight_(weights.load(name, MatrixPart::whole(1, width))),
-      bias_(weights.load(name + ".bias", MatrixPart::whole(1, width))),
-      epsilon_(epsilon) {}
+LayerNorm::LayerNorm(
+    WeightLoader& weights, const std::string& name, int width, double epsilon, bool centred)
+    : weight_(weights.load(name, MatrixPart::whole(1, width))), epsilon_(epsilon) {
+  if (centred) bias_ = weights.load(name + ".bias", MatrixPart::whole(1, width));
+}
 
 std::vector<float> LayerNorm::operator()(std::span<const float> x) const {
   const std::size_t width = weight_.size();
@@ -49,7 +50,7 @@ std::vector<float> LayerNorm::operator()(std::span<const float> x) const {
   for (std::size_t at = 0; at < x.size(); at += width) {
     double sum = 0, squares = 0;
     for (std::size_t i = 0; i < width; ++i) sum += static_cast<double>(x[at + i]);
-    const double mean = sum / static_cast<double>(width);
+    const double mean = bias_.empty() ? 0 : sum / static_cast<double>(width);
     for (std::size_t i = 0; i < width; ++i) {
       const double away = static_cast<double>(x[at + i]) - mean;
       squares += away * away;
@@ -57,7 +58,7 @@ std::vector<float> LayerNorm::operator()(std::span<const float> x) const {
     const double scale = 1 / std::sqrt(squares / static_cast<double>(width) + epsilon_);
     for (std::size_t i = 0; i < width; ++i)
       y[at + i] = static_cast<float>((static_cast<double>(x[at + i]) - mean) * scale) * weight_[i] +
-                  bias_[i];
+                  (bias_.empty() ? 0 : bias_[i]);
   }
   return y;
 }
@@ -77,14 +78,27 @@ void add(std::span<float> x, std::span<const float> y) {
   for (std::size_t i = 0; i < x.size(); ++i) x[i] += y[i];
 }
 
+std::vector<float> columns(std::span<const float> x,
+                           std::size_t width,
+                           std::size_t from,
+                           std::size_t count) {
+  std::vector<float> taken;
+  taken.reserve(x.size() / width * count);
+  for (std::size_t row = 0; row < x.size(); row += width)
+    taken.insert(taken.end(), x.begin() + static_cast<std::ptrdiff_t>(row + from),
+                 x.begin() + static_cast<std::ptrdiff_t>(row + from + count));
+  return taken;
+}
+
 namespace {
 
-// One head of one segment. The keys are turned into columns first: then the innermost loops are
-// sums of whole vectors.
+// One head of `queries` rows that see `rows` rows. The keys are turned into columns first: then the
+// innermost loops are sums of whole vectors.
 void attend_head(const float* q,
                  const float* k,
                  const float* v,
                  float* out,
+                 std::size_t queries,
                  std::size_t rows,
                  std::size_t step,
                  std::size_t width) {
@@ -92,7 +106,7 @@ void attend_head(const float* q,
   std::vector<float> columns(width * rows), scores(rows);
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t d = 0; d < width; ++d) columns[d * rows + r] = k[r * step + d];
-  for (std::size_t r = 0; r < rows; ++r) {
+  for (std::size_t r = 0; r < queries; ++r) {
     std::fill(scores.begin(), scores.end(), 0.0f);
     for (std::size_t d = 0; d < width; ++d) {
       const float one = q[r * step + d] * scale;
@@ -128,9 +142,29 @@ void attend(std::span<const float> q,
     for (std::size_t h = 0; h < size(heads); ++h) {
       const std::size_t at = begin * step + h * width;
       attend_head(q.data() + at, k.data() + at, v.data() + at, out.data() + at, size(end) - begin,
-                  step, width);
+                  size(end) - begin, step, width);
     }
     begin = size(end);
+  }
+}
+
+void attend_blocks(std::span<const float> q,
+                   std::span<const float> k,
+                   std::span<const float> v,
+                   std::span<float> out,
+                   const BlockAttention& blocks,
+                   int heads,
+                   int head_dim) {
+  const std::size_t width = size(head_dim), step = width * size(heads), rows = q.size() / step,
+                    block = size(blocks.block), before = size(blocks.before) * block;
+  for (std::size_t begin = 0; begin < rows; begin += block) {
+    const std::size_t end = std::min(rows, begin + block), first = begin - std::min(begin, before),
+                      last = std::min(rows, begin + block * (1 + size(blocks.ahead)));
+    for (std::size_t h = 0; h < size(heads); ++h) {
+      const std::size_t at = begin * step + h * width, from = first * step + h * width;
+      attend_head(q.data() + at, k.data() + from, v.data() + from, out.data() + at, end - begin,
+                  last - first, step, width);
+    }
   }
 }
 

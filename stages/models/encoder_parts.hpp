@@ -38,9 +38,14 @@ class BiasedLinear {
 };
 
 // y = (x - mean) / sqrt(variance + epsilon) * weight + bias for each row (Ba and others, 2016).
+// centred: false: mean and bias are 0 (Zhang, Sennrich 2019).
 class LayerNorm {
  public:
-  LayerNorm(WeightLoader& weights, const std::string& name, int width, double epsilon);
+  LayerNorm(WeightLoader& weights,
+            const std::string& name,
+            int width,
+            double epsilon,
+            bool centred = true);
   std::vector<float> operator()(std::span<const float> x) const;
 
  private:
@@ -55,6 +60,12 @@ void gelu_tanh(std::span<float> x);
 
 void add(std::span<float> x, std::span<const float> y);  // x += y
 
+// Columns [from, from + count) of rows of `width`.
+std::vector<float> columns(std::span<const float> x,
+                           std::size_t width,
+                           std::size_t from,
+                           std::size_t count);
+
 // Attention within each segment, not causal. q, k, v, out: [rows, heads * head_dim]. ends: after
 // the last row of each segment, ascending; the last one is the number of rows.
 void attend(std::span<const float> q,
@@ -64,5 +75,18 @@ void attend(std::span<const float> q,
             std::span<const int> ends,
             int heads,
             int head_dim);
+
+// Attention within a sequence of blocks of `block` rows: each row sees its own block, and so many
+// before and after that.
+struct BlockAttention {
+  int block = 1, before = 0, ahead = 0;
+};
+void attend_blocks(std::span<const float> q,
+                   std::span<const float> k,
+                   std::span<const float> v,
+                   std::span<float> out,
+                   const BlockAttention& blocks,
+                   int heads,
+                   int head_dim);
 
 }  // namespace limelight::stages

@@ -24,6 +24,9 @@ namespace limelight::stages {
 constexpr std::uint64_t most_json_bytes = std::uint64_t{100} << 20;
 std::string read_text(const std::filesystem::path& path);
 nlohmann::json read_json(const std::filesystem::path& path);  // an object
+// The kind that config.json says a model is of; empty: it says none, or cannot be read. path: a
+// folder, or a file beside config.json.
+std::string model_type_of(const std::filesystem::path& path);
 
 // The tensors of a file whose names begin with `from`: here the beginning is `to`. whole: it is one
 // weight, perhaps with its bias; if not, it is a decoder, and what follows names its parts. plain:
@@ -52,6 +55,9 @@ struct NetworkConfig {
 NetworkConfig read_network_config(const std::filesystem::path& config_json, std::string_view part);
 // The same of one decoder's object. What the caller has asked for counts as obeyed.
 NetworkConfig read_network(ConfigKeys keys, const Architecture& architecture);
+// The same of a network's rotary embedding of the default kind, over `dims` numbers, for as many
+// positions as `context`. at: before a key, in messages.
+RopeShape read_default_rope(ConfigKeys& keys, const std::string& at, int dims, int context);
 // config: that of a qwen2_5_omni.
 NetworkConfig read_qwen2_5_omni(const std::filesystem::path& config_json,
                                 const nlohmann::json& config,

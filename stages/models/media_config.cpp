@@ -1,5 +1,7 @@
 #include "stages/models/media_config.hpp"
 
+#include <algorithm>
+
 #include "stages/models/config_keys.hpp"
 #include "stages/models/hf_files.hpp"
 
@@ -11,8 +13,8 @@ namespace fs = std::filesystem;
 namespace {
 
 // What the reference's processors read and what changes nothing here: limits that Qwen3-Omni's
-// processor switches off (it neither cuts a sound nor fills it up to a fixed length), names, and
-// what concerns videos alone.
+// processor switches off (it neither cuts a sound nor fills it up to a fixed length, as that of
+// Qwen2.5-Omni does), names, and what concerns videos alone.
 constexpr const char* harmless[] = {"chunk_length",
                                     "data_format",
                                     "default_to_square",
@@ -43,7 +45,7 @@ struct Reader {
              ErrorCode::unavailable);
   }
 
-  void sound(LogMelShape& shape) {
+  void sound(LogMelShape& shape, bool filled) {
     only("feature_extractor_type", "WhisperFeatureExtractor", "WhisperFeatureExtractor");
     only("dither", 0.0, "0");
     only("padding_value", 0.0, "0");
@@ -53,6 +55,11 @@ struct Reader {
     shape.n_fft = keys.whole("n_fft", shape.n_fft);
     shape.hop = keys.whole("hop_length", shape.hop);
     shape.rate = keys.whole("sampling_rate", shape.rate);
+    if (filled) {
+      const int seconds = keys.count("chunk_length", 30, 3600);
+      shape.samples = static_cast<int>(
+          std::min(static_cast<std::int64_t>(seconds) * shape.rate, std::int64_t{1} << 30));
+    }
     if (const auto made = LogMel::make(shape); !made) refuse(keys.file(), made.error().message);
   }
 
@@ -111,7 +118,7 @@ struct Reader {
 
 }  // namespace
 
-Result<MediaConfig> read_media_config(const fs::path& folder) {
+Result<MediaConfig> read_media_config(const fs::path& folder, bool filled) {
   try {
     MediaConfig config;
     std::error_code failed;
@@ -122,7 +129,7 @@ Result<MediaConfig> read_media_config(const fs::path& folder) {
           if (!all[part].is_object())
             refuse(file, std::string("key '") + part + "': expected an object");
         Reader sound{ConfigKeys(file, all["feature_extractor"], "feature_extractor.")};
-        sound.sound(config.sound);
+        sound.sound(config.sound, filled);
         sound.end();
         Reader picture{ConfigKeys(file, all["image_processor"], "image_processor.")};
         picture.picture(config.picture);
@@ -133,7 +140,7 @@ Result<MediaConfig> read_media_config(const fs::path& folder) {
     const fs::path file = folder / "preprocessor_config.json";
     const json all = read_json(file);
     Reader reader{ConfigKeys(file, all)};
-    reader.sound(config.sound);
+    reader.sound(config.sound, filled);
     reader.picture(config.picture);
     reader.end();
     return config;

@@ -16,8 +16,10 @@ struct MediaConfig {
   PatchShape picture;
 };
 
-// folder: of the model. Errors: not_found (neither file), corrupt, unavailable (another processor
-// than WhisperFeatureExtractor and Qwen2VLImageProcessor).
-Result<MediaConfig> read_media_config(const std::filesystem::path& folder);
+// folder: of the model. filled: sounds are filled up to chunk_length seconds, as Qwen2.5-Omni's
+// processor does, and longer ones are refused; the reference cuts them. Errors: not_found (neither
+// file), corrupt, unavailable (another processor than WhisperFeatureExtractor and
+// Qwen2VLImageProcessor).
+Result<MediaConfig> read_media_config(const std::filesystem::path& folder, bool filled = false);
 
 }  // namespace limelight::stages

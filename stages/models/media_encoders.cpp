@@ -29,7 +29,7 @@ Error no_encoder(const ModelFile* file, const ContentPart& part) {
   std::string what = shown(part);
   what += ": found the model ";
   what += file != nullptr ? file->path().string() : "with dummy weights";
-  if (file != nullptr && file->omni() != nullptr)
+  if (file != nullptr && file->media() != nullptr)
     what += sound ? ", which has no tensors of thinker.audio_tower"
                   : ", which has no tensors of thinker.visual";
   else what += ", which reads texts alone";
@@ -53,8 +53,8 @@ Result<void> MediaEncoders::read_sound(const ContentPart& part,
                                        std::vector<std::vector<float>>& sounds) const {
   const LogMelShape& shape = config_->sound;
   // A longer one has more tokens than the decoder reads, whatever its encoder makes of the rest.
-  const double frames = (static_cast<double>(most_tokens_) / 13 + 1) * 2 *
-                        static_cast<double>(file_->omni()->encoders.audio.window),
+  const double frames =
+                   static_cast<double>(file_->media()->encoders.audio.most_frames(most_tokens_)),
                seconds = frames * static_cast<double>(shape.hop) / static_cast<double>(shape.rate);
   AudioLimits limits;
   limits.seconds = std::min(limits.seconds, seconds);
@@ -69,6 +69,11 @@ Result<void> MediaEncoders::read_sound(const ContentPart& part,
                                                   std::to_string(sound->size()) + " samples at " +
                                                   std::to_string(shape.rate) + " Hz, expected " +
                                                   std::to_string(shape.hop) + " or more"};
+  if (shape.samples > 0 && sound->size() > static_cast<std::size_t>(shape.samples))
+    return Error{ErrorCode::invalid_argument,
+                 shown(part) + ": found " + std::to_string(sound->size()) + " samples at " +
+                     std::to_string(shape.rate) + " Hz, expected at most " +
+                     std::to_string(shape.samples) + ", the chunk_length of the model's processor"};
   sounds.push_back(std::move(sound).value());
   return {};
 }
@@ -86,13 +91,13 @@ Result<void> MediaEncoders::read_picture(const ContentPart& part, MediaFeatures&
 
 Result<MediaFeatures> MediaEncoders::read(std::span<const ContentPart* const> parts) {
   if (parts.empty()) return MediaFeatures{};
-  const Qwen3Omni* omni = file_ ? file_->omni() : nullptr;
+  const OmniMedia* omni = file_ ? file_->media() : nullptr;
   if (omni == nullptr) return no_encoder(file_.get(), *parts.front());
   for (const ContentPart* part : parts)
     if (!(part->kind == ContentPart::Kind::audio ? omni->hears : omni->sees))
       return no_encoder(file_.get(), *part);
   if (!config_) {
-    auto config = read_media_config(file_->path().parent_path());
+    auto config = read_media_config(file_->path().parent_path(), file_->qwen2_5_omni() != nullptr);
     if (!config) return config.error();
     const VisionEncoderShape& vision = omni->encoders.vision;
     const PatchShape& patches = config->picture;
@@ -133,6 +138,10 @@ Result<MediaFeatures> MediaEncoders::read(std::span<const ContentPart* const> pa
     } else {
       grid.cols = omni->encoders.audio.tokens(features.sounds[sound++].frames);
     }
+    if (grid.tokens() == 0)
+      return Error{ErrorCode::invalid_argument, shown(*part) + ": found no more than 2 frames of " +
+                                                    std::to_string(config_->sound.hop) +
+                                                    " samples, expected 3 or more"};
     if (grid.tokens() > most_tokens_)
       return Error{ErrorCode::invalid_argument,
                    shown(*part) + ": found " + std::to_string(grid.tokens()) +
@@ -143,7 +152,7 @@ Result<MediaFeatures> MediaEncoders::read(std::span<const ContentPart* const> pa
 }
 
 Result<std::vector<EncodedMedia>> MediaEncoders::encode(const MediaFeatures& features) {
-  const EncoderConfig& shapes = file_->omni()->encoders;
+  const EncoderConfig& shapes = file_->media()->encoders;
   FileWeights weights(file_);
   std::vector<std::vector<float>> sounds;
   std::vector<EncodedImage> pictures;

@@ -1,4 +1,4 @@
-// From files of sound and pictures to the rows that the decoder of Qwen3-Omni reads in place of
+// From files of sound and pictures to the rows that the decoder of an omni model reads in place of
 // tokens: a file's bytes, its features as the model's folder states them (media_config.hpp), and
 // what the encoder makes of these.
 //

@@ -6,7 +6,7 @@
 namespace limelight::stages {
 
 Result<ExpandedTokens> expand_placeholders(std::span<const int> tokens,
-                                           const Qwen3Omni& omni,
+                                           const OmniMedia& omni,
                                            std::span<const MediaGrid> media) {
   const auto places = [&](bool picture) {
     std::vector<int> all;
@@ -38,6 +38,32 @@ Result<ExpandedTokens> expand_placeholders(std::span<const int> tokens,
                        " placeholders of " + (kind == 1 ? "pictures" : "sounds") + ", expected " +
                        std::to_string(of_kind[kind].size()) + ", as many as the messages have"};
   return made;
+}
+
+std::array<std::int32_t, 3> TokenTurns::at(int position) const {
+  const auto first = static_cast<std::size_t>(position) * 3;
+  if (first < turns.size()) return {turns[first], turns[first + 1], turns[first + 2]};
+  const std::int32_t behind = next + position - static_cast<std::int32_t>(turns.size() / 3);
+  return {behind, behind, behind};
+}
+
+Result<std::vector<MediaGrid>> read_grids(std::span<const std::int32_t> grids,
+                                          std::uint64_t expected) {
+  std::vector<MediaGrid> all;
+  std::uint64_t tokens = 0;
+  for (std::size_t i = 0; i + 1 < grids.size() && tokens <= expected; i += 2) {
+    if (grids[i] < 1 || grids[i + 1] < 1 || grids[i] > 1 << 15 || grids[i + 1] > 1 << 15)
+      return Error{ErrorCode::corrupt, "talker: found a picture of " + std::to_string(grids[i]) +
+                                           " x " + std::to_string(grids[i + 1]) +
+                                           " tokens, expected 1 to 32768 each way"};
+    all.push_back({true, grids[i], grids[i + 1]});
+    tokens += static_cast<std::uint64_t>(all.back().tokens());
+  }
+  if (tokens != expected)
+    return Error{ErrorCode::corrupt, "talker: found pictures of " + std::to_string(tokens) +
+                                         " tokens, expected " + std::to_string(expected) +
+                                         ", as the prompt has"};
+  return all;
 }
 
 TokenTurns turns_of(std::span<const int> tokens,

@@ -7,12 +7,12 @@
 //                config.json, tokenizer.json and
 //                generation_config.json
 //
-// Supported are the families of architectures.hpp, Qwen2.5-Omni without its token2wav, and
-// Qwen3-Omni. Nothing that changes results is left unread: a key that is not obeyed, and a tensor
-// that no part of the network uses, are errors.
-// Files are not trusted: every count, length and offset is compared with the size of the file
-// before it is used. An error names the file, the offset or key, what was found and what was
-// expected. A ModelFile does not change after open(), so any thread may read it.
+// Supported are the families of architectures.hpp, Qwen2.5-Omni (its token2wav has files of its
+// own: token2wav_model.hpp) and Qwen3-Omni. Nothing that changes results is left unread: a key that
+// is not obeyed, and a tensor that no part of the network uses, are errors. Files are not trusted:
+// every count, length and offset is compared with the size of the file before it is used. An error
+// names the file, the offset or key, what was found and what was expected. A ModelFile does not
+// change after open(), so any thread may read it.
 #pragma once
 
 #include <cstdint>
@@ -71,6 +71,11 @@ class ModelFile {
   const std::filesystem::path& path() const noexcept { return path_; }
   // What only Qwen2.5-Omni has; nullptr for other models.
   const Qwen25Omni* qwen2_5_omni() const noexcept { return qwen2_5_ ? &*qwen2_5_ : nullptr; }
+  // What both of them have to read sounds and pictures; nullptr for other models.
+  const OmniMedia* media() const noexcept {
+    if (omni_) return &*omni_;
+    return qwen2_5_ ? &*qwen2_5_ : nullptr;
+  }
   // What only Qwen3-Omni has; nullptr for other models.
   const Qwen3Omni* omni() const noexcept { return omni_ ? &*omni_ : nullptr; }
 

@@ -82,6 +82,13 @@ struct NetworkReader {
     } else if (!sections.is_null()) {
       rope.wrong("mrope_section", "three whole numbers");
     }
+    if (a.sections && sections.is_array() &&
+        (!sections[0].is_number_unsigned() || sections[0].get<std::uint64_t>() +
+                                                      static_cast<std::uint64_t>(made->height) +
+                                                      static_cast<std::uint64_t>(made->width) !=
+                                                  static_cast<std::uint64_t>(p.dims / 2)))
+      rope.wrong("mrope_section", "three whole numbers with the sum " + std::to_string(p.dims / 2));
+    made->sections = a.sections && (made->height > 0 || made->width > 0);
     return *made;
   }
 

@@ -4,22 +4,24 @@
 // a stage opens one of them:
 //
 //   part     networks and their tensors here
-//   thinker  the text decoder: embed_tokens, layers.<n>., norm, lm_head
+//   thinker  the text decoder: embed_tokens, layers.<n>., norm, lm_head; the encoders, as
+//            tensors_of() names their tensors: audio_tower., visual.
 //   talker   the decoder of codes: layers.<n>., norm, lm_head (codec_head); embed_tokens, which is
 //            as wide as the thinker; input_projection (thinker_to_talker_proj);
 //            thinker.embed_tokens
 //
-// The encoders of sound and vision (thinker.audio_tower, thinker.visual) and what makes sound of
-// codes (token2wav) are known and not loaded.
+// What makes sound of codes has a model of its own: token2wav_model.hpp. A folder without one of
+// the encoders serves texts alone.
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <string>
 
+#include "stages/models/omni_media.hpp"
+
 namespace limelight::stages {
 
-struct Qwen25Omni {
+struct Qwen25Omni : OmniMedia {
   int thinker_hidden = 0, thinker_vocab = 0;
   // The rest is the talker's; false: the model has none.
   bool speaks = false;
@@ -29,10 +31,5 @@ struct Qwen25Omni {
   // The token of the thinker's vocabulary that a speaker's text begins with.
   std::map<std::string, int> speakers = {};
 };
-
-// The speakers of a folder, from speakers.safetensors: a float32 tensor <name>.bos_token of one
-// value for each (convert_speakers.py makes the file of the published spk_dict.pt, which is a
-// pickle). Throws a ModelRefusal (no such file, no token below vocab).
-std::map<std::string, int> read_speakers(const std::filesystem::path& folder, int vocab);
 
 }  // namespace limelight::stages

@@ -1,9 +1,7 @@
 // Reads config.json of a qwen2_5_omni: the shapes of thinker and talker, and which tensors of the
 // folder are those of a part. Source: transformers 5, models/qwen2_5_omni.
-#include <cmath>
-
 #include "stages/models/hf_files.hpp"
-#include "stages/models/tensor_files.hpp"
+#include "stages/models/speakers.hpp"
 
 namespace limelight::stages {
 
@@ -17,13 +15,15 @@ const Architecture thinker{.name = "qwen2_5_omni_text",
                            .qkv_bias = {nullptr, true},
                            .windows = Windows::late,
                            .window = 32768,
-                           .rope_base = 1'000'000};
+                           .rope_base = 1'000'000,
+                           .sections = true};
 const Architecture talker{.name = "qwen2_5_omni_talker",
                           .qkv_bias = {nullptr, true},
                           .head_dim = 128,
                           .windows = Windows::late,
                           .window = 32768,
-                          .rope_base = 1'000'000};
+                          .rope_base = 1'000'000,
+                          .sections = true};
 
 struct Qwen25Reader {
   const fs::path& file;
@@ -51,15 +51,44 @@ struct Qwen25Reader {
     thinker_network.parts.tied = keys.flag("tie_word_embeddings", false);
     omni.thinker_hidden = thinker_network.shape.hidden;
     omni.thinker_vocab = thinker_network.shape.vocab;
-    // The encoders are not loaded, and text has no positions in seconds. The last ones are in the
-    // published file and nobody reads them.
-    for (const char* key : {"audio_config", "vision_config", "audio_token_index",
-                            "image_token_index", "video_token_index", "audio_start_token_id",
-                            "audio_end_token_id", "vision_start_token_id", "vision_end_token_id",
-                            "user_token_id", "position_id_per_seconds", "seconds_per_chunk",
-                            "model_type", "vision_token_id", "ignore_index"})
+    set_sections(thinker_network.shape, keys, "text_config");
+    omni.placeholders = {keys.whole("audio_token_index", 151646),
+                         keys.whole("image_token_index", 151655),
+                         keys.whole("video_token_index", 151656)};
+    read_encoders(keys);
+    // The chat template has the tokens around sounds and pictures; only videos have positions in
+    // seconds. The last ones are in the published file and nobody reads them.
+    for (const char* key : {"audio_start_token_id", "audio_end_token_id", "vision_start_token_id",
+                            "vision_end_token_id", "user_token_id", "position_id_per_seconds",
+                            "seconds_per_chunk", "model_type", "vision_token_id", "ignore_index"})
       (void)keys[key];
     keys.refuse_others(true, "a thinker of qwen2_5_omni");
+  }
+
+  // Where rope_parameters have no mrope_section, the reference has [16, 24, 24].
+  static void set_sections(DecoderShape& shape, const ConfigKeys& keys, const char* key) {
+    for (RopeShape& rope : shape.ropes) {
+      if (rope.height > 0 || rope.width > 0) continue;
+      if (shape.head_dim != 128)
+        keys.wrong(key, "mrope_section in its rope_parameters: without it, heads have 128 numbers");
+      rope.height = rope.width = 24;
+      rope.sections = true;
+    }
+  }
+
+  // read_encoder_config() refuses what it does not know in the two objects.
+  void read_encoders(ConfigKeys& keys) {
+    (void)keys["audio_config"];
+    (void)keys["vision_config"];
+    auto encoders = read_encoder_config(file);
+    if (!encoders) throw ModelRefusal{encoders.error()};
+    omni.encoders = std::move(encoders).value();
+    const std::string rows = std::to_string(omni.thinker_hidden) +
+                             ", the hidden_size of text_config: the decoder reads these rows";
+    if (keys.has("audio_config") && omni.encoders.audio.out != omni.thinker_hidden)
+      keys.wrong("audio_config.output_dim", rows);
+    if (keys.has("vision_config") && omni.encoders.vision.out != omni.thinker_hidden)
+      keys.wrong("vision_config.out_hidden_size", rows);
   }
 
   void read_talker(ConfigKeys keys) {
@@ -79,12 +108,16 @@ struct Qwen25Reader {
       keys.wrong("tie_word_embeddings", "false: embedding and head are two tensors");
     // Each speaker has a token that begins a text, so nobody reads tts_text_start_token_id. The
     // others say where sound and vision are.
-    for (const char* key : {"tts_text_start_token_id", "audio_token_index", "image_token_index",
-                            "video_token_index", "audio_start_token_id", "audio_end_token_id",
-                            "vision_start_token_id", "vision_end_token_id",
-                            "position_id_per_seconds", "seconds_per_chunk", "spatial_merge_size"})
+    for (const char* key :
+         {"tts_text_start_token_id", "audio_token_index", "image_token_index", "video_token_index",
+          "audio_start_token_id", "audio_end_token_id", "vision_start_token_id",
+          "vision_end_token_id", "position_id_per_seconds", "seconds_per_chunk"})
       (void)keys[key];
-    talker_network = read_network(std::move(keys), talker);
+    const int merge = omni.encoders.vision.merge;
+    if (keys.whole("spatial_merge_size", 2) != merge)
+      keys.wrong("spatial_merge_size", std::to_string(merge) + ", as in thinker_config");
+    talker_network = read_network(keys, talker);
+    set_sections(talker_network.shape, keys, "rope_parameters");
     talker_network.parts.bare = true;  // tensors of other shapes than a text model's
   }
 
@@ -101,8 +134,11 @@ struct Qwen25Reader {
 
   NetworkConfig thinker_part() {
     NetworkConfig all = thinker_network;
-    all.names = {{"thinker.model.", ""}, {"thinker.lm_head", "lm_head", true}};
-    all.unread = {"thinker.audio_tower.", "thinker.visual.", "talker.", "token2wav."};
+    all.names = {{"thinker.model.", ""},
+                 {"thinker.lm_head", "lm_head", true},
+                 {.from = "thinker.audio_tower.", .to = "audio_tower.", .plain = true},
+                 {.from = "thinker.visual.", .to = "visual.", .plain = true}};
+    all.unread = {"talker.", "token2wav."};
     return all;
   }
 
@@ -125,33 +161,6 @@ struct Qwen25Reader {
 };
 
 }  // namespace
-
-std::map<std::string, int> read_speakers(const fs::path& folder, int vocab) {
-  const fs::path file = folder / "speakers.safetensors";
-  std::error_code failed;
-  if (!fs::exists(file, failed))
-    refuse(file,
-           "found no such file, expected the speakers: convert_speakers.py makes it of spk_dict.pt",
-           ErrorCode::not_found);
-  const auto tensors = TensorFiles::open(file, "");
-  if (!tensors) throw ModelRefusal{tensors.error()};
-  constexpr std::string_view ending = ".bos_token";
-  std::map<std::string, int> speakers;
-  for (const auto& [name, tensor] : (*tensors)->all()) {
-    if (!name.ends_with(ending)) continue;
-    const float value = tensor.values == 1 ? tensor.floats()[0] : -1;
-    if (!(value >= 0 && value < static_cast<float>(vocab)) || value != std::floor(value))
-      refuse(file, "tensor '" + name.substr(0, 100) +
-                       "': expected one value, a token below the thinker's vocab_size (" +
-                       std::to_string(vocab) + ")");
-    speakers.emplace(name.substr(0, name.size() - ending.size()), static_cast<int>(value));
-  }
-  if (speakers.empty())
-    refuse(file,
-           "found no tensor with a name such as 'Chelsie.bos_token', expected one for each "
-           "speaker");
-  return speakers;
-}
 
 NetworkConfig read_qwen2_5_omni(const fs::path& file, const json& config, std::string_view part) {
   Qwen25Reader reader{file, config};

@@ -65,12 +65,35 @@ Result<void> Qwen25TalkerInputs::add_tokens(std::span<const int> tokens) {
     if (token < 0 || token >= vocab)
       return Error{ErrorCode::invalid_argument, "talker: found token " + std::to_string(token) +
                                                     ", expected 0 to " + std::to_string(vocab - 1)};
-  if (!has_prompt_) prompt_ = tokens.size();
+  const Qwen25Omni& omni = embedding_->omni();
+  if (!has_prompt_) {
+    prompt_ = tokens.size();
+    if (std::find(tokens.begin(), tokens.end(), omni.picture_token()) != tokens.end())
+      prompt_tokens_.assign(tokens.begin(), tokens.end());
+  }
   has_prompt_ = true;
   const std::size_t width = embedding_->width();
   grow(tokens_ + tokens.size());
-  for (const int token : tokens)
-    embedding_->add_token(token, std::span(sums_).subspan(tokens_++ * width, width));
+  // Only prompts have placeholders that stand for something.
+  const bool of_prompt = tokens_ == 0;
+  for (const int token : tokens) {
+    const auto sum = std::span(sums_).subspan(tokens_++ * width, width);
+    if (!of_prompt || !omni.is_placeholder(token)) embedding_->add_token(token, sum);
+  }
+  return {};
+}
+
+Result<void> Qwen25TalkerInputs::add_grids(std::span<const std::int32_t> grids) {
+  const int picture = embedding_->omni().picture_token();
+  const auto pictures =
+      read_grids(grids, static_cast<std::uint64_t>(
+                            std::count(prompt_tokens_.begin(), prompt_tokens_.end(), picture)));
+  if (!pictures) return pictures.error();
+  if (pictures->empty()) return {};
+  // The speaker's token and the answer's first one follow, which are text.
+  std::vector<int> read = prompt_tokens_;
+  read.resize(read.size() + 2, embedding_->omni().text_pad);
+  turns_ = turns_of(read, picture, *pictures);
   return {};
 }
 

@@ -3,7 +3,8 @@
 // makes of a sum, as wide as the thinker:
 //
 //   rows before the first code   sum
-//   each token of the prompt     its embedding + its state
+//   each token of the prompt     its embedding + its state; where a sound or a picture stands, its
+//                                state alone
 //   1                            the embedding of the speaker's token + that of codec_pad
 //   1                            the answer's first token: embedding + state, and codec_bos
 //   then, for each code          its embedding + the next token of the answer: embedding + state;
@@ -18,13 +19,16 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "stages/models/decoder.hpp"
+#include "stages/models/media_positions.hpp"
 #include "stages/models/qwen2_5_omni.hpp"
 
 namespace limelight::stages {
@@ -65,6 +69,9 @@ class Qwen25TalkerInputs {
   // of all of these. Errors: invalid_argument (a token that the thinker does not have).
   Result<void> add_tokens(std::span<const int> tokens);
   void add_states(std::span<const float> states);  // [n, thinker's hidden]
+  // Behind the prompt: rows and columns of the tokens of each of its pictures, [n, 2]. Errors:
+  // corrupt (they are not those of the prompt's placeholders).
+  Result<void> add_grids(std::span<const std::int32_t> grids);
   // There are no more of either. Errors: corrupt (tokens without states, or states without tokens).
   Result<void> end();
 
@@ -74,6 +81,11 @@ class Qwen25TalkerInputs {
   int beginning() const noexcept { return static_cast<int>(prompt_) + 2; }  // rows before that code
   // Whether the text of the row of code t is known.
   bool has(std::size_t code) const noexcept { return ended_ || known() > prompt_ + 1 + code; }
+  // Time, height and width of row `position`, codes included, for a decoder; nothing without
+  // pictures, where all three are the position.
+  std::optional<std::array<std::int32_t, 3>> turn(int position) const {
+    return turns_ ? std::optional(turns_->at(position)) : std::nullopt;
+  }
   // Writes the sum of a row before the first code.
   void write(std::size_t row, std::span<float> to) const;
   // Writes the sum of the row of code t, which is `code`.
@@ -89,6 +101,8 @@ class Qwen25TalkerInputs {
   bool has_prompt_ = false, ended_ = false;
   std::size_t prompt_ = 0;               // tokens of the prompt
   std::size_t tokens_ = 0, states_ = 0;  // that came
+  std::vector<int> prompt_tokens_;       // where it has pictures, else nothing
+  std::optional<TokenTurns> turns_;      // of the rows before the first code, if they have pictures
   std::vector<float> sums_;              // of all tokens; not complete above known()
 };
 

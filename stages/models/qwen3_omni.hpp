@@ -14,24 +14,19 @@
 // A folder without one of the encoders serves texts alone.
 #pragma once
 
-#include <algorithm>
 #include <limelight/shape.hpp>
 #include <map>
 #include <string>
-#include <vector>
 
-#include "stages/models/encoder_config.hpp"
+#include "stages/models/omni_media.hpp"
 
 namespace limelight::stages {
 
-struct Qwen3Omni {
+struct Qwen3Omni : OmniMedia {
   // Of the thinker's vocabulary:
   int im_start = 0, user = 0, assistant = 0;
   int tts_bos = 0, tts_eos = 0, tts_pad = 0;
-  std::vector<int> placeholders = {};  // for sound, images and videos, in this order
   int thinker_hidden = 0, thinker_vocab = 0;
-  EncoderConfig encoders = {};
-  bool hears = false, sees = false;  // whether the files have the encoders' tensors
   // The rest is the talker's; false: the model has none.
   bool speaks = false;
   // The thinker's states that the talker reads at placeholders: those after so many layers. 0: its
@@ -43,12 +38,6 @@ struct Qwen3Omni {
   std::map<std::string, int> speakers = {};  // in lower case
   int code_groups = 0;                       // of a frame
   DecoderShape predictor = {};               // of all groups but the first
-
-  int sound_token() const { return placeholders.at(0); }
-  int picture_token() const { return placeholders.at(1); }
-  bool is_placeholder(int token) const {
-    return std::find(placeholders.begin(), placeholders.end(), token) != placeholders.end();
-  }
 };
 
 }  // namespace limelight::stages

@@ -139,9 +139,9 @@ struct SafetensorsReader {
         network.tensors.push_back({at + tensor.name, tensor.rows, tensor.cols});
       return true;
     };
-    const EncoderConfig& encoders = model.omni_->encoders;
-    model.omni_->hears = expect("audio_tower.", tensors_of(encoders.audio));
-    model.omni_->sees = expect("visual.", tensors_of(encoders.vision));
+    OmniMedia& media = model.omni_ ? static_cast<OmniMedia&>(*model.omni_) : *model.qwen2_5_;
+    media.hears = expect("audio_tower.", tensors_of(media.encoders.audio));
+    media.sees = expect("visual.", tensors_of(media.encoders.vision));
   }
 
   // What generate() of the reference does without being told.
@@ -164,7 +164,7 @@ struct SafetensorsReader {
       for (const auto& [shard, names] : read_shards(file)) add(folder / shard, &names);
     else add(file, nullptr);
     tie(file);
-    if (network.omni && part == "thinker") expect_encoders();
+    if (model.media() != nullptr && part == "thinker") expect_encoders();
     if (part == "talker") {
       talker_sampling();
       model.sampling_ = read_talker_sampling(folder / "generation_config.json", model.sampling_);

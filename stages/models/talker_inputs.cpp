@@ -170,20 +170,8 @@ Result<void> TalkerInputs::add_grids(std::span<const std::int32_t> grids) {
   const int picture = omni.picture_token();
   const auto placeholders =
       static_cast<std::uint64_t>(std::count(prompt_.begin(), prompt_.end(), picture));
-  std::vector<MediaGrid> all;
-  std::uint64_t tokens = 0;
-  for (std::size_t i = 0; i + 1 < grids.size() && tokens <= placeholders; i += 2) {
-    if (grids[i] < 1 || grids[i + 1] < 1 || grids[i] > 1 << 15 || grids[i + 1] > 1 << 15)
-      return Error{ErrorCode::corrupt, "talker: found a picture of " + std::to_string(grids[i]) +
-                                           " x " + std::to_string(grids[i + 1]) +
-                                           " tokens, expected 1 to 32768 each way"};
-    all.push_back({true, grids[i], grids[i + 1]});
-    tokens += static_cast<std::uint64_t>(all.back().tokens());
-  }
-  if (tokens != placeholders)
-    return Error{ErrorCode::corrupt, "talker: found pictures of " + std::to_string(tokens) +
-                                         " tokens, expected " + std::to_string(placeholders) +
-                                         ", as the prompt has"};
+  const auto all = read_grids(grids, placeholders);
+  if (!all) return all.error();
   // Only users' messages are read here, and so are only their pictures.
   std::vector<int> read;
   std::vector<MediaGrid> seen;
@@ -191,8 +179,8 @@ Result<void> TalkerInputs::add_grids(std::span<const std::int32_t> grids) {
   int left = 0;  // of the picture that `next` comes behind
   for (std::size_t i = 0; i < prompt_.size(); ++i) {
     if (prompt_[i] == picture && left-- == 0) {
-      left = all[next].tokens() - 1;
-      if (of_user_[i]) seen.push_back(all[next]);
+      left = (*all)[next].tokens() - 1;
+      if (of_user_[i]) seen.push_back((*all)[next]);
       ++next;
     }
     if (of_user_[i]) read.push_back(prompt_[i]);
@@ -205,12 +193,7 @@ Result<void> TalkerInputs::add_grids(std::span<const std::int32_t> grids) {
 
 std::optional<std::array<std::int32_t, 3>> TalkerInputs::turn(int position) const {
   if (!turns_) return std::nullopt;
-  const auto at = static_cast<std::size_t>(position) * 3;
-  if (at < turns_->turns.size())
-    return std::array{turns_->turns[at], turns_->turns[at + 1], turns_->turns[at + 2]};
-  const std::int32_t behind =
-      turns_->next + position - static_cast<std::int32_t>(turns_->turns.size() / 3);
-  return std::array{behind, behind, behind};
+  return turns_->at(position);
 }
 
 int TalkerInputs::beginning() const noexcept {

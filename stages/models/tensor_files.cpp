@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "stages/models/refusal.hpp"
 #include "stages/models/safetensors_file.hpp"
@@ -84,6 +85,49 @@ Result<std::shared_ptr<const TensorFiles>> TensorFiles::open(const fs::path& pat
 const StoredTensor* TensorFiles::find(std::string_view name) const {
   const auto at = tensors_.find(name);
   return at == tensors_.end() ? nullptr : &at->second;
+}
+
+std::uint64_t TensorFiles::bytes_as_floats() const noexcept {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors_) bytes += tensor.values * sizeof(float);
+  return bytes;
+}
+
+void NamedShapes::add(const std::string& name, std::initializer_list<int> shape) {
+  std::vector<std::uint64_t> extents;
+  for (const int extent : shape) extents.push_back(static_cast<std::uint64_t>(extent));
+  all.push_back({name, std::move(extents)});
+}
+
+Result<void> check_tensors(const TensorFiles& files,
+                           const std::vector<NamedShape>& expected,
+                           std::string_view prefix,
+                           std::initializer_list<std::string_view> computed) {
+  const auto say = [&](const std::string& what, ErrorCode code = ErrorCode::corrupt) {
+    return Error{code, files.path().string() + ": " + what};
+  };
+  const auto quoted = [&](const std::string& name) {
+    return "'" + std::string(prefix) + name.substr(0, 100) + "'";
+  };
+  std::set<std::string_view> known;
+  for (const NamedShape& wanted : expected) {
+    const StoredTensor* found = files.find(wanted.name);
+    if (found == nullptr) return say("found no tensor " + quoted(wanted.name));
+    if (found->shape != wanted.shape) {
+      StoredTensor like;
+      like.shape = wanted.shape;
+      return say("tensor " + quoted(wanted.name) + ": found " + found->shape_text() +
+                 ", expected " + like.shape_text());
+    }
+    known.insert(wanted.name);
+  }
+  for (const auto& [name, tensor] : files.all()) {
+    const auto ends = [&name = name](std::string_view ending) { return name.ends_with(ending); };
+    if (!known.contains(name) && std::none_of(computed.begin(), computed.end(), ends))
+      return say("found tensor " + quoted(name) + ", expected none: no part of the network uses it",
+                 ErrorCode::unavailable);
+  }
+  return {};
 }
 
 }  // namespace limelight::stages

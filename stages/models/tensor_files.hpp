@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <limelight/result.hpp>
 #include <map>
 #include <memory>
@@ -38,6 +39,7 @@ class TensorFiles {
   const StoredTensor* find(std::string_view name) const;  // nullptr if there is none
   const std::map<std::string, StoredTensor, std::less<>>& all() const noexcept { return tensors_; }
   const std::filesystem::path& path() const noexcept { return path_; }  // the file, or the index
+  std::uint64_t bytes_as_floats() const noexcept;
 
  private:
   friend struct TensorFilesReader;
@@ -47,5 +49,29 @@ class TensorFiles {
   std::vector<std::shared_ptr<const MappedFile>> files_;
   std::map<std::string, StoredTensor, std::less<>> tensors_;
 };
+
+// The tensors that a network of some shape has.
+struct NamedShape {
+  std::string name;
+  std::vector<std::uint64_t> shape;
+};
+class NamedShapes {
+ public:
+  void add(const std::string& name, std::initializer_list<int> shape);
+  // weight and bias of one that has both.
+  void both(const std::string& at, std::initializer_list<int> shape, int bias) {
+    add(at + ".weight", shape);
+    add(at + ".bias", {bias});
+  }
+  std::vector<NamedShape> all = {};
+};
+
+// Whether a part has these tensors and no others, but for those that are computed in place of being
+// read, whose names end with one of `computed`. prefix: that of the part, for messages. Errors:
+// corrupt, unavailable (a tensor that no part of the network uses).
+Result<void> check_tensors(const TensorFiles& files,
+                           const std::vector<NamedShape>& expected,
+                           std::string_view prefix,
+                           std::initializer_list<std::string_view> computed);
 
 }  // namespace limelight::stages

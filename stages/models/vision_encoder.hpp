@@ -1,5 +1,5 @@
-// The vision encoder of Qwen3-Omni (Qwen3OmniMoeVisionEncoder of transformers): patches of pictures
-// to rows that the thinker reads in place of tokens.
+// The vision encoders of Qwen3-Omni (Qwen3OmniMoeVisionEncoder of transformers) and Qwen2.5-Omni:
+// patches of pictures to rows that the thinker reads in place of tokens. That of Qwen3-Omni:
 //
 //   patches    a linear layer each; plus learned positions, interpolated from a square to the
 //              picture's rows and columns
@@ -10,6 +10,10 @@
 //   merger     merge x merge neighbours become one row: norm, linear, GELU, linear
 //   deepstack  mergers of their own after some layers; the thinker adds their rows to the outputs
 //              of its first layers
+//
+// That of Qwen2.5-Omni (Qwen2_5OmniVisionEncoder, shape.window) has no learned positions and no
+// deepstack. Its norms are RMS norms, its feed-forward networks gated. The patches are put in the
+// order of windows, and attend to those of their window; in some layers to all of their picture.
 //
 // One thread uses an encoder.
 #pragma once
@@ -40,7 +44,9 @@ class VisionEncoder {
  private:
   struct Layer {
     LayerNorm norm1, norm2;
-    BiasedLinear qkv, proj, fc1, fc2;
+    std::vector<BiasedLinear> qkv;  // together, or three of them
+    BiasedLinear proj, fc1, fc2;
+    std::vector<BiasedLinear> gate;  // one, or none
   };
   struct Merger {
     LayerNorm norm;
@@ -49,6 +55,12 @@ class VisionEncoder {
   };
   // The row and the column of each patch, in the order of ImagePatches.
   std::vector<std::pair<int, int>> places(const ImagePatches& image) const;
+  // The merged patches of a picture in the order of windows; `ends` gets the end of each window, in
+  // patches.
+  std::vector<int> windows(const ImagePatches& image, std::vector<int>& ends) const;
+  void add_layer(WeightLoader& weights, Device& device, const std::string& at);
+  // Turns the heads of a row at its place.
+  void turn(std::span<float> row, std::pair<int, int> place) const;
   void add_positions(const ImagePatches& image, std::span<float> rows) const;
   void run(const Layer& layer,
            std::vector<float>& x,

@@ -20,7 +20,8 @@ mapfile -t sources < <(cd "$root" && find stages/models stages/media -name '*.cp
   grep -vE '/(decoder|feed_forward|kv_cache|sampler|text_model|weights)\.cpp$' |
   grep -vE '/(audio_encoder|code2wav_(network|weights)|code_predictor|convolution)\.cpp$' |
   grep -vE '/(encoder_parts|media_encoders|qwen2_5_talker_inputs|talker_inputs)\.cpp$' |
-  grep -vE '/vision_encoder\.cpp$' |
+  grep -vE '/(convolution_loader|diffusion_transformer|mel_vocoder|smooth_snake)\.cpp$' |
+  grep -vE '/(speaker_encoder|vision_encoder)\.cpp$' |
   sed 's/\.cpp$//')
 sources+=(stages/devices/blocks base/{mapped_file,result})
 objects=()

@@ -3,11 +3,12 @@
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
 # reader: perfetto, hta, chromium, fetch, deploy, smollm2, llama, transformers, text_models,
-#   omni_models, qwen25_models, code2wav_models, tokenizer, jinja, media, encoder or voice.
+#   omni_models, qwen25_models, code2wav_models, token2wav_models, tokenizer, jinja, media, encoder
+#   or voice.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
-# gpu writer: a program that writes GPU traces into a folder; for voice, its probe; for omni_models,
-#   the command.
+# gpu writer: a program that writes GPU traces into a folder; for voice, its probe; for omni_models
+#   and qwen25_models, the command.
 # Exit status: 0 if the reader found what was expected, 77 if it is not installed.
 set -euo pipefail
 reader=$1 limelight=$2 folder=$3 gpu_writer=${4:-}
@@ -116,28 +117,31 @@ if [[ $reader == text_models ]]; then
   "$python" "$here/compare_text_models.py" "$limelight" "$folder"/*
   exit
 fi
-if [[ $reader == code2wav_models ]]; then
+if [[ $reader == code2wav_models || $reader == token2wav_models ]]; then
   python=${LIMELIGHT_PYTHON:-$python}
   [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
-  needs="torch, transformers.models.qwen3_omni_moe, safetensors"
+  package=qwen3_omni_moe
+  [[ $reader == code2wav_models ]] || package=qwen2_5_omni
+  needs="torch, transformers.models.$package, safetensors"
   "$python" -c "import $needs" 2>/dev/null ||
     skip "no python with $needs (LIMELIGHT_PYTHON names one)"
   rm -rf "$folder"
-  "$python" "$here/compare_code2wav_models.py" "$limelight" "$folder" \
+  "$python" "$here/compare_$reader.py" "$limelight" "$folder" \
     --seed "${LIMELIGHT_SEED:-0}"
   exit
 fi
 if [[ $reader == omni_models || $reader == qwen25_models ]]; then
   python=${LIMELIGHT_PYTHON:-$python}
   [[ -x $python ]] || python=$(command -v python3) || skip "no python3"
-  package=qwen3_omni_moe also=", soundfile, PIL" options=(--command "$gpu_writer")
-  [[ $reader == omni_models ]] || package=qwen2_5_omni also= options=()
-  needs="torch, transformers.models.$package, tokenizers, numpy$also"
+  package=qwen3_omni_moe
+  [[ $reader == omni_models ]] || package=qwen2_5_omni
+  needs="torch, transformers.models.$package, tokenizers, numpy, soundfile, PIL"
   "$python" -c "import $needs" 2>/dev/null ||
     skip "no python with $needs (LIMELIGHT_PYTHON names one)"
   rm -rf "$folder"
   "$python" -W ignore "$here/make_$reader.py" "$folder" --seed "${LIMELIGHT_SEED:-0}"
-  "$python" "$here/compare_omni_models.py" "$limelight" "$folder" "${options[@]}"
+  "$python" "$here/compare_omni_models.py" "$limelight" "$folder" \
+    --command "$gpu_writer"
   exit
 fi
 if [[ $reader == llama || $reader == transformers ]]; then
@@ -177,6 +181,13 @@ if [[ $reader == encoder ]]; then
     --audio num_mel_bins=128 d_model=32 encoder_attention_heads=4 encoder_layers=3 \
     n_window_infer=800 \
     --vision patch_size=16 num_position_embeddings=49 num_heads=4 hidden_size=48 depth=4
+  make "$folder/older" --older
+  make "$folder/older-short" --older --frames 3 --grids 2x2 --vision window_size=8 \
+    fullatt_block_indexes=[]
+  make "$folder/older-wide" --older --frames 1000 99 7 200 --grids 10x6 2x2 6x14 \
+    --audio num_mel_bins=128 d_model=32 encoder_attention_heads=4 encoder_layers=3 n_window=100 \
+    --vision patch_size=14 window_size=112 num_heads=4 hidden_size=48 depth=4 \
+    fullatt_block_indexes=[0,3]
   "$limelight" "$folder"/*
   exit
 fi

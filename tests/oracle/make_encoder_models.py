@@ -1,8 +1,11 @@
-"""Makes tiny random encoders of Qwen3-Omni, and what the reference (transformers) computes of them.
+"""Makes tiny random encoders of Qwen3-Omni or Qwen2.5-Omni, and what the reference (transformers)
+computes of them.
 
     pip install torch transformers safetensors
-    python3 make_encoder_models.py OUT [--seed N] [--audio KEY=N...] [--vision KEY=N...]
+    python3 make_encoder_models.py OUT [--older] [--seed N] [--audio KEY=N...] [--vision KEY=N...]
         [--frames N...] [--grids RxC...]
+
+--older: those of Qwen2.5-Omni.
 
 OUT gets config.json, model.safetensors with the tensors below thinker.audio_tower. and
 thinker.visual., and expected.safetensors: hidden states after each layer, and the outputs. The keys
@@ -20,6 +23,8 @@ import sys
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from transformers.models.qwen2_5_omni import configuration_qwen2_5_omni as older_configurations
+from transformers.models.qwen2_5_omni import modeling_qwen2_5_omni as older_networks
 from transformers.models.qwen3_omni_moe import configuration_qwen3_omni_moe as configurations
 from transformers.models.qwen3_omni_moe import modeling_qwen3_omni_moe as networks
 
@@ -29,6 +34,12 @@ AUDIO = {"num_mel_bins": 16, "downsample_hidden_size": 4, "encoder_layers": 2,
 VISION = {"depth": 3, "num_heads": 2, "hidden_size": 24, "intermediate_size": 40,
           "out_hidden_size": 12, "patch_size": 4, "num_position_embeddings": 16,
           "deepstack_visual_indexes": [0, 2]}
+
+OLDER_AUDIO = {"num_mel_bins": 16, "encoder_layers": 2, "encoder_attention_heads": 2, "d_model": 16,
+               "encoder_ffn_dim": 24, "output_dim": 12, "n_window": 20}
+OLDER_VISION = {"depth": 3, "num_heads": 2, "hidden_size": 24, "intermediate_size": 40,
+                "out_hidden_size": 12, "patch_size": 4, "window_size": 16,
+                "fullatt_block_indexes": [1]}
 
 
 def inputs(count):
@@ -63,7 +74,9 @@ def keep_input(to, name):
 
 def run_audio(config, seed, frames):
     torch.manual_seed(seed)
-    network = draw(networks.Qwen3OmniMoeAudioEncoder(config), seed)
+    older = config.model_type == "qwen2_5_omni_audio_encoder"
+    network = draw((older_networks.Qwen2_5OmniAudioEncoder if older
+                    else networks.Qwen3OmniMoeAudioEncoder)(config), seed)
     states = {}
     network.layers[0].register_forward_pre_hook(keep_input(states, "audio.stem"),
                                                 with_kwargs=True)
@@ -84,7 +97,9 @@ def run_audio(config, seed, frames):
 
 def run_vision(config, seed, grids):
     torch.manual_seed(seed)
-    network = draw(networks.Qwen3OmniMoeVisionEncoder(config), seed + 1)
+    older = config.model_type == "qwen2_5_omni_vision_encoder"
+    network = draw((older_networks.Qwen2_5OmniVisionEncoder if older
+                    else networks.Qwen3OmniMoeVisionEncoder)(config), seed + 1)
     states = {}
     network.blocks[0].register_forward_pre_hook(keep_input(states, "vision.embedding"),
                                                 with_kwargs=True)
@@ -96,7 +111,7 @@ def run_vision(config, seed, grids):
         out = network(inputs(patches * width).reshape(patches, width),
                       torch.tensor([[1, rows, cols] for rows, cols in grids]))
     states["vision.out"] = out.pooler_output
-    for index, rows in enumerate(out.deepstack_features):
+    for index, rows in enumerate(() if older else out.deepstack_features):
         states[f"vision.deepstack.{index}"] = rows
     return network, states
 
@@ -106,7 +121,8 @@ def invisible(network, states, run):
     found = []
     for name, weight in network.named_parameters():
         kept = weight.detach().clone()
-        if name.endswith("k_proj.bias"):
+        # Of those, nobody reads the last one.
+        if name.endswith(("k_proj.bias", "audio_bos_eos_token.weight")):
             continue
         with torch.no_grad():
             weight.mul_(0.5)
@@ -131,16 +147,22 @@ def parse(pairs, base):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--older", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--audio", nargs="*", default=[])
     parser.add_argument("--vision", nargs="*", default=[])
     parser.add_argument("--frames", type=int, nargs="*", default=[437, 61, 300])
     parser.add_argument("--grids", nargs="*", default=["4x6", "2x8"])
     arguments = parser.parse_args()
-    audio, vision = parse(arguments.audio, AUDIO), parse(arguments.vision, VISION)
+    audio = parse(arguments.audio, OLDER_AUDIO if arguments.older else AUDIO)
+    vision = parse(arguments.vision, OLDER_VISION if arguments.older else VISION)
     grids = [[int(side) for side in grid.split("x")] for grid in arguments.grids]
-    audio_config = configurations.Qwen3OmniMoeAudioEncoderConfig(**audio)
-    vision_config = configurations.Qwen3OmniMoeVisionEncoderConfig(**vision)
+    if arguments.older:
+        audio_config = older_configurations.Qwen2_5OmniAudioEncoderConfig(**audio)
+        vision_config = older_configurations.Qwen2_5OmniVisionEncoderConfig(**vision)
+    else:
+        audio_config = configurations.Qwen3OmniMoeAudioEncoderConfig(**audio)
+        vision_config = configurations.Qwen3OmniMoeVisionEncoderConfig(**vision)
     for config in (audio_config, vision_config):
         config._attn_implementation = "eager"
     audio_network, states = run_audio(audio_config, arguments.seed, arguments.frames)
@@ -155,7 +177,8 @@ def main():
     save_file(tensors, arguments.out / "model.safetensors")
     save_file({name: state.contiguous() for name, state in states.items()},
               arguments.out / "expected.safetensors")
-    config = {"model_type": "qwen3_omni_moe", "thinker_config": {
+    kind = "qwen2_5_omni" if arguments.older else "qwen3_omni_moe"
+    config = {"model_type": kind, "thinker_config": {
         "audio_config": audio_config.to_dict(), "vision_config": vision_config.to_dict()}}
     (arguments.out / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     (arguments.out / "expected.json").write_text(
@@ -184,7 +207,8 @@ def invisible_parts(audio, vision, states, frames, grids):
                           .reshape(patches, -1),
                           torch.tensor([[1, rows, cols] for rows, cols in grids]))
         return {"vision.out": out.pooler_output,
-                **{f"vision.deepstack.{i}": r for i, r in enumerate(out.deepstack_features)}}
+                **{f"vision.deepstack.{i}": r
+                   for i, r in enumerate(getattr(out, "deepstack_features", None) or ())}}
 
     return invisible(audio, states, again_audio) + invisible(vision, states, again_vision)
 

@@ -292,9 +292,17 @@ def draw_parts(rng, folder, t, number, kinds):
     return parts
 
 
-def read_parts(model, folder, t, parts):
-    """The tokens of a message and the tensors for generate(), as the processor makes them."""
-    sound, picture = features_config(model.config)
+def tokens_of_sound(frames):
+    rest = frames % 100
+    return (((((rest - 1) // 2 + 1) - 1) // 2 + 1 - 1) // 2 + 1 + frames // 100 * 13).tolist()
+
+
+def read_parts(model, folder, t, parts, configs=None, tokens=tokens_of_sound, padding=True):
+    """The tokens of a message and the tensors for generate(), as the processor makes them.
+
+    configs: of the processors, if not those of a Qwen3-Omni. tokens: of sounds with so many frames.
+    """
+    sound, picture = configs or features_config(model.config)
     text, media = "", {}
     sounds = [soundfile.read(folder / x["audio"], dtype="float32")[0]
               for x in parts if "audio" in x]
@@ -304,14 +312,11 @@ def read_parts(model, folder, t, parts):
         sound.pop("feature_extractor_type")
         extractor = WhisperFeatureExtractor(**sound)
         found = extractor(
-            sounds, sampling_rate=16000, padding=True, truncation=False,
+            sounds, sampling_rate=16000, padding=padding, truncation=False,
             return_attention_mask=True, return_tensors="pt")
         media["input_features"] = found["input_features"]
         media["feature_attention_mask"] = found["attention_mask"]
-        lengths = found["attention_mask"].sum(-1)
-        rest = lengths % 100
-        counts["audio"] = (((((rest - 1) // 2 + 1) - 1) // 2 + 1 - 1) // 2 + 1
-                           + lengths // 100 * 13).tolist()
+        counts["audio"] = tokens(found["attention_mask"].sum(-1))
     if images:
         picture.pop("image_processor_type")
         found = Qwen2VLImageProcessor(**picture)(images, return_tensors="pt")

@@ -1,17 +1,21 @@
 """Makes a tiny random Qwen2.5-Omni, and what a reference (transformers) computes with it.
 
-    pip install torch transformers tokenizers safetensors
+    pip install torch transformers tokenizers safetensors soundfile pillow
     python3 make_qwen25_models.py OUT [--seed N] [--set KEY=VALUE...] [--answer N] [--codes N]
-        [--bfloat16] [--brief]
+        [--media KINDS...] [--bfloat16] [--brief]
 
 OUT gets a checkpoint with thinker, encoders, talker and token2wav: config.json, safetensors,
-tokenizer.json and tokenizer_config.json; spk_dict.pt with two speakers, as the published model has
+tokenizer.json, tokenizer_config.json and preprocessor_config.json; the sounds and pictures of the
+prompts; spk_dict.pt with two speakers, as the published model has
 it, and speakers.safetensors, which convert_speakers.py makes of it; and expected.npz:
 
     prompts                    how many there are
     end                        the token that ends an answer
     <p>.most                   at most so many tokens of the thinker, and codes of the talker
     <p>.ids, <p>.answer        tokens of a prompt and of the thinker's greedy answer
+    <p>.parts                  of a prompt with sounds or pictures: its parts, as JSON
+    <p>.turns                  of a prompt with pictures: time, height and width of all that the
+                               thinker reads, [tokens, 3]
     <p>.thinker.states         [layers + 1, tokens, hidden]: embeddings, then after each layer, the
                                last one normalised; of the prompt and of all but the last token
     <p>.thinker.logits         [answer, vocabulary]
@@ -20,22 +24,26 @@ it, and speakers.safetensors, which convert_speakers.py makes of it; and expecte
     <p>.talker.logits          [steps, vocabulary], before penalties
     <p>.codes                  [codes]
     <p>.noise, <p>.mel         [frames, bands]: what the sampling of the mel spectrogram begins
-                               with, and ends with, of these codes
+                               with, and ends with, of these codes; torch draws the noise after
+                               torch.manual_seed(NOISE_SEED)
     <p>.wave                   [samples]
+    <p>.rounding               how far wave is from the same in float64, relative to the loudest
 
-With --brief there is expected.json in its place, with ids, answers, codes, and of states and logits
-those of the last token of the prompt. With --bfloat16 the file has weights of this type; all is
+With --brief there is expected.json in its place, with ids, answers, codes, waves, and of states and
+logits those of the last token of the prompt. With --bfloat16 the file has weights of this type; all is
 computed in float32 in either case.
 
 The seed draws weights, shapes and prompts; a KEY is a path in config.json, such as
-talker_config.num_hidden_layers=3. All is greedy, prompts have only text, and the speaker is Ethan.
+talker_config.num_hidden_layers=3. All is greedy, and the speaker is Ethan.
 """
 import argparse
+import copy
 import json
 import pathlib
 import random
 import subprocess
 import sys
+import unittest.mock
 
 import numpy as np
 import torch
@@ -43,9 +51,11 @@ import transformers
 from transformers import Qwen2_5OmniConfig, Qwen2_5OmniForConditionalGeneration
 
 from make_omni_models import (
-    CLEAR, LEAST, SPECIAL, TEMPLATE, TRIES, VOCAB, lead, make_tokenizer, said, set_key)
+    CLEAR, LEAST, MEDIA_PROMPTS, PICTURE, SOUND, SPECIAL, TEMPLATE, TRIES, VOCAB, draw_parts, lead,
+    make_tokenizer, read_parts, said, set_key)
 
 SPEAKERS = ("Chelsie", "Ethan")
+NOISE_SEED = 42
 CONVERT = pathlib.Path(__file__).parents[2] / "stages/models/convert_speakers.py"
 
 
@@ -90,9 +100,9 @@ def draw_shape(rng, t):
             "audio_config": {
                 "d_model": 16, "encoder_layers": 1, "encoder_attention_heads": 2,
                 "encoder_ffn_dim": 16, "num_mel_bins": 16, "output_dim": hidden,
-                "max_source_positions": 16, "n_window": 4},
+                "max_source_positions": 16, "n_window": 14},
             "vision_config": {
-                "depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2,
+                "depth": 2, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2,
                 "patch_size": 4, "out_hidden_size": hidden, "fullatt_block_indexes": [0],
                 "window_size": 16}},
         "talker_config": {
@@ -134,7 +144,28 @@ def randomise(model):
         model.talker.codec_head.weight[code] *= 0.3
 
 
-def save(model, folder, t, rng, dtype):
+def soften(model, speakers):
+    """Samples are clamped to +-1: few should be. The last convolution scales the wave."""
+    wav, loudest = model.token2wav, []
+    last = wav.code2wav_bigvgan_model.conv_post
+    handle = last.register_forward_hook(lambda _m, _a, out: loudest.append(out.abs().max()))
+    wav(torch.randint(40, (1, 20)), speakers["Ethan"]["cond"], speakers["Ethan"]["ref_mel"])
+    handle.remove()
+    last.weight.mul_(0.7 / loudest[0])
+
+
+def features_config(config):
+    """Sounds are filled up to two seconds."""
+    thinker = config.thinker_config
+    return ({**SOUND, "feature_size": thinker.audio_config.num_mel_bins, "chunk_length": 2},
+            {**PICTURE, "patch_size": thinker.vision_config.patch_size})
+
+
+def tokens_of_sound(frames):
+    return (((frames - 1) // 2 + 1 - 2) // 2 + 1).tolist()
+
+
+def save(model, folder, t, speakers, dtype):
     folder.mkdir(parents=True, exist_ok=True)
     model.to(dtype).save_pretrained(folder)
     model.to(torch.float32)
@@ -142,11 +173,9 @@ def save(model, folder, t, rng, dtype):
     t.save(str(folder / "tokenizer.json"))
     config = {"eos_token": "<|im_end|>", "chat_template": TEMPLATE}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    dit = model.config.token2wav_config.dit_config
-    torch.save({
-        name: {"cond": torch.randn(1, dit.enc_emb_dim), "ref_mel": torch.randn(1, 9, dit.mel_dim),
-               "bos_token": t.token_to_id("<tts_text_bos>") - i}
-        for i, name in enumerate(SPEAKERS)}, folder / "spk_dict.pt")
+    sound, picture = features_config(model.config)
+    (folder / "preprocessor_config.json").write_text(json.dumps({**sound, **picture}))
+    torch.save(speakers, folder / "spk_dict.pt")
     subprocess.run([sys.executable, CONVERT, folder], check=True)
 
 
@@ -182,11 +211,13 @@ class Recorder:
             model.talker.model.register_forward_pre_hook(self.read, with_kwargs=True),
             model.talker.register_forward_pre_hook(self.mask, with_kwargs=True),
             model.talker.register_forward_hook(self.talker),
-            wav.register_forward_pre_hook(
-                lambda _m, args: self.sound.update(
-                    codes=args[0][0], random=torch.random.get_rng_state())),
+            wav.register_forward_pre_hook(self.seed, with_kwargs=True),
             wav.code2wav_bigvgan_model.register_forward_pre_hook(
                 lambda _m, args: self.sound.update(mel=args[0][0].T))]
+
+    def seed(self, _module, args, kwargs):
+        self.sound.update(codes=args[0][0], voice=kwargs)
+        torch.manual_seed(NOISE_SEED)
 
     @staticmethod
     def mask(_module, args, kwargs):
@@ -222,14 +253,26 @@ def penalised(model, logits, chosen):
     return rows
 
 
-def expected(model, ids, answer, codes, end):
+def true_wave(wav, sound, noise):
+    """The wave of the same noise in float64."""
+    voice = {key: sound["voice"][key].double() for key in ("conditioning", "reference_mel")}
+    with unittest.mock.patch.object(torch, "randn", lambda *_, **__: noise[None].double()):
+        return copy.deepcopy(wav).double()(sound["codes"][None], **voice).flatten()
+
+
+def expected(model, ids, answer, codes, end, media=None):
     """Returns what is computed for a prompt, and how clear its choices were."""
+    media, turns = media or {}, []
+    handle = model.thinker.model.language_model.rotary_emb.register_forward_pre_hook(
+        lambda _, args, kw: turns.append(kw.get("position_ids", args[-1] if args else None)[:, 0]),
+        with_kwargs=True)
     model.talker.rope_deltas = model.thinker.model.rope_deltas = None
     c = model.config.talker_config
     tokens = torch.tensor([ids])
     thought = model.thinker.generate(
         tokens, max_new_tokens=answer, do_sample=False, output_hidden_states=True,
-        output_logits=True, return_dict_in_generate=True, eos_token_id=end)
+        output_logits=True, return_dict_in_generate=True, eos_token_id=end, **media)
+    handle.remove()
     thinker_logits = torch.cat(thought.logits)
     if len(thought.logits) < 2:
         return 0, {}  # the reference cannot speak an answer without text
@@ -239,7 +282,7 @@ def expected(model, ids, answer, codes, end):
             tokens, speaker="Ethan", attention_mask=torch.ones_like(tokens),
             thinker_max_new_tokens=answer, thinker_do_sample=False, thinker_eos_token_id=end,
             talker_max_new_tokens=codes, talker_do_sample=False,
-            talker_eos_token_id=[c.tts_codec_pad_token_id, c.tts_codec_end_token_id])
+            talker_eos_token_id=[c.tts_codec_pad_token_id, c.tts_codec_end_token_id], **media)
     except (RuntimeError, IndexError) as failure:  # it has no sound of no codes
         print(f"another prompt: {str(failure)[:70]}")
         return 0, {}
@@ -248,9 +291,12 @@ def expected(model, ids, answer, codes, end):
     logits, sound = torch.stack(recorder.logits), recorder.sound
     said_codes = sound["codes"].tolist()
     clear = min(lead(thinker_logits), lead(penalised(model, logits, said_codes)))
-    torch.random.set_rng_state(sound["random"])
-    noise = torch.randn_like(sound["mel"][None], memory_format=torch.contiguous_format)[0]
+    noise = torch.randn(sound["mel"].shape, generator=torch.Generator().manual_seed(NOISE_SEED))
+    true = true_wave(model.token2wav, sound, noise)
+    turns = {"turns": torch.cat([x.expand(3, -1) for x in turns], 1).T.numpy().astype(np.int32)
+             } if "pixel_values" in media else {}
     return clear, {
+        **turns,
         "most": np.array([answer, codes], np.int32),
         "ids": np.array(ids, np.int32),
         "answer": thought.sequences[0, len(ids):].numpy().astype(np.int32),
@@ -263,7 +309,8 @@ def expected(model, ids, answer, codes, end):
         "codes": np.array(said_codes, np.int32),
         "noise": noise.numpy(),
         "mel": sound["mel"].numpy(),
-        "wave": wave.flatten().numpy()}
+        "wave": wave.flatten().numpy(),
+        "rounding": np.array(float((wave.flatten() - true).abs().max() / true.abs().max()))}
 
 
 def brief(results, prompts):
@@ -278,7 +325,7 @@ def brief(results, prompts):
 
         rows.append({
             "ids": of["ids"].tolist(), "answer": of["answer"].tolist(),
-            "codes": of["codes"].tolist(),
+            "codes": of["codes"].tolist(), "wave": short(of["wave"]),
             "thinker.states": short(of["thinker.states"][:, last]),
             "thinker.logits": short(of["thinker.logits"][0]),
             "talker.inputs": short(of["talker.inputs"]),
@@ -293,6 +340,8 @@ def main():
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--answer", type=int, default=64, help="most tokens of the thinker")
     parser.add_argument("--codes", type=int, default=80, help="most codes of the talker")
+    parser.add_argument("--media", nargs="*", default=MEDIA_PROMPTS, metavar="KINDS",
+                        help="prompts of texts (t), sounds (a) and pictures (i), such as tia")
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--brief", action="store_true")
     args = parser.parse_args()
@@ -310,17 +359,33 @@ def main():
     with torch.inference_mode():
         made = Qwen2_5OmniForConditionalGeneration(config).eval()
         randomise(made)
-        save(made, args.out, t, rng, torch.bfloat16 if args.bfloat16 else torch.float32)
+        dit = made.config.token2wav_config.dit_config
+        speakers = {
+            name: {"cond": torch.randn(1, dit.enc_emb_dim),
+                   "ref_mel": torch.randn(1, 9, dit.mel_dim),
+                   "bos_token": t.token_to_id("<tts_text_bos>") - i}
+            for i, name in enumerate(SPEAKERS)}
+        soften(made, speakers)
+        save(made, args.out, t, speakers, torch.bfloat16 if args.bfloat16 else torch.float32)
         model = open_model(args.out)
         for (name, x), y in zip(made.state_dict().items(), model.state_dict().values()):
             if not torch.equal(x.to(y.dtype), y) and not args.bfloat16:
                 sys.exit(f"tensor {name}: the checkpoint, read back, is another network")
-        prompts = len(draw_prompts(rng, t))
+        texts, end = len(draw_prompts(rng, t)), t.token_to_id("<|im_end|>")
+        prompts = texts + len(args.media)
         for p in range(prompts):
             clear, found = 0, {}
-            for _ in range(TRIES):
-                one = expected(model, draw_prompts(rng, t)[p], args.answer, args.codes,
-                               t.token_to_id("<|im_end|>"))
+            for attempt in range(TRIES):
+                if p < texts:
+                    one = expected(model, draw_prompts(rng, t)[p], args.answer, args.codes, end)
+                else:
+                    parts = draw_parts(rng, args.out, t, f"{p}-{attempt}", args.media[p - texts])
+                    ids, media = read_parts(
+                        model, args.out, t, parts, features_config(model.config), tokens_of_sound,
+                        "max_length")
+                    one = expected(model, ids, args.answer, args.codes, end, media)
+                    if one[1]:
+                        one[1]["parts"] = np.array(json.dumps(parts))
                 clear, found = max((clear, found), one, key=lambda x: x[0])
                 if clear > CLEAR:
                     break

@@ -12,13 +12,11 @@
 #include <nlohmann/json.hpp>
 
 #include "stages/models/code_predictor.hpp"
-#include "stages/models/media_encoders.hpp"
 #include "stages/models/talker_inputs.hpp"
 #include "stages/models/text_model.hpp"
 #include "stages/stage_factory.hpp"
 #include "stages/thinker.hpp"
 #include "tests/oracle/omni_parts.hpp"
-#include "tests/support.hpp"
 
 using namespace limelight;
 using namespace limelight::stages;
@@ -43,71 +41,11 @@ struct Probe {
   std::unique_ptr<Stage> thinker_stage = need(make_stage(thinker.config, *thinker.device, nullptr));
   std::unique_ptr<Stage> talker_stage = need(make_stage(talker.config, *talker.device, nullptr));
 
-  std::vector<ContentPart> parts_of(const json& asked) const {
-    std::vector<ContentPart> parts;
-    for (const json& one : asked["parts"]) {
-      if (one.contains("text")) {
-        parts.push_back({.text = one["text"]});
-        continue;
-      }
-      const bool sound = one.contains("audio");
-      const std::string name = one[sound ? "audio" : "image"];
-      parts.push_back({.kind = sound ? ContentPart::Kind::audio : ContentPart::Kind::image,
-                       .name = name,
-                       .data = tests::read_file(folder + "/" + name)});
-    }
-    return parts;
-  }
-
-  // The encoders' rows in place of the placeholders' of a prompt, and what the decoder needs with
-  // them, for all of `tokens`.
-  struct Mixed {
-    std::vector<std::int32_t> turns;
-    std::vector<float> added;
-  };
-  Mixed mix_in(const json& asked, const std::vector<int>& tokens, std::vector<float>& x) const {
-    const auto parts = parts_of(asked);
-    std::vector<const ContentPart*> files;
-    for (const ContentPart& part : parts)
-      if (part.kind != ContentPart::Kind::text) files.push_back(&part);
-    if (files.empty()) return {};
-    MediaEncoders encoders(thinker.config.model, *thinker.device, 1 << 20);
-    const MediaFeatures features = need(encoders.read(files));
-    const auto encoded = need(encoders.encode(features));
-    const auto h = static_cast<std::size_t>(thinker.config.shape.hidden);
-    Mixed mixed;
-    for (const bool picture : {false, true}) {
-      std::vector<float> rows;
-      std::vector<std::vector<float>> deep;
-      std::vector<MediaGrid> grids;
-      for (std::size_t i = 0; i < encoded.size(); ++i) {
-        if (features.grids[i].picture != picture) continue;
-        grids.push_back(features.grids[i]);
-        rows.insert(rows.end(), encoded[i].rows.begin(), encoded[i].rows.end());
-        deep.resize(encoded[i].deepstack.size());
-        for (std::size_t d = 0; d < deep.size(); ++d)
-          deep[d].insert(deep[d].end(), encoded[i].deepstack[d].begin(),
-                         encoded[i].deepstack[d].end());
-      }
-      const int placeholder = picture ? omni.picture_token() : omni.sound_token();
-      std::size_t next = 0;
-      if (!deep.empty()) mixed.added.resize(deep.size() * x.size());
-      for (std::size_t i = 0; i < tokens.size() && (next + 1) * h <= rows.size(); ++i) {
-        if (tokens[i] != placeholder) continue;
-        std::copy_n(rows.data() + next * h, h, x.data() + i * h);
-        for (std::size_t d = 0; d < deep.size(); ++d)
-          std::copy_n(deep[d].data() + next * h, h, mixed.added.data() + d * x.size() + i * h);
-        ++next;
-      }
-      if (!grids.empty() && picture) mixed.turns = turns_of(tokens, placeholder, grids).turns;
-    }
-    return mixed;
-  }
-
   // Steps both stages in turns, and hands chunks over as they come.
   void run_stages(const json& asked, json& answer, std::vector<Collected::Chunk>& chunks) {
     Request request{.number = 1, .id = "the-request", .prompt = {}};
-    if (asked.contains("parts")) request.messages = {{.role = "user", .parts = parts_of(asked)}};
+    if (asked.contains("parts"))
+      request.messages = {{.role = "user", .parts = parts_of(folder, asked)}};
     else request.prompt_token_ids = asked["ids"].get<std::vector<std::int32_t>>();
     request.sampling.max_tokens = asked["answer"].get<int>();
     request.sampling.ignore_eos = true;  // the reference has one end here, the tokenizer several
@@ -167,7 +105,7 @@ struct Probe {
     for (std::size_t i = 0; i < tokens.size(); ++i)
       thought.embed(tokens[i], std::span(x).subspan(i * h, h));
     Mixed mixed;
-    if (asked.contains("parts")) mixed = mix_in(asked, tokens, x);
+    if (asked.contains("parts")) mixed = mix_in(folder, thinker, asked, tokens, x);
     answer["turns"] = mixed.turns;
     const Rows mine =
         run(thinker, thought.decoder(), head_of(thought), x, mixed.turns, mixed.added);

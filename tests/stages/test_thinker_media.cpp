@@ -1,5 +1,6 @@
 // Sounds and pictures in the thinker: what they change, what shares the cache and what must not,
 // and what is refused.
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include "stages/models/model_file.hpp"
@@ -13,10 +14,12 @@ using namespace limelight::stages;
 using namespace limelight::tests;
 using Kind = ContentPart::Kind;
 namespace fs = std::filesystem;
+namespace data = boost::unit_test::data;
 
 namespace {
 
 const fs::path media = fs::path(FIXTURES) / "media";
+const char* const fixtures[] = {"qwen3_omni_moe", "qwen2_5_omni"};
 
 ContentPart file(Kind kind, const char* name) {
   return {.kind = kind, .name = name, .data = read_file(media / name)};
@@ -91,8 +94,8 @@ std::vector<float> answer_of(Model& model, std::vector<ContentPart> parts) {
 
 BOOST_AUTO_TEST_SUITE(thinker_media)
 
-BOOST_AUTO_TEST_CASE(files_and_their_order_change_the_answer) {
-  Model model;
+BOOST_DATA_TEST_CASE(files_and_their_order_change_the_answer, data::make(fixtures), fixture) {
+  Model model(fixture);
   const auto picture = file(Kind::image, "rgba.png"), other = file(Kind::image, "turned.jpg"),
              sound = file(Kind::audio, "stereo_44100.wav");
   const auto one = answer_of(model, {picture, words("ka")});
@@ -103,8 +106,8 @@ BOOST_AUTO_TEST_CASE(files_and_their_order_change_the_answer) {
               answer_of(model, {picture, sound, words("ka")})));
 }
 
-BOOST_AUTO_TEST_CASE(slices_and_a_preemption_change_nothing) {
-  Model model;
+BOOST_DATA_TEST_CASE(slices_and_a_preemption_change_nothing, data::make(fixtures), fixture) {
+  Model model(fixture);
   const auto parts = [] {
     return std::vector{words("ka"), file(Kind::image, "rgba.png"),
                        file(Kind::audio, "mono_22050.flac"), words("lo")};
@@ -175,6 +178,42 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_file_is_said_with_its_name) {
     longer[4 + i] = static_cast<char>((size + 36) >> (8 * i));
   }
   refused({.kind = Kind::audio, .data = longer}, "max_model_len");
+}
+
+BOOST_AUTO_TEST_CASE(a_placeholder_of_qwen2_5_omni_without_its_file_is_refused) {
+  Model model("qwen2_5_omni");
+  const OmniMedia& omni = *model.config.model->media();
+  const auto stage = model.stage();
+  const char* const what[] = {"a sound, without a sound", "a picture, without a picture",
+                              "a video, expected none"};
+  for (std::size_t i = 0; i < 3; ++i) {
+    Request request = asking(1, {});
+    request.messages = {};
+    request.prompt_token_ids = {20, omni.placeholders[i], 21};
+    const auto begun = stage->begin(request);
+    BOOST_REQUIRE(!begun.ok());
+    BOOST_TEST(begun.error().message.find(what[i]) != std::string::npos, begun.error().message);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_sound_that_is_longer_than_the_processor_takes_is_refused) {
+  Model model("qwen2_5_omni");
+  const fs::path file_of = model.folder.path / "model" / "preprocessor_config.json";
+  std::string keys = read_file(file_of);
+  keys.insert(1, R"("chunk_length": 1, )");
+  write_file(file_of, keys);
+  // 16 bits, 16 kHz.
+  std::string sound(
+      "RIFF\x24\x90\1\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0\0\x7d\0\0\2\0\x10"
+      "\0data\0\x90\1\0",
+      44);
+  sound += std::string(0x19000, '\0');
+  const std::string said =
+      model.error_of({ContentPart{.kind = Kind::audio, .name = "the-file", .data = sound}});
+  BOOST_TEST(
+      said.find("sound 'the-file': found 51200 samples at 16000 Hz, expected at most 16000") !=
+          std::string::npos,
+      said);
 }
 
 BOOST_AUTO_TEST_CASE(a_text_model_refuses_a_sound_by_name) {

@@ -299,8 +299,9 @@ class CpuDevice final : public Device {
     for (std::size_t r = 0; r < positions.size(); ++r)
       for (int i = 0; i < half; ++i) {
         const std::int32_t position =
-            turns.empty() ? positions[r]
-                          : turns[static_cast<std::size_t>(rope.axis(i)) * positions.size() + r];
+            turns.empty()
+                ? positions[r]
+                : turns[static_cast<std::size_t>(rope.axis(i, half)) * positions.size() + r];
         const float frequency =
             rope.frequencies.empty()
                 ? std::pow(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(2 * half))

@@ -169,7 +169,7 @@ class CudaDevice final : public Device {
     cuda::rope(x.data(), places(), heads, head_dim,
                usual ? head_dim / 2 : static_cast<int>(rope.frequencies.size()),
                usual ? nullptr : rope.frequencies.data(), rope.scale, rope.interleaved, rope.height,
-               rope.width, stream_);
+               rope.width, rope.sections, stream_);
     launched("rope");
   }
   void store(std::span<const float> rows, std::span<float> cache, int width) override {

@@ -66,7 +66,8 @@ __global__ void rope_kernel(float* x,
                             float scale,
                             bool interleaved,
                             int height,
-                            int width) {
+                            int width,
+                            bool sections) {
   const long at = static_cast<long>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (at >= static_cast<long>(places.rows) * heads * half) return;
   const int i = static_cast<int>(at % half);
@@ -76,7 +77,12 @@ __global__ void rope_kernel(float* x,
           ? frequencies[i]
           : powf(10000.0f, -2.0f * static_cast<float>(i) / static_cast<float>(head_dim));
   const long row = row_head / heads;
-  const int axis = i % 3 == 1 && i < 3 * height ? 1 : i % 3 == 2 && i < 3 * width ? 2 : 0;
+  const int axis = sections ? (i >= half - width            ? 2
+                               : i >= half - width - height ? 1
+                                                            : 0)
+                            : (i % 3 == 1 && i < 3 * height  ? 1
+                               : i % 3 == 2 && i < 3 * width ? 2
+                                                             : 0);
   const int position = places.turns == nullptr
                            ? places.positions[row]
                            : places.turns[static_cast<long>(axis) * places.rows + row];
@@ -196,9 +202,10 @@ void rope(float* x,
           bool interleaved,
           int height,
           int width,
+          bool sections,
           cudaStream_t stream) {
   rope_kernel<<<blocks_for(static_cast<long>(places.rows) * heads * pairs), block, 0, stream>>>(
-      x, places, heads, head_dim, pairs, frequencies, scale, interleaved, height, width);
+      x, places, heads, head_dim, pairs, frequencies, scale, interleaved, height, width, sections);
 }
 void store(const float* rows, float* cache, const Places& places, int width, cudaStream_t stream) {
   store_kernel<<<blocks_for(static_cast<long>(places.rows) * width), block, 0, stream>>>(

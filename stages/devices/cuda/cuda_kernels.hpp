@@ -39,7 +39,9 @@ void rope(float* x,
           bool interleaved,
           int height,
           int width,
-          cudaStream_t stream);  // height, width: see Rope. frequencies: [pairs]; null: base 10 000
+          bool sections,
+          cudaStream_t stream);  // height, width, sections: see Rope. frequencies: [pairs]; null:
+                                 // base 10 000
 void store(const float* rows, float* cache, const Places& places, int width, cudaStream_t stream);
 // scores: scratch memory, [rows, heads, longest]. longest: the most positions that a row attends
 // to. scale, cap, window: see AttentionShape; the scale is not 0.

@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(other_models_are_refused_by_their_names) {
   TEST_FINDS(refusal(pipeline_of({.model = written.file("m.gguf", gguf).string()})),
              "m.gguf: model mamba is not supported");
   std::filesystem::remove(written.folder.path / "m.gguf");
-  for (const char* kind : {"qwen2_5_omni", "qwen3_tts", "t5"}) {
+  for (const char* kind : {"moss_tts_nano", "qwen3_tts", "t5"}) {
     written.file("config.json", std::string("{\"model_type\": \"") + kind + "\"}");
     const std::string text = refusal(pipeline_of({.model = written.folder.path.string()}));
     TEST_FINDS(text, std::string("config.json: model ") + kind + " is not supported; expected ");
@@ -185,6 +185,31 @@ stages:
   BOOST_TEST((config->find(2)->code2wav != nullptr));
   BOOST_TEST(config->find(2)->final_output_type == "audio");
   // Without a talker in the checkpoint.
+  for (const auto& file : fs::directory_iterator(folder))
+    fs::copy(file.path(), written.folder.path / file.path().filename());
+  auto keys = nlohmann::json::parse(read_file(folder / "config.json"));
+  keys["enable_audio_output"] = false;
+  written.file("config.json", keys.dump());
+  const auto silent = pipeline_of({.model = written.folder.path.string()});
+  if (!silent) BOOST_FAIL(silent.error().message);
+  BOOST_TEST(silent->stages.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(qwen2_5_omni_is_three_stages_with_two_edges_to_the_talker) {
+  const fs::path folder = fs::path(FIXTURES) / "qwen2_5_omni";
+  const Written written;
+  const auto config =
+      pipeline_of({.model = folder.string(),
+                   .stage_overrides = R"({"1": {"speaker": "Ethan"}, "2": {"speaker": "Ethan"}})"});
+  if (!config) BOOST_FAIL(config.error().message);
+  BOOST_TEST(config->stages.size() == 3u);
+  BOOST_TEST(config->edges.size() == 3u);
+  BOOST_TEST(config->find(0)->sampling.max_tokens.value_or(0) == 2048);
+  BOOST_TEST(config->find(1)->sampling.top_k == 40);
+  BOOST_TEST(config->find(1)->speaker == "Ethan");
+  BOOST_TEST((config->find(2)->token2wav != nullptr));
+  BOOST_TEST(config->find(2)->final_output_type == "audio");
+  // Without a talker.
   for (const auto& file : fs::directory_iterator(folder))
     fs::copy(file.path(), written.folder.path / file.path().filename());
   auto keys = nlohmann::json::parse(read_file(folder / "config.json"));

@@ -45,6 +45,19 @@ BOOST_AUTO_TEST_CASE(keys_of_the_processor_are_obeyed) {
   BOOST_TEST(config->picture.mean[1] == 0.5);
 }
 
+BOOST_AUTO_TEST_CASE(a_processor_that_fills_sounds_up_says_how_far) {
+  const auto samples = [](const json& changes) {
+    const Folder folder;
+    json config = json::parse(read_file(fixtures / "media/preprocessor_config.json"));
+    config.update(changes);
+    write_file(folder.path / "preprocessor_config.json", config.dump());
+    return read_media_config(folder.path, true)->sound.samples;
+  };
+  BOOST_TEST(samples({{"chunk_length", 300}}) == 4'800'000);
+  BOOST_TEST(samples({{"chunk_length", nullptr}}) == 480'000);
+  BOOST_TEST(read_with({{"chunk_length", 300}})->sound.samples == 0);
+}
+
 BOOST_AUTO_TEST_CASE(the_two_objects_of_a_later_file_are_read) {
   const Folder folder;
   write_file(folder.path / "processor_config.json",

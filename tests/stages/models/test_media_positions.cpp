@@ -12,11 +12,7 @@ namespace {
 
 constexpr int sound = 4, picture = 5;
 
-Qwen3Omni omni() {
-  Qwen3Omni omni;
-  omni.placeholders = {sound, picture, 6};
-  return omni;
-}
+OmniMedia omni() { return {.placeholders = {sound, picture, 6}}; }
 
 }  // namespace
 
