@@ -11,6 +11,7 @@
 #include "cli/fetch_command.hpp"
 #include "cli/run_command.hpp"
 #include "cli/sampling_flags.hpp"
+#include "cli/serve_flags.hpp"
 #include "cli/trace_commands.hpp"
 #include "cli/whole_number.hpp"
 
@@ -27,6 +28,7 @@ int main(int argc, char** argv) {
       "  limelight run --prompts prompts.jsonl --profile 0,2 --profile-dir traces --json\n"
       "  limelight fetch smollm2 && limelight run --config stages/configs/smollm2.yaml --prompt "
       "\"Why is the sky blue?\"\n"
+      "  limelight serve --port 8091\n"
       "  limelight trace validate traces/*.pt.trace.json.gz\n"
       "  limelight trace summary traces/*.pt.trace.json.gz\n"
       "  limelight bench ipc --quick --json");
@@ -148,6 +150,9 @@ int main(int argc, char** argv) {
       ->envname("LIMELIGHT_FULL_QUEUE_MS");
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
+  limelight::cli::ServeOptions serve_options;
+  CLI::App* serve = limelight::cli::add_serve_command(app, serve_options);
+
   limelight::cli::TraceCommands trace(app);
 
   app.add_subcommand(
@@ -180,6 +185,7 @@ int main(int argc, char** argv) {
   run.slow_request = std::chrono::milliseconds(slow_ms);
   run.full_queue = std::chrono::milliseconds(full_queue_ms);
   if (command->parsed()) return limelight::cli::run(run);
+  if (serve->parsed()) return limelight::cli::serve(std::move(serve_options));
   if (fetch->parsed()) return limelight::cli::fetch(model);
   if (doctor->parsed()) return limelight::cli::doctor();
   return trace.run();
