@@ -18,7 +18,7 @@ namespace {
 
 Handler whole_into(std::uint64_t& to) {
   return [&to](const json& v, const std::string& k) {
-    if (!v.is_number_unsigned()) refuse(k, show(v), "a whole number, 0 or more");
+    if (!v.is_number_integer() || v < 0) refuse(k, show(v), "a whole number, 0 or more");
     to = v.get<std::uint64_t>();
   };
 }
