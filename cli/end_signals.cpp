@@ -1,10 +1,10 @@
 #include "cli/end_signals.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace limelight::cli {
 
@@ -16,22 +16,22 @@ void put(char byte) {
   (void)!::write(pipe_ends[1], &byte, 1);
   errno = kept;
 }
-void set_action(void (*handler)(int)) {
+void set_action(const std::vector<int>& signals, void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) ::sigaction(signal, &action, nullptr);
+  for (const int signal : signals) ::sigaction(signal, &action, nullptr);
 }
 }  // namespace
 
-EndSignals::EndSignals() {
+EndSignals::EndSignals(std::vector<int> signals) : signals_(std::move(signals)) {
   if (::pipe2(pipe_ends, O_CLOEXEC) == 0)
-    set_action([](int signal) { put(static_cast<char>(signal)); });
+    set_action(signals_, [](int signal) { put(static_cast<char>(signal)); });
 }
 
 EndSignals::~EndSignals() {
   stop();
-  set_action(SIG_DFL);
+  set_action(signals_, SIG_DFL);
   for (int& end : pipe_ends) {
     ::close(end);
     end = -1;

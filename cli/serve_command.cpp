@@ -9,7 +9,10 @@
 #include <limelight/task.hpp>
 
 #include "base/log.hpp"
+#include "base/try.hpp"
 #include "cli/end_signals.hpp"
+#include "cli/pipeline_table.hpp"
+#include "cli/service_manager.hpp"
 
 namespace limelight::cli {
 
@@ -31,6 +34,41 @@ Result<void> add_keys(const std::vector<std::filesystem::path>& files,
     to.insert(to.end(), keys->begin(), keys->end());
   }
   return {};
+}
+
+struct AllKeys {
+  std::vector<std::string> api, profile;
+};
+Result<AllKeys> all_keys(const ServeOptions& options) {
+  AllKeys keys{options.front.service.api_keys, options.front.service.profile_keys};
+  LIMELIGHT_TRY(add_keys(options.key_files, keys.api));
+  LIMELIGHT_TRY(add_keys(options.profile_key_files, keys.profile));
+  return keys;
+}
+
+// What is wrong leaves all as it was.
+void reload(const ServeOptions& options, http::Front& front) {
+  const auto keys = all_keys(options);
+  const auto pipeline = pipeline_of(options.front.engine);
+  if (!keys || !pipeline)
+    return log(LogLevel::error, "SIGHUP: nothing is changed: " +
+                                    (keys ? pipeline.error().message : keys.error().message));
+  front.set_keys(keys->api, keys->profile);
+  stages::SamplingParams defaults = pipeline->stages.front().sampling;
+  defaults.max_tokens.reset();  // the stage has its own
+  front.set_defaults(defaults);
+  log(LogLevel::info, "SIGHUP: tokens and the defaults of sampling were read anew");
+}
+
+int check(const http::FrontOptions& front) {
+  const auto pipeline = pipeline_of(front.engine);
+  if (!pipeline) return refuse(2, pipeline.error().message);
+  http::ServerOptions server = front.server;
+  server.port = 0;  // the service's may be in use, by itself
+  const auto opened = http::Front::open({.server = server, .service = front.service});
+  if (!opened) return refuse(2, opened.error().message);
+  std::cout << describe(*pipeline);
+  return 0;
 }
 
 // What clients call the model, and where traces lie, if no flag says it.
@@ -80,14 +118,16 @@ Result<std::vector<std::string>> read_keys(const std::filesystem::path& file) {
 
 int serve(ServeOptions options) {
   http::FrontOptions& front = options.front;
-  for (const auto& [files, keys] :
-       {std::pair(&options.key_files, &front.service.api_keys),
-        std::pair(&options.profile_key_files, &front.service.profile_keys)})
-    if (const auto read = add_keys(*files, *keys); !read) return refuse(2, read.error().message);
+  const auto keys = all_keys(options);
+  if (!keys) return refuse(2, keys.error().message);
   complete(front);
+  if (options.check) return check(front);
 
-  EndSignals signals;
-  auto opened = http::Front::open(front);
+  EndSignals signals({SIGINT, SIGTERM, SIGUSR2, SIGHUP});
+  http::FrontOptions with_keys = front;  // from the first connection on
+  with_keys.service.api_keys = keys->api;
+  with_keys.service.profile_keys = keys->profile;
+  auto opened = http::Front::open(std::move(with_keys));
   if (!opened) return refuse(exit_code(opened.error()), opened.error().message);
   http::Front& it = **opened;
   const std::string address = address_of(front, it.port());
@@ -96,10 +136,15 @@ int serve(ServeOptions options) {
     return refuse(exit_code(started.error()), started.error().message);
   std::cout << "serving " << front.service.model << " at " << address << std::endl;
 
+  tell_service_manager("READY=1");
+  if (const auto period = watchdog_period(); period.count() > 0)
+    it.set_heartbeat(period, [] { tell_service_manager("WATCHDOG=1"); });
+
   std::promise<int> ended;
   std::atomic<int> ends{0};
   signals.watch([&](int signal) {
     if (signal == SIGUSR2) return (void)dump(it.pipeline());
+    if (signal == SIGHUP) return reload(options, it);
     const int before = ends.fetch_add(1);
     if (before == 0) ended.set_value(signal);
     else (void)it.pipeline().drain(std::chrono::milliseconds(0));
@@ -107,6 +152,7 @@ int serve(ServeOptions options) {
   const int signal = ended.get_future().get();
   log(LogLevel::info, std::string(signal == SIGINT ? "Ctrl-C" : "SIGTERM") +
                           ": requests that are open are finished, new ones are refused");
+  tell_service_manager("STOPPING=1");
   const auto drained = it.drain(options.drain_time);
   signals.stop();
   opened->reset();

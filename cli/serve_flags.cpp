@@ -127,6 +127,8 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
       ->envname("LIMELIGHT_PORT");
   command->add_option("--served-model-name", front.service.model,
                       "what clients call the model (default: its name, or the config's)");
+  command->add_flag("--check", options.check,
+                    "print the pipeline, check tokens and certificate, and start nothing");
   add_keys(*command, options);
   add_limits(*command, front);
   add_seconds(*command, "--drain-timeout", options.drain_time,

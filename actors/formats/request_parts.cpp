@@ -10,7 +10,6 @@ namespace limelight::formats {
 
 using nlohmann::json;
 using Kind = ContentPart::Kind;
-namespace fs = std::filesystem;
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include "actors/formats/message_json.hpp"
 #include "actors/formats/refusal.hpp"
 #include "actors/formats/sampling_json.hpp"
-#include "actors/http/exchange.hpp"
+#include "actors/http/message.hpp"
 #include "base/try.hpp"
 
 namespace limelight::http {
@@ -23,7 +23,11 @@ namespace {
 // The default of max_tokens of /v1/completions, as OpenAI and vLLM have it.
 constexpr int usual_completion_tokens = 16;
 
-bool is_empty(const json& v) { return v == false || v == 0 || v == "" || v.empty(); }
+bool is_empty(const json& v) {
+  if (v.is_boolean()) return !v.get<bool>();
+  if (v.is_number()) return v.get<double>() == 0;
+  return v.is_string() ? v.get_ref<const std::string&>().empty() : v.empty();
+}
 
 // Keys that would change the answer. They may have the value that changes nothing.
 void refuse_unserved(const json& body) {

@@ -6,7 +6,7 @@ namespace limelight::http {
 
 PipelineFacts Context::facts() const {
   PipelineFacts facts{.model = options.model};
-  facts.defaults = pipeline->default_sampling_params();
+  facts.defaults = defaults.value_or(pipeline->default_sampling_params());
   for (const auto& stage : pipeline->config().stages)
     if (stage.user_output >= 0 && !facts.has(stage.final_output_type))
       facts.outputs.push_back(stage.final_output_type);

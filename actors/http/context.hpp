@@ -27,6 +27,8 @@ struct Context {
   AsyncOmni* pipeline = nullptr;  // null: it is not there yet, or no longer
   bool draining = false;
   std::size_t open_requests = 0;  // prompts
+  // In place of the pipeline's, once they were read anew.
+  std::optional<stages::SamplingParams> defaults = {};
   Metrics metrics = {};
   std::function<std::size_t()> connections = {};
 

@@ -86,8 +86,4 @@ class Exchange {
   bool begun_ = false, ended_ = false, chunked_ = false;
 };
 
-// A word that may stand in a header, a trace and the name of a file: 1 to 128 letters, digits and
-// any of - _ . : @
-bool is_plain_word(std::string_view text);
-
 }  // namespace limelight::http

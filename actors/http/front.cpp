@@ -14,7 +14,12 @@ struct Front::State {
   std::unique_ptr<Service> service;
   std::unique_ptr<AsyncOmni> pipeline;
   std::thread thread;
+  std::unique_ptr<Timer> heartbeat;
 
+  void beat(std::chrono::milliseconds every, const std::function<void()>& action) {
+    action();
+    heartbeat->set(every, [this, every, action] { beat(every, action); });
+  }
   // Runs it on the loop's thread, and returns its value.
   template <class F>
   auto there(F body) {
@@ -78,8 +83,31 @@ Result<void> Front::drain(std::chrono::milliseconds deadline) {
   return drained;
 }
 
+void Front::set_keys(const std::vector<std::string>& api, const std::vector<std::string>& profile) {
+  state_->there([&] {
+    state_->service->set_keys(api, profile);
+    return true;
+  });
+}
+
+void Front::set_defaults(const stages::SamplingParams& defaults) {
+  state_->there([&] {
+    state_->service->context().defaults = defaults;
+    return true;
+  });
+}
+
+void Front::set_heartbeat(std::chrono::milliseconds every, std::function<void()> beat) {
+  state_->there([&] {
+    state_->heartbeat = std::make_unique<Timer>(state_->loop);
+    state_->beat(every, beat);
+    return true;
+  });
+}
+
 Front::~Front() {
   state_->there([&] {
+    state_->heartbeat.reset();
     state_->service->context().draining = true;
     state_->service->context().pipeline = nullptr;
     return true;

@@ -35,6 +35,12 @@ class Front {
   // New requests are refused; returns when the open ones are over and their answers were read, or
   // the time is. Errors: timeout (some were cancelled, with their number).
   Result<void> drain(std::chrono::milliseconds deadline);
+  // While requests are served: later ones are held against these. The parameters are those of
+  // requests that bring none.
+  void set_keys(const std::vector<std::string>& api, const std::vector<std::string>& profile);
+  void set_defaults(const stages::SamplingParams& defaults);
+  // Calls `beat` again and again on the thread of HTTP, as long as that goes on.
+  void set_heartbeat(std::chrono::milliseconds every, std::function<void()> beat);
   // After start().
   AsyncOmni& pipeline();
 

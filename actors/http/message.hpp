@@ -35,4 +35,8 @@ struct HttpAnswer {
 // The words behind the number, as the registry of IANA has them.
 const char* reason(int status);
 
+// A word that may stand in a header, a trace and the name of a file: 1 to 128 letters, digits and
+// any of - _ . : @
+bool is_plain_word(std::string_view text);
+
 }  // namespace limelight::http

@@ -135,9 +135,14 @@ std::string route_of(const std::string& path) {
 }  // namespace
 
 Service::Service(ServiceOptions options) : context_(std::make_shared<Context>()) {
-  keys_ = Keys(options.api_keys);
-  profile_keys_ = Keys(options.profile_keys);
+  set_keys(options.api_keys, options.profile_keys);
   context_->options = std::move(options);
+}
+
+void Service::set_keys(const std::vector<std::string>& api,
+                       const std::vector<std::string>& profile) {
+  keys_ = Keys(api);
+  profile_keys_ = Keys(profile);
 }
 
 bool Service::may(const Exchange& exchange, bool about_profiles) const {

@@ -13,6 +13,7 @@ class Service {
   // For the access log and the metrics.
   void on_record(const AccessRecord& record);
   Context& context() { return *context_; }
+  void set_keys(const std::vector<std::string>& api, const std::vector<std::string>& profile);
 
  private:
   bool may(const Exchange& exchange, bool about_profiles) const;
