@@ -11,6 +11,7 @@ packages=(
   g++
   libacl1-dev
   libboost-test-dev
+  libboost1.74-dev
   libcaf-dev
   libcli11-dev
   libcpp-httplib-dev

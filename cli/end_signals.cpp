@@ -1,11 +1,10 @@
 #include "cli/end_signals.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <iterator>
+#include <utility>
 
 namespace limelight::cli {
 
@@ -17,22 +16,20 @@ void put(char byte) {
   (void)!::write(pipe_ends[1], &byte, 1);
   errno = kept;
 }
-constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2};
-struct sigaction before[std::size(signals)];
 
-void take_signals() {
+void take_signals(const std::vector<int>& signals, std::vector<struct sigaction>& before) {
   struct sigaction action {};
   action.sa_handler = [](int signal) { put(static_cast<char>(signal)); };
   action.sa_flags = SA_RESTART;
-  for (std::size_t i = 0; i < std::size(signals); ++i) {
+  for (std::size_t i = 0; i < signals.size(); ++i) {
     ::sigaction(signals[i], nullptr, &before[i]);
     // nohup starts a program that is to outlive its terminal with this signal ignored.
     if (signals[i] == SIGHUP && before[i].sa_handler == SIG_IGN) continue;
     ::sigaction(signals[i], &action, nullptr);
   }
 }
-void give_signals_back() {
-  for (std::size_t i = 0; i < std::size(signals); ++i) ::sigaction(signals[i], &before[i], nullptr);
+void give_back(const std::vector<int>& signals, const std::vector<struct sigaction>& before) {
+  for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &before[i], nullptr);
 }
 }  // namespace
 
@@ -46,13 +43,14 @@ std::string name_signal(int signal) {
   }
 }
 
-EndSignals::EndSignals() {
-  if (::pipe2(pipe_ends, O_CLOEXEC) == 0) take_signals();
+EndSignals::EndSignals(std::vector<int> signals)
+    : signals_(std::move(signals)), before_(signals_.size()) {
+  if (::pipe2(pipe_ends, O_CLOEXEC) == 0) take_signals(signals_, before_);
 }
 
 EndSignals::~EndSignals() {
   stop();
-  if (pipe_ends[0] >= 0) give_signals_back();
+  if (pipe_ends[0] >= 0) give_back(signals_, before_);
   for (int& end : pipe_ends) {
     ::close(end);
     end = -1;

@@ -11,6 +11,7 @@
 #include "cli/profile_flags.hpp"
 #include "cli/run_command.hpp"
 #include "cli/sampling_flags.hpp"
+#include "cli/serve_flags.hpp"
 #include "cli/trace_commands.hpp"
 
 int main(int argc, char** argv) {
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
       "  limelight run --prompts prompts.jsonl --profile 0,2 --profile-dir traces --json\n"
       "  limelight fetch smollm2 && limelight run --config stages/configs/smollm2.yaml --prompt "
       "\"Why is the sky blue?\"\n"
+      "  limelight serve --port 8091\n"
       "  limelight trace validate traces/*.pt.trace.json.gz\n"
       "  limelight trace summary traces/*.pt.trace.json.gz\n"
       "  limelight bench ipc --quick --json");
@@ -84,6 +86,9 @@ int main(int argc, char** argv) {
   limelight::cli::ProfileFlags profile_flags(*command, run);
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
+  limelight::cli::ServeOptions serve_options;
+  CLI::App* serve = limelight::cli::add_serve_command(app, serve_options);
+
   limelight::cli::TraceCommands trace(app);
 
   app.add_subcommand(
@@ -117,6 +122,7 @@ int main(int argc, char** argv) {
       run.media.push_back({limelight::ContentPart::Kind::image, images[pictures++]});
   profile_flags.apply();
   if (command->parsed()) return limelight::cli::run(run);
+  if (serve->parsed()) return limelight::cli::serve(std::move(serve_options));
   if (fetch->parsed()) return limelight::cli::fetch(model);
   if (doctor->parsed()) return limelight::cli::doctor();
   return trace.run();

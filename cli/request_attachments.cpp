@@ -6,10 +6,12 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "cli/refusal.hpp"
+#include "actors/formats/refusal.hpp"
 
 namespace limelight::cli {
 
+using formats::Refusal;
+using formats::refuse;
 using ipc::DType;
 using nlohmann::json;
 using stages::most_attachment_bytes;

@@ -13,145 +13,19 @@
 #include <type_traits>
 #include <unordered_map>
 
+#include "actors/formats/json_values.hpp"
+#include "actors/formats/message_json.hpp"
+#include "actors/formats/refusal.hpp"
+#include "actors/formats/sampling_json.hpp"
 #include "base/try.hpp"
-#include "base/whole_number.hpp"
-#include "cli/refusal.hpp"
 #include "cli/request_attachments.hpp"
-#include "cli/request_parts.hpp"
-#include "stages/models/sampling_params.hpp"
 
 namespace limelight::cli {
 
+using namespace formats;
 using nlohmann::json;
 
 namespace {
-
-std::string show(const json& value) {
-  return value.is_object() ? "an object"
-         : value.is_array()
-             ? "a list"
-             : value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 60);
-}
-
-using Handler = std::function<void(const json&, const std::string&)>;
-using Handlers = std::map<std::string, Handler>;
-
-float number(const json& value, const std::string& key) {
-  if (!value.is_number()) refuse(key, show(value), "a number");
-  return value.get<float>();
-}
-int whole(const json& value, const std::string& key) {
-  constexpr std::int64_t most = 2'000'000'000;
-  if (!value.is_number_integer() ||
-      (value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{most}) ||
-      value.get<std::int64_t>() < -most)
-    refuse(key, show(value), "a whole number");
-  return value.get<int>();
-}
-std::string text(const json& value, const std::string& key, const char* expected = "a text") {
-  if (!value.is_string()) refuse(key, show(value), expected);
-  return value;
-}
-std::vector<int> wholes(const json& value, const std::string& key) {
-  if (!value.is_array()) refuse(key, show(value), "a list of whole numbers");
-  std::vector<int> all;
-  for (const json& item : value) all.push_back(whole(item, key));
-  return all;
-}
-
-void read_object(const json& object,
-                 const std::string& where,
-                 const std::initializer_list<const Handlers*>& known) {
-  for (const auto& [key, value] : object.items()) {
-    const Handler* found = nullptr;
-    std::string all;
-    for (const Handlers* handlers : known)
-      for (const auto& [name, handler] : *handlers) {
-        if (name == key) found = &handler;
-        all += (all.empty() ? "" : ", ") + name;
-      }
-    if (found == nullptr) refuse(where + key, "an unknown key", "one of " + all);
-    if (!value.is_null()) (*found)(value, where + key);
-  }
-}
-
-Handlers sampling_handlers(stages::SamplingParams& p) {
-  Handlers known{{"n", [&](const json& v, const std::string& k) { p.n = whole(v, k); }},
-                 {"seed",
-                  [&](const json& v, const std::string& k) {
-                    if (!v.is_number_unsigned()) refuse(k, show(v), "a whole number, 0 or more");
-                    p.seed = v.get<std::uint64_t>();
-                  }},
-                 {"ignore_eos",
-                  [&](const json& v, const std::string& k) {
-                    if (!v.is_boolean()) refuse(k, show(v), "true or false");
-                    p.ignore_eos = v;
-                  }},
-                 {"stop",
-                  [&](const json& v, const std::string& k) {
-                    const char* expected = "a text or a list of texts";
-                    p.stop.clear();
-                    if (v.is_array())
-                      for (const json& item : v) p.stop.push_back(text(item, k, expected));
-                    else p.stop.push_back(text(v, k, expected));
-                  }},
-                 {"stop_token_ids",
-                  [&](const json& v, const std::string& k) { p.stop_token_ids = wholes(v, k); }},
-                 {"logit_bias", [&](const json& v, const std::string& k) {
-                    const char* expected = "an object such as {\"15043\": -100}";
-                    if (!v.is_object()) refuse(k, show(v), expected);
-                    p.logit_bias.clear();
-                    for (const auto& [token, bias] : v.items()) {
-                      const auto id = whole_number<int>(token, 0);
-                      if (!id) refuse(k, "'" + token.substr(0, 60) + "'", expected);
-                      p.logit_bias[*id] = number(bias, k);
-                    }
-                  }}};
-  stages::for_each_number(p, [&](const char* name, auto& to) {
-    known[name] = [&to](const json& v, const std::string& k) {
-      if constexpr (std::is_same_v<decltype(to), float&>) to = number(v, k);
-      else to = whole(v, k);
-    };
-  });
-  return known;
-}
-
-std::vector<Message> messages(const json& value,
-                              const std::string& key,
-                              const std::filesystem::path& folder) {
-  if (!value.is_array() || value.empty()) refuse(key, show(value), "a list of messages");
-  std::vector<Message> all;
-  for (const json& item : value) {
-    const std::string where = key + "[" + std::to_string(all.size()) + "]";
-    if (!item.is_object()) refuse(where, show(item), "an object with the keys role and content");
-    std::optional<std::string> role, content;
-    std::vector<ContentPart> parts;
-    const Handlers known{{"role",
-                          [&](const json& v, const std::string& k) {
-                            role = text(v, k);
-                            if (role != "system" && role != "user" && role != "assistant")
-                              refuse(k, "'" + role->substr(0, 60) + "'",
-                                     "system, user or assistant");
-                          }},
-                         {"content", [&](const json& v, const std::string& k) {
-                            if (v.is_array()) parts = read_parts(v, k, folder), content.emplace();
-                            else content = text(v, k, "a text or a list of parts");
-                          }}};
-    read_object(item, where + ".", {&known});
-    if (!role || !content)
-      refuse(where, std::string("no ") + (role ? "content" : "role"), "role and content");
-    if (!parts.empty() && *role != "user") {
-      for (const ContentPart& part : parts)
-        if (part.kind != ContentPart::Kind::text)
-          refuse(where + ".content", "a sound or a picture in a message of the role " + *role,
-                 "texts alone: users' messages bring the others");
-      for (const ContentPart& part : parts) *content += part.text;
-      parts.clear();
-    }
-    all.push_back({std::move(*role), std::move(*content), std::move(parts)});
-  }
-  return all;
-}
 
 // It becomes the name of files.
 void check_id(const std::string& id, const std::string& key) {
@@ -174,56 +48,60 @@ Result<GenerateRequest> read_request(const json& line,
   stages::SamplingParams params = defaults;
   const Handlers sampling = sampling_handlers(params);
   bool has_prompt = false;
-  const Handlers own{
-      {"prompt",
-       [&](const json& v, const std::string& k) {
-         request.prompt = text(v, k);
-         if (request.prompt.empty()) refuse(k, "an empty text", "a text");
-         has_prompt = true;
-       }},
-      {"messages",
-       [&](const json& v, const std::string& k) { request.messages = messages(v, k, folder); }},
-      {"mm_processor_kwargs",
-       [&](const json& v, const std::string& k) {
-         refuse(k, show(v),
-                "none: use_audio_in_video and its other keys are about videos, which "
-                "are not read");
-       }},
-      {"use_audio_in_video",
-       [&](const json& v, const std::string& k) {
-         refuse(k, show(v), "none: videos are not read");
-       }},
-      {"prompt_token_ids",
-       [&](const json& v, const std::string& k) {
-         request.prompt_token_ids = wholes(v, k);
-         if (request.prompt_token_ids.empty()) refuse(k, "an empty list", "one token or more");
-       }},
-      {"attachments",
-       [&](const json& v, const std::string&) {
-         auto attachments = read_attachments(v, folder);
-         if (!attachments) throw Refusal{attachments.error().message};
-         request.attachments = std::move(*attachments);
-       }},
-      {"request_id",
-       [&](const json& v, const std::string& k) {
-         request.request_id = text(v, k);
-         check_id(request.request_id, k);
-       }},
-      {"modalities",
-       [&](const json& v, const std::string& k) {
-         const char* expected = "a list such as [\"text\"]";
-         if (!v.is_array() || v.empty()) refuse(k, show(v), expected);
-         for (const json& item : v) request.modalities.push_back(text(item, k, expected));
-       }},
-      {"deadline_ms",
-       [&](const json& v, const std::string& k) {
-         request.deadline = std::chrono::milliseconds(whole(v, k));
-         if (request.deadline.count() < 1) refuse(k, show(v), "1 or more");
-       }},
-      {"sampling_params", [&](const json& v, const std::string& k) {
-         if (!v.is_object()) refuse(k, show(v), "an object");
-         read_object(v, k + ".", {&sampling});
-       }}};
+  const Handlers own{{"prompt",
+                      [&](const json& v, const std::string& k) {
+                        request.prompt = text(v, k);
+                        if (request.prompt.empty()) refuse(k, "an empty text", "a text");
+                        has_prompt = true;
+                      }},
+                     {"messages",
+                      [&](const json& v, const std::string& k) {
+                        request.messages = read_messages(v, k, {.folder = &folder});
+                      }},
+                     {"mm_processor_kwargs",
+                      [&](const json& v, const std::string& k) {
+                        refuse(
+                            k, show(v),
+                            "none: use_audio_in_video and its other keys are about videos, which "
+                            "are not read");
+                      }},
+                     {"use_audio_in_video",
+                      [&](const json& v, const std::string& k) {
+                        refuse(k, show(v), "none: videos are not read");
+                      }},
+                     {"prompt_token_ids",
+                      [&](const json& v, const std::string& k) {
+                        request.prompt_token_ids = wholes(v, k);
+                        if (request.prompt_token_ids.empty())
+                          refuse(k, "an empty list", "one token or more");
+                      }},
+                     {"attachments",
+                      [&](const json& v, const std::string&) {
+                        auto attachments = read_attachments(v, folder);
+                        if (!attachments) throw Refusal{attachments.error().message};
+                        request.attachments = std::move(*attachments);
+                      }},
+                     {"request_id",
+                      [&](const json& v, const std::string& k) {
+                        request.request_id = text(v, k);
+                        check_id(request.request_id, k);
+                      }},
+                     {"modalities",
+                      [&](const json& v, const std::string& k) {
+                        const char* expected = "a list such as [\"text\"]";
+                        if (!v.is_array() || v.empty()) refuse(k, show(v), expected);
+                        for (const json& item : v)
+                          request.modalities.push_back(text(item, k, expected));
+                      }},
+                     {"deadline_ms",
+                      [&](const json& v, const std::string& k) {
+                        request.deadline = std::chrono::milliseconds(whole(v, k));
+                        if (request.deadline.count() < 1) refuse(k, show(v), "1 or more");
+                      }},
+                     {"sampling_params", [&](const json& v, const std::string& k) {
+                        if (!v.is_object()) refuse(k, show(v), "an object");
+                        read_object(v, k + ".", {&sampling});
+                      }}};
   try {
     if (!line.is_object())
       throw Refusal{"found no JSON object, expected one such as {\"prompt\": \"...\"}"};
@@ -233,14 +111,9 @@ Result<GenerateRequest> read_request(const json& line,
     if (kinds != 1 && (kinds != 0 || request.attachments.empty()))
       throw Refusal{"found " + std::string(kinds == 0 ? "none" : std::to_string(kinds)) +
                     " of the keys prompt, messages and prompt_token_ids, expected one"};
+    check_ranges(params);
   } catch (const Refusal& refusal) {
     return Error{ErrorCode::invalid_argument, refusal.text};
-  }
-  if (const auto good = stages::check(params); !good) {
-    const std::string& said = good.error().message;
-    const auto colon = said.find(':');
-    return Error{ErrorCode::invalid_argument,
-                 "key '" + said.substr(0, colon) + "'" + said.substr(colon)};
   }
   request.sampling_params = std::move(params);
   return request;

@@ -4,7 +4,7 @@
 //   {"prompt": "What is this?", "attachments": {...}}      (see request_attachments.hpp)
 //   {"messages": [{"role": "user", "content": "Hello"}], "sampling_params": {"top_k": 5}}
 //   {"messages": [{"role": "user", "content": [{"type": "image_url", ...}]}]}
-//                                                          (see request_parts.hpp)
+//                                                          (see actors/formats/request_parts.hpp)
 //
 // An error names the file and the line, the key, what was found and what was expected. A key that
 // is not known is an error, and so is a request_id that an earlier line has.

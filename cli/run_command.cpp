@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 
+#include "actors/formats/output_json.hpp"
 #include "cli/end_signals.hpp"
 #include "cli/pipeline_table.hpp"
 #include "cli/profile_words.hpp"
@@ -263,7 +264,7 @@ int run(const RunOptions& options) {
   if (const auto written = out->finish(); !written) fail(1, written.error().message);
   if (options.json) {
     json traces = json::array();
-    for (const RankTrace& t : files) traces.push_back(to_json(t));
+    for (const RankTrace& t : files) traces.push_back(formats::to_json(t));
     if (const auto written = out->write_json(stdout, traces, wall); !written)
       fail(1, written.error().message);
   } else {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/request_parts.hpp"
+#include "cli/media_files.hpp"
 
 namespace limelight::cli {
 

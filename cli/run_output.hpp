@@ -15,9 +15,6 @@
 
 namespace limelight::cli {
 
-nlohmann::json to_json(const RequestOutput& output);
-nlohmann::json to_json(const RankTrace& trace);
-
 // Sound and text are written at once; the lines of JSON, which are short, wait for those of earlier
 // requests.
 class RunOutput {

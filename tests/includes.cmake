@@ -27,10 +27,12 @@ set(knows_actors/orchestrator
   actors/pipeline ipc/iceoryx ipc
   profiling/analysis profiling/capture profiling/trace profiling/record base)
 set(knows_actors/api actors/orchestrator actors/pipeline base)
+set(knows_actors/formats stages/models base)
+set(knows_actors/http actors/formats base)
 set(knows_bench
   actors/orchestrator ipc/iceoryx ipc stages/models stages/devices
   profiling/analysis profiling/capture profiling/trace profiling/record base)
-set(knows_cli stages/models profiling/analysis profiling/record base)
+set(knows_cli actors/http actors/formats stages/models profiling/analysis profiling/record base)
 
 set(wrong 0)
 set(seen 0)

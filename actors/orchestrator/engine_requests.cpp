@@ -319,7 +319,8 @@ std::uint64_t Engine::submit(GenerateRequest wanted, OnUpdate on_update, int ind
                     .prompt = wanted.prompt,
                     .sampling = wanted.sampling_params.value_or(default_sampling()),
                     .messages = std::move(wanted.messages),
-                    .prompt_token_ids = std::move(wanted.prompt_token_ids)};
+                    .prompt_token_ids = std::move(wanted.prompt_token_ids),
+                    .use_chat_template = wanted.use_chat_template};
   if (!request.submit.sampling.seed) request.submit.sampling.seed = draw_seed();
   request.output.answer.seed = *request.submit.sampling.seed;
   request.output.prompt = std::move(wanted.prompt);

@@ -74,6 +74,8 @@ Error Engine::State::given_up(const ReplicaState& replica) const {
 
 PipelineStatus Engine::State::status() const {
   PipelineStatus status;
+  status.running = tickets.size();
+  status.waiting = open.size() - std::min(open.size(), tickets.size());
   for (const ReplicaState& one : replicas) {
     const ReplicaPhase phase = public_phase(one.life);
     if (phase != ReplicaPhase::serving) status.health = Health::degraded;

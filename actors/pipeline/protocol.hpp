@@ -27,6 +27,7 @@ struct Submit {
   stages::SamplingParams sampling;
   std::vector<Message> messages;
   std::vector<std::int32_t> prompt_token_ids = {};
+  bool use_chat_template = true;
   // Where it goes: the replica of each stage, in the order of the config; -1: not to that stage.
   std::vector<std::int32_t> replicas = {};
   bool to_user = true;  // the stage's output for the user is wanted
@@ -89,7 +90,7 @@ struct ProfileAnswer {
 template <class I>
 auto inspect(I& f, Submit& x) {
   return f(caf::meta::type_name("Submit"), x.number, x.id, x.prompt, x.sampling, x.messages,
-           x.prompt_token_ids, x.replicas, x.to_user);
+           x.prompt_token_ids, x.use_chat_template, x.replicas, x.to_user);
 }
 template <class I>
 auto inspect(I& f, ReplicaAnew& x) {

@@ -75,9 +75,10 @@ RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* 
         const prof::RequestScope scope(static_cast<std::uint32_t>(m.number));
         prof::name_request(static_cast<std::uint32_t>(m.number), m.id);
         const prof::Span span(name);
-        state->worker.submit({m.number, std::move(m.id), std::move(m.prompt), std::move(m.sampling),
-                              std::move(m.messages), std::move(m.prompt_token_ids)},
-                             {std::move(m.replicas), m.to_user});
+        state->worker.submit(
+            {m.number, std::move(m.id), std::move(m.prompt), std::move(m.sampling),
+             std::move(m.messages), std::move(m.prompt_token_ids), m.use_chat_template},
+            {std::move(m.replicas), m.to_user});
       },
       [=](const Cancel& m) { state->worker.cancel(m.number); },
       [=](const EndRank&) { state->worker.end(); },

@@ -56,7 +56,9 @@ struct GenerateRequest {
   std::string prompt = {};             // set into the model's chat template as a user's turn
   std::vector<Message> messages = {};  // set into the model's chat template
   std::vector<std::int32_t> prompt_token_ids = {};  // taken as they are
-  std::string request_id = {};                      // empty: the library chooses one
+  // Of the prompt. False: the model goes on with it as it is.
+  bool use_chat_template = true;
+  std::string request_id = {};  // empty: the library chooses one
   std::vector<Attachment> attachments = {};
   // The kinds of output that are wanted, of those that the config's stages have ("text", "audio").
   // Stages that only the others need are not asked. Empty: all.

@@ -41,6 +41,7 @@ struct Request {
   // One of these in place of the prompt:
   std::vector<Message> messages = {};
   std::vector<std::int32_t> prompt_token_ids = {};
+  bool use_chat_template = true;  // of the prompt
 };
 
 // Where one request's tensors go.

@@ -1,6 +1,7 @@
 // Whether a pipeline can serve requests.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,8 @@ struct ReplicaStatus {
 
 struct PipelineStatus {
   Health health = Health::running;
-  std::string why = {};  // if it has failed
+  std::string why = {};                  // if it has failed
+  std::size_t running = 0, waiting = 0;  // requests that stages work on, and those in the queue
   std::vector<ReplicaStatus> replicas = {};
 };
 

@@ -43,7 +43,9 @@ class TextTokenizer final : public Tokenizer {
 
   Result<std::vector<int>> encode_prompt(std::string_view prompt) const override {
     const Message message{"user", std::string(prompt)};
-    if (chat_.has_template()) return encode_messages({&message, 1});
+    return chat_.has_template() ? encode_messages({&message, 1}) : encode_plain(prompt);
+  }
+  std::vector<int> encode_plain(std::string_view prompt) const override {
     std::vector<int> tokens = prefix_;
     encode(prompt, false, tokens);
     tokens.insert(tokens.end(), suffix_.begin(), suffix_.end());

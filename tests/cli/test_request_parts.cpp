@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/request_lines.hpp"
-#include "cli/request_parts.hpp"
+#include "cli/media_files.hpp"
 #include "tests/support.hpp"
 
 using namespace limelight;

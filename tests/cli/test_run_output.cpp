@@ -3,11 +3,13 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "actors/formats/output_json.hpp"
 #include "cli/run_output.hpp"
 #include "tests/support.hpp"
 
 using namespace limelight;
 using namespace limelight::cli;
+using limelight::formats::to_json;
 using namespace limelight::tests;
 using nlohmann::json;
 

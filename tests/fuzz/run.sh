@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of model files, chat templates, tokenizers, sounds and pictures with libFuzzer,
-# under AddressSanitizer and UndefinedBehaviorSanitizer. Exit 77: no clang with libFuzzer.
+# Fuzzes the readers of model files, chat templates, tokenizers, sounds, pictures and HTTP requests
+# with libFuzzer, under AddressSanitizer and UndefinedBehaviorSanitizer. Exit 77: no clang with libFuzzer.
 #   run.sh <folder for builds> [<seconds for each>] [<folder for new inputs>]
 # Without a folder for them, new inputs are forgotten. LIMELIGHT_FUZZ names some of the readers.
 set -euo pipefail
@@ -24,6 +24,12 @@ mapfile -t sources < <(cd "$root" && find stages/models stages/media -name '*.cp
   grep -vE '/(speaker_encoder|vision_encoder)\.cpp$' |
   sed 's/\.cpp$//')
 sources+=(stages/devices/blocks base/{mapped_file,result})
+sources+=(
+  actors/api/content_part
+  actors/formats/{base64,json_values,message_json,request_parts,sampling_json}
+  actors/http/{completion_request,limited_json,profile_request,request_parser,sound_format}
+  actors/formats/wav
+  actors/http/message)
 objects=()
 for source in "${sources[@]}"; do
   object=$build/$(basename "$(dirname "$source")")_$(basename "$source").o
@@ -48,7 +54,7 @@ corpus() {
   done
   echo "$build/corpus/$1"
 }
-for target in ${LIMELIGHT_FUZZ:-audio gguf jpeg png safetensors template tokenizer}; do
+for target in ${LIMELIGHT_FUZZ:-audio gguf http jpeg png safetensors template tokenizer}; do
   clang++ "${flags[@]}" -fsanitize=fuzzer "$here/fuzz_$target.cpp" "${objects[@]}" \
     -ljpeg -lpcre2-8 -lpng -lsndfile -lsoxr -lutf8proc \
     -o "$build/fuzz_$target"

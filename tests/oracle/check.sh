@@ -2,7 +2,7 @@
 # Gives the traces of a profiled run, or of simulated GPUs, to the programs that they are written
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
-# reader: perfetto, hta, chromium, fetch, deploy, smollm2, llama, transformers, text_models,
+# reader: perfetto, hta, chromium, openai, fetch, deploy, smollm2, llama, transformers, text_models,
 #   omni_models, qwen25_models, code2wav_models, token2wav_models, tokenizer, jinja, media, encoder
 #   or voice.
 # program: the limelight command; for those after smollm2, the probe that they ask.
@@ -27,6 +27,18 @@ if [[ $reader == chromium ]]; then
   words=('rank 0: stage 0 thinker' 'code2wav step' 'rank 0 -&gt; rank 1' 'request 0:'
     'overhead_percent')
   for word in "${words[@]}"; do grep -q "$word" "$folder/dom.html"; done
+  exit 0
+fi
+if [[ $reader == openai ]]; then
+  python=$here/../../build/oracle/bin/python
+  "$python" -c 'import openai' 2>/dev/null || python=${LIMELIGHT_PYTHON:-python3}
+  "$python" -c 'import openai' 2>/dev/null || skip "no openai, OpenAI's client"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  LIMELIGHT_API_KEY=key "$limelight" serve --port 0 >"$folder/out" 2>"$folder/log" &
+  trap 'kill %1 && wait' EXIT
+  until grep -q '^serving' "$folder/out" || ! kill -0 %1; do sleep 0.05; done
+  "$python" "$here/ask_with_openai.py" "$(sed -n 's/^serving .* at //p' "$folder/out")" key
   exit 0
 fi
 if [[ $reader == fetch ]]; then

@@ -1,47 +1,34 @@
-#include "cli/request_parts.hpp"
+#include "actors/formats/request_parts.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/try.hpp"
-#include "cli/base64.hpp"
-#include "cli/refusal.hpp"
-#include "stages/models/media_encoders.hpp"
+#include "actors/formats/base64.hpp"
+#include "actors/formats/refusal.hpp"
 
-namespace limelight::cli {
+namespace limelight::formats {
 
 using nlohmann::json;
 using Kind = ContentPart::Kind;
-namespace fs = std::filesystem;
 
 namespace {
 
-std::string show(const json& value) {
-  return value.is_object() ? "an object"
-         : value.is_array()
-             ? "a list"
-             : value.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 60);
-}
-
-// The member `name` of an object that has no others but those of `known`.
+// The member `name` of an object that has no others but those of `known`, if those are refused.
 const json& member(const json& object,
                    const std::string& name,
                    const std::string& where,
-                   const std::vector<std::string>& known) {
+                   const std::vector<std::string>& known,
+                   const PartRules& rules) {
   if (!object.is_object()) refuse(where, show(object), "an object with the key " + name);
   for (const auto& [key, value] : object.items())
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
+    if (rules.unknown == UnknownKeys::refused &&
+        std::find(known.begin(), known.end(), key) == known.end()) {
       std::string all;
       for (const std::string& one : known) all += (all.empty() ? "" : ", ") + one;
       refuse(where + "." + key, "an unknown key", "one of " + all);
     }
   if (!object.contains(name)) refuse(where, "no " + name, "an object with the key " + name);
   return object.at(name);
-}
-
-std::string text_of(const json& value, const std::string& where, const char* expected = "a text") {
-  if (!value.is_string()) refuse(where, show(value), expected);
-  return value.get<std::string>();
 }
 
 std::string decode(std::string_view text, const std::string& where) {
@@ -79,49 +66,52 @@ ContentPart of_data_url(Kind kind, const std::string& url, const std::string& wh
 ContentPart of_url(Kind kind,
                    const std::string& url,
                    const std::string& where,
-                   const fs::path& folder) {
+                   const PartRules& rules) {
   if (url.starts_with("data:")) return of_data_url(kind, url, where);
+  if (rules.folder == nullptr)
+    refuse(where, "'" + url.substr(0, 100) + "'",
+           "data:...;base64,...: nothing is fetched, and no file is read");
   const bool file = url.starts_with("file://");
   if (!file && url.find("://") != std::string::npos)
     refuse(where, "'" + url.substr(0, 100) + "'",
            "data:, file:// or a path: nothing is fetched from the network");
   const std::string path = file ? url.substr(7) : url;
   if (path.empty()) refuse(where, "an empty path", "a path");
-  auto part = ContentPart::from_file(kind, folder / path);
+  auto part = ContentPart::from_file(kind, *rules.folder / path);
   if (!part) throw Refusal{"key '" + where + "': " + part.error().message};
   return std::move(part).value();
 }
 
-ContentPart read_part(const json& item, const std::string& where, const fs::path& folder) {
+ContentPart read_part(const json& item, const std::string& where, const PartRules& rules) {
   const std::string expected = "text, input_audio, audio_url or image_url";
   if (!item.is_object() || !item.contains("type"))
     refuse(where, item.is_object() ? "no type" : show(item), "an object with the type " + expected);
-  const std::string type = text_of(item["type"], where + ".type");
+  const std::string type = text(item["type"], where + ".type");
   if (type == "text")
-    return {.text = text_of(member(item, "text", where, {"type", "text"}), where + ".text")};
+    return {.text = text(member(item, "text", where, {"type", "text"}, rules), where + ".text")};
   if (type == "input_audio") {
     const std::string at = where + ".input_audio";
-    const json& sound = member(item, "input_audio", where, {"type", "input_audio"});
-    const json& data = member(sound, "data", at, {"data", "format"});
+    const json& sound = member(item, "input_audio", where, {"type", "input_audio"}, rules);
+    const json& data = member(sound, "data", at, {"data", "format"}, rules);
     const std::string format =
-        text_of(member(sound, "format", at, {"data", "format"}), at + ".format");
+        text(member(sound, "format", at, {"data", "format"}, rules), at + ".format");
     if (format != "wav" && format != "mp3" && format != "flac")
       refuse(at + ".format", "'" + format.substr(0, 60) + "'", "wav, mp3 or flac");
     return {.kind = Kind::audio,
             .name = at,
-            .data = decode(text_of(data, at + ".data", "base64"), at + ".data")};
+            .data = decode(text(data, at + ".data", "base64"), at + ".data")};
   }
   if (type == "image_url" || type == "audio_url") {
     const std::string at = where + "." + type;
-    const json& object = member(item, type, where, {"type", type});
+    const json& object = member(item, type, where, {"type", type}, rules);
     const Kind kind = type == "image_url" ? Kind::image : Kind::audio;
     if (kind == Kind::audio)
-      return of_url(kind, text_of(member(object, "url", at, {"url"}), at + ".url"), at + ".url",
-                    folder);
-    const std::string url = text_of(member(object, "url", at, {"url", "detail"}), at + ".url");
+      return of_url(kind, text(member(object, "url", at, {"url"}, rules), at + ".url"), at + ".url",
+                    rules);
+    const std::string url = text(member(object, "url", at, {"url", "detail"}, rules), at + ".url");
     if (object.contains("detail") && object["detail"] != "auto")
       refuse(at + ".detail", show(object["detail"]), "auto: the model's files say the size");
-    return of_url(kind, url, at + ".url", folder);
+    return of_url(kind, url, at + ".url", rules);
   }
   if (type.find("video") != std::string::npos)
     refuse(where + ".type", "'" + type.substr(0, 60) + "'", expected + ": videos are not read");
@@ -132,12 +122,12 @@ ContentPart read_part(const json& item, const std::string& where, const fs::path
 
 std::vector<ContentPart> read_parts(const json& list,
                                     const std::string& key,
-                                    const fs::path& folder) {
+                                    const PartRules& rules) {
   if (list.empty()) refuse(key, "an empty list", "one part or more");
   std::vector<ContentPart> parts;
   std::uint64_t bytes = 0;
   for (const json& item : list) {
-    parts.push_back(read_part(item, key + "[" + std::to_string(parts.size()) + "]", folder));
+    parts.push_back(read_part(item, key + "[" + std::to_string(parts.size()) + "]", rules));
     bytes += parts.back().data.size();
   }
   if (bytes > ContentPart::most_bytes)
@@ -146,15 +136,4 @@ std::vector<ContentPart> read_parts(const json& list,
   return parts;
 }
 
-Result<std::vector<ContentPart>> read_media_files(const std::vector<MediaFile>& files) {
-  std::vector<ContentPart> parts;
-  for (const MediaFile& file : files) {
-    auto part = ContentPart::from_file(file.kind, file.path);
-    if (!part) return part.error();
-    LIMELIGHT_TRY(stages::check_media(*part));
-    parts.push_back(std::move(part).value());
-  }
-  return parts;
-}
-
-}  // namespace limelight::cli
+}  // namespace limelight::formats

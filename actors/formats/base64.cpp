@@ -1,8 +1,9 @@
-#include "cli/base64.hpp"
+#include "actors/formats/base64.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
-namespace limelight::cli {
+namespace limelight::formats {
 
 namespace {
 
@@ -40,4 +41,20 @@ Result<std::string> from_base64(std::string_view text) {
   return bytes;
 }
 
-}  // namespace limelight::cli
+std::string to_base64(std::string_view bytes) {
+  constexpr std::string_view letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t here = std::min<std::size_t>(3, bytes.size() - i);
+    std::uint32_t bits = 0;
+    for (std::size_t j = 0; j < 3; ++j)
+      bits = bits << 8 | (j < here ? static_cast<unsigned char>(bytes[i + j]) : 0u);
+    for (std::size_t j = 0; j < 4; ++j)
+      text += j <= here ? letters[bits >> (18 - 6 * j) & 63] : '=';
+  }
+  return text;
+}
+
+}  // namespace limelight::formats

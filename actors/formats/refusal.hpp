@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace limelight::cli {
+namespace limelight::formats {
 
 struct Refusal {
   std::string text;
@@ -15,4 +15,4 @@ struct Refusal {
   throw Refusal{"key '" + key + "': found " + found + ", expected " + expected};
 }
 
-}  // namespace limelight::cli
+}  // namespace limelight::formats

@@ -10,25 +10,22 @@
 
 #include <filesystem>
 #include <limelight/request.hpp>
-#include <limelight/result.hpp>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
-namespace limelight::cli {
+#include "actors/formats/json_values.hpp"
 
-// key: of the list, for messages. folder: where relative paths begin. Throws a Refusal.
+namespace limelight::formats {
+
+struct PartRules {
+  const std::filesystem::path* folder = nullptr;  // where relative paths begin; null: no files
+  UnknownKeys unknown = UnknownKeys::refused;
+};
+
+// key: of the list, for messages. Throws a Refusal.
 std::vector<ContentPart> read_parts(const nlohmann::json& list,
                                     const std::string& key,
-                                    const std::filesystem::path& folder);
+                                    const PartRules& rules);
 
-// The files of the command line, which are read here, so that what is wrong with them is known
-// before anything starts. Errors: those of ContentPart::from_file() and of the readers of
-// stages/media, with the file's name.
-struct MediaFile {
-  ContentPart::Kind kind;
-  std::filesystem::path path;
-};
-Result<std::vector<ContentPart>> read_media_files(const std::vector<MediaFile>& files);
-
-}  // namespace limelight::cli
+}  // namespace limelight::formats

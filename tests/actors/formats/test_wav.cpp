@@ -1,11 +1,11 @@
 // Sound as a file that players read.
 #include <boost/test/unit_test.hpp>
 
-#include "cli/wav.hpp"
+#include "actors/formats/wav.hpp"
 #include "tests/support.hpp"
 
 using namespace limelight::tests;
-using limelight::cli::write_wav;
+using limelight::formats::write_wav;
 
 namespace {
 std::uint32_t number(const std::string& bytes, std::size_t at, int width) {
@@ -24,7 +24,7 @@ BOOST_AUTO_TEST_SUITE(wav)
 BOOST_AUTO_TEST_CASE(samples_are_16_bits_behind_a_head_that_says_so) {
   const Folder folder;
   const auto path = folder.path / "a.wav";
-  BOOST_REQUIRE(write_wav(path, {0, 1, -1, 0.5f, 7, -7}, 16'000).ok());
+  BOOST_REQUIRE(write_wav(path, std::vector<float>{0, 1, -1, 0.5f, 7, -7}, 16'000).ok());
   const std::string bytes = read_file(path);
   BOOST_REQUIRE(bytes.size() == 44u + 12u);
   BOOST_TEST(bytes.substr(0, 4) == "RIFF");

@@ -1,0 +1,17 @@
+// Sampling parameters as keys of JSON, under the names of vLLM.
+#pragma once
+
+#include <limelight/config.hpp>
+
+#include "actors/formats/json_values.hpp"
+
+namespace limelight::formats {
+
+// Handlers that write into `params`, which must outlive them. They check types; stages::check()
+// has the ranges.
+Handlers sampling_handlers(stages::SamplingParams& params);
+
+// Throws a Refusal that names the key, if a parameter is out of its range.
+void check_ranges(const stages::SamplingParams& params);
+
+}  // namespace limelight::formats

@@ -1,0 +1,110 @@
+#include "actors/http/completions.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "actors/http/api_error.hpp"
+#include "actors/http/completion_answer.hpp"
+#include "actors/http/generation.hpp"
+#include "actors/http/limited_json.hpp"
+
+namespace limelight::http {
+
+namespace {
+
+// Server-sent events. The head of the answer goes out with the first part, so that a request that
+// fails before has the status of its error.
+class Events final : public Generation::Sink {
+ public:
+  Events(ExchangePtr exchange, const CompletionRequest& request, CompletionAnswer answer)
+      : exchange_(std::move(exchange)),
+        answer_(std::move(answer)),
+        chat_(request.chat),
+        states_(request.prompts.size() * static_cast<std::size_t>(request.n),
+                State{SoundStream(request.sound)}) {}
+
+  Task<bool> take(std::size_t index, RequestOutput part) override {
+    if (part.finished && part.error.code != ErrorCode::none) co_return false;
+    State& state = states_[index];
+    std::string events;
+    if (chat_ && !std::exchange(state.begun, true)) events += event(answer_.begin(index));
+    if (!part.text.empty()) events += event(answer_.text(index, part.text));
+    if (!part.audio.empty())
+      events += event(answer_.sound(index, state.sound.encode(part.audio, part.sample_rate)));
+    if (part.finished) events += event(answer_.end(index, part));
+    begin();
+    const bool stays = co_await exchange_->write(events);
+    co_return stays;
+  }
+
+  // After the last part of all answers. error: of the first that failed.
+  void end(const Error& error, const std::string& usage) {
+    if (error.code != ErrorCode::none && !exchange_->begun())
+      return exchange_->answer(api_error(error).answer());
+    begin();
+    std::string events;
+    if (error.code != ErrorCode::none) events += event(api_error(error).body());
+    else if (!usage.empty()) events += event(usage);
+    exchange_->write(events + event("[DONE]"));
+    exchange_->end();
+  }
+
+ private:
+  struct State {
+    SoundStream sound;
+    bool begun = false;
+  };
+  static std::string event(const std::string& data) { return "data: " + data + "\n\n"; }
+  void begin() {
+    if (exchange_->begun()) return;
+    exchange_->begin({.type = "text/event-stream; charset=utf-8",
+                      .headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}}});
+  }
+
+  ExchangePtr exchange_;
+  CompletionAnswer answer_;
+  bool chat_;
+  std::vector<State> states_;
+};
+
+}  // namespace
+
+Task<void> complete(ContextPtr context, ExchangePtr exchange, bool chat) {
+  if (refuse_now(*context, *exchange, 0)) co_return;
+  auto body = read_json_object(exchange->request().body);
+  std::string().swap(exchange->request().body);  // it may be large
+  const PipelineFacts facts = context->facts();
+  auto read = body ? read_completion(*body, chat, facts) : Result<CompletionRequest>(body.error());
+  if (!read) {
+    ApiError error = api_error(read.error());
+    if (error.status == 404) error.code = "model_not_found", error.param = "model";
+    exchange->answer(error.answer());
+    co_return;
+  }
+  body = nlohmann::json();
+  CompletionRequest request = std::move(read).value();
+  if (!request.request_id.empty()) exchange->set_id(request.request_id);
+  if (refuse_now(*context, *exchange, request.prompts.size())) co_return;
+  const auto n = static_cast<std::size_t>(request.n);
+  CompletionAnswer answer(request, exchange->id(), facts.model);
+  const auto generation = std::make_shared<Generation>(context, exchange, n);
+  if (request.stream) {
+    Events events(exchange, request, answer);
+    const bool usage = request.include_usage;
+    const auto task = Generation::run(generation, std::move(request.prompts), &events);
+    co_await task;
+    events.end(generation->error(), usage ? answer.usage(generation->ends()) : "");
+    co_return;
+  }
+  WholeAnswers whole(request.prompts.size() * n);
+  const auto task = Generation::run(generation, std::move(request.prompts), &whole);
+  co_await task;
+  if (generation->error().code != ErrorCode::none) {
+    exchange->answer(api_error(generation->error()).answer());
+    co_return;
+  }
+  auto text = answer.whole(whole.outputs);
+  if (text) exchange->answer({.body = std::move(*text)});
+  else exchange->answer(api_error(text.error()).answer());
+}
+
+}  // namespace limelight::http

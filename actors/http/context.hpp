@@ -1,0 +1,60 @@
+// What all routes share. All on the loop's thread.
+#pragma once
+
+#include <filesystem>
+#include <limelight/async_omni.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/http/completion_request.hpp"
+#include "actors/http/exchange.hpp"
+#include "actors/http/metrics.hpp"
+
+namespace limelight::http {
+
+struct ServiceOptions {
+  std::string model;                      // its name for clients
+  std::filesystem::path profile_dir;      // where finished traces lie; empty: where the engine's do
+  std::vector<std::string> api_keys;      // for all routes; none: no token is asked for
+  std::vector<std::string> profile_keys;  // for those about profiles, in place of the others
+  std::size_t most_requests = 256;        // prompts that are worked on or wait
+  std::chrono::milliseconds request_time{0};  // of a request that states no deadline; 0: no limit
+};
+
+struct Context {
+  ServiceOptions options;
+  AsyncOmni* pipeline = nullptr;  // null: it is not there yet, or no longer
+  bool draining = false;
+  std::size_t open_requests = 0;  // prompts
+  // In place of the pipeline's, once they were read anew.
+  std::optional<stages::SamplingParams> defaults = {};
+  Metrics metrics = {};
+  std::function<std::size_t()> connections = {};
+
+  PipelineFacts facts() const;
+};
+
+// A request's share of Context::open_requests.
+class OpenRequests {
+ public:
+  OpenRequests(std::shared_ptr<Context> context, std::size_t count)
+      : context_(std::move(context)), count_(count) {
+    context_->open_requests += count_;
+  }
+  ~OpenRequests() { context_->open_requests -= count_; }
+  OpenRequests(const OpenRequests&) = delete;
+
+ private:
+  std::shared_ptr<Context> context_;
+  std::size_t count_;
+};
+
+using ExchangePtr = std::shared_ptr<Exchange>;
+using ContextPtr = std::shared_ptr<Context>;
+
+// Refuses a request that cannot be begun now: 503 while there is no pipeline, 429 with too many
+// prompts. True: it was answered.
+bool refuse_now(Context& context, Exchange& exchange, std::size_t prompts);
+
+}  // namespace limelight::http

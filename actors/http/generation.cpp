@@ -1,0 +1,83 @@
+#include "actors/http/generation.hpp"
+
+namespace limelight::http {
+
+using Clock = std::chrono::steady_clock;
+
+Generation::Generation(ContextPtr context, ExchangePtr exchange, std::size_t n)
+    : context_(std::move(context)), exchange_(std::move(exchange)), n_(n) {}
+
+Task<void> Generation::run(std::shared_ptr<Generation> self,
+                           std::vector<GenerateRequest> prompts,
+                           Sink* sink) {
+  const OpenRequests open(self->context_, prompts.size());
+  self->ends_.resize(prompts.size() * self->n_);
+  self->times_.resize(self->ends_.size());
+  for (AnswerTimes& times : self->times_) times.start = Clock::now();
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    prompts[i].request_id = self->exchange_->id() + (i > 0 ? "-" + std::to_string(i) : "");
+    if (prompts[i].deadline.count() == 0)
+      prompts[i].deadline = self->context_->options.request_time;
+    self->streams_.push_back(
+        std::make_unique<OutputStream>(self->context_->pipeline->generate(std::move(prompts[i]))));
+  }
+  self->exchange_->on_gone([weak = std::weak_ptr(self)] {
+    if (const auto it = weak.lock()) it->abort("the client has left");
+  });
+  std::vector<Task<void>> tasks;
+  for (std::size_t i = 0; i < self->streams_.size(); ++i) tasks.push_back(follow(self, i, sink));
+  for (Task<void>& task : tasks) co_await task;
+  self->exchange_->on_gone(nullptr);
+}
+
+Task<void> Generation::follow(std::shared_ptr<Generation> self, std::size_t prompt, Sink* sink) {
+  bool wanted = true;
+  for (;;) {
+    auto part = co_await self->streams_[prompt]->next();
+    if (!part) break;
+    const std::size_t index = prompt * self->n_ + static_cast<std::size_t>(part->index);
+    self->note(index, *part);
+    if (part->error.code != ErrorCode::none) self->abort("another answer of its request failed");
+    if (!wanted) continue;
+    try {
+      auto taken = sink->take(index, std::move(*part));
+      wanted = co_await taken;
+    } catch (const std::exception& failed) {
+      wanted = false;
+      if (self->error_.code == ErrorCode::none)
+        self->error_ = {ErrorCode::internal,
+                        std::string("an answer was not written: ") + failed.what()};
+    }
+    if (!wanted) self->abort("its client takes no more");
+  }
+}
+
+void Generation::note(std::size_t index, const RequestOutput& part) {
+  AnswerTimes& times = times_[index];
+  const auto now = Clock::now();
+  if (!part.text.empty() && times.first_text == Clock::time_point()) times.first_text = now;
+  if (!part.audio.empty() && times.first_sound == Clock::time_point()) times.first_sound = now;
+  times.sound_s += static_cast<double>(part.audio.size()) / part.sample_rate;
+  if (!part.text.empty()) times.last = now;
+  if (!part.finished) return;
+  RequestOutput& end = ends_[index];
+  end = part;
+  end.text.clear();
+  end.audio.clear();
+  if (error_.code == ErrorCode::none) error_ = part.error;
+  context_->metrics.count_answer(end, times);
+}
+
+void Generation::abort(const std::string& why) {
+  for (const auto& stream : streams_) stream->abort(why);
+}
+
+Task<bool> WholeAnswers::take(std::size_t index, RequestOutput part) {
+  RequestOutput& all = outputs[index];
+  part.text.insert(0, all.text);
+  part.audio.insert(part.audio.begin(), all.audio.begin(), all.audio.end());
+  all = std::move(part);
+  co_return true;
+}
+
+}  // namespace limelight::http

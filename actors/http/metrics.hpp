@@ -1,0 +1,70 @@
+// What Prometheus reads at /metrics: the names of vLLM and vLLM-Omni behind the prefix limelight:.
+// All on the loop's thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limelight/profile.hpp>
+#include <limelight/request.hpp>
+#include <limelight/status.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace limelight::http {
+
+// A histogram of Prometheus: of each bound, how many values are not above it.
+class Histogram {
+ public:
+  explicit Histogram(std::vector<double> bounds)
+      : bounds_(std::move(bounds)), counts_(bounds_.size() + 1) {}
+  void add(double value);
+  // labels: such as `stage="0"`; may be empty.
+  void write(const std::string& name, const std::string& labels, std::string& to) const;
+
+ private:
+  std::vector<double> bounds_;
+  std::vector<std::uint64_t> counts_;  // of each interval; the last one has no bound
+  std::uint64_t count_ = 0;
+  double sum_ = 0;
+};
+
+// When a client got what of one answer.
+struct AnswerTimes {
+  std::chrono::steady_clock::time_point start = {}, first_text = {}, first_sound = {}, last = {};
+  double sound_s = 0;  // its length
+};
+
+class Metrics {
+ public:
+  Metrics();
+  void count_answer(const RequestOutput& output, const AnswerTimes& times);
+  void count_http(const std::string& route, int status);
+  void count_trace(const RankTrace& trace);  // that is finished
+  std::string text(const PipelineStatus& status,
+                   const std::string& model,
+                   std::size_t connections,
+                   bool draining) const;
+
+ private:
+  std::map<std::string, std::uint64_t> finished_;  // by reason
+  std::uint64_t prompt_tokens_ = 0, output_tokens_ = 0, retries_ = 0;
+  std::uint64_t traces_ = 0, trace_events_ = 0, trace_bytes_ = 0, trace_drops_ = 0;
+  double trace_cpu_s_ = 0;
+  Histogram e2e_, first_token_, token_time_, prompt_size_, output_size_;
+  Histogram first_sound_, sound_length_, sound_factor_;
+  struct StageSums {
+    double time_s = 0;
+    std::uint64_t answers = 0, tokens = 0;
+    double batch = 0;
+  };
+  std::map<std::pair<int, int>, StageSums> stages_;  // by stage and replica
+  struct TransferSums {
+    std::uint64_t chunks = 0, bytes = 0;
+    double tx_s = 0, in_flight_s = 0, rx_s = 0;
+  };
+  std::map<std::string, TransferSums> transfers_;  // by labels
+  std::map<std::pair<std::string, int>, std::uint64_t> http_;
+};
+
+}  // namespace limelight::http

@@ -1,0 +1,115 @@
+#include "actors/http/profile_request.hpp"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "actors/formats/json_values.hpp"
+#include "actors/formats/refusal.hpp"
+
+namespace limelight::http {
+
+using formats::Handler;
+using formats::Handlers;
+using formats::refuse;
+using formats::show;
+using nlohmann::json;
+
+namespace {
+
+Handler whole_into(std::uint64_t& to) {
+  return [&to](const json& v, const std::string& k) {
+    if (!v.is_number_integer() || v < 0) refuse(k, show(v), "a whole number, 0 or more");
+    to = v.get<std::uint64_t>();
+  };
+}
+Handler text_into(std::string& to) {
+  return [&to](const json& v, const std::string& k) { to = formats::text(v, k); };
+}
+
+Handler truth_into(bool& to) {
+  return [&to](const json& v, const std::string& k) { to = formats::truth(v, k); };
+}
+
+// A text of names, or a list of them, in which SGLang's CPU is all that a processor does.
+std::string read_activities(const json& value, const std::string& key) {
+  if (value.is_string()) return value.get<std::string>();
+  const char* expected = "a list such as [\"cpu\", \"ipc\", \"actors\", \"collectives\", \"gpu\"]";
+  if (!value.is_array()) refuse(key, show(value), expected);
+  std::string all;
+  for (const json& item : value) {
+    const std::string name = formats::text(item, key, expected);
+    if (name == "MEM" || name == "CUDA_PROFILER" || name == "RPD")
+      refuse(key, "'" + name + "'", "CPU or GPU: the others are not recorded");
+    all += (all.empty() ? "" : ",");
+    all += name == "CPU" ? "cpu,ipc,actors,collectives" : name == "GPU" ? "gpu" : name;
+  }
+  return all;
+}
+
+// Keys that may only have the value that asks for nothing.
+Handler only(const json& harmless, const char* expected) {
+  return [harmless, expected](const json& v, const std::string& k) {
+    if (v != harmless) refuse(k, show(v), expected);
+  };
+}
+
+}  // namespace
+
+Result<ProfileRequest> read_profile(const json& body) {
+  ProfileRequest request;
+  ProfileOptions& options = request.options;
+  const Handlers own{
+      {"stages",
+       [&](const json& v, const std::string& k) { request.stages = formats::wholes(v, k); }},
+      {"ranks",
+       [&](const json& v, const std::string& k) { options.ranks = formats::wholes(v, k); }},
+      {"run_id", text_into(options.run_id)},
+      {"request_id", text_into(options.request_id)},
+      {"start_at_ns",
+       [&](const json& v, const std::string& k) {
+         if (!v.is_number_integer() || v < 0 || v > std::numeric_limits<std::int64_t>::max())
+           refuse(k, show(v), "a time of CLOCK_REALTIME in nanoseconds");
+         options.start_at_ns = v.get<std::int64_t>();
+       }},
+      {"steps", whole_into(options.steps)},
+      {"milliseconds", whole_into(options.milliseconds)},
+      {"bytes", whole_into(options.bytes)},
+      {"delay_steps", whole_into(options.delay_steps)},
+      {"wait_steps", whole_into(options.wait_steps)},
+      {"warmup_steps", whole_into(options.warmup_steps)},
+      {"active_steps", whole_into(options.active_steps)},
+      {"repeat", whole_into(options.repeat)},
+      {"record_shapes", truth_into(options.record_shapes)},
+      {"with_flops", truth_into(options.with_flops)},
+      {"prefix", text_into(options.prefix)},
+      {"format", text_into(options.format)},
+      {"activities",
+       [&](const json& v, const std::string& k) { options.activities = read_activities(v, k); }},
+      {"orchestrator", truth_into(options.orchestrator)}};
+  const Handlers others{
+      {"num_steps", whole_into(options.steps)},
+      {"profile_prefix", text_into(options.prefix)},
+      {"profile_id", text_into(options.run_id)},
+      {"output_dir",
+       [](const json& v, const std::string& k) {
+         refuse(k, show(v),
+                "none: traces go to the folder that the service was started with (--profile-dir)");
+       }},
+      {"start_step", whole_into(options.delay_steps)},
+      {"with_stack", only(false, "false: call stacks are not recorded")},
+      {"with_memory", only(false, "false: allocations are not recorded")},
+      {"profile_by_stage",
+       only(false,
+            "false: a step may serve prompts and answers together; stages are chosen by "
+            "the key stages")},
+      {"merge_profiles", only(false, "false: `limelight trace merge` joins the files")},
+      {"profile_stages", only(json::array(), "none: stages are chosen by the key stages")}};
+  try {
+    formats::read_object(body, "", {&own, &others});
+  } catch (const formats::Refusal& refusal) {
+    return Error{ErrorCode::invalid_argument, refusal.text};
+  }
+  return request;
+}
+
+}  // namespace limelight::http

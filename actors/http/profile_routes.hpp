@@ -1,0 +1,17 @@
+// The routes about profiles: /start_profile, /stop_profile, /dump_profile, /profiles and the files
+// in it. All on the loop's thread.
+#pragma once
+
+#include <limelight/task.hpp>
+
+#include "actors/http/context.hpp"
+
+namespace limelight::http {
+
+Task<void> start_profile(ContextPtr context, ExchangePtr exchange);
+Task<void> stop_profile(ContextPtr context, ExchangePtr exchange);
+Task<void> dump_profile(ContextPtr context, ExchangePtr exchange);
+void list_profiles(const ContextPtr& context, const ExchangePtr& exchange);
+Task<void> send_profile(ContextPtr context, ExchangePtr exchange);
+
+}  // namespace limelight::http

@@ -1,0 +1,87 @@
+#include "actors/http/request_parser.hpp"
+
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <cctype>
+
+namespace limelight::http {
+
+namespace beast = boost::beast::http;
+
+struct RequestParser::Inside {
+  beast::request_parser<beast::string_body> parser;
+};
+
+RequestParser::RequestParser(const SizeLimits& limits) : limits_(limits) { restart(); }
+RequestParser::~RequestParser() = default;
+
+void RequestParser::restart() {
+  inside_ = std::make_unique<Inside>();
+  inside_->parser.eager(true);
+  inside_->parser.header_limit(limits_.header_bytes);
+  inside_->parser.body_limit(limits_.body_bytes);
+  state_ = State::header;
+}
+
+void RequestParser::fail(int status, std::string why) {
+  state_ = State::failed;
+  status_ = status;
+  why_ = std::move(why);
+}
+
+std::size_t RequestParser::put(std::string_view bytes) {
+  std::size_t taken = 0;
+  while (taken < bytes.size() && (state_ == State::header || state_ == State::body)) {
+    boost::system::error_code failed;
+    const std::size_t size =
+        inside_->parser.put({bytes.data() + taken, bytes.size() - taken}, failed);
+    taken += size;
+    if (failed == beast::error::need_more) break;
+    if (failed == beast::error::header_limit) {
+      fail(431, "the header has more than " + std::to_string(limits_.header_bytes) + " bytes");
+    } else if (failed == beast::error::body_limit) {
+      fail(413, "the body has more than " + std::to_string(limits_.body_bytes) + " bytes");
+    } else if (failed == beast::error::bad_version) {
+      fail(505, "expected HTTP/1.1 or HTTP/1.0");
+    } else if (failed) {
+      fail(400, "found no HTTP request: " + failed.message());
+    } else if (inside_->parser.is_done()) {
+      state_ = State::done;
+    } else if (inside_->parser.is_header_done()) {
+      state_ = State::body;
+    }
+    if (size == 0) break;
+  }
+  if (state_ == State::header && inside_->parser.is_header_done())
+    state_ = inside_->parser.is_done() ? State::done : State::body;
+  return taken;
+}
+
+bool RequestParser::expects_continue() const {
+  const auto& header = inside_->parser.get();
+  return state_ == State::body &&
+         beast::token_list(header[beast::field::expect]).exists("100-continue");
+}
+
+std::uint64_t RequestParser::body_bytes() const { return inside_->parser.get().body().size(); }
+
+HttpRequest RequestParser::take() {
+  auto message = inside_->parser.release();
+  HttpRequest request{.method = std::string(message.method_string()),
+                      .version = static_cast<int>(message.version()),
+                      .keep_alive = message.keep_alive(),
+                      .body = std::move(message.body())};
+  const std::string_view target(message.target().data(), message.target().size());
+  const auto mark = target.find('?');
+  request.path = target.substr(0, mark);
+  if (mark != std::string_view::npos) request.query = target.substr(mark + 1);
+  for (const auto& field : message) {
+    std::string name(field.name_string());
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    request.headers.emplace_back(std::move(name), field.value());
+  }
+  restart();
+  return request;
+}
+
+}  // namespace limelight::http

@@ -1,0 +1,162 @@
+#include "cli/serve_command.hpp"
+
+#include <signal.h>
+
+#include <atomic>
+#include <fstream>
+#include <future>
+#include <iostream>
+#include <limelight/task.hpp>
+
+#include "base/log.hpp"
+#include "base/try.hpp"
+#include "cli/end_signals.hpp"
+#include "cli/pipeline_table.hpp"
+#include "cli/service_manager.hpp"
+
+namespace limelight::cli {
+
+namespace {
+
+int refuse(int code, const std::string& what) {
+  std::cerr << "limelight serve: " << what << "\n";
+  return code;
+}
+int exit_code(const Error& error) {
+  return error.code == ErrorCode::invalid_argument || error.code == ErrorCode::not_found ? 2 : 1;
+}
+
+Result<void> add_keys(const std::vector<std::filesystem::path>& files,
+                      std::vector<std::string>& to) {
+  for (const auto& file : files) {
+    auto keys = read_keys(file);
+    if (!keys) return keys.error();
+    to.insert(to.end(), keys->begin(), keys->end());
+  }
+  return {};
+}
+
+struct AllKeys {
+  std::vector<std::string> api, profile;
+};
+Result<AllKeys> all_keys(const ServeOptions& options) {
+  AllKeys keys{options.front.service.api_keys, options.front.service.profile_keys};
+  LIMELIGHT_TRY(add_keys(options.key_files, keys.api));
+  LIMELIGHT_TRY(add_keys(options.profile_key_files, keys.profile));
+  return keys;
+}
+
+// What is wrong leaves all as it was.
+void reload(const ServeOptions& options, http::Front& front) {
+  const auto keys = all_keys(options);
+  const auto pipeline = pipeline_of(options.front.engine);
+  if (!keys || !pipeline)
+    return log(LogLevel::error, "SIGHUP: nothing is changed: " +
+                                    (keys ? pipeline.error().message : keys.error().message));
+  front.set_keys(keys->api, keys->profile);
+  stages::SamplingParams defaults = pipeline->stages.front().sampling;
+  defaults.max_tokens.reset();  // the stage has its own
+  front.set_defaults(defaults);
+  log(LogLevel::info, "SIGHUP: tokens and the defaults of sampling were read anew");
+}
+
+int check(const http::FrontOptions& front) {
+  const auto pipeline = pipeline_of(front.engine);
+  if (!pipeline) return refuse(2, pipeline.error().message);
+  http::ServerOptions server = front.server;
+  server.port = 0;  // the service's may be in use, by itself
+  const auto opened = http::Front::open({.server = server, .service = front.service});
+  if (!opened) return refuse(2, opened.error().message);
+  std::cout << describe(*pipeline);
+  return 0;
+}
+
+// What clients call the model, and where traces lie, if no flag says it.
+void complete(http::FrontOptions& front) {
+  const EngineArgs& engine = front.engine;
+  std::string& model = front.service.model;
+  if (model.empty()) {
+    const std::filesystem::path from =
+        engine.model.empty() ? engine.config.stem() : std::filesystem::path(engine.model);
+    model = (from.has_filename() ? from : from.parent_path()).filename().string();
+  }
+}
+
+std::string address_of(const http::FrontOptions& front, int port) {
+  const std::string& host = front.server.host;
+  const bool v6 = host.find(':') != std::string::npos;
+  return (front.server.tls.certificate.empty() ? "http://" : "https://") +
+         (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+Task<void> dump(AsyncOmni& pipeline) {
+  const auto dumped = co_await pipeline.dump_profile();
+  if (!dumped) log(LogLevel::error, "flight recorders: " + dumped.error().message);
+  else
+    for (const RankTrace& trace : *dumped)
+      log(trace.error.code == ErrorCode::none ? LogLevel::info : LogLevel::error,
+          "flight recorder of rank " + std::to_string(trace.rank) + ": " +
+              (trace.error.code == ErrorCode::none ? trace.file.string() : trace.error.message));
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> read_keys(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  if (!in) return Error{ErrorCode::not_found, file.string() + ": cannot read the tokens"};
+  std::vector<std::string> keys;
+  for (std::string line; std::getline(in, line);) {
+    const auto first = line.find_first_not_of(" \t\r"), last = line.find_last_not_of(" \t\r");
+    if (first != std::string::npos && line[first] != '#')
+      keys.push_back(line.substr(first, last - first + 1));
+  }
+  if (keys.empty())
+    return Error{ErrorCode::invalid_argument,
+                 file.string() + ": found no token, expected one in each line"};
+  return keys;
+}
+
+int serve(ServeOptions options) {
+  http::FrontOptions& front = options.front;
+  const auto keys = all_keys(options);
+  if (!keys) return refuse(2, keys.error().message);
+  complete(front);
+  if (options.check) return check(front);
+
+  EndSignals signals({SIGINT, SIGTERM, SIGQUIT, SIGUSR2, SIGHUP});
+  http::FrontOptions with_keys = front;  // from the first connection on
+  with_keys.service.api_keys = keys->api;
+  with_keys.service.profile_keys = keys->profile;
+  auto opened = http::Front::open(std::move(with_keys));
+  if (!opened) return refuse(exit_code(opened.error()), opened.error().message);
+  http::Front& it = **opened;
+  const std::string address = address_of(front, it.port());
+  std::cout << "listening on " << address << std::endl;
+  if (const auto started = it.start(); !started)
+    return refuse(exit_code(started.error()), started.error().message);
+  std::cout << "serving " << front.service.model << " at " << address << std::endl;
+
+  tell_service_manager("READY=1");
+  if (const auto period = watchdog_period(); period.count() > 0)
+    it.set_heartbeat(period, [] { tell_service_manager("WATCHDOG=1"); });
+
+  std::promise<int> ended;
+  std::atomic<int> ends{0};
+  signals.watch([&](int signal) {
+    if (signal == SIGUSR2) return (void)dump(it.pipeline());
+    if (signal == SIGHUP) return reload(options, it);
+    const int before = ends.fetch_add(1);
+    if (before == 0) ended.set_value(signal);
+    else (void)it.pipeline().drain(std::chrono::milliseconds(0));
+  });
+  const int signal = ended.get_future().get();
+  log(LogLevel::info,
+      name_signal(signal) + ": requests that are open are finished, new ones are refused");
+  tell_service_manager("STOPPING=1");
+  const auto drained = it.drain(options.drain_time);
+  signals.stop();
+  opened->reset();
+  return drained ? 0 : refuse(1, drained.error().message);
+}
+
+}  // namespace limelight::cli

@@ -1,0 +1,148 @@
+#include "cli/serve_flags.hpp"
+
+#include <cstdlib>
+
+#include "base/helper.hpp"
+#include "cli/whole_number.hpp"
+
+namespace limelight::cli {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// A time in seconds, which may have a fraction.
+CLI::Option* add_seconds(
+    CLI::App& command, const char* flag, milliseconds& to, const char* what, const char* variable) {
+  return command
+      .add_option_function<double>(
+          flag, [&to](const double& s) { to = milliseconds(static_cast<std::int64_t>(s * 1000)); },
+          std::string(what) + " (seconds; " +
+              std::to_string(std::chrono::duration_cast<std::chrono::seconds>(to).count()) + ")")
+      ->check(CLI::Range(0.0, 1e6))
+      ->envname(variable);
+}
+
+void add_pipeline(CLI::App& command, EngineArgs& engine) {
+  CLI::Option* config = command.add_option("--config", engine.config, "stage config (YAML)");
+  CLI::Option* model = command.add_option(
+      "--model", engine.model,
+      "in place of --config: a model's folder or file, or the name of one that `limelight fetch` "
+      "brought");
+  CLI::Option* deploy = command.add_option("--deploy-config", engine.deploy_config,
+                                           "how the stages of --model are run (YAML)");
+  command.add_option("--stage-overrides", engine.stage_overrides,
+                     "keys over those of --deploy-config: JSON by stage");
+  command.add_option("--profile-dir", engine.profile_dir,
+                     "where traces go, and what GET /profiles lists (default: "
+                     "$VLLM_TORCH_PROFILER_DIR, else that of the config, else traces)");
+  command.parse_complete_callback([&engine, config, model, deploy] {
+    if (config->count() == 0 && model->count() == 0 && deploy->count() == 0)
+      if (const auto found = find_shared("configs/omni_tiny.yaml")) engine.config = *found;
+    if (engine.profile_dir.empty())
+      if (const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR")) engine.profile_dir = folder;
+  });
+}
+
+void add_limits(CLI::App& command, http::FrontOptions& front) {
+  http::ConnectionLimits& limits = front.server.limits;
+  command
+      .add_option("--max-connections", front.server.most_connections,
+                  "more get 429, but for /health and /metrics")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000))
+      ->envname("LIMELIGHT_MAX_CONNECTIONS");
+  command
+      .add_option("--max-requests", front.service.most_requests,
+                  "prompts that are worked on or wait; more get 429")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000))
+      ->envname("LIMELIGHT_MAX_REQUESTS");
+  command.add_option("--max-body-bytes", limits.sizes.body_bytes, "larger requests get 413")
+      ->capture_default_str()
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
+      ->envname("LIMELIGHT_MAX_BODY_BYTES");
+  command.add_option("--max-header-bytes", limits.sizes.header_bytes, "larger headers get 431")
+      ->capture_default_str()
+      ->check(CLI::Range(std::uint32_t{256}, std::uint32_t{1} << 24))
+      ->envname("LIMELIGHT_MAX_HEADER_BYTES");
+  add_seconds(command, "--request-timeout", front.service.request_time,
+              "requests that are not over by then get 504; 0: no limit",
+              "LIMELIGHT_REQUEST_TIMEOUT");
+  add_seconds(command, "--header-timeout", limits.header_time,
+              "clients that send no whole header in time get 408", "LIMELIGHT_HEADER_TIMEOUT");
+  add_seconds(command, "--body-timeout", limits.body_time, "the same of a body",
+              "LIMELIGHT_BODY_TIMEOUT");
+  add_seconds(command, "--idle-timeout", limits.idle_time,
+              "connections without a request are closed", "LIMELIGHT_IDLE_TIMEOUT");
+  add_seconds(command, "--write-timeout", limits.write_time,
+              "clients that read no 64 KiB of their answer in time are dropped",
+              "LIMELIGHT_WRITE_TIMEOUT");
+}
+
+void add_keys(CLI::App& command, ServeOptions& options) {
+  http::FrontOptions& front = options.front;
+  const auto many = CLI::MultiOptionPolicy::TakeAll;
+  command
+      .add_option("--api-key", front.service.api_keys,
+                  "token that clients show as \"Authorization: Bearer TOKEN\", for all routes; may "
+                  "be repeated. Other users of this machine see arguments: prefer the variable or "
+                  "a file")
+      ->allow_extra_args(false)
+      ->multi_option_policy(many)
+      ->envname("LIMELIGHT_API_KEY");
+  command.add_option("--api-key-file", options.key_files, "file with a token in each line")
+      ->allow_extra_args(false)
+      ->multi_option_policy(many)
+      ->envname("LIMELIGHT_API_KEY_FILE");
+  command
+      .add_option("--profile-key", front.service.profile_keys,
+                  "the same for the routes about profiles alone, in place of --api-key")
+      ->allow_extra_args(false)
+      ->multi_option_policy(many)
+      ->envname("LIMELIGHT_PROFILE_KEY");
+  command.add_option("--profile-key-file", options.profile_key_files, "as --api-key-file")
+      ->allow_extra_args(false)
+      ->multi_option_policy(many)
+      ->envname("LIMELIGHT_PROFILE_KEY_FILE");
+  CLI::Option* certificate = command.add_option("--ssl-certfile", front.server.tls.certificate,
+                                                "certificate chain (PEM): HTTPS in place of HTTP");
+  CLI::Option* key = command.add_option("--ssl-keyfile", front.server.tls.key, "its key (PEM)");
+  certificate->needs(key)->envname("LIMELIGHT_SSL_CERTFILE");
+  key->needs(certificate)->envname("LIMELIGHT_SSL_KEYFILE");
+}
+
+}  // namespace
+
+CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
+  CLI::App* command = app.add_subcommand("serve", "Offer a pipeline over HTTP, as OpenAI's API");
+  http::FrontOptions& front = options.front;
+  add_pipeline(*command, front.engine);
+  command->add_option("--host", front.server.host, "address to listen on; 0.0.0.0: all")
+      ->capture_default_str()
+      ->envname("LIMELIGHT_HOST");
+  command->add_option("--port", front.server.port, "0: any that is free; it is printed")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 65535))
+      ->envname("LIMELIGHT_PORT");
+  command->add_option("--served-model-name", front.service.model,
+                      "what clients call the model (default: its name, or the config's)");
+  command->add_flag("--check", options.check,
+                    "print the pipeline, check tokens and certificate, and start nothing");
+  add_keys(*command, options);
+  add_limits(*command, front);
+  add_seconds(*command, "--drain-timeout", options.drain_time,
+              "SIGTERM: open requests are finished within this time", "LIMELIGHT_DRAIN_TIMEOUT");
+  command->footer(
+      "Examples:\n"
+      "  limelight serve --port 8091\n"
+      "  limelight serve --model smollm2 --served-model-name smollm2 --max-requests 64\n"
+      "  LIMELIGHT_API_KEY=secret limelight serve --host 0.0.0.0 --ssl-certfile cert.pem "
+      "--ssl-keyfile key.pem\n"
+      "  curl http://127.0.0.1:8091/v1/completions -d '{\"prompt\": \"Hello\", \"max_tokens\": "
+      "20}'\n"
+      "  curl http://127.0.0.1:8091/start_profile -d '{\"stages\": [1]}'");
+  return command;
+}
+
+}  // namespace limelight::cli

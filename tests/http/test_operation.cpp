@@ -1,0 +1,99 @@
+// What those do who operate the service.
+#include <sys/un.h>
+
+#include "tests/http/served.hpp"
+
+using namespace limelight::tests;
+
+namespace {
+
+std::vector<std::string> bearer(const std::string& token) {
+  return {"Authorization: Bearer " + token};
+}
+
+// What systemd would hear.
+class Manager {
+ public:
+  Manager() : fd_(::socket(AF_UNIX, SOCK_DGRAM, 0)) {
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    const std::string path = (folder_.path / "notify").string();
+    BOOST_REQUIRE(path.size() < sizeof at.sun_path);
+    path.copy(at.sun_path, path.size());
+    BOOST_REQUIRE(::bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+    ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+    ::setenv("WATCHDOG_USEC", "100000", 1);
+  }
+  ~Manager() {
+    ::unsetenv("NOTIFY_SOCKET");
+    ::unsetenv("WATCHDOG_USEC");
+    ::close(fd_);
+  }
+  std::string hear() const {
+    pollfd it{fd_, POLLIN, 0};
+    if (::poll(&it, 1, 10'000) <= 0) return "nothing";
+    std::array<char, 100> text;
+    const ssize_t size = ::recv(fd_, text.data(), text.size(), 0);
+    return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  }
+
+ private:
+  Folder folder_;
+  int fd_;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(operation)
+
+BOOST_AUTO_TEST_CASE(a_service_manager_hears_of_the_start_the_life_and_the_end) {
+  const Manager manager;
+  Served served;
+  BOOST_TEST(manager.hear() == "READY=1");
+  for (int i = 0; i < 3; ++i) BOOST_TEST(manager.hear() == "WATCHDOG=1");
+  served.signal(SIGTERM);
+  std::string heard;
+  while ((heard = manager.hear()) == "WATCHDOG=1") {}
+  BOOST_TEST(heard == "STOPPING=1");
+  BOOST_TEST(served.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(sighup_reads_tokens_and_defaults_anew) {
+  const Folder folder;
+  const auto keys = write_file(folder.path / "keys", "old\n");
+  std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml");
+  const auto config = write_file(folder.path / "config.yaml", text);
+  Served served({"--api-key-file", keys.string(), "--config", config.string()});
+  const json request{{"prompt", "Hello"}, {"max_tokens", 8}, {"model", "config"}};
+  const auto answer = [&](const char* token) {
+    return served.post("/v1/completions", request, bearer(token)).document()["choices"][0]["text"];
+  };
+  const json before = answer("old");
+  write_file(keys, "new\n");
+  const auto at = text.find("seed: 42");
+  write_file(config, text.replace(at, 8, "seed: 43"));
+  served.signal(SIGHUP);
+  BOOST_TEST(soon([&] { return served.get("/health", bearer("new")).status == 200; }));
+  BOOST_TEST(served.get("/health", bearer("old")).status == 401);
+  BOOST_TEST(soon([&] { return served.log().find("read anew") != std::string::npos; }));
+  BOOST_TEST(answer("new") != before);
+
+  write_file(keys, "\n");
+  served.signal(SIGHUP);
+  BOOST_TEST(soon([&] { return served.log().find("nothing is changed") != std::string::npos; }));
+  BOOST_TEST(served.get("/health", bearer("new")).status == 200);
+  BOOST_TEST(served.stop() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_check_starts_nothing_and_finds_what_is_wrong) {
+  const std::string serve =
+      LIMELIGHT_COMMAND " serve --check --config " CONFIG_DIR "/omni_tiny.yaml ";
+  const Ran good = run(serve);
+  BOOST_TEST(good.code == 0, good.output);
+  BOOST_TEST(good.output.find("thinker") != std::string::npos, good.output);
+  BOOST_TEST(run(serve + "--api-key-file none").code == 2);
+  BOOST_TEST(run(serve + "--ssl-certfile none --ssl-keyfile none").code == 2);
+  BOOST_TEST(run(serve + "--host nowhere.invalid").code == 2);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
