@@ -141,7 +141,11 @@ RankTrace RankTraces::stop(const StopTrace& m) {
   session_.reset();
   if (m.discard) {
     std::error_code ignored;
-    if (report) std::filesystem::remove(report->file, ignored);
+    if (report) {
+      std::filesystem::remove(report->file, ignored);
+      for (const std::string& earlier : report->earlier_files)
+        std::filesystem::remove(earlier, ignored);
+    }
     return report ? blank() : failed(report.error());
   }
   return finished_ = report ? *report : failed(report.error());

@@ -3,6 +3,7 @@
 #include <limelight/trace.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <unordered_map>
 
 #include "base/try.hpp"
@@ -21,6 +22,7 @@ namespace {
 constexpr std::int64_t gpu_pids_per_rank = 1000, first_gpu_pid = 100'000'000,
                        requests_pid = 99'999'999;
 constexpr std::int64_t flows_per_rank = std::int64_t{1} << 40;
+constexpr std::uint64_t most_number = (1 << 24) - 1;  // of a chunk: they are counted modulo 2^24
 constexpr std::size_t most_unnamed_depths = 1024;
 constexpr std::size_t most_waiting = 1 << 18;  // chunks that wait for their other end
 
@@ -82,8 +84,9 @@ class Merger {
 
  private:
   struct Queue {
-    std::int64_t pid = 0, chunks = 0, last_ns = 0;
+    std::int64_t pid = 0, last_ns = 0;
     int from = -1, to = -1;                                       // ranks
+    std::optional<std::uint64_t> before, published, taken;        // numbers of chunks
     std::vector<std::pair<std::int64_t, std::int64_t>> depths{};  // before its name is known
   };
   using Ends = std::unordered_map<std::uint64_t, End>;
@@ -158,21 +161,26 @@ class Merger {
     if (!publish && event.name != event_names::ipc_take) return;
     const auto channel = event.number_arg("channel"), chunk = event.number_arg("chunk");
     if (!channel || !chunk) return;
-    queue_depth(*channel, event, publish, input.lines.rank());
+    queue_depth(*channel, *chunk, event, publish, input.lines.rank());
     chunk_end(*channel << 24 | *chunk, event, publish);
   }
 
   // Writes the number of chunks in a channel, as a counter track of the process that publishes. The
   // track is named by the ranks of both ends, so it waits for the first take; one that has no
   // taker in the files does not wait for ever.
-  void queue_depth(std::uint64_t channel, const EventLine& event, bool publish, int rank) {
+  void queue_depth(
+      std::uint64_t channel, std::uint64_t number, const EventLine& event, bool publish, int rank) {
     Queue& queue = queues_[channel];
     if (publish) queue.pid = event.pid;
     (publish ? queue.from : queue.to) = rank;
-    if (queue.pid == 0 || (!publish && queue.chunks == 0)) return;  // the other end is in no file
-    queue.chunks += publish ? 1 : -1;
+    if (publish && !queue.before) queue.before = number - 1;
+    (publish ? queue.published : queue.taken) = number;
+    if (!queue.published) return;  // the other end is in no file, or comes later
+    // By their numbers: a taker may be done with a chunk before the publish of it has ended.
+    const std::uint64_t waiting =
+        (*queue.published - queue.taken.value_or(*queue.before)) & most_number;
     queue.last_ns = std::max(queue.last_ns, event.end_ns());
-    queue.depths.emplace_back(queue.last_ns, queue.chunks);
+    queue.depths.emplace_back(queue.last_ns, waiting <= most_number / 2 ? waiting : 0);
     if (queue.to >= 0 || queue.depths.size() > most_unnamed_depths) write_depths(channel, queue);
   }
 

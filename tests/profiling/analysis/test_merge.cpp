@@ -66,11 +66,15 @@ BOOST_AUTO_TEST_CASE(
     }
   BOOST_TEST(starts == 20u);
   std::size_t depths = 0;
+  int depth = -1;
   for (const auto& event : json["traceEvents"])
     if (event["ph"] == "C") {
       ++depths;
       BOOST_TEST(event["name"] == "queue rank 0 -> rank 1 (channel 5)");
+      depth = event["args"]["chunks"];
+      BOOST_TEST((depth >= 0 && depth <= 20));
     }
+  BOOST_TEST(depth == 0);  // all of them were taken
   BOOST_TEST(depths >= 20u);
   BOOST_TEST(json["limelight"]["ranks"]["1"]["events"] == 25);
 
