@@ -113,7 +113,8 @@ void Connection::parse() {
   const auto exchange = std::make_shared<Exchange>(shared_from_this(), parser_.take());
   keep_alive_ = exchange->request().keep_alive && !owner_->draining;
   exchange_ = exchange;
-  read();
+  // Who asks for another protocol says nothing before it is agreed on; then that one reads.
+  if (!asks_for_websocket(exchange->request())) read();
   owner_->handle(exchange);
 }
 

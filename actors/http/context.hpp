@@ -1,9 +1,14 @@
 // What all routes share. All on the loop's thread.
 #pragma once
 
+#include <chrono>
+#include <deque>
 #include <filesystem>
+#include <functional>
 #include <limelight/async_omni.hpp>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +34,12 @@ struct Context {
   std::size_t open_requests = 0;  // prompts
   // In place of the pipeline's, once they were read anew.
   std::optional<stages::SamplingParams> defaults = {};
+  // What is open beyond one answer, and is told of the drain.
+  std::map<std::uint64_t, std::function<void()>> on_drain = {};
+  const std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  // The last answers, newest first: all but what was asked and answered.
+  std::deque<RequestOutput> recent = {};
+  static constexpr std::size_t most_recent = 50;
   Metrics metrics = {};
   std::function<std::size_t()> connections = {};
 

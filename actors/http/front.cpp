@@ -2,6 +2,7 @@
 
 #include <future>
 #include <thread>
+#include <utility>
 
 #include "actors/http/service.hpp"
 
@@ -72,6 +73,8 @@ Result<void> Front::drain(std::chrono::milliseconds deadline) {
   state_->there([&] {
     state_->service->context().draining = true;
     state_->server->drain();
+    for (const auto& [number, told] : std::exchange(state_->service->context().on_drain, {}))
+      told();
     return true;
   });
   Result<void> drained = state_->pipeline ? state_->pipeline->drain(deadline) : Result<void>();

@@ -66,6 +66,12 @@ void Generation::note(std::size_t index, const RequestOutput& part) {
   end.audio.clear();
   if (error_.code == ErrorCode::none) error_ = part.error;
   context_->metrics.count_answer(end, times);
+  RequestOutput kept = end;
+  kept.prompt.clear();
+  kept.answer.logprobs.clear();
+  kept.answer.stop_string.clear();
+  context_->recent.push_front(std::move(kept));
+  if (context_->recent.size() > Context::most_recent) context_->recent.pop_back();
 }
 
 void Generation::abort(const std::string& why) {

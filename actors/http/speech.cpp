@@ -45,7 +45,7 @@ SpeechRequest read(const json& body, const PipelineFacts& facts, const std::stri
       {"voice", [&](const json& v, const std::string& k) { check_voice(v, k, speaker); }},
       {"instructions",
        [](const json& v, const std::string& k) {
-         if (v != "") refuse(k, show(v), "none: the voice is the model's");
+         if (!formats::text(v, k).empty()) refuse(k, show(v), "none: the voice is the model's");
        }},
       {"speed",
        [](const json& v, const std::string& k) {
