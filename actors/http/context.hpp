@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <coroutine>
 #include <deque>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <limelight/async_omni.hpp>
@@ -42,6 +44,8 @@ struct Context {
   static constexpr std::size_t most_recent = 50;
   Metrics metrics = {};
   std::function<std::size_t()> connections = {};
+  // Runs work() on another thread, then then() on the loop's. Null: there is no such thread.
+  std::function<void(std::function<void()> work, std::function<void()> then)> elsewhere = {};
 
   PipelineFacts facts() const;
 };
@@ -59,6 +63,37 @@ class OpenRequests {
  private:
   std::shared_ptr<Context> context_;
   std::size_t count_;
+};
+
+// Awaited, it runs work that takes long on another thread. The coroutine's own data stays where it
+// is meanwhile, so the work may use it. What the work throws is thrown to the coroutine.
+class Elsewhere {
+ public:
+  Elsewhere(std::shared_ptr<Context> context, std::function<void()> work)
+      : context_(std::move(context)), work_(std::move(work)) {}
+  Elsewhere(const Elsewhere&) = delete;
+  bool await_ready() {
+    if (!context_->elsewhere) run();
+    return !context_->elsewhere;
+  }
+  void await_suspend(std::coroutine_handle<> waiting) {
+    context_->elsewhere([this] { run(); }, [waiting] { waiting.resume(); });
+  }
+  void await_resume() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  void run() {
+    try {
+      work_();
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+  std::shared_ptr<Context> context_;
+  std::function<void()> work_;
+  std::exception_ptr failure_;
 };
 
 using ExchangePtr = std::shared_ptr<Exchange>;

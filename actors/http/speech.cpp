@@ -167,7 +167,10 @@ Task<void> speak(ContextPtr context, ExchangePtr exchange) {
     co_return;
   }
   const RequestOutput& output = whole.outputs.front();
-  auto sound = encode_sound(output.audio, output.sample_rate, request.format);
+  auto sound = Result<std::string>(Error{});
+  Elsewhere encoded(
+      context, [&] { sound = encode_sound(output.audio, output.sample_rate, request.format); });
+  co_await encoded;
   if (!sound) {
     exchange->answer(api_error(sound.error()).answer());
     co_return;
