@@ -32,9 +32,7 @@ void Connection::close() {
   state_ = State::closed;
   read_timer_.cancel();
   write_timer_.cancel();
-  transport_->close();
-  out_.clear();
-  out_size_ = 0;
+  transport_->close();  // what is being written stays where it is until that is over
   if (const auto exchange = exchange_.lock(); exchange && !exchange->ended_) {
     exchange->ended_ = true;
     record(*exchange, false);

@@ -24,6 +24,7 @@ Task<void> Generation::run(std::shared_ptr<Generation> self,
   self->exchange_->on_gone([weak = std::weak_ptr(self)] {
     if (const auto it = weak.lock()) it->abort("the client has left");
   });
+  if (self->exchange_->gone()) self->abort("the client has left");
   std::vector<Task<void>> tasks;
   for (std::size_t i = 0; i < self->streams_.size(); ++i) tasks.push_back(follow(self, i, sink));
   for (Task<void>& task : tasks) co_await task;

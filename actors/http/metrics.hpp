@@ -3,13 +3,13 @@
 #pragma once
 
 #include <chrono>
-#include <compare>
 #include <cstdint>
 #include <limelight/profile.hpp>
 #include <limelight/request.hpp>
 #include <limelight/status.hpp>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace limelight::http {
@@ -45,7 +45,10 @@ struct StageSums {
 // One way of chunks between replicas, and sums over them.
 struct Hop {
   int from_stage = 0, from_replica = 0, to_stage = 0, to_replica = 0;
-  auto operator<=>(const Hop&) const = default;
+  bool operator<(const Hop& other) const {
+    return std::tie(from_stage, from_replica, to_stage, to_replica) <
+           std::tie(other.from_stage, other.from_replica, other.to_stage, other.to_replica);
+  }
 };
 struct HopSums {
   std::uint64_t chunks = 0, bytes = 0;
