@@ -11,6 +11,9 @@ namespace limelight::http {
 
 namespace {
 
+// Of a body, in bytes: the loop reads no more of one at once, which takes it some milliseconds.
+constexpr std::size_t longest_at_once = 256 << 10;
+
 // Server-sent events. The head of the answer goes out with the first part, so that a request that
 // fails before has the status of its error.
 class Events final : public Generation::Sink {
@@ -70,21 +73,31 @@ class Events final : public Generation::Sink {
 
 Task<void> complete(ContextPtr context, ExchangePtr exchange, bool chat) {
   if (refuse_now(*context, *exchange, 0)) co_return;
-  auto body = read_json_object(exchange->request().body);
-  std::string().swap(exchange->request().body);  // it may be large
   const PipelineFacts facts = context->facts();
-  auto read = body ? read_completion(*body, chat, facts) : Result<CompletionRequest>(body.error());
+  auto read = Result<CompletionRequest>(Error{});
+  std::string text = std::move(exchange->request().body);
+  const auto parse = [&] {
+    const auto body = read_json_object(text);
+    read = body ? read_completion(*body, chat, facts) : Result<CompletionRequest>(body.error());
+  };
+  if (text.size() < longest_at_once) {
+    parse();
+  } else {
+    Elsewhere parsed(context, parse);
+    co_await parsed;
+  }
+  std::string().swap(text);  // it may be large
   if (!read) {
     ApiError error = api_error(read.error());
     if (error.status == 404) error.code = "model_not_found", error.param = "model";
     exchange->answer(error.answer());
     co_return;
   }
-  body = nlohmann::json();
   CompletionRequest request = std::move(read).value();
   if (!request.request_id.empty()) exchange->set_id(request.request_id);
   if (refuse_now(*context, *exchange, request.prompts.size())) co_return;
   const auto n = static_cast<std::size_t>(request.n);
+  const bool with_sound = request.audio;
   CompletionAnswer answer(request, exchange->id(), facts.model);
   const auto generation = std::make_shared<Generation>(context, exchange, n);
   if (request.stream) {
@@ -102,9 +115,16 @@ Task<void> complete(ContextPtr context, ExchangePtr exchange, bool chat) {
     exchange->answer(api_error(generation->error()).answer());
     co_return;
   }
-  auto text = answer.whole(whole.outputs);
-  if (text) exchange->answer({.body = std::move(*text)});
-  else exchange->answer(api_error(text.error()).answer());
+  auto written = Result<std::string>(Error{});
+  const auto write = [&] { written = answer.whole(whole.outputs); };
+  if (with_sound) {
+    Elsewhere encoded(context, write);
+    co_await encoded;
+  } else {
+    write();
+  }
+  if (written) exchange->answer({.body = std::move(*written)});
+  else exchange->answer(api_error(written.error()).answer());
 }
 
 }  // namespace limelight::http

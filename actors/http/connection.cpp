@@ -32,9 +32,7 @@ void Connection::close() {
   state_ = State::closed;
   read_timer_.cancel();
   write_timer_.cancel();
-  transport_->close();
-  out_.clear();
-  out_size_ = 0;
+  transport_->close();  // what is being written stays where it is until that is over
   if (const auto exchange = exchange_.lock(); exchange && !exchange->ended_) {
     exchange->ended_ = true;
     record(*exchange, false);
@@ -74,11 +72,11 @@ void Connection::on_read(std::size_t size) {
   if (in_.size() < most_ahead) read();
 }
 
-// A body that is being received counts, so that many large ones together are refused.
-void Connection::count_body() {
-  owner_->bodies -= counted_;
-  counted_ = parser_.state() == RequestParser::State::body ? parser_.body_bytes() : 0;
-  owner_->bodies += counted_;
+// A body counts while it comes and until it is answered, so that many large ones together are
+// refused.
+void Connection::count_body(std::uint64_t bytes) {
+  owner_->bodies += bytes - counted_;
+  counted_ = bytes;
 }
 
 void Connection::parse() {
@@ -90,7 +88,7 @@ void Connection::parse() {
   }
   const bool had_header = parser_.state() == RequestParser::State::body;
   in_.erase(0, parser_.put(in_));
-  count_body();
+  count_body(parser_.state() == RequestParser::State::failed ? 0 : parser_.body_bytes());
   if (owner_->bodies > owner_->most_bodies)
     return refuse(503, "too many large requests come in at once: try again later");
   switch (parser_.state()) {
@@ -113,7 +111,8 @@ void Connection::parse() {
   const auto exchange = std::make_shared<Exchange>(shared_from_this(), parser_.take());
   keep_alive_ = exchange->request().keep_alive && !owner_->draining;
   exchange_ = exchange;
-  read();
+  // Who asks for another protocol says nothing before it is agreed on; then that one reads.
+  if (!asks_for_websocket(exchange->request())) read();
   owner_->handle(exchange);
 }
 
@@ -169,6 +168,7 @@ void Connection::wake_writers() {
 
 void Connection::answer_done(bool keep_alive) {
   if (state_ == State::closed) return;
+  count_body(0);
   keep_alive_ = keep_alive_ && keep_alive;
   state_ = State::flushing;
   write_next();

@@ -63,7 +63,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read();
   void on_read(std::size_t size);
   void parse();
-  void count_body();
+  void count_body(std::uint64_t bytes);
   void refuse(int status, const std::string& why);
   void queue(std::string bytes);
   void write_next();

@@ -1,9 +1,16 @@
 // What all routes share. All on the loop's thread.
 #pragma once
 
+#include <chrono>
+#include <coroutine>
+#include <deque>
+#include <exception>
 #include <filesystem>
+#include <functional>
 #include <limelight/async_omni.hpp>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +36,16 @@ struct Context {
   std::size_t open_requests = 0;  // prompts
   // In place of the pipeline's, once they were read anew.
   std::optional<stages::SamplingParams> defaults = {};
+  // What is open beyond one answer, and is told of the drain.
+  std::map<std::uint64_t, std::function<void()>> on_drain = {};
+  const std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  // The last answers, newest first: all but what was asked and answered.
+  std::deque<RequestOutput> recent = {};
+  static constexpr std::size_t most_recent = 50;
   Metrics metrics = {};
   std::function<std::size_t()> connections = {};
+  // Runs work() on another thread, then then() on the loop's. Null: there is no such thread.
+  std::function<void(std::function<void()> work, std::function<void()> then)> elsewhere = {};
 
   PipelineFacts facts() const;
 };
@@ -48,6 +63,37 @@ class OpenRequests {
  private:
   std::shared_ptr<Context> context_;
   std::size_t count_;
+};
+
+// Awaited, it runs work that takes long on another thread. The coroutine's own data stays where it
+// is meanwhile, so the work may use it. What the work throws is thrown to the coroutine.
+class Elsewhere {
+ public:
+  Elsewhere(std::shared_ptr<Context> context, std::function<void()> work)
+      : context_(std::move(context)), work_(std::move(work)) {}
+  Elsewhere(const Elsewhere&) = delete;
+  bool await_ready() {
+    if (!context_->elsewhere) run();
+    return !context_->elsewhere;
+  }
+  void await_suspend(std::coroutine_handle<> waiting) {
+    context_->elsewhere([this] { run(); }, [waiting] { waiting.resume(); });
+  }
+  void await_resume() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  void run() {
+    try {
+      work_();
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+  std::shared_ptr<Context> context_;
+  std::function<void()> work_;
+  std::exception_ptr failure_;
 };
 
 using ExchangePtr = std::shared_ptr<Exchange>;

@@ -105,6 +105,20 @@ void Exchange::done(bool whole) {
   if (whole) connection_->answer_done(true);
 }
 
+void Exchange::upgrade() {
+  begun_ = true;
+  status_ = 101;
+}
+Transport& Exchange::transport() { return *connection_->transport_; }
+Loop& Exchange::loop() { return connection_->owner_->loop; }
+std::chrono::milliseconds Exchange::write_time() const {
+  return connection_->owner_->limits.write_time;
+}
+void Exchange::finish_upgraded() {
+  if (!std::exchange(ended_, true)) connection_->record(*this, true);
+  connection_->close();
+}
+
 bool Exchange::gone() const { return connection_->state_ == Connection::State::closed; }
 void Exchange::on_gone(std::function<void()> action) { on_gone_ = std::move(action); }
 

@@ -25,6 +25,8 @@
 namespace limelight::http {
 
 class Connection;
+class Loop;
+class Transport;
 
 // What is known of an exchange at its end.
 struct AccessRecord {
@@ -66,6 +68,15 @@ class Exchange {
   void end();
   // The answer cannot be completed: the connection is closed, so that nobody takes it as whole.
   void break_off();
+
+  // For a protocol that takes the connection over (websocket.hpp): from then on it reads and
+  // writes, counts what it wrote, and says when it is over, which closes the connection.
+  void upgrade();
+  Transport& transport();
+  Loop& loop();
+  std::chrono::milliseconds write_time() const;
+  void count(std::size_t bytes) { bytes_ += bytes; }
+  void finish_upgraded();
 
   bool begun() const { return begun_; }
   bool gone() const;

@@ -2,8 +2,10 @@
 
 #include <future>
 #include <thread>
+#include <utility>
 
 #include "actors/http/service.hpp"
+#include "actors/http/worker.hpp"
 
 namespace limelight::http {
 
@@ -15,6 +17,7 @@ struct Front::State {
   std::unique_ptr<AsyncOmni> pipeline;
   std::thread thread;
   std::unique_ptr<Timer> heartbeat;
+  std::unique_ptr<Worker> worker = std::make_unique<Worker>(2);
 
   void beat(std::chrono::milliseconds every, const std::function<void()>& action) {
     action();
@@ -41,6 +44,12 @@ Result<std::unique_ptr<Front>> Front::open(FrontOptions options) {
   state->options = std::move(options);
   State& s = *state;
   s.service->context().connections = [&s] { return s.server->connections(); };
+  s.service->context().elsewhere = [&s](std::function<void()> work, std::function<void()> then) {
+    s.worker->post([&s, work = std::move(work), then = std::move(then)] {
+      work();
+      s.loop.post(then);
+    });
+  };
   s.server->begin([&s](ExchangePtr exchange) { s.service->handle(exchange); },
                   [&s](const AccessRecord& record) { s.service->on_record(record); });
   s.thread = std::thread([&s] { s.loop.run(); });
@@ -72,6 +81,8 @@ Result<void> Front::drain(std::chrono::milliseconds deadline) {
   state_->there([&] {
     state_->service->context().draining = true;
     state_->server->drain();
+    for (const auto& [number, told] : std::exchange(state_->service->context().on_drain, {}))
+      told();
     return true;
   });
   Result<void> drained = state_->pipeline ? state_->pipeline->drain(deadline) : Result<void>();
@@ -118,6 +129,8 @@ Front::~Front() {
     state_->server->close_all();
     return true;
   });
+  // Nothing new is begun by now; what the worker has done goes on in the loop.
+  state_->worker.reset();
   // What that woke stands behind it in the loop.
   state_->there([] { return true; });
   state_->loop.stop();

@@ -24,6 +24,7 @@ Task<void> Generation::run(std::shared_ptr<Generation> self,
   self->exchange_->on_gone([weak = std::weak_ptr(self)] {
     if (const auto it = weak.lock()) it->abort("the client has left");
   });
+  if (self->exchange_->gone()) self->abort("the client has left");
   std::vector<Task<void>> tasks;
   for (std::size_t i = 0; i < self->streams_.size(); ++i) tasks.push_back(follow(self, i, sink));
   for (Task<void>& task : tasks) co_await task;
@@ -66,6 +67,12 @@ void Generation::note(std::size_t index, const RequestOutput& part) {
   end.audio.clear();
   if (error_.code == ErrorCode::none) error_ = part.error;
   context_->metrics.count_answer(end, times);
+  RequestOutput kept = end;
+  kept.prompt.clear();
+  kept.answer.logprobs.clear();
+  kept.answer.stop_string.clear();
+  context_->recent.push_front(std::move(kept));
+  if (context_->recent.size() > Context::most_recent) context_->recent.pop_back();
 }
 
 void Generation::abort(const std::string& why) {

@@ -4,6 +4,14 @@
 
 namespace limelight::http {
 
+bool asks_for_websocket(const HttpRequest& request) {
+  constexpr std::string_view wanted = "websocket";
+  const std::string_view found = request.header("upgrade");
+  return std::equal(found.begin(), found.end(), wanted.begin(), wanted.end(), [](char a, char b) {
+    return std::tolower(static_cast<unsigned char>(a)) == b;
+  });
+}
+
 bool is_plain_word(std::string_view text) {
   return !text.empty() && text.size() <= 128 && text.front() != '.' &&
          std::all_of(text.begin(), text.end(), [](unsigned char c) {

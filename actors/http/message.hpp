@@ -35,6 +35,9 @@ struct HttpAnswer {
 // The words behind the number, as the registry of IANA has them.
 const char* reason(int status);
 
+// By its header Upgrade.
+bool asks_for_websocket(const HttpRequest& request);
+
 // A word that may stand in a header, a trace and the name of a file: 1 to 128 letters, digits and
 // any of - _ . : @
 bool is_plain_word(std::string_view text);

@@ -43,6 +43,14 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
+std::string labels_of(const Hop& hop) {
+  std::string labels = "from_stage=\"" + std::to_string(hop.from_stage);
+  labels += "\",from_replica=\"" + std::to_string(hop.from_replica);
+  labels += "\",to_stage=\"" + std::to_string(hop.to_stage);
+  labels += "\",to_replica=\"" + std::to_string(hop.to_replica) + "\"";
+  return labels;
+}
+
 // vLLM's bounds.
 const std::vector<double> latency{0.3,  0.5,  0.8,  1.0,  1.5,  2.0,  2.5,   5.0,   10.0,
                                   15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 120.0, 240.0, 480.0};
@@ -98,11 +106,8 @@ void Metrics::count_answer(const RequestOutput& output, const AnswerTimes& times
     ++sums.answers;
   }
   for (const TransferStats& edge : output.transfers) {
-    std::string labels = "from_stage=\"" + std::to_string(edge.from_stage);
-    labels += "\",from_replica=\"" + std::to_string(edge.from_replica);
-    labels += "\",to_stage=\"" + std::to_string(edge.to_stage);
-    labels += "\",to_replica=\"" + std::to_string(edge.to_replica) + "\"";
-    TransferSums& sums = transfers_[labels];
+    HopSums& sums =
+        transfers_[{edge.from_stage, edge.from_replica, edge.to_stage, edge.to_replica}];
     sums.chunks += edge.chunks;
     sums.bytes += edge.size_bytes;
     sums.tx_s += edge.tx_time_ms / 1000;
@@ -127,6 +132,12 @@ void Metrics::count_answer(const RequestOutput& output, const AnswerTimes& times
     sound_length_.add(times.sound_s);
     if (times.sound_s > 0) sound_factor_.add(output.e2e_time_ms / 1000 / times.sound_s);
   }
+}
+
+std::uint64_t Metrics::answers() const {
+  std::uint64_t all = 0;
+  for (const auto& [reason, count] : finished_) all += count;
+  return all;
 }
 
 void Metrics::count_http(const std::string& route, int status) { ++http_[{route, status}]; }
@@ -212,17 +223,17 @@ std::string Metrics::text(const PipelineStatus& status,
 
   const auto transfers = [&](const char* name, const char* help, auto value) {
     about(name, "counter", help, to);
-    for (const auto& [labels, sums] : transfers_) line(name, labels, text_of(value(sums)), to);
+    for (const auto& [hop, sums] : transfers_) line(name, labels_of(hop), text_of(value(sums)), to);
   };
   transfers("transfer_chunks_total", "Chunks of tensors between stages.",
-            [](const TransferSums& s) { return static_cast<double>(s.chunks); });
+            [](const HopSums& s) { return static_cast<double>(s.chunks); });
   transfers("transfer_size_bytes_total", "Their bytes.",
-            [](const TransferSums& s) { return static_cast<double>(s.bytes); });
+            [](const HopSums& s) { return static_cast<double>(s.bytes); });
   transfers("transfer_tx_s_total", "Waiting for memory, and writing.",
-            [](const TransferSums& s) { return s.tx_s; });
+            [](const HopSums& s) { return s.tx_s; });
   transfers("transfer_in_flight_s_total", "From publishing to taking.",
-            [](const TransferSums& s) { return s.in_flight_s; });
-  transfers("transfer_rx_s_total", "Reading.", [](const TransferSums& s) { return s.rx_s; });
+            [](const HopSums& s) { return s.in_flight_s; });
+  transfers("transfer_rx_s_total", "Reading.", [](const HopSums& s) { return s.rx_s; });
 
   one("profiler_traces_total", "counter", "Finished traces of ranks.",
       static_cast<double>(traces_));

@@ -9,6 +9,7 @@
 #include <limelight/status.hpp>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace limelight::http {
@@ -35,6 +36,25 @@ struct AnswerTimes {
   double sound_s = 0;  // its length
 };
 
+// Sums over the answers that a replica worked for.
+struct StageSums {
+  double time_s = 0;
+  std::uint64_t answers = 0, tokens = 0;
+  double batch = 0;  // mean sizes, added up
+};
+// One way of chunks between replicas, and sums over them.
+struct Hop {
+  int from_stage = 0, from_replica = 0, to_stage = 0, to_replica = 0;
+  bool operator<(const Hop& other) const {
+    return std::tie(from_stage, from_replica, to_stage, to_replica) <
+           std::tie(other.from_stage, other.from_replica, other.to_stage, other.to_replica);
+  }
+};
+struct HopSums {
+  std::uint64_t chunks = 0, bytes = 0;
+  double tx_s = 0, in_flight_s = 0, rx_s = 0;
+};
+
 class Metrics {
  public:
   Metrics();
@@ -45,6 +65,9 @@ class Metrics {
                    const std::string& model,
                    std::size_t connections,
                    bool draining) const;
+  const std::map<std::pair<int, int>, StageSums>& stages() const { return stages_; }
+  const std::map<Hop, HopSums>& transfers() const { return transfers_; }
+  std::uint64_t answers() const;  // however they ended
 
  private:
   std::map<std::string, std::uint64_t> finished_;  // by reason
@@ -53,17 +76,8 @@ class Metrics {
   double trace_cpu_s_ = 0;
   Histogram e2e_, first_token_, token_time_, prompt_size_, output_size_;
   Histogram first_sound_, sound_length_, sound_factor_;
-  struct StageSums {
-    double time_s = 0;
-    std::uint64_t answers = 0, tokens = 0;
-    double batch = 0;
-  };
   std::map<std::pair<int, int>, StageSums> stages_;  // by stage and replica
-  struct TransferSums {
-    std::uint64_t chunks = 0, bytes = 0;
-    double tx_s = 0, in_flight_s = 0, rx_s = 0;
-  };
-  std::map<std::string, TransferSums> transfers_;  // by labels
+  std::map<Hop, HopSums> transfers_;
   std::map<std::pair<std::string, int>, std::uint64_t> http_;
 };
 

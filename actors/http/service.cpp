@@ -6,7 +6,9 @@
 #include "actors/http/api_error.hpp"
 #include "actors/http/completions.hpp"
 #include "actors/http/profile_routes.hpp"
+#include "actors/http/realtime.hpp"
 #include "actors/http/speech.hpp"
+#include "actors/http/status_routes.hpp"
 #include "base/log.hpp"
 
 namespace limelight::http {
@@ -81,11 +83,13 @@ void answer_metrics(Context& context, Exchange& exchange) {
 
 struct Route {
   const char* method;
-  const char* path;  // one that ends with '/' has all below it
+  const char* path;  // one that ends with '/', but for the first one, has all below it
   bool about_profiles;
   void (*answer)(const ContextPtr&, const ExchangePtr&);
 };
 const Route routes[] = {
+    {"GET", "/", false, send_page},
+    {"GET", "/status", false, send_status},
     {"GET", "/health", false,
      [](const ContextPtr& c, const ExchangePtr& e) { answer_health(*c, *e); }},
     {"GET", "/metrics", false,
@@ -100,6 +104,8 @@ const Route routes[] = {
      [](const ContextPtr& c, const ExchangePtr& e) { (void)complete(c, e, true); }},
     {"POST", "/v1/audio/speech", false,
      [](const ContextPtr& c, const ExchangePtr& e) { (void)speak(c, e); }},
+    {"GET", "/v1/realtime", false,
+     [](const ContextPtr& c, const ExchangePtr& e) { open_realtime(c, e); }},
     {"POST", "/start_profile", true,
      [](const ContextPtr& c, const ExchangePtr& e) { (void)start_profile(c, e); }},
     {"POST", "/stop_profile", true,
@@ -114,8 +120,9 @@ const Route routes[] = {
 
 bool matches(const Route& route, const std::string& path) {
   const std::string_view known = route.path;
-  return known.ends_with('/') ? path.size() > known.size() && path.starts_with(known)
-                              : path == known;
+  return known.size() > 1 && known.ends_with('/')
+             ? path.size() > known.size() && path.starts_with(known)
+             : path == known;
 }
 
 // A page of another site that a browser shows must not use a service that trusts this machine.
@@ -168,7 +175,7 @@ void Service::handle(const ExchangePtr& exchange) {
     exchange->answer(std::move(answer));
   };
   // Strangers are not told which routes there are.
-  if (!may(*exchange, about_profiles))
+  if (request.path != "/" && !may(*exchange, about_profiles))
     return refuse(401,
                   "found no token, or a wrong one; expected a header \"Authorization: Bearer "
                   "<token>\" with one of this service",

@@ -45,7 +45,7 @@ SpeechRequest read(const json& body, const PipelineFacts& facts, const std::stri
       {"voice", [&](const json& v, const std::string& k) { check_voice(v, k, speaker); }},
       {"instructions",
        [](const json& v, const std::string& k) {
-         if (v != "") refuse(k, show(v), "none: the voice is the model's");
+         if (!formats::text(v, k).empty()) refuse(k, show(v), "none: the voice is the model's");
        }},
       {"speed",
        [](const json& v, const std::string& k) {
@@ -167,7 +167,10 @@ Task<void> speak(ContextPtr context, ExchangePtr exchange) {
     co_return;
   }
   const RequestOutput& output = whole.outputs.front();
-  auto sound = encode_sound(output.audio, output.sample_rate, request.format);
+  auto sound = Result<std::string>(Error{});
+  Elsewhere encoded(
+      context, [&] { sound = encode_sound(output.audio, output.sample_rate, request.format); });
+  co_await encoded;
   if (!sound) {
     exchange->answer(api_error(sound.error()).answer());
     co_return;

@@ -272,6 +272,11 @@ BOOST_AUTO_TEST_CASE(a_request_that_fails_in_a_stage_has_the_status_of_its_error
       served().post("/v1/completions", {{"prompt", std::string(5000, 'x')}, {"stream", true}});
   BOOST_TEST(reply.status == 400);
   BOOST_TEST(reply.body.find("5000 prompt tokens") != std::string::npos, reply.body);
+  // A large one is read beside the others.
+  const Reply large =
+      served().post("/v1/completions", {{"prompt", std::string(std::size_t{8} << 20, 'x')}});
+  BOOST_TEST(large.status == 400);
+  BOOST_TEST(large.body.find("8388608 prompt tokens") != std::string::npos, large.body);
   const Reply late = served().post(
       "/v1/completions",
       {{"prompt", "x"}, {"max_tokens", 1500}, {"ignore_eos", true}, {"deadline_ms", 100}});

@@ -32,6 +32,14 @@ BOOST_AUTO_TEST_CASE(routes_methods_and_errors) {
   BOOST_TEST(models["data"][0]["id"] == "omni_tiny");
   BOOST_TEST(served.get("/v1/models/omni_tiny").document()["object"] == "model");
   check_error(served.get("/v1/models/other"), 404, "another model");
+  const Reply page = served.get("/");
+  BOOST_TEST(page.headers.at("content-type") == "text/html; charset=utf-8");
+  BOOST_TEST(page.body.find("://") == std::string::npos);  // nothing from elsewhere
+  BOOST_TEST(served.post("/v1/completions", {{"prompt", "x"}, {"max_tokens", 2}}).status == 200);
+  const json status = served.get("/status").document();
+  BOOST_TEST(status["stages"].size() == 3u);
+  BOOST_TEST(status["recent"][0]["output_tokens"] == 2);
+  BOOST_TEST(!status["recent"][0].contains("text"));
   check_error(served.get("/v1/nothing"), 404, "no route /v1/nothing");
   const Reply wrong = served.get("/v1/completions");
   check_error(wrong, 405, "expected POST");

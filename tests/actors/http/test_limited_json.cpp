@@ -28,7 +28,9 @@ BOOST_AUTO_TEST_CASE(all_else_is_refused_and_needs_little_memory) {
   check_refused("\xff", "no JSON");
   check_refused("{\"a\": 1e999}", "no JSON");
   check_refused("{\"a\": " + std::string(65, '[') + std::string(65, ']') + "}", "64 levels");
-  check_refused(std::string(10'000'000, '['), "64 levels");
+  std::string deep;
+  deep.resize(10'000'000, '[');
+  check_refused(deep, "64 levels");
   std::string many = "{\"a\": [0";
   for (int i = 0; i < 2'000'000; ++i) many += ",0";
   check_refused(many + "]}", "2000000 values");

@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(what_is_too_large_or_no_http_has_its_status) {
   check_failed("GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400);
   check_failed("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
                400);
-  check_failed(std::string("GET / HTTP/1.1\r\nA\0B: c\r\n\r\n", 27), 400);
+  check_failed(std::string("GET / HTTP/1.1\r\nA\0B: c\r\n\r\n", 26), 400);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
