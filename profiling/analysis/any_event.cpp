@@ -2,37 +2,16 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "profiling/analysis/json_members.hpp"
+#include "profiling/analysis/json_text.hpp"
 
 namespace limelight::profiling {
-
-using nlohmann::json;
 
 namespace {
 
 // Pids and tids that are texts begin here: no system has so many processes.
 constexpr std::int64_t first_of_texts = std::int64_t{1} << 40;
-
-// The length of the UTF-8 sequence at the beginning of a text; 0 if there is none.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const std::size_t length = byte(0) < 0x80            ? 1
-                             : byte(0) >> 5 == 0b110   ? 2
-                             : byte(0) >> 4 == 0b1110  ? 3
-                             : byte(0) >> 3 == 0b11110 ? 4
-                                                       : 0;
-  if (length == 0 || length > text.size()) return 0;
-  std::uint32_t point = length == 1 ? byte(0) : byte(0) & (0x7fu >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if (byte(i) >> 6 != 0b10) return 0;
-    point = point << 6 | (byte(i) & 0x3fu);
-  }
-  constexpr std::uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = point >= 0xd800 && point < 0xe000;
-  return point < least[length] || point > 0x10ffff || surrogate ? 0 : length;
-}
 
 // The half of a surrogate pair that \uXXXX at the beginning of a text stands for; 0 if it is none.
 unsigned surrogate_at(std::string_view text) {
@@ -52,7 +31,7 @@ std::string well_formed(std::string_view text, Mended* mended) {
   std::string out;
   out.reserve(text.size());
   for (bool quoted = false; !text.empty();) {
-    std::size_t length = sequence_length(text);
+    std::size_t length = utf8_sequence(text);
     const unsigned unit = quoted ? surrogate_at(text) : 0;
     std::string_view put = text.substr(0, std::max<std::size_t>(length, 1));
     if (length == 0) {
@@ -147,9 +126,9 @@ std::optional<AnyEvent> AnyEventReader::read(std::string_view text) {
   AnyEvent event;
   std::string repaired;
   fault_ = Fault::damaged;
-  if (!json::accept(text)) {
+  if (!is_json(text)) {
     repaired = well_formed(text);
-    if (!json::accept(repaired)) return std::nullopt;
+    if (!is_json(repaired)) return std::nullopt;
     text = repaired;
     event.repaired = true;
   }
@@ -168,8 +147,12 @@ std::optional<AnyEvent> AnyEventReader::read(std::string_view text) {
       if (is_text && value.size() == 3) event.phase = value[1];
     } else if (key == "name") {
       if (!is_null && !is_tree) event.name = text_of_json(value);
+      if (is_text) event.name_json = value;
     } else if (key == "cat") {
-      if (is_text) event.category = text_of_json(value);
+      if (is_text) {
+        event.category = text_of_json(value);
+        event.category_json = value;
+      }
     } else if (key == "pid" || key == "tid") {
       if (!is_null && !is_tree)
         (key == "pid" ? event.pid : event.tid) = number_of(text_of_json(value));

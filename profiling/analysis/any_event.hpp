@@ -23,6 +23,7 @@ namespace limelight::profiling {
 struct AnyEvent {
   char phase = 0;
   std::string name, category;
+  std::string name_json, category_json;  // as in the text, with quotes; empty if it is no text
   std::int64_t pid = 0, tid = 0;
   std::optional<std::int64_t> begin_ns, duration_ns;
   bool has_times = true;  // false: ts or dur is there and is no number that 64 bits of ns can hold

@@ -1,9 +1,9 @@
 #include "profiling/analysis/event_check.hpp"
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "profiling/analysis/json_members.hpp"
+#include "profiling/analysis/json_text.hpp"
 
 namespace limelight::profiling {
 
@@ -29,9 +29,9 @@ class EventCheck {
       : line_(line), own_(own), findings_(findings) {}
 
   void text(std::string_view text) {
-    if (nlohmann::json::accept(text)) return;
+    if (is_json(text)) return;
     Mended mended;
-    if (!nlohmann::json::accept(well_formed(text, &mended)))
+    if (!is_json(well_formed(text, &mended)))
       return refuse(all_programs, "found an event that is no JSON");
     if (mended.utf8) refuse(hta, "found a text that is no UTF-8");
     if (mended.controls)

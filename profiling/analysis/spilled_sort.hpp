@@ -44,7 +44,7 @@ class SpilledSort {
     const std::size_t piece = std::max<std::size_t>(most_ / 2 / (runs_.size() + 1), 64);
     for (auto& run : runs_) {
       std::rewind(run.get());
-      sources.push_back({run.get(), {}, 0, piece});
+      sources.push_back({run.get(), {}, 0, piece, false});
     }
     std::size_t own = 0;
     for (;;) {
@@ -80,11 +80,13 @@ class SpilledSort {
     std::FILE* file;
     std::vector<Record> records;
     std::size_t at, piece;
+    bool ended = false;
     const Record* front() {
-      if (at == records.size()) {
+      if (at == records.size() && !ended) {
         records.resize(piece);
         records.resize(std::fread(records.data(), sizeof(Record), piece, file));
         at = 0;
+        ended = records.empty();
       }
       return at < records.size() ? &records[at] : nullptr;
     }

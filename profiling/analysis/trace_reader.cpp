@@ -1,5 +1,7 @@
 #include "profiling/analysis/trace_reader.hpp"
 
+#include <algorithm>
+
 #include "profiling/trace/json_writer.hpp"
 
 namespace limelight::profiling {
@@ -14,7 +16,12 @@ bool needs_time(char phase) { return phase != 'M'; }
 
 // Well-formed JSON has line ends between its values alone, so that an event can stay one line.
 void add_on_one_line(std::string_view json, std::string& to) {
-  for (const char c : json) to += c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
+  while (!json.empty()) {
+    const std::size_t end = std::min(json.find_first_of("\n\r\t"), json.size());
+    to.append(json.substr(0, end));
+    if (end < json.size()) to += ' ';
+    json.remove_prefix(std::min(end + 1, json.size()));
+  }
 }
 
 }  // namespace
@@ -99,67 +106,65 @@ std::optional<EventLine> TraceReader::convert(const AnyEvent& event) {
     if (!event.duration_ns) ++odd_.without_duration;
   }
   if (event.name.empty()) ++odd_.unnamed;
-  Begin what{event.category, event.name, event.args, event.others, begin};
   if (event.phase == 'B') {
-    begun_[thread].push_back(std::move(what));
+    begun_[thread].push_back(event);
     return std::nullopt;
   }
-  return write(event.phase, what, thread, duration, event.begin_ns.has_value());
+  return write(event.phase, event, duration);
 }
 
 std::optional<EventLine> TraceReader::end(const AnyEvent& event) {
   const Thread thread{event.pid, event.tid};
-  std::vector<Begin>& begun = begun_[thread];
+  std::vector<AnyEvent>& begun = begun_[thread];
   if (begun.empty()) {
     ++odd_.unfinished;
     return std::nullopt;
   }
-  Begin begin = std::move(begun.back());
+  AnyEvent begin = std::move(begun.back());
   begun.pop_back();
-  if (*event.begin_ns < begin.ns) {
+  if (*event.begin_ns < *begin.begin_ns) {
     ++odd_.backwards;
     return std::nullopt;
   }
   std::int64_t duration = 0;
-  if (__builtin_sub_overflow(*event.begin_ns, begin.ns, &duration)) {
+  if (__builtin_sub_overflow(*event.begin_ns, *begin.begin_ns, &duration)) {
     ++odd_.no_time;
     return std::nullopt;
   }
   if (begin.args.empty()) begin.args = event.args;
-  return write('X', begin, thread, duration, true);
+  return write('X', begin, duration);
 }
 
 std::optional<EventLine> TraceReader::unfinished() {
   while (!begun_.empty() && begun_.begin()->second.empty()) begun_.erase(begun_.begin());
   if (begun_.empty()) return std::nullopt;
   auto& [thread, begun] = *begun_.begin();
-  const Begin begin = std::move(begun.back());
+  const AnyEvent begin = std::move(begun.back());
   begun.pop_back();
-  return write('B', begin, thread, 0, true);
+  return write('B', begin, 0);
 }
 
-EventLine TraceReader::write(char phase,
-                             const Begin& begin,
-                             const Thread& thread,
-                             std::int64_t duration_ns,
-                             bool has_begin) {
+EventLine TraceReader::write(char phase, const AnyEvent& event, std::int64_t duration_ns) {
   text_.assign("{\"ph\":\"").append(1, phase).append("\"");
-  if (!begin.category.empty()) text_.append(",\"cat\":").append(json_string(begin.category));
-  text_.append(",\"name\":").append(json_string(begin.name.empty() ? "(no name)" : begin.name));
-  if (!begin.others.empty()) add_on_one_line("," + begin.others, text_);
-  text_.append(",\"pid\":").append(std::to_string(thread.first));
-  text_.append(",\"tid\":").append(std::to_string(thread.second));
-  if (has_begin) {
+  if (!event.category.empty()) text_.append(",\"cat\":").append(event.category_json);
+  text_.append(",\"name\":");
+  if (event.name.empty()) text_.append("\"(no name)\"");
+  else if (!event.name_json.empty()) text_.append(event.name_json);
+  else text_.append(json_string(event.name));
+  if (!event.others.empty()) add_on_one_line("," + event.others, text_);
+  text_.append(",\"pid\":").append(std::to_string(event.pid));
+  text_.append(",\"tid\":").append(std::to_string(event.tid));
+  if (event.begin_ns) {
     text_.append(",\"ts\":");
-    add_microseconds(begin.ns, text_);
+    add_microseconds(*event.begin_ns, text_);
   }
   if (phase == 'X') {
     text_.append(",\"dur\":");
     add_microseconds(duration_ns, text_);
   }
-  if (!begin.args.empty()) {
+  if (!event.args.empty()) {
     text_.append(",\"args\":");
-    add_on_one_line(begin.args, text_);
+    add_on_one_line(event.args, text_);
   }
   text_ += '}';
   // What is in this form can be read, but for a phase that is a quote or a backslash.

@@ -67,27 +67,19 @@ class TraceReader {
 
  private:
   explicit TraceReader(EventSplitter events);
-  struct Begin {
-    std::string category, name, args, others;
-    std::int64_t ns = 0;
-  };
   using Thread = std::pair<std::int64_t, std::int64_t>;
 
   // Makes the line of an event; nothing if it is left out or has not ended yet.
   std::optional<EventLine> convert(const AnyEvent& event);
   std::optional<EventLine> end(const AnyEvent& event);
   std::optional<EventLine> unfinished();
-  EventLine write(char phase,
-                  const Begin& begin,
-                  const Thread& thread,
-                  std::int64_t duration_ns,
-                  bool has_begin);
+  EventLine write(char phase, const AnyEvent& event, std::int64_t duration_ns);
 
   EventSplitter events_;
   TraceOrigin origin_;
   AnyEventReader any_;
   OddEvents odd_;
-  std::map<Thread, std::vector<Begin>> begun_;
+  std::map<Thread, std::vector<AnyEvent>> begun_;
   std::string text_;
   bool ended_ = false;
 };
