@@ -1,6 +1,8 @@
 #include "cli/trace_commands.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iomanip>
 #include <iostream>
 #include <limelight/trace.hpp>
 
@@ -13,10 +15,18 @@ int refuse(const char* command, const Error& error) {
   std::cerr << "limelight trace " << command << ": " << error.message << "\n";
   return 1;
 }
-int print(const char* command, const Result<std::string>& text) {
-  if (!text) return refuse(command, text.error());
-  std::cout << *text;
-  return 0;
+void say(const char* command, const profiling::Notes& notes) {
+  for (const std::string& note : notes)
+    std::cerr << "limelight trace " << command << ": " << note << "\n";
+}
+const char* outcome_of(const profiling::TraceReading& reading) {
+  using Outcome = profiling::TraceReading::Outcome;
+  switch (reading.outcome) {
+    case Outcome::accepts: return "accepts";
+    case Outcome::loses: return "loses a part: ";
+    case Outcome::refuses: break;
+  }
+  return "refuses: ";
 }
 }  // namespace
 
@@ -24,10 +34,22 @@ TraceCommands::TraceCommands(CLI::App& app) {
   CLI::App* trace = app.add_subcommand("trace", "Work on trace files");
   trace->require_subcommand(1);
   validate_ = trace->add_subcommand(
-      "validate", "Check that other tools can read the files, and list what they could not");
+      "validate", "Say for each file which programs read it, and what they refuse or lose");
+  validate_
+      ->add_option("--reader", readers_,
+                   "only these programs decide about the exit code (default: all)")
+      ->check(CLI::IsMember({"perfetto", "chrome", "hta", "speedscope"}));
   summary_ = trace->add_subcommand("summary", "Print time by operation over all files");
-  summary_->add_option("--request", request_,
-                       "show where the time of this request went, for each rank");
+  auto* request = summary_->add_option("--request", request_,
+                                       "show where the time of this request went, for each rank");
+  auto* json = summary_->add_flag("--json", json_, "print JSON, times in whole nanoseconds")
+                   ->excludes(request);
+  summary_->add_flag("--csv", csv_, "print CSV, a row for each operation")
+      ->excludes(request)
+      ->excludes(json);
+  summary_->add_flag("--by-stage", by_stage_, "a row for each stage")->excludes(request);
+  summary_->add_flag("--by-shape", by_shape_, "a row for each shape of the inputs")
+      ->excludes(request);
   recover_ = trace->add_subcommand(
       "recover", "Make readable traces of the .part files that killed ranks left");
   merge_ = trace->add_subcommand(
@@ -37,6 +59,16 @@ TraceCommands::TraceCommands(CLI::App& app) {
   report_ = trace->add_subcommand(
       "report", "One HTML page: timeline, requests, operations, hand-off and how ranks differ");
   report_->add_option("-o,--out", report_out_, "the page")->default_val("report.html");
+  for (CLI::App* one : {merge_, report_}) {
+    one->add_flag("--force", force_, "replace a file that another program made");
+    one->footer(
+        "A file that is there is replaced only if this command made it, or with --force. An input, "
+        "a link, and what is no plain file are never replaced. The result appears when it is "
+        "whole.");
+  }
+  for (CLI::App* one : {summary_, merge_, report_})
+    one->add_option("--session", session_,
+                    "of files of several sessions, show this one (default: the latest profile)");
   open_ = trace->add_subcommand(
       "open",
       "Serve a trace to the Perfetto UI in a browser of this machine; ends when it was fetched");
@@ -53,15 +85,62 @@ TraceCommands::TraceCommands(CLI::App& app) {
 }
 
 int TraceCommands::validate() const {
-  const std::vector<std::string> findings = profiling::validate(files_);
-  for (const std::string& finding : findings) std::cerr << finding << "\n";
-  if (findings.empty()) std::cout << files_.size() << " traces are valid\n";
-  return findings.empty() ? 0 : 1;
+  // Without a choice what is wrong with a file decides, not that a program knows no zstd.
+  const auto decides = [this](const profiling::TraceReading& reading) {
+    const std::string word = reading.program == "chrome://tracing"        ? "chrome"
+                             : reading.program == "HolisticTraceAnalysis" ? "hta"
+                             : reading.program == "Perfetto"              ? "perfetto"
+                                                                          : "speedscope";
+    return reading.outcome != profiling::TraceReading::Outcome::accepts &&
+           std::find(readers_.begin(), readers_.end(), word) != readers_.end();
+  };
+  bool valid = true;
+  const auto files = profiling::examine(files_);
+  for (const profiling::TraceValidity& file : files) {
+    if (file.readings.empty() || (readers_.empty() && !file.findings.empty())) valid = false;
+    if (!file.readings.empty())
+      std::cout << file.file.string() << (file.written_by.empty() ? "" : ", by " + file.written_by)
+                << "\n";
+    for (const profiling::TraceReading& reading : file.readings) {
+      std::cout << "  " << std::left << std::setw(22) << reading.program << " "
+                << outcome_of(reading) << reading.why << "\n";
+      if (decides(reading)) valid = false;
+    }
+  }
+  std::cout.flush();
+  for (const profiling::TraceValidity& file : files)
+    for (const std::string& finding : file.findings) std::cerr << finding << "\n";
+  if (valid)
+    std::cout << files_.size() << (files_.size() == 1 ? " trace is" : " traces are") << " valid\n";
+  return valid ? 0 : 1;
 }
 
 int TraceCommands::summary() const {
-  if (!request_.empty()) return print("summary", profiling::describe_request(files_, request_));
-  return print("summary", profiling::summary_table(files_));
+  profiling::Notes notes;
+  const bool table = request_.empty();
+  using profiling::TableFormat;
+  const auto text = table ? profiling::summary_table(files_,
+                                                     {.format = json_  ? TableFormat::json
+                                                                : csv_ ? TableFormat::csv
+                                                                       : TableFormat::text,
+                                                      .by_stage = by_stage_,
+                                                      .by_shape = by_shape_,
+                                                      .session = session_},
+                                                     &notes)
+                          : profiling::describe_request(files_, request_, session_, &notes);
+  if (!table || csv_) say("summary", notes);  // the others have them in their text
+  if (!text) return refuse("summary", text.error());
+  std::cout << *text;
+  return 0;
+}
+
+int TraceCommands::diff() const {
+  profiling::Notes notes;
+  const auto text = profiling::diff_table(before_, after_, &notes);
+  say("diff", notes);
+  if (!text) return refuse("diff", text.error());
+  std::cout << *text;
+  return 0;
 }
 
 int TraceCommands::recover() const {
@@ -77,17 +156,21 @@ int TraceCommands::recover() const {
 }
 
 int TraceCommands::merge() const {
-  const auto merged = profiling::merge(files_, out_);
+  const auto merged = profiling::merge(files_, out_, {.force = force_, .session = session_});
   if (!merged) return refuse("merge", merged.error());
-  std::cout << out_.string() << ": " << merged->events << " events of " << files_.size()
+  say("merge", merged->notes);
+  std::cout << out_.string() << ": " << merged->events << " events of " << merged->files
             << " ranks, " << merged->requests << " requests, " << merged->arrows
-            << " chunks with both ends, " << merged->unmatched_chunks << " with one\n";
+            << " chunks with both ends, " << merged->unmatched_chunks << " with one, "
+            << merged->collectives << " collectives\n";
   return 0;
 }
 
 int TraceCommands::report() const {
-  const auto written = profiling::write_report(report_out_, files_);
+  const auto written =
+      profiling::write_report(report_out_, files_, {.force = force_, .session = session_});
   if (!written) return refuse("report", written.error());
+  say("report", *written);
   std::cout << report_out_.string() << ": open it in a browser\n";
   return 0;
 }
@@ -108,7 +191,7 @@ int TraceCommands::run() const {
   if (merge_->parsed()) return merge();
   if (report_->parsed()) return report();
   if (open_->parsed()) return open();
-  return print("diff", profiling::diff_table(before_, after_));
+  return diff();
 }
 
 }  // namespace limelight::cli

@@ -21,6 +21,7 @@ class TraceCommands {
  private:
   int validate() const;
   int summary() const;
+  int diff() const;
   int recover() const;
   int merge() const;
   int report() const;
@@ -29,8 +30,10 @@ class TraceCommands {
   CLI::App *validate_ = nullptr, *summary_ = nullptr, *recover_ = nullptr, *merge_ = nullptr,
            *diff_ = nullptr, *report_ = nullptr, *open_ = nullptr;
   std::vector<std::filesystem::path> files_, before_, after_;
-  std::string request_;
+  std::string request_, session_;
+  std::vector<std::string> readers_;
   std::filesystem::path out_, report_out_;
+  bool force_ = false, json_ = false, csv_ = false, by_stage_ = false, by_shape_ = false;
   int port_ = 9001;
   bool browser_ = true;
 };

@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(the_orchestrator_and_the_queues_are_in_the_merged_picture) 
     BOOST_TEST(names.contains(expected), expected);
   BOOST_TEST(queues.size() == 4u);  // two between stages, two to the user
   const Ran path = limelight_command("trace summary --request 0 " + traces + "/*.zst");
-  BOOST_TEST(path.output.find("orch.") != std::string::npos, path.output);
+  BOOST_TEST(path.output.find("orchestrator") != std::string::npos, path.output);
 }
 
 BOOST_AUTO_TEST_CASE(bench_ipc_prints_each_peer_with_its_ratio) {

@@ -1,5 +1,7 @@
 #include "profiling/analysis/event_splitter.hpp"
 
+#include <algorithm>
+
 #include "base/try.hpp"
 
 namespace limelight::profiling {
@@ -40,33 +42,42 @@ int EventSplitter::after_blanks() {
 
 bool EventSplitter::read_value(std::string& to, std::size_t most) {
   std::size_t depth = 0, length = 0;
-  bool text = false, ended = false;
+  bool text = false, escaped = false, ended = false;
   to.clear();
   while (!ended) {
-    const int byte = peek();
-    if (byte < 0) return false;
-    // A number or a word ends before the next comma, bracket or blank.
-    if (depth == 0 && !text && length > 0 &&
-        (byte == ',' || byte == ']' || byte == '}' || is_blank(byte)))
-      break;
-    take();
-    if (++length <= most) to += static_cast<char>(byte);
-    if (text) {
-      if (byte == '\\') {
-        const int escaped = take();
-        if (escaped >= 0 && ++length <= most) to += static_cast<char>(escaped);
-      } else if (byte == '"') {
-        text = false;
-        ended = depth == 0;
+    if (peek() < 0) return false;
+    const std::string_view rest = std::string_view(bytes_).substr(at_);
+    std::size_t n = 0;
+    for (; n < rest.size() && !ended; ++n) {
+      const char c = rest[n];
+      if (escaped) {
+        escaped = false;
+      } else if (text) {
+        if (c == '\\') {
+          escaped = true;
+        } else if (c == '"') {
+          text = false;
+          ended = depth == 0;
+        }
+      } else if (c == '"') {
+        text = true;
+      } else if (c == '{' || c == '[') {
+        ++depth;
+      } else if (c == '}' || c == ']') {
+        if (depth == 0 && length + n > 0) break;
+        ended = depth <= 1;
+        if (depth > 0) --depth;
+      } else if (depth == 0 && length + n > 0 && (c == ',' || is_blank(c))) {
+        break;  // a number or a word ends before the next comma, bracket or blank
       }
-    } else if (byte == '"') {
-      text = true;
-    } else if (byte == '{' || byte == '[') {
-      ++depth;
-    } else if (byte == '}' || byte == ']') {
-      ended = depth <= 1;
-      if (depth > 0) --depth;
     }
+    const bool stopped = n < rest.size() && !ended;
+    line_ += static_cast<std::size_t>(
+        std::count(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(n), '\n'));
+    length += n;
+    if (length <= most) to.append(rest.substr(0, n));
+    at_ += n;
+    if (stopped) break;
   }
   if (length > most) to.clear();
   return true;
@@ -81,13 +92,35 @@ Result<EventSplitter> EventSplitter::open(const std::filesystem::path& path) {
   if (!input) return input.error();
   EventSplitter splitter(path, std::move(input).value());
   LIMELIGHT_TRY(splitter.begin());
+  if (splitter.place_ == Place::keys) {
+    const auto more = splitter.next_key();
+    if (!more) return more.error();
+    splitter.place_ = *more ? Place::events : Place::end;
+  }
+  if (!splitter.has_events_ && !splitter.input_.broken()) return splitter.no_events();
   return splitter;
+}
+
+Error EventSplitter::no_events() const {
+  std::string found;
+  for (const auto& [key, value] : keys_) {
+    if (found.size() > 200) {
+      found += ", ...";
+      break;
+    }
+    found += (found.empty() ? "" : ", ") + ("'" + key + "'");
+  }
+  return {ErrorCode::corrupt,
+          path_.string() + ": found " + (found.empty() ? "no key" : "the keys " + found) +
+              ", and neither the key 'traceEvents' with an array nor an array of events; expected "
+              "a trace in Chrome's format, such as the JSON that PyTorch or Perfetto exports"};
 }
 
 Result<void> EventSplitter::begin() {
   if (peek() == 0xef) {  // a byte-order mark, in UTF-8
     for (const int expected : {0xef, 0xbb, 0xbf})
       if (take() != expected) return broken("found no JSON, expected a trace");
+    has_mark_ = true;
   }
   // Perfetto's own format begins with the tag of a packet, which is a line end, and its length.
   bool packet = peek() == 0x0a;
@@ -97,9 +130,13 @@ Result<void> EventSplitter::begin() {
   if (first < 0 && input_.broken())
     return broken("the compressed data is damaged from its beginning on");
   if (first < 0) return broken("found nothing in the file, expected a trace");
-  if (packet) return broken("found what may be a protobuf file, expected a trace in JSON");
+  if (packet)
+    return broken(
+        "found what may be a protobuf file of Perfetto (pftrace), expected a trace in JSON; "
+        "convert "
+        "it with Perfetto's `traceconv json FILE OUT`");
   if (first != '{' && first != '[')
-    return broken("found no JSON object and no array at the beginning, expected a trace");
+    return broken("found no JSON object and no array at the beginning, expected a trace in JSON");
   take();
   is_array_ = has_events_ = first == '[';
   place_ = is_array_ ? Place::events : Place::keys;
@@ -141,15 +178,22 @@ Result<std::optional<std::string_view>> EventSplitter::next() {
       place_ = *more ? Place::events : Place::end;
       continue;
     }
-    while (after_blanks() == ',') take();
+    while (after_blanks() == ',') {
+      take();
+      if (after_comma_) ++commas_;
+      after_comma_ = true;
+    }
     if (peek() < 0) {
       ends_early_ = true;
       place_ = Place::end;
     } else if (peek() == ']') {
+      if (after_comma_ && any_) ++commas_;
       take();
       place_ = is_array_ ? Place::end : Place::keys;
     } else {
       const bool is_object = peek() == '{';
+      after_comma_ = false;
+      any_ = true;
       if (!read_value(event_, most_event_bytes)) {
         ends_early_ = true;
         place_ = Place::end;

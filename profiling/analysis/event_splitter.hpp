@@ -22,7 +22,8 @@ namespace limelight::profiling {
 
 class EventSplitter {
  public:
-  // Errors: not_found, corrupt (what the file is in place of a trace).
+  // Reads the head, up to the first event. Errors: not_found, corrupt (what the file is in place of
+  // a trace).
   static Result<EventSplitter> open(const std::filesystem::path& path);
 
   // The next event, {...}, valid until the next call; nothing at the end. Errors: corrupt, with
@@ -33,8 +34,13 @@ class EventSplitter {
   // The values of the top-level keys that came so far, as they are in the file. Of a value that is
   // longer than a limit there is nothing.
   const std::map<std::string, std::string, std::less<>>& keys() const noexcept { return keys_; }
-  bool has_events() const noexcept { return has_events_; }  // a traceEvents or an array
-  std::size_t strays() const noexcept { return strays_; }   // elements that are no objects
+  std::size_t strays() const noexcept { return strays_; }  // elements that are no objects
+  bool is_array() const noexcept { return is_array_; }     // the array form
+  bool has_mark() const noexcept { return has_mark_; }     // a byte-order mark
+  std::size_t commas() const noexcept {
+    return commas_;
+  }                                                         // that have no element before them,
+                                                            // or none behind them
   bool ends_early() const noexcept { return ends_early_; }  // no bracket closes what was begun
   const std::filesystem::path& path() const noexcept { return path_; }
 
@@ -50,6 +56,7 @@ class EventSplitter {
   // it.
   bool read_value(std::string& to, std::size_t most);
   Result<void> begin();
+  Error no_events() const;
   Result<bool> next_key();  // up to the events of an object form; false at its end
 
   std::filesystem::path path_;
@@ -59,6 +66,8 @@ class EventSplitter {
   std::map<std::string, std::string, std::less<>> keys_;
   enum class Place { start, keys, events, end } place_ = Place::start;
   bool is_array_ = false, has_events_ = false, ends_early_ = false;
+  bool has_mark_ = false, after_comma_ = true, any_ = false;
+  std::size_t commas_ = 0;
 };
 
 }  // namespace limelight::profiling

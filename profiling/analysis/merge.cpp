@@ -7,9 +7,12 @@
 #include <unordered_map>
 
 #include "base/try.hpp"
-#include "base/whole_number.hpp"
+#include "profiling/analysis/collective_match.hpp"
+#include "profiling/analysis/common_clock.hpp"
+#include "profiling/analysis/merge_input.hpp"
+#include "profiling/analysis/output_file.hpp"
 #include "profiling/analysis/request_path.hpp"
-#include "profiling/analysis/trace_line_reader.hpp"
+#include "profiling/analysis/trace_set.hpp"
 #include "profiling/record/event_names.hpp"
 #include "profiling/trace/json_writer.hpp"
 #include "profiling/trace/member_file.hpp"
@@ -19,34 +22,9 @@ namespace limelight::profiling {
 
 namespace {
 
-constexpr std::int64_t gpu_pids_per_rank = 1000, first_gpu_pid = 100'000'000,
-                       requests_pid = 99'999'999;
-constexpr std::int64_t flows_per_rank = std::int64_t{1} << 40;
 constexpr std::uint64_t most_number = (1 << 24) - 1;  // of a chunk: they are counted modulo 2^24
 constexpr std::size_t most_unnamed_depths = 1024;
 constexpr std::size_t most_waiting = 1 << 18;  // chunks that wait for their other end
-
-// One file, and its next event.
-struct Input {
-  TraceLineReader lines;
-  std::optional<EventLine> event;
-  std::int64_t host_pid = 0;
-
-  Result<void> advance() {
-    auto next = lines.next();
-    if (!next) return next.error();
-    event = *next;
-    return {};
-  }
-};
-
-// Replaces the number after `key` in a line.
-void set_number(std::string& line, std::string_view key, std::int64_t value) {
-  const std::size_t at = line.find(key);
-  if (at == std::string::npos) return;
-  const std::size_t from = at + key.size(), to = line.find_first_of(",}", from);
-  line.replace(from, to - from, std::to_string(value));
-}
 
 // One end of an arrow: a publish or a take, which waits for the other.
 struct End {
@@ -55,18 +33,27 @@ struct End {
 
 class Merger {
  public:
-  Merger(std::vector<Input> inputs, MemberFile file)
-      : inputs_(std::move(inputs)), file_(std::move(file)) {}
+  Merger(std::vector<MergeInput> inputs, std::int64_t base_ns, MemberFile file)
+      : inputs_(std::move(inputs)),
+        base_ns_(base_ns),
+        file_(std::move(file)),
+        collectives_(
+            [this](const std::string& name, const std::vector<CollectiveMatch::Part>& parts) {
+              waited(name, parts);
+            }) {
+    for (const MergeInput& input : inputs_) ++stages_[input.reader().origin().stage];
+    merged_.files = inputs_.size();
+  }
 
   Result<Merged> run() {
     begin();
-    for (Input& input : inputs_) LIMELIGHT_TRY(input.advance());
+    for (MergeInput& input : inputs_) LIMELIGHT_TRY(input.advance());
     // The input whose next event ended first is next. So events are merged about in the order of
     // time, and both ends of a chunk come soon after each other.
     for (;;) {
-      Input* next = nullptr;
-      for (Input& input : inputs_)
-        if (input.event && (next == nullptr || input.event->end_ns() < next->event->end_ns()))
+      MergeInput* next = nullptr;
+      for (MergeInput& input : inputs_)
+        if (input.event() && (next == nullptr || input.event()->end_ns() < next->event()->end_ns()))
           next = &input;
       if (next == nullptr) break;
       add_event(*next);
@@ -74,6 +61,7 @@ class Merger {
       if (!status_) return status_.error();
     }
     for (auto& [channel, queue] : queues_) write_depths(channel, queue);
+    collectives_.finish();
     requests();
     end();
     merged_.unmatched_chunks += publishes_.size() + takes_.size();
@@ -111,9 +99,10 @@ class Merger {
   void begin() {
     std::string backend = "shm";
     auto groups = nlohmann::ordered_json::array();
-    for (const Input& input : inputs_) {
-      if (input.lines.backend() != "shm") backend = input.lines.backend();
-      const auto own = nlohmann::ordered_json::parse(input.lines.groups_json(), nullptr, false);
+    for (const MergeInput& input : inputs_) {
+      const TraceOrigin& origin = input.reader().origin();
+      if (!origin.backend.empty() && origin.backend != "shm") backend = origin.backend;
+      const auto own = nlohmann::ordered_json::parse(origin.groups_json, nullptr, false);
       if (!own.is_array()) continue;
       for (const auto& group : own)
         if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
@@ -130,38 +119,27 @@ class Merger {
     json.line().key("pg_config").raw(groups.dump()).end_object();
     json.line().member("record_shapes", 1);
     json.line().member("displayTimeUnit", "ms");
-    json.line().member("baseTimeNanoseconds", inputs_.front().lines.base_ns());
+    json.line().member("baseTimeNanoseconds", base_ns_);
     json.line().key("traceEvents").begin_array();
     status_ = file_.write(head += '\n');
   }
 
-  void add_event(Input& input) {
-    const EventLine& event = *input.event;
-    std::string line(event.text);
-    const std::int64_t rank = input.lines.rank();
-    if (event.phase == 'M' && event.name == "process_name" && input.host_pid == 0)
-      input.host_pid = event.pid;
-    // Otherwise GPU 0 of all ranks would be one process.
-    if (event.pid != input.host_pid)
-      set_number(line, "\"pid\":", first_gpu_pid + rank * gpu_pids_per_rank + event.pid);
-    if (event.phase == 's' || event.phase == 'f') {
-      const auto id = line.find("\"id\":");
-      if (id != std::string::npos) {
-        const std::size_t from = id + 5, to = std::min(line.find_first_of(",}", from), line.size());
-        const auto own = whole_number<std::int64_t>(std::string_view(line).substr(from, to - from),
-                                                    0, flows_per_rank - 1);
-        if (own) set_number(line, "\"id\":", *own + (rank + 1) * flows_per_rank);
-      }
-    }
-    put(line);
+  void add_event(MergeInput& input) {
+    for (const std::string& line : input.before()) put(line);
+    input.before().clear();
+    const EventLine& event = *input.event();
+    put(event.text);
     if (event.phase != 'X') return;
     ++merged_.events;
-    paths_.add(event, input.lines.rank());
+    const TraceOrigin& origin = input.reader().origin();
+    paths_.add(event, input.number());
+    if (origin.backend != "nccl" || event.category == "kernel")
+      collectives_.add(event, input.number(), origin.stage, stages_[origin.stage]);
     const bool publish = event.name == event_names::ipc_publish;
     if (!publish && event.name != event_names::ipc_take) return;
     const auto channel = event.number_arg("channel"), chunk = event.number_arg("chunk");
     if (!channel || !chunk) return;
-    queue_depth(*channel, *chunk, event, publish, input.lines.rank());
+    queue_depth(*channel, *chunk, event, publish, input.number());
     chunk_end(*channel << 24 | *chunk, event, publish);
   }
 
@@ -215,21 +193,49 @@ class Merger {
   }
 
   void arrow(const End& from, const End& to, const EventLine& event) {
-    ++merged_.arrows;
     // At the end of the take, which in files of older versions has a long wait in it.
-    const std::int64_t arrival = std::max(to.begin_ns, to.end_ns - 1);
-    put_event([&](JsonWriter& json) {
-      json.member("ph", "s").member("cat", "ipc").member("name", "chunk");
-      json.member("id", merged_.arrows).member("pid", from.pid).member("tid", from.tid);
-      json.key("ts").microseconds(from.begin_ns).key("args").begin_object();
+    const std::int64_t arrival = std::max({to.begin_ns, to.end_ns - 1, from.begin_ns});
+    draw("chunk", "ipc", from, to, arrival, [&](JsonWriter& json) {
       json.member("bytes", event.number_arg("bytes").value_or(0));
       json.key("dwell_us").microseconds(std::max<std::int64_t>(to.end_ns - from.begin_ns, 0));
+    });
+    ++merged_.arrows;
+  }
+
+  // An arrow from each rank that waited in a collective to the one that came last.
+  void waited(const std::string& name, const std::vector<CollectiveMatch::Part>& parts) {
+    ++merged_.collectives;
+    const CollectiveMatch::Part& last = parts.back();
+    ++last_[last.rank];
+    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+      const CollectiveMatch::Part& part = parts[i];
+      draw("waited for", "collective", {part.pid, part.tid, part.begin_ns, part.end_ns},
+           {last.pid, last.tid, last.begin_ns, last.end_ns}, last.begin_ns, [&](JsonWriter& json) {
+             json.member("collective", name).member("rank", last.rank);
+             json.key("waited_us").microseconds(last.begin_ns - part.begin_ns);
+           });
+    }
+  }
+
+  template <class F>
+  void draw(const char* name,
+            const char* category,
+            const End& from,
+            const End& to,
+            std::int64_t arrival,
+            F args) {
+    ++drawn_;
+    put_event([&](JsonWriter& json) {
+      json.member("ph", "s").member("cat", category).member("name", name);
+      json.member("id", drawn_).member("pid", from.pid).member("tid", from.tid);
+      json.key("ts").microseconds(from.begin_ns).key("args").begin_object();
+      args(json);
       json.end_object();
     });
     put_event([&](JsonWriter& json) {
-      json.member("ph", "f").member("bp", "e").member("cat", "ipc").member("name", "chunk");
-      json.member("id", merged_.arrows).member("pid", to.pid).member("tid", to.tid);
-      json.key("ts").microseconds(std::max(arrival, from.begin_ns));
+      json.member("ph", "f").member("bp", "e").member("cat", category).member("name", name);
+      json.member("id", drawn_).member("pid", to.pid).member("tid", to.tid);
+      json.key("ts").microseconds(arrival);
     });
   }
 
@@ -263,11 +269,10 @@ class Merger {
     for (const RequestPath& path : paths_.finish()) {
       ++merged_.requests;
       for (const StagePath& stage : path.stages) {
-        // The name comes from a trace, so it is escaped already.
         metadata("thread_name", ++tid, "name",
-                 "\"request " + path.request + ", " +
-                     (stage.orchestrator ? "orchestrator" : "rank " + std::to_string(stage.rank)) +
-                     "\"");
+                 json_string(
+                     "request " + path.request + ", " +
+                     (stage.orchestrator ? "orchestrator" : "rank " + std::to_string(stage.rank))));
         if (stage.first_step_ns > stage.submitted_ns && stage.submitted_ns > 0)
           slice("queue", tid, stage.submitted_ns, stage.first_step_ns, no_args);
         if (stage.orchestrator)
@@ -288,12 +293,19 @@ class Merger {
     std::string ranks;
     JsonWriter json(ranks);
     json.begin_object();
-    for (const Input& input : inputs_) {
-      const std::string& own = input.lines.own_json();
-      add_for_merge(information, own, &input == &inputs_.front());
-      json.line().key(std::to_string(input.lines.rank())).raw(own.empty() ? "null" : own);
+    for (const MergeInput& input : inputs_) {
+      const auto own = input.reader().keys().find("limelight");
+      const bool known = own != input.reader().keys().end();
+      add_for_merge(information, known ? own->second : "", &input == &inputs_.front());
+      json.line().key(std::to_string(input.number())).raw(known ? own->second : "null");
+      if (const std::string odd = input.reader().odd().text(); !odd.empty())
+        merged_.notes.push_back(input.reader().path().string() + ": " + odd);
     }
     json.end_object();
+    for (const auto& [rank, times] : last_)
+      merged_.notes.push_back("rank " + std::to_string(rank) + " came last in " +
+                              std::to_string(times) + " of " + std::to_string(merged_.collectives) +
+                              " collectives");
     information.merged = true;
     information.events = merged_.events;
     information.unmatched_chunks = publishes_.size() + takes_.size() + merged_.unmatched_chunks;
@@ -301,8 +313,13 @@ class Merger {
     if (status_) status_ = file_.write(trace_end(information, file_.path().filename().string()));
   }
 
-  std::vector<Input> inputs_;
+  std::vector<MergeInput> inputs_;
+  std::int64_t base_ns_;
   MemberFile file_;
+  CollectiveMatch collectives_;
+  std::map<std::string, std::size_t> stages_;  // how many inputs each has
+  std::map<int, std::uint64_t> last_;          // in how many collectives a rank came last
+  std::uint64_t drawn_ = 0;                    // arrows
   Result<void> status_;
   Merged merged_;
   bool first_ = true;
@@ -312,31 +329,65 @@ class Merger {
   RequestPaths paths_;
 };
 
+bool is_merged(const std::filesystem::path& file) {
+  const auto reader = TraceReader::open(file);
+  return reader.ok() && reader->origin().merged;
+}
+
+// Each gets the number of its rank, or one that is free where it states none or another file of
+// another program states the same.
+Result<std::vector<MergeInput>> open_inputs(const std::vector<std::filesystem::path>& files,
+                                            const CommonClock& clock,
+                                            MergedPids& pids) {
+  std::vector<MergeInput> inputs;
+  std::map<int, std::filesystem::path> ranks;
+  for (const bool stated : {true, false})
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      auto reader = TraceReader::open(files[i]);
+      if (!reader) return reader.error();
+      const TraceOrigin& origin = reader->origin();
+      if (origin.merged)
+        return Error{
+            ErrorCode::invalid_argument,
+            files[i].string() + ": is a merged file already, expected the files of single ranks"};
+      const bool has_number =
+          origin.rank && (!ranks.contains(*origin.rank) || ranks.at(*origin.rank) == files[i]);
+      if (has_number != stated) {
+        if (stated && origin.rank && origin.limelight)
+          return Error{ErrorCode::invalid_argument,
+                       files[i].string() + ": found rank " + std::to_string(*origin.rank) +
+                           ", which " + ranks.at(*origin.rank).string() +
+                           " has too; expected one trace of each rank"};
+        continue;
+      }
+      int number = origin.rank.value_or(0);
+      while (!stated && ranks.contains(number)) ++number;
+      ranks[number] = files[i];
+      inputs.emplace_back(std::move(reader).value(), number, clock.shifts_ns[i], pids);
+    }
+  return inputs;
+}
+
 }  // namespace
 
-Result<Merged> merge(const std::vector<std::filesystem::path>& files,
-                     const std::filesystem::path& out) {
-  std::vector<Input> inputs;
-  std::map<int, std::filesystem::path> ranks;
-  for (const auto& path : files) {
-    auto lines = TraceLineReader::open(path);
-    if (!lines) return lines.error();
-    if (const auto [at, fresh] = ranks.emplace(lines->rank(), path); !fresh)
-      return Error{ErrorCode::invalid_argument,
-                   path.string() + ": found rank " + std::to_string(lines->rank()) + ", which " +
-                       at->second.string() + " has too; expected one trace of each rank"};
-    if (!inputs.empty() && inputs.front().lines.base_ns() != lines->base_ns())
-      return Error{ErrorCode::invalid_argument,
-                   path.string() + ": found a baseTimeNanoseconds that differs from that of " +
-                       inputs.front().lines.path().string() + ", expected the same"};
-    inputs.push_back({std::move(lines).value(), std::nullopt, 0});
-  }
-  if (inputs.empty())
-    return Error{ErrorCode::invalid_argument,
-                 "found no trace to merge, expected at least one file"};
+Result<Merged> merge(const TraceFiles& files,
+                     const std::filesystem::path& out,
+                     const OutputOptions& options) {
+  LIMELIGHT_TRY(may_write(out, files, options.force, is_merged));
+  auto set = choose_traces(files, options.session);
+  if (!set) return set.error();
+  const auto clock = common_clock(set->files);
+  if (!clock) return clock.error();
+  MergedPids pids;
+  auto inputs = open_inputs(set->files, *clock, pids);
+  if (!inputs) return inputs.error();
   auto file = MemberFile::create(out);
   if (!file) return file.error();
-  return Merger(std::move(inputs), std::move(file).value()).run();
+  auto merged = Merger(std::move(inputs).value(), clock->base_ns, std::move(file).value()).run();
+  if (!merged) return merged.error();
+  if (!clock->note.empty()) set->notes.push_back(clock->note);
+  merged->notes.insert(merged->notes.begin(), set->notes.begin(), set->notes.end());
+  return merged;
 }
 
 }  // namespace limelight::profiling

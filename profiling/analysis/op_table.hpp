@@ -1,7 +1,11 @@
-// The table of operations, in the layout of PyTorch's profiler. The text file of a stage's profile
-// and `limelight trace summary` use it.
+// The tables of time by operation, in the layout of PyTorch's profiler. The text file of a stage's
+// profile and the commands `limelight trace summary` and `report` use them.
+//
+// Self times are shown in per cent of their sum, and their shown values add up to 100. Rows come in
+// the order of a name's own time, worked or waited, largest first.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,10 +13,31 @@
 
 namespace limelight::profiling {
 
-// Sums rows of the same name and sorts them by self time, largest first.
+struct TimeRow {
+  std::string name;
+  std::string stage{}, shape{};  // empty unless asked for
+  std::uint64_t calls = 0, bytes = 0;
+  std::int64_t self_ns = 0;            // of the row alone; 0 if it is waiting
+  std::int64_t total_ns = 0;           // with what is inside, without waiting
+  std::int64_t waiting_ns = 0;         // of the row alone; 0 if it is not waiting
+  std::int64_t waiting_within_ns = 0;  // with what is inside
+};
+
+// Hundredths of a per cent of the sum of the parts; they add up to 10,000 unless all parts are 0.
+std::vector<std::int64_t> percentages(const std::vector<std::int64_t>& parts);
+
+void sort_rows(std::vector<TimeRow>& rows);
+
+// rows: sorted. Columns of stage, shape and bytes are there if a row has such.
+std::string cpu_table(const std::vector<TimeRow>& rows);
+// What is not time of a CPU's threads. what: such as "Device".
+std::string time_table(const std::string& what, const std::vector<TimeRow>& rows);
+// RFC 4180, without a head: "cpu","matmul",...
+std::string csv_rows(const std::string& table, const std::vector<TimeRow>& rows);
+// The head of such rows.
+std::string csv_head();
+
+// The CPU table of what sessions counted. Rows of one name are added up.
 std::string op_table(const std::vector<OpTotal>& ops);
-// The same for what is not time of a CPU's threads: its percentages are of its own sum. what: such
-// as "Device".
-std::string time_table(const char* what, const std::vector<OpTotal>& ops);
 
 }  // namespace limelight::profiling

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <fstream>
 #include <limelight/trace.hpp>
 #include <map>
@@ -7,10 +8,13 @@
 #include <unordered_map>
 
 #include "base/try.hpp"
+#include "profiling/analysis/common_clock.hpp"
 #include "profiling/analysis/histogram.hpp"
+#include "profiling/analysis/output_file.hpp"
+#include "profiling/analysis/rank_numbers.hpp"
 #include "profiling/analysis/request_path.hpp"
-#include "profiling/analysis/self_time.hpp"
-#include "profiling/analysis/trace_line_reader.hpp"
+#include "profiling/analysis/time_tables.hpp"
+#include "profiling/analysis/trace_set.hpp"
 #include "profiling/record/event_names.hpp"
 
 namespace limelight::profiling {
@@ -23,17 +27,12 @@ namespace {
 
 constexpr std::size_t bins = 1000;
 constexpr std::size_t most_waiting = 1 << 20;  // chunks that wait for their other end
-enum Kind : std::size_t { step, transfer, wait, collective, gpu, kinds };
-constexpr const char* kind_names[kinds] = {"steps", "loan, publish and take", "waiting",
-                                           "collectives", "GPU"};
+enum Kind : std::size_t { step, transfer, wait, collective, gpu, threads, kinds };
+constexpr const char* kind_names[kinds] = {
+    "steps", "loan, publish and take", "waiting", "collectives", "GPU", "work of threads"};
 
-struct Row {
-  std::uint64_t calls = 0;
-  std::int64_t total = 0, self = 0;
-};
 struct Rank {
-  std::string name, own;
-  std::map<std::string, Row, std::less<>> operations;
+  std::string own;
   std::array<std::array<float, bins>, kinds> busy{};  // ns by bin
   Histogram steps;
   std::int64_t collective_ns = 0;
@@ -48,68 +47,31 @@ double us(std::int64_t ns) { return static_cast<double>(ns) / 1000; }
 
 class Report {
  public:
-  Result<void> read(const std::vector<std::filesystem::path>& files) {
-    if (files.empty())
-      return Error{ErrorCode::invalid_argument,
-                   "found no trace to report on, expected at least one file"};
-    std::optional<std::int64_t> base;
+  Result<void> read(const TraceSet& set) {
+    notes_ = set.notes;
+    auto clock = common_clock(set.files);
+    if (!clock) return clock.error();
+    if (!clock->note.empty()) notes_.push_back(clock->note);
     for (const bool first : {true, false})
-      for (const auto& path : files) {
-        auto lines = TraceLineReader::open(path);
-        if (!lines) return lines.error();
-        if (base.value_or(lines->base_ns()) != lines->base_ns())
-          return Error{ErrorCode::invalid_argument,
-                       path.string() + ": found a baseTimeNanoseconds that differs from that of " +
-                           files.front().string() + ", expected the same"};
-        base = lines->base_ns();
-        for (;;) {
-          auto event = lines->next();
-          if (!event) return event.error();
-          if (!*event) break;
-          first ? measure(**event, lines->rank()) : add_event(**event, lines->rank());
-        }
-        ranks_[lines->rank()].own = lines->own_json();
-        if (first) names_.push_back(path.filename().string());
-      }
-    return {};
+      for (std::size_t i = 0; i < set.files.size(); ++i)
+        LIMELIGHT_TRY(read(set.files[i], clock->shifts_ns[i], first));
+    for (const auto& file : set.files) {
+      LIMELIGHT_TRY(tables_.add(file));
+      names_.push_back(file.filename().string());
+    }
+    return tables_.finish();
   }
+  const std::vector<std::string>& notes() const { return notes_; }
 
-  ordered_json json() const {
+  ordered_json json() {
     ordered_json all;
     all["files"] = names_;
+    all["notes"] = notes_;
     all["begin_ns"] = begin_;
     all["end_ns"] = end_;
     all["kinds"] = kind_names;
-    for (const auto& [number, rank] : ranks_) {
-      ordered_json r{{"rank", number}, {"name", rank.name}};
-      r["own"] = ordered_json::parse(rank.own, nullptr, false);
-      if (r["own"].is_discarded()) r["own"] = nullptr;
-      const double bin_ns = std::max(static_cast<double>(end_ - begin_) / bins, 1.0);
-      for (std::size_t kind = 0; kind < kinds; ++kind) {
-        ordered_json shares = ordered_json::array();
-        bool any = false;
-        for (const float ns : rank.busy[kind]) {
-          any = any || ns > 0;
-          shares.push_back(std::min(100, static_cast<int>(std::lround(100 * ns / bin_ns))));
-        }
-        r["busy"].push_back(any ? shares : ordered_json());
-      }
-      std::vector<const std::pair<const std::string, Row>*> rows;
-      for (const auto& row : rank.operations) rows.push_back(&row);
-      std::sort(rows.begin(), rows.end(),
-                [](const auto* a, const auto* b) { return a->second.self > b->second.self; });
-      for (const auto* row : rows)
-        r["operations"].push_back({{"name", row->first},
-                                   {"calls", row->second.calls},
-                                   {"total_us", us(row->second.total)},
-                                   {"self_us", us(row->second.self)}});
-      r["steps"] = {{"count", rank.steps.count()},
-                    {"p50_us", rank.steps.quantile(0.5) / 1000},
-                    {"p99_us", rank.steps.quantile(0.99) / 1000},
-                    {"most_us", us(rank.steps.most())},
-                    {"collective_us", us(rank.collective_ns)}};
-      all["ranks"].push_back(std::move(r));
-    }
+    all["ranks"] = ordered_json::array();
+    for (const auto& [number, rank] : ranks_) all["ranks"].push_back(json_of(number, rank));
     all["channels"] = ordered_json::array();
     for (const auto& [number, c] : channels_)
       all["channels"].push_back({{"channel", number},
@@ -125,51 +87,117 @@ class Report {
     for (const RequestPath& path : paths_.finish()) {
       ordered_json stages = ordered_json::array();
       for (const StagePath& s : path.stages)
-        if (s.steps > 0)
-          stages.push_back({{"rank", s.rank},
-                            {"orchestrator", s.orchestrator},
-                            {"submitted_ns", s.submitted_ns},
-                            {"first_ns", s.first_step_ns},
-                            {"last_ns", s.last_step_ns},
-                            {"steps", s.steps},
-                            {"compute_us", us(s.compute_ns)},
-                            {"transfer_us", us(s.transfer_ns)},
-                            {"collective_us", us(s.collective_ns)}});
+        if (s.steps > 0) stages.push_back(json_of(s));
       if (!stages.empty())
-        all["requests"].push_back({{"request", path.request}, {"stages", stages}});
+        all["requests"].push_back(
+            {{"request", path.request}, {"count", path.count()}, {"stages", stages}});
     }
     return all;
   }
 
  private:
-  void measure(const EventLine& e, int rank) {
-    if (e.phase == 'M' && e.name == "process_name" && ranks_[rank].name.empty())
-      ranks_[rank].name = std::string(e.arg("name").value_or("?"));
-    if (e.phase != 'X') return;
+  Result<void> read(const std::filesystem::path& file, std::int64_t shift_ns, bool first) {
+    auto lines = TraceReader::open(file);
+    if (!lines) return lines.error();
+    numbers_.begin(*lines);
+    own_ = lines->origin().limelight;
+    std::map<int, bool> shown;
+    for (;;) {
+      auto next = lines->next();
+      if (!next) return next.error();
+      if (!*next) break;
+      EventLine event = **next;
+      const int rank = numbers_.of(event);
+      if (rank < 0) continue;
+      event.begin_ns += shift_ns;
+      if (event.phase == 'X') {
+        shown[rank] = true;
+        first ? measure(event) : add_event(event, rank);
+      }
+    }
+    for (const auto& [rank, is] : shown) {
+      const auto own = lines->keys().find("limelight");
+      if (own == lines->keys().end()) continue;
+      const ordered_json all = ordered_json::parse(own->second, nullptr, false);
+      if (!all.is_object()) continue;
+      const std::string number = std::to_string(rank);
+      if (!lines->origin().merged) ranks_[rank].own = own->second;
+      else if (all.contains("ranks") && all["ranks"].contains(number))
+        ranks_[rank].own = all["ranks"][number].dump();
+    }
+    if (const std::string odd = lines->odd().text(); first && !odd.empty())
+      notes_.push_back(file.string() + ": " + odd);
+    return {};
+  }
+
+  ordered_json json_of(int number, const Rank& rank) {
+    ordered_json r{{"rank", number}, {"name", numbers_.name(number)}};
+    r["own"] = ordered_json::parse(rank.own, nullptr, false);
+    if (r["own"].is_discarded()) r["own"] = nullptr;
+    const double bin_ns = std::max(static_cast<double>(end_ - begin_) / bins, 1.0);
+    for (std::size_t kind = 0; kind < kinds; ++kind) {
+      ordered_json shares = ordered_json::array();
+      bool any = false;
+      for (const float ns : rank.busy[kind]) {
+        any = any || ns > 0;
+        shares.push_back(std::min(100, static_cast<int>(std::lround(100 * ns / bin_ns))));
+      }
+      r["busy"].push_back(any ? shares : ordered_json());
+    }
+    r["operations"] = ordered_json::array();
+    const std::string its = std::to_string(number);
+    for (const TimeKind kind :
+         {TimeKind::cpu, TimeKind::device, TimeKind::annotations, TimeKind::other})
+      for (const TimeRow& row : tables_.rows(kind))
+        if (row.stage == its)
+          r["operations"].push_back({{"name", row.name},
+                                     {"kind", time_kind_names[static_cast<std::size_t>(kind)]},
+                                     {"calls", row.calls},
+                                     {"total_us", us(row.total_ns)},
+                                     {"self_us", us(row.self_ns)},
+                                     {"waiting_us", us(row.waiting_ns)}});
+    r["steps"] = {{"count", rank.steps.count()},
+                  {"p50_us", rank.steps.quantile(0.5) / 1000},
+                  {"p99_us", rank.steps.quantile(0.99) / 1000},
+                  {"most_us", us(rank.steps.most())},
+                  {"collective_us", us(rank.collective_ns)}};
+    return r;
+  }
+
+  static ordered_json json_of(const StagePath& s) {
+    ordered_json worked = ordered_json::array();
+    for (const Interval& interval : s.worked) worked.push_back({interval.first, interval.second});
+    return {{"rank", s.rank},
+            {"orchestrator", s.orchestrator},
+            {"submitted_ns", s.submitted_ns},
+            {"first_ns", s.first_step_ns},
+            {"last_ns", s.last_step_ns},
+            {"worked_ns", worked},
+            {"steps", s.steps},
+            {"compute_us", us(s.compute_ns)},
+            {"beside_us", us(s.beside_ns)},
+            {"transfer_us", us(s.transfer_ns)},
+            {"collective_us", us(s.collective_ns)},
+            {"others_us", us(s.others_ns)},
+            {"idle_us", us(s.idle_ns())}};
+  }
+
+  void measure(const EventLine& e) {
     begin_ = std::min(begin_, e.begin_ns);
     end_ = std::max(end_, e.end_ns());
   }
 
   void add_event(const EventLine& e, int number) {
-    if (e.phase != 'X') return;
     Rank& rank = ranks_[number];
     paths_.add(e, number);
-    const bool host = e.category == "cpu_op" || e.category == "user_annotation",
-               is_step = e.name.starts_with(event_names::step_prefix);
-    const std::string_view name = is_step ? e.arg("step of").value_or(e.name) : e.name;
-    auto at = rank.operations.find(name);
-    if (at == rank.operations.end()) at = rank.operations.emplace(std::string(name), Row()).first;
-    ++at->second.calls;
-    at->second.total += e.duration_ns;
-    at->second.self += host ? self_.add(e.pid, e.tid, e.begin_ns, e.duration_ns) : e.duration_ns;
-
-    if (is_step) {
+    if (e.name.starts_with(event_names::step_prefix) && e.category != "gpu_user_annotation") {
       rank.steps.add(e.duration_ns);
       fill(rank.busy[step], e);
-    } else if (e.name.starts_with(event_names::collective_prefix)) {
+    } else if (e.name.starts_with(event_names::collective_prefix) ||
+               (e.name.starts_with("nccl") && is_device_category(e.category))) {
       rank.collective_ns += e.duration_ns;
       fill(rank.busy[collective], e);
-    } else if (e.category == "kernel" || e.category == "gpu_memcpy" || e.category == "gpu_memset") {
+    } else if (is_device_category(e.category)) {
       fill(rank.busy[gpu], e);
     } else if (e.name.starts_with(event_names::wait_prefix)) {
       fill(rank.busy[wait], e);
@@ -179,6 +207,8 @@ class Report {
       const bool publish = e.name == event_names::ipc_publish;
       fill(rank.busy[transfer], e);
       chunk(e, number, publish);
+    } else if (!own_ && e.category != "Trace" && e.category != "gpu_user_annotation") {
+      fill(rank.busy[threads], e);
     }
   }
 
@@ -213,32 +243,48 @@ class Report {
       own[key] = publish ? e.begin_ns : e.end_ns();
   }
 
-  std::int64_t begin_ = INT64_MAX, end_ = 0;
-  std::vector<std::string> names_;
+  std::int64_t begin_ = INT64_MAX, end_ = INT64_MIN;
+  std::vector<std::string> names_, notes_;
+  RankNumbers numbers_;
+  bool own_ = false;  // the file that is read is of ours
   std::map<int, Rank> ranks_;
   std::map<std::uint64_t, Channel> channels_;
   std::unordered_map<std::uint64_t, std::int64_t> publishes_, takes_;
   RequestPaths paths_;
-  SelfTime self_;
+  TimeTables tables_{{.by_rank = true}};
 };
+
+bool is_report(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string head(4096, '\0');
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  return head.find("<title>Limelight report</title>") != std::string::npos;
+}
 
 }  // namespace
 
-Result<void> write_report(const std::filesystem::path& out,
-                          const std::vector<std::filesystem::path>& files) {
+Result<Notes> write_report(const std::filesystem::path& out,
+                           const TraceFiles& files,
+                           const OutputOptions& options) {
+  LIMELIGHT_TRY(may_write(out, files, options.force, is_report));
+  const auto set = choose_traces(files, options.session);
+  if (!set) return set.error();
   Report report;
-  LIMELIGHT_TRY(report.read(files));
-  std::string data = report.json().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  LIMELIGHT_TRY(report.read(*set));
+  const ordered_json content = report.json();
+  if (content["ranks"].empty())
+    return Error{ErrorCode::corrupt,
+                 "found no slice in any of the files, expected events with a "
+                 "duration"};
+  std::string data = content.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   // The name of a request or operation must not be able to end the script.
   for (std::size_t at = 0; (at = data.find('<', at)) != std::string::npos;)
     data.replace(at, 1, "\\u003c");
   std::string page = report_page;
   const std::string_view mark = "@DATA@";
   page.replace(page.find(mark), mark.size(), data);
-  std::ofstream file(out, std::ios::binary);
-  if (!(file << page).flush())
-    return Error{ErrorCode::io, out.string() + ": cannot write the report"};
-  return {};
+  LIMELIGHT_TRY(write_whole(out, page));
+  return report.notes();
 }
 
 }  // namespace limelight::profiling

@@ -1,25 +1,101 @@
 #include "profiling/analysis/request_path.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <limelight/trace.hpp>
 
+#include "profiling/analysis/json_members.hpp"
 #include "profiling/record/event_names.hpp"
 
 namespace limelight::profiling {
 
+namespace {
+
+// The sum of what sorted intervals cover of [0, to): the intervals must not overlap.
+class Covered {
+ public:
+  explicit Covered(std::vector<Interval> intervals) : intervals_(std::move(intervals)) {
+    std::sort(intervals_.begin(), intervals_.end());
+    std::int64_t sum = 0, end = INT64_MIN;
+    for (Interval& interval : intervals_) {
+      interval.first = std::max(interval.first, end);
+      interval.second = std::max(interval.first, interval.second);
+      end = interval.second;
+      before_.push_back(sum);
+      sum += interval.second - interval.first;
+    }
+  }
+  std::int64_t up_to(std::int64_t to) const {
+    const auto next =
+        std::upper_bound(intervals_.begin(), intervals_.end(), Interval(to, INT64_MAX));
+    if (next == intervals_.begin()) return 0;
+    const auto at = static_cast<std::size_t>(next - intervals_.begin() - 1);
+    return before_[at] + std::min(to, intervals_[at].second) - intervals_[at].first;
+  }
+
+ private:
+  std::vector<Interval> intervals_;
+  std::vector<std::int64_t> before_;  // the sum of those before each
+};
+
+}  // namespace
+
+void Intervals::add(Interval interval) {
+  if (!intervals_.empty() && interval.first >= intervals_.back().first &&
+      interval.first - gap_ <= intervals_.back().second) {
+    intervals_.back().second = std::max(intervals_.back().second, interval.second);
+    return;
+  }
+  intervals_.push_back(interval);
+  while (intervals_.size() > most) {
+    intervals_ = join(std::move(intervals_), gap_);
+    if (intervals_.size() > most / 2) gap_ = std::max<std::int64_t>(gap_ * 2, 1000);
+  }
+}
+std::vector<Interval> Intervals::joined() const { return join(intervals_, gap_); }
+
+std::vector<Interval> Intervals::join(std::vector<Interval> intervals, std::int64_t gap) {
+  std::sort(intervals.begin(), intervals.end());
+  std::vector<Interval> made;
+  for (const Interval& interval : intervals) {
+    if (!made.empty() && interval.first - gap <= made.back().second)
+      made.back().second = std::max(made.back().second, interval.second);
+    else made.push_back(interval);
+  }
+  return made;
+}
+
+std::int64_t StagePath::idle_ns() const {
+  return std::max<std::int64_t>(last_step_ns - first_step_ns - compute_ns - beside_ns -
+                                    transfer_ns - collective_ns - others_ns,
+                                0);
+}
+
+std::uint64_t RequestPath::count() const {
+  std::uint64_t most = 1;
+  for (const StagePath& stage : stages) most = std::max(most, stage.submissions);
+  return most;
+}
+
+void RequestPaths::Collected::step(Interval interval) {
+  if (path.steps++ == 0 || interval.first < path.first_step_ns) path.first_step_ns = interval.first;
+  path.last_step_ns = std::max(path.last_step_ns, interval.second);
+  in_steps_ns += interval.second - interval.first;
+  worked.add(interval);
+}
+
 void RequestPaths::add(const EventLine& event, int rank) {
   if (event.phase != 'X') return;
+  const bool is_step = event.name.starts_with(event_names::step_prefix);
+  if (is_step) steps_[rank].emplace_back(event.begin_ns, event.end_ns());
+  if (event.args.empty()) return;
   const auto request = event.arg("request");
   if (!request) return;
-  auto at = requests_.find(*request);
-  if (at == requests_.end())
-    at = requests_.emplace(std::string(*request), std::map<int, Collected>()).first;
-  Collected& collected = at->second[rank];
+  const std::string name = unescaped(*request);
+  Collected& collected = requests_[name][rank];
   StagePath& path = collected.path;
   path.rank = rank;
   if (event.name == event_names::actor_submit || event.name == event_names::orchestrator_submit) {
-    path.submitted_ns = event.begin_ns;
+    if (path.submissions++ == 0 || event.begin_ns < path.submitted_ns)
+      path.submitted_ns = event.begin_ns;
     return;
   }
   if (event.name == event_names::orchestrator_admit ||
@@ -30,10 +106,8 @@ void RequestPaths::add(const EventLine& event, int rank) {
     path.last_step_ns = std::max(path.last_step_ns, event.end_ns());
     return;
   }
-  if (event.name.starts_with(event_names::step_prefix)) {
-    if (path.steps++ == 0 || event.begin_ns < path.first_step_ns)
-      path.first_step_ns = event.begin_ns;
-    path.last_step_ns = std::max(path.last_step_ns, event.end_ns());
+  if (is_step) {
+    collected.step({event.begin_ns, event.end_ns()});
     path.compute_ns += event.duration_ns;
     return;
   }
@@ -42,8 +116,7 @@ void RequestPaths::add(const EventLine& event, int rank) {
       return static_cast<std::int64_t>(1000 * event.number_arg(key).value_or(0));
     };
     const std::int64_t step = us("step us"), share = std::min(us("share us"), step);
-    if (path.steps++ == 0 || event.begin_ns - step < path.first_step_ns)
-      path.first_step_ns = event.begin_ns - step;
+    collected.step({event.begin_ns - step, event.begin_ns});
     path.last_step_ns = std::max(path.last_step_ns, event.end_ns());
     path.compute_ns += share;
     path.beside_ns += step - share;
@@ -57,18 +130,23 @@ void RequestPaths::add(const EventLine& event, int rank) {
   if (transfer) path.transfer_ns += event.duration_ns;
   if (collective) path.collective_ns += event.duration_ns;
   if (transfer || collective) path.compute_ns -= event.duration_ns;
-  auto op = collected.operations.find(event.name);
-  if (op == collected.operations.end())
-    op = collected.operations.emplace(std::string(event.name), 0).first;
-  op->second += event.duration_ns;
+  collected.operations[event.plain_name()] += event.duration_ns;
 }
 
 std::vector<RequestPath> RequestPaths::finish() const {
+  std::map<int, Covered> steps;
+  for (const auto& [rank, intervals] : steps_) steps.emplace(rank, Covered(intervals));
   std::vector<RequestPath> paths;
   for (const auto& [request, ranks] : requests_) {
     RequestPath path{request, {}};
     for (const auto& [rank, collected] : ranks) {
       StagePath stage = collected.path;
+      stage.worked = collected.worked.joined();
+      if (const auto all = steps.find(rank); all != steps.end() && stage.steps > 0)
+        stage.others_ns = std::max<std::int64_t>(all->second.up_to(stage.last_step_ns) -
+                                                     all->second.up_to(stage.first_step_ns) -
+                                                     collected.in_steps_ns,
+                                                 0);
       stage.operations.assign(collected.operations.begin(), collected.operations.end());
       std::stable_sort(stage.operations.begin(), stage.operations.end(),
                        [](const auto& a, const auto& b) { return a.second > b.second; });
@@ -77,68 +155,6 @@ std::vector<RequestPath> RequestPaths::finish() const {
     paths.push_back(std::move(path));
   }
   return paths;
-}
-
-Result<std::string> describe_request(const std::vector<std::filesystem::path>& files,
-                                     const std::string& request) {
-  RequestPaths paths;
-  for (const auto& file : files) {
-    auto lines = TraceLineReader::open(file);
-    if (!lines) return lines.error();
-    for (;;) {
-      auto event = lines->next();
-      if (!event) return event.error();
-      if (!*event) break;
-      paths.add(**event, lines->rank());
-    }
-  }
-  std::string known;
-  for (const RequestPath& path : paths.finish()) {
-    known += (known.empty() ? "" : ", ") + path.request;
-    if (path.request != request) continue;
-    std::int64_t begin = INT64_MAX, end = 0;
-    for (const StagePath& s : path.stages) {
-      if (s.steps == 0) continue;
-      begin = std::min(begin, s.submitted_ns > 0 ? s.submitted_ns : s.first_step_ns);
-      end = std::max(end, s.last_step_ns);
-    }
-    char line[256];
-    const auto ms = [](std::int64_t ns) { return static_cast<double>(ns) / 1e6; };
-    std::snprintf(line, sizeof line,
-                  ": %.3f ms from its submission to its last step\n\n%-6s %12s %12s %8s "
-                  "%12s %12s %12s %14s %10s\n",
-                  end > begin ? ms(end - begin) : 0.0, "rank", "queue ms", "from ms", "steps",
-                  "compute ms", "beside ms", "transfer ms", "collective ms", "idle ms");
-    std::string text = "request " + request + line;  // ids and names are of any length
-    for (const StagePath& s : path.stages) {
-      if (s.steps == 0) continue;
-      const std::int64_t queue =
-          s.submitted_ns > 0 ? std::max<std::int64_t>(s.first_step_ns - s.submitted_ns, 0) : 0;
-      const std::int64_t idle =
-          std::max<std::int64_t>(s.last_step_ns - s.first_step_ns - s.compute_ns - s.beside_ns -
-                                     s.transfer_ns - s.collective_ns,
-                                 0);
-      std::snprintf(line, sizeof line,
-                    "%-6s %12.3f %12.3f %8lu %12.3f %12.3f %12.3f %14.3f %10.3f\n",
-                    (s.orchestrator ? "orch." : std::to_string(s.rank)).c_str(), ms(queue),
-                    ms(s.first_step_ns - begin), s.steps, ms(s.compute_ns), ms(s.beside_ns),
-                    ms(s.transfer_ns), ms(s.collective_ns), ms(idle));
-      text += line;
-    }
-    for (const StagePath& s : path.stages) {
-      if (s.steps == 0 || s.orchestrator) continue;
-      text += "\nrank " + std::to_string(s.rank) + ", slowest operations:\n";
-      for (std::size_t i = 0; i < std::min<std::size_t>(s.operations.size(), 5); ++i) {
-        const auto& [name, ns] = s.operations[i];
-        std::snprintf(line, sizeof line, " %12.3f ms\n", ms(ns));
-        (text += "  " + name).append(name.size() < 28 ? 28 - name.size() : 0, ' ') += line;
-      }
-    }
-    return text;
-  }
-  return Error{ErrorCode::not_found,
-               "found no request '" + request +
-                   "' in these traces; there are: " + (known.empty() ? "none" : known)};
 }
 
 }  // namespace limelight::profiling

@@ -1,137 +1,220 @@
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <limelight/trace.hpp>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/try.hpp"
-#include "profiling/analysis/foreign_slices.hpp"
-#include "profiling/analysis/op_table.hpp"
-#include "profiling/analysis/self_time.hpp"
-#include "profiling/analysis/trace_line_reader.hpp"
-#include "profiling/record/event_names.hpp"
+#include "profiling/analysis/time_tables.hpp"
+#include "profiling/analysis/trace_set.hpp"
 
 namespace limelight::profiling {
 
 using nlohmann::json;
+using nlohmann::ordered_json;
 
 namespace {
 
-struct Tables {
-  NamedTotals cpu, device, async;
-  std::string heads;  // a line for each file: what it states about itself, or what is in it
-  std::uint64_t slices = 0;
-};
+constexpr TimeKind all_kinds[] = {TimeKind::cpu, TimeKind::device, TimeKind::annotations,
+                                  TimeKind::other};
 
-// Adds a trace of Limelight, one event at a time; memory does not grow with the file.
-Result<void> add_own(TraceLineReader& lines, Tables& tables) {
-  SelfTime self;
-  for (;;) {
-    const auto next = lines.next();
-    if (!next) return next.error();
-    if (!*next) break;
-    const EventLine& e = **next;
-    if (e.phase != 'X') continue;
-    const std::string_view name = e.name.starts_with(event_names::step_prefix)
-                                      ? e.arg("step of").value_or("ProfilerStep")
-                                      : e.name;
-    // What CUPTI reports is listed in the order of its source, and does not nest.
-    const bool nests = e.category == "cpu_op" || e.category == "user_annotation";
-    NamedTotals& rows = is_device_category(e.category) ? tables.device : tables.cpu;
-    auto at = rows.find(name);
-    if (at == rows.end()) at = rows.emplace(std::string(name), SliceTotals::Total()).first;
-    ++tables.slices;
-    ++at->second.calls;
-    at->second.total_ns += e.duration_ns;
-    at->second.self_ns += nests ? self.add(e.pid, e.tid, e.begin_ns, e.duration_ns) : e.duration_ns;
-  }
-  const json own = json::parse(lines.own_json(), nullptr, false);
-  tables.heads +=
-      lines.path().filename().string() + ": " + (own.is_discarded() ? "{}" : own.dump()) + "\n";
-  return {};
+std::string count(std::uint64_t n, const char* one, const char* many) {
+  return std::to_string(n) + " " + (n == 1 ? one : many);
 }
 
-void add(const NamedTotals& from, NamedTotals& to) {
-  for (const auto& [name, total] : from) {
-    SliceTotals::Total& row = to[name];
-    row.calls += total.calls;
-    row.self_ns += total.self_ns;
-    row.total_ns += total.total_ns;
-  }
-}
-void add(const Tables& from, Tables& to) {
-  add(from.cpu, to.cpu);
-  add(from.device, to.device);
-  add(from.async, to.async);
-  to.heads += from.heads;
-  to.slices += from.slices;
+// What a trace of ours says of its losses and its cost.
+std::string own_words(const std::string& own_json) {
+  const json own = json::parse(own_json, nullptr, false);
+  if (!own.is_object()) return "";
+  std::string text;
+  const auto number = [&](const char* key) {
+    const auto at = own.find(key);
+    return at != own.end() && at->is_number() ? std::optional(at->get<double>()) : std::nullopt;
+  };
+  const auto say = [&](const char* key, double unit, const char* form) {
+    const auto value = number(key);
+    if (!value) return;
+    char part[96];
+    std::snprintf(part, sizeof part, form, std::abs(*value) / unit);
+    text += part;
+  };
+  if (own.value("recovered", json()) == true) text += "; recovered after a kill";
+  if (own.contains("drops"))
+    text += number("drops") ? "; lost " + count(static_cast<std::uint64_t>(*number("drops")),
+                                                "record", "records")
+                            : "; lost an unknown number of records";
+  say("begin_skew_ns", 1e3, "; began %.1f us off");
+  say("clock_error_ns", 1e3, "; clock %.1f us off");
+  say("overhead_percent", 1, "; cost %.2f %% of a core");
+  for (const char* key : {"gpu", "note"})
+    if (const auto at = own.find(key); at != own.end() && at->is_string())
+      text += "; " + std::string(key == std::string("gpu") ? "GPU: " : "") + at->get<std::string>();
+  return text;
 }
 
-Result<void> add_file(const std::filesystem::path& file, Tables& tables) {
-  if (auto lines = TraceLineReader::open(file)) {
-    // One that another program has written anew looks like ours at its beginning.
-    Tables own;
-    if (add_own(*lines, own)) {
-      add(own, tables);
-      return {};
+std::string head_of(const TimeTables::File& file) {
+  const TraceOrigin& origin = file.origin;
+  std::string text = file.path.filename().string() + ": ";
+  if (origin.merged) text += "merged of several ranks, ";
+  if (origin.rank) text += "rank " + std::to_string(*origin.rank) + ", ";
+  if (!origin.stage.empty()) text += "stage " + origin.stage + ", ";
+  text += count(file.slices, "slice", "slices");
+  if (file.others > 0) text += ", " + count(file.others, "other event", "other events");
+  if (!origin.program.empty()) text += ", by " + origin.program;
+  text += own_words(file.own_json);
+  if (!file.odd.empty()) text += "; " + file.odd;
+  return text + "\n";
+}
+
+std::string heads_of(const TimeTables& tables) {
+  std::string text;
+  for (const TimeTables::File& file : tables.files()) text += head_of(file);
+  return text;
+}
+
+Result<void> read(const std::vector<std::filesystem::path>& files,
+                  const std::string& session,
+                  TimeTables& tables,
+                  std::vector<std::string>& notes) {
+  const auto set = choose_traces(files, session);
+  if (!set) return set.error();
+  notes.insert(notes.end(), set->notes.begin(), set->notes.end());
+  for (const auto& file : set->files) LIMELIGHT_TRY(tables.add(file));
+  return tables.finish();
+}
+
+Error no_slices(const std::string& heads) {
+  return {ErrorCode::corrupt,
+          heads + "found no slice in any of the files, expected events with a duration"};
+}
+
+std::string text_of(const TimeTables& tables, const std::vector<std::string>& notes) {
+  std::string text;
+  for (const std::string& note : notes) text += note + "\n";
+  text += heads_of(tables);
+  for (const TimeKind kind : all_kinds) {
+    const std::vector<TimeRow>& rows = tables.rows(kind);
+    if (rows.empty()) continue;
+    text += "\n";
+    switch (kind) {
+      case TimeKind::cpu: text += cpu_table(rows); break;
+      case TimeKind::device: text += time_table("Device", rows); break;
+      case TimeKind::annotations:
+        text += "Annotations of devices, whose kernels are in the table above:\n" +
+                time_table("Annotation", rows);
+        break;
+      case TimeKind::other:
+        text +=
+            "Spans that belong to no thread, and the profiler's own:\n" + time_table("Other", rows);
+        break;
     }
   }
-  auto read = read_foreign_slices(file);
-  if (!read) return read.error();
-  add({read->cpu, read->device, read->async, read->text(file) + "\n", read->slices}, tables);
-  return {};
+  return text;
 }
 
-std::vector<OpTotal> ops_of(const NamedTotals& rows) {
-  std::vector<OpTotal> ops;
-  for (const auto& [name, row] : rows)
-    ops.push_back({name, row.calls, static_cast<std::uint64_t>(row.total_ns),
-                   static_cast<std::uint64_t>(std::max<std::int64_t>(row.self_ns, 0))});
-  return ops;
+std::string json_of(const TimeTables& tables, const std::vector<std::string>& notes) {
+  ordered_json all;
+  all["notes"] = notes;
+  all["files"] = ordered_json::array();
+  for (const TimeTables::File& file : tables.files()) {
+    ordered_json one{{"file", file.path.string()}, {"program", file.origin.program}};
+    if (file.origin.rank) one["rank"] = *file.origin.rank;
+    if (!file.origin.stage.empty()) one["stage"] = file.origin.stage;
+    if (!file.origin.session.empty()) one["session"] = file.origin.session;
+    one["merged"] = file.origin.merged;
+    one["slices"] = file.slices;
+    one["other_events"] = file.others;
+    one["odd"] = file.odd;
+    ordered_json own = ordered_json::parse(file.own_json, nullptr, false);
+    if (own.is_object()) one["limelight"] = std::move(own);
+    all["files"].push_back(std::move(one));
+  }
+  for (const TimeKind kind : all_kinds) {
+    ordered_json& rows = all[time_kind_names[static_cast<std::size_t>(kind)]];
+    rows = ordered_json::array();
+    for (const TimeRow& row : tables.rows(kind)) {
+      ordered_json one{{"name", row.name}};
+      if (!row.stage.empty()) one["stage"] = row.stage;
+      if (!row.shape.empty()) one["input_dims"] = row.shape;
+      one.update({{"calls", row.calls},
+                  {"self_ns", row.self_ns},
+                  {"total_ns", row.total_ns},
+                  {"waiting_ns", row.waiting_ns},
+                  {"waiting_within_ns", row.waiting_within_ns},
+                  {"bytes", row.bytes}});
+      rows.push_back(std::move(one));
+    }
+  }
+  return all.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-double mean_us(const SliceTotals::Total& row) {
-  return row.calls == 0 ? 0
-                        : static_cast<double>(row.self_ns) / static_cast<double>(row.calls) / 1000;
+std::string csv_of(const TimeTables& tables) {
+  std::string text = csv_head();
+  for (const TimeKind kind : all_kinds)
+    text += csv_rows(time_kind_names[static_cast<std::size_t>(kind)], tables.rows(kind));
+  return text;
+}
+
+// What a difference compares: a name's time of its own, work or waiting.
+struct Mean {
+  std::uint64_t calls = 0;
+  std::int64_t ns = 0;
+  double us() const {
+    return calls == 0 ? 0 : static_cast<double>(ns) / static_cast<double>(calls) / 1000;
+  }
+};
+std::map<std::string, Mean> means_of(const TimeTables& tables) {
+  std::map<std::string, Mean> means;
+  for (const TimeKind kind : all_kinds)
+    for (const TimeRow& row : tables.rows(kind)) {
+      Mean& mean = means[row.name];
+      mean.calls += row.calls;
+      mean.ns += row.self_ns + row.waiting_ns;
+    }
+  return means;
 }
 
 }  // namespace
 
-Result<std::string> summary_table(const std::vector<std::filesystem::path>& files) {
-  Tables tables;
-  for (const auto& file : files) LIMELIGHT_TRY(add_file(file, tables));
-  if (tables.slices == 0)
-    return Error{
-        ErrorCode::corrupt,
-        tables.heads + "found no slice in any of the files, expected events with a duration"};
-  std::string text = tables.heads;
-  if (!tables.cpu.empty()) text.append("\n").append(op_table(ops_of(tables.cpu)));
-  if (!tables.device.empty()) text.append("\n").append(time_table("Device", ops_of(tables.device)));
-  if (!tables.async.empty()) text.append("\n").append(time_table("Async", ops_of(tables.async)));
-  return text;
+Result<std::string> summary_table(const TraceFiles& files,
+                                  const SummaryOptions& options,
+                                  Notes* notes) {
+  TimeTables tables({.by_stage = options.by_stage, .by_shape = options.by_shape});
+  std::vector<std::string> said;
+  LIMELIGHT_TRY(read(files, options.session, tables, said));
+  if (tables.slices() == 0) return no_slices(heads_of(tables));
+  if (notes != nullptr) {
+    *notes = said;
+    for (const TimeTables::File& file : tables.files())
+      if (!file.odd.empty()) notes->push_back(file.path.string() + ": " + file.odd);
+  }
+  switch (options.format) {
+    case TableFormat::json: return json_of(tables, said);
+    case TableFormat::csv: return csv_of(tables);
+    case TableFormat::text: break;
+  }
+  return text_of(tables, said);
 }
 
-Result<std::string> diff_table(const std::vector<std::filesystem::path>& before,
-                               const std::vector<std::filesystem::path>& after) {
-  Tables old_tables, new_tables;
-  for (const auto& file : before) LIMELIGHT_TRY(add_file(file, old_tables));
-  for (const auto& file : after) LIMELIGHT_TRY(add_file(file, new_tables));
-  NamedTotals old_rows, new_rows;
-  for (const auto& [tables, rows] :
-       {std::pair(&old_tables, &old_rows), std::pair(&new_tables, &new_rows)})
-    for (const NamedTotals* part : {&tables->cpu, &tables->device, &tables->async})
-      add(*part, *rows);
+Result<std::string> diff_table(const TraceFiles& before, const TraceFiles& after, Notes* notes) {
+  TimeTables old_tables, new_tables;
+  std::vector<std::string> said;
+  LIMELIGHT_TRY(read(before, "", old_tables, said));
+  LIMELIGHT_TRY(read(after, "", new_tables, said));
+  std::map<std::string, Mean> old_means = means_of(old_tables), new_means = means_of(new_tables);
   std::set<std::string> names;
-  for (const NamedTotals* rows : {&old_rows, &new_rows})
-    for (const auto& [name, row] : *rows) names.insert(name);
-  if (names.empty())
-    return Error{ErrorCode::corrupt, old_tables.heads + new_tables.heads +
-                                         "found no slice in any of the files, expected events with "
-                                         "a duration"};
+  for (const auto* means : {&old_means, &new_means})
+    for (const auto& [name, mean] : *means) names.insert(name);
+  if (names.empty()) return no_slices(heads_of(old_tables) + heads_of(new_tables));
+  for (const TimeTables* tables : {&old_tables, &new_tables})
+    for (const TimeTables::File& file : tables->files())
+      if (!file.odd.empty()) said.push_back(file.path.string() + ": " + file.odd);
+  if (notes != nullptr) *notes = said;
   std::vector<std::string> order(names.begin(), names.end());
   const auto change = [&](const std::string& name) {
-    return std::abs(new_rows[name].self_ns - old_rows[name].self_ns);
+    return std::abs(static_cast<double>(new_means[name].ns) -
+                    static_cast<double>(old_means[name].ns));
   };
   std::stable_sort(order.begin(), order.end(),
                    [&](const auto& a, const auto& b) { return change(a) > change(b); });
@@ -140,13 +223,15 @@ Result<std::string> diff_table(const std::vector<std::filesystem::path>& before,
                 "Calls B", "Self avg A us", "Self avg B us", "B / A", "Self total B-A ms");
   std::string text = line;
   for (const std::string& name : order) {
-    const SliceTotals::Total &a = old_rows[name], &b = new_rows[name];
-    char ratio[16] = "-";
-    if (mean_us(a) > 0 && b.calls > 0)
-      std::snprintf(ratio, sizeof ratio, "%.3f", mean_us(b) / mean_us(a));
+    const Mean &a = old_means[name], &b = new_means[name];
+    char ratio[48] = "-";
+    if (a.us() > 0 && b.calls > 0) std::snprintf(ratio, sizeof ratio, "%.3f", b.us() / a.us());
     std::snprintf(line, sizeof line, " %10lu %10lu %14.3f %14.3f %8s %16.3f\n", a.calls, b.calls,
-                  mean_us(a), mean_us(b), ratio, static_cast<double>(b.self_ns - a.self_ns) / 1e6);
-    (text += name).append(name.size() < 32 ? 32 - name.size() : 0, ' ') += line;
+                  a.us(), b.us(), ratio,
+                  (static_cast<double>(b.ns) - static_cast<double>(a.ns)) / 1e6);
+    std::string shown;
+    for (const char c : name) shown += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    (text += shown).append(shown.size() < 32 ? 32 - shown.size() : 0, ' ') += line;
   }
   return text;
 }

@@ -1,178 +1,198 @@
 #include <algorithm>
-#include <cctype>
+#include <cstdio>
 #include <limelight/trace.hpp>
 #include <map>
 #include <optional>
-#include <regex>
 #include <set>
 
-#include "base/whole_number.hpp"
-#include "profiling/analysis/chrome_trace_reader.hpp"
-#include "profiling/analysis/slices.hpp"
-#include "profiling/trace/trace_information.hpp"
+#include "base/try.hpp"
+#include "profiling/analysis/event_check.hpp"
+#include "profiling/analysis/event_splitter.hpp"
+#include "profiling/analysis/own_check.hpp"
+#include "profiling/analysis/trace_origin.hpp"
+#include "profiling/analysis/track_check.hpp"
 
 namespace limelight::profiling {
 
-using nlohmann::json;
-
 namespace {
+
+using Effect = ReaderFindings::Effect;
+
+constexpr std::size_t most_findings = 20, head_bytes = std::size_t{1} << 16;
+// A text of JavaScript cannot be longer, in characters.
+constexpr std::uint64_t most_text_of_chrome = 536'870'888;
+
+// The bytes that tell zstd's frames.
+bool is_zstd(const std::filesystem::path& file) {
+  std::FILE* in = std::fopen(file.c_str(), "rb");
+  unsigned char magic[4] = {};
+  const bool is = in != nullptr && std::fread(magic, 1, 4, in) == 4 && magic[0] == 0x28 &&
+                  magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd;
+  if (in != nullptr) std::fclose(in);
+  return is;
+}
+
+Result<std::string> head_of(const std::filesystem::path& file) {
+  auto input = CompressedReader::open(file);
+  if (!input) return input.error();
+  std::string head(head_bytes, '\0');
+  std::size_t filled = 0;
+  while (filled < head.size()) {
+    const std::size_t n = input->read(head.data() + filled, head.size() - filled);
+    if (n == 0) break;
+    filled += n;
+  }
+  head.resize(filled);
+  return head;
+}
 
 class FileCheck {
  public:
-  FileCheck(std::filesystem::path file, std::vector<std::string>& findings)
-      : file_(std::move(file)), findings_(findings) {}
+  explicit FileCheck(std::filesystem::path file) : file_(std::move(file)) {}
 
-  void event(const json& e, std::size_t line) {
-    const auto text = [&](const char* key) {
-      return e.contains(key) && e[key].is_string() && !e[key].get<std::string>().empty();
-    };
-    const auto whole = [&](const char* key) {
-      return e.contains(key) && e[key].is_number_integer();
-    };
-    const auto time = [&](const char* key) {
-      return e.contains(key) && e[key].is_number() && e[key].get<double>() >= 0;
-    };
-    if (!text("ph")) return say(line, "key 'ph': expected the kind of the event");
-    const std::string kind = e["ph"];
-    if (!text("name")) say(line, "key 'name': expected a name");
-    if (!whole("pid"))
-      say(line, "key 'pid': expected a whole number (speedscope refuses anything else)");
-    if (kind != "M" && !time("ts"))
-      say(line, "key 'ts': expected microseconds since the base, 0 or more");
-    if (kind == "s" || kind == "f") {
-      if (!e.contains("id")) return say(line, "key 'id': found none, expected one in a flow event");
-      if (kind == "f" && e.value("bp", "") != "e")
-        say(line, "key 'bp': expected \"e\" in the end of a flow");
+  // Errors: what the file is in place of a trace.
+  Result<void> run() {
+    auto events = EventSplitter::open(file_);
+    if (!events) return events.error();
+    auto head = head_of(file_);
+    if (!head) return head.error();
+    origin = origin_of(events->keys(), file_);
+    // One whose head was rewritten may say it behind its events alone.
+    const bool own = origin.limelight || head->find("\"limelight_clock\"") != std::string::npos;
+    AnyEventReader reader;
+    TrackCheck tracks;
+    std::uint64_t bytes = 0;
+    for (;;) {
+      const auto text = events->next();
+      if (!text) return text.error();
+      if (!*text) break;
+      bytes += (*text)->size() + 2;
+      if (const auto event = check_event(**text, events->line(), own, reader, findings))
+        LIMELIGHT_TRY(tracks.add(*event, events->line()));
     }
-    if (kind != "X") return;
-    ++slices_;
-    if (!text("cat")) say(line, "key 'cat': expected a category in every slice");
-    if (!time("dur")) return say(line, "key 'dur': expected microseconds, 0 or more");
-    if (!whole("tid") || !whole("pid") || !time("ts"))
-      return say(line, "key 'tid': expected a whole number");
-    const std::int64_t begin = nanoseconds(e["ts"]);
-    tracks_[{e["pid"], e["tid"]}].push_back(
-        {begin, begin + nanoseconds(e["dur"]), line, e.value("name", "")});
+    LIMELIGHT_TRY(tracks.finish(findings));
+    whole(*events, bytes);
+    slices = tracks.slices();
+    origin = origin_of(events->keys(), file_);
+    if (own || origin.limelight) check_own(events->keys(), *head, tracks.slices(), file_, findings);
+    return {};
   }
 
-  void finish(const TraceHead& head) {
-    if (head.keys.value("schemaVersion", json()) != 1) say(1, "key 'schemaVersion': expected 1");
-    for (const char* key :
-         {"deviceProperties", "host_name", "distributedInfo", "baseTimeNanoseconds", "traceName"})
-      if (!head.keys.contains(key))
-        say(1, std::string("key '") + key + "': missing at the top level");
-    // Some readers depend on the order of the keys in PyTorch's own files.
-    std::size_t last_at = 0;
-    for (const char* key : {"schemaVersion", "deviceProperties", "host_name", "distributedInfo",
-                            "displayTimeUnit", "baseTimeNanoseconds", "traceEvents"}) {
-      const std::size_t at = head.text.find("\"" + std::string(key) + "\":");
-      if (at == std::string::npos)
-        continue;  // missing (reported above), or after the kept part of the text
-      if (at < last_at)
-        say(1, std::string("key '") + key + "': found after a key that it should precede");
-      last_at = at;
-    }
-    std::smatch match;
-    // HolisticTraceAnalysis finds the rank by this pattern. In compact JSON it finds none, and
-    // assumes rank 0.
-    if (std::regex_search(head.text, match, std::regex(R"("rank":\s+(\d+))")))
-      rank = whole_number<std::int64_t>(match[1].str());
-    if (!rank)
-      say(1,
-          "key 'distributedInfo.rank': found none near the top, expected '\"rank\": <number>' "
-          "with a space after the colon");
-    // The TensorBoard plugin mistakes a host id of digits only for a time stamp.
-    const std::string name = file_.filename();
-    if (std::regex_search(name, match, std::regex(R"(-rank-(\d+)\.(.+)\.pt\.trace\.json)"))) {
-      if (rank && whole_number<std::int64_t>(match[1].str()) != *rank)
-        say(1, "found rank " + std::to_string(*rank) + " in the file, expected " + match[1].str() +
-                   ", the rank in its name");
-      const std::string host = match[2];
-      if (std::all_of(host.begin(), host.end(),
-                      [](unsigned char c) { return std::isdigit(c) != 0; }))
-        say(1, "the file's name: found host '" + host + "', expected one that is not all digits");
-    }
-    const json base_key = head.keys.value("baseTimeNanoseconds", json());
-    if (base_key.is_number_integer()) base = base_key.get<std::int64_t>();
-    const json own = head.keys.value("limelight", json());
-    if (!own.is_object())
-      say(1, "key 'limelight': missing, so the trace does not state its losses");
-    else own_keys(own);
-    const json named = own.is_object() ? own.value("session", json()) : json();
-    session = named.is_string() ? named.get<std::string>() : session_name_of(name);
-    merged = own.is_object() && own.value("merged", json()) == true;
-    if (own.is_object() && own.contains("events") && own["events"] != slices_)
-      say(1, "key 'limelight.events': found " + own["events"].dump() + ", expected " +
-                 std::to_string(slices_) + ", the number of slices");
-    for (auto& [track, slices] : tracks_) {
-      std::sort(slices.begin(), slices.end(), before);
-      std::vector<const Slice*> open;
-      for (const Slice& slice : slices) {
-        while (!open.empty() && open.back()->end <= slice.begin) open.pop_back();
-        if (!open.empty() && slice.end > open.back()->end)
-          say(slice.line, "slice '" + slice.name + "' overlaps '" + open.back()->name +
-                              "' of line " + std::to_string(open.back()->line) + " on tid " +
-                              std::to_string(track.second) + ": slices of a thread must nest");
-        open.push_back(&slice);
-      }
-    }
-  }
-
-  std::optional<std::int64_t> rank, base;
-  std::string session;  // empty: unknown (an old file that was renamed)
-  bool merged = false;  // it has all ranks, so `rank` means nothing
+  TraceOrigin origin;
+  ReaderFindings findings;
+  std::uint64_t slices = 0;
 
  private:
-  // A trace must have exactly the keys of trace_keys().
-  void own_keys(const json& own) {
-    for (const TraceKey& entry : trace_keys())
-      if (entry.presence == TraceKey::Presence::always && !own.contains(entry.key))
-        say(1, "key 'limelight." + std::string(entry.key) +
-                   "': missing; a trace must state what it lost and cost");
-    const auto known = trace_keys();
-    for (const auto& member : own.items())
-      if (std::none_of(known.begin(), known.end(),
-                       [&member](const TraceKey& entry) { return entry.key == member.key(); }))
-        say(1, "key 'limelight." + member.key() + "': found an unknown key");
-  }
-  void say(std::size_t line, const std::string& what) {
-    if (++said_ <= 20)
-      findings_.push_back(file_.string() + ":" + std::to_string(line) + ": " + what);
+  void whole(const EventSplitter& events, std::uint64_t bytes) {
+    const auto refuse = [&](unsigned programs, const std::string& what) {
+      findings.add(programs, Effect::refuses, 0, what);
+    };
+    if (events.has_mark()) refuse(perfetto | hta, "found a byte-order mark, expected none");
+    if (events.is_array())
+      refuse(hta, "found an array of events, expected an object with the key traceEvents");
+    if (events.ends_early())
+      refuse(events.is_array() ? hta | 0u : unsigned{all_programs},
+             "the file ends without a closing bracket");
+    if (events.strays() > 0) refuse(perfetto, "found events that are no objects");
+    if (events.commas() > 0)
+      refuse(events.is_array() ? hta | 0u : chrome | hta | speedscope,
+             "found a comma without an event before or behind it");
+    if (bytes > most_text_of_chrome)
+      refuse(chrome | speedscope, "found more than 512 MiB of text, which a browser's text holds");
+    const bool zstd = is_zstd(file_);
+    if (zstd && file_.extension() != ".zst")
+      refuse(chrome | hta | speedscope, "found zstd, expected plain JSON or gzip");
+    const std::string name = file_.filename().string();
+    if (!zstd && !name.ends_with(".json") && !name.ends_with(".gz"))
+      refuse(hta, "the file's name: expected the ending .json or .gz");
   }
   std::filesystem::path file_;
-  std::vector<std::string>& findings_;
-  std::map<Track, std::vector<Slice>> tracks_;
-  std::uint64_t slices_ = 0;
-  int said_ = 0;
 };
+
+// A trace in zstd, and one in which nothing happened, are as they should be, and some programs
+// refuse them nevertheless.
+TraceReading reading_of(const FileCheck& check, Program program, const char* name, bool zstd) {
+  TraceReading reading{.program = name};
+  using Outcome = TraceReading::Outcome;
+  const bool empty = check.slices == 0 && (program == hta || program == speedscope);
+  if (empty || (zstd && program != perfetto)) {
+    reading.outcome = Outcome::refuses;
+    reading.why = empty ? "found no slice, expected events with ph X"
+                        : "found zstd, expected plain JSON or gzip";
+    return reading;
+  }
+  for (const auto& finding : check.findings.all()) {
+    if ((finding.programs & program) == 0) continue;
+    const Outcome outcome = finding.effect == Effect::refuses ? Outcome::refuses : Outcome::loses;
+    if (outcome <= reading.outcome) continue;
+    reading.outcome = outcome;
+    reading.why =
+        (finding.line > 0 ? "line " + std::to_string(finding.line) + ": " : "") + finding.what;
+  }
+  return reading;
+}
+
+struct Examined {
+  std::vector<TraceValidity> files;
+  std::vector<std::string> comparison;  // findings that concern several files
+};
+
+Examined examine_all(const TraceFiles& files) {
+  Examined all;
+  std::map<std::pair<std::string, std::string>, std::filesystem::path> ranks;  // session, rank
+  std::map<std::string, std::set<std::int64_t>> bases;                         // by session
+  for (const auto& file : files) {
+    TraceValidity validity{.file = file};
+    FileCheck check(file);
+    if (const auto done = check.run(); !done) {
+      validity.findings.push_back(done.error().message);
+      all.files.push_back(std::move(validity));
+      continue;
+    }
+    const TraceOrigin& origin = check.origin;
+    validity.written_by = origin.program;
+    const bool zstd = is_zstd(file);
+    for (const auto& [program, name] : program_names)
+      if (program != limelight_itself)
+        validity.readings.push_back(reading_of(check, program, name, zstd));
+    for (const auto& finding : check.findings.all())
+      if (validity.findings.size() < most_findings)
+        validity.findings.push_back(ReaderFindings::text(finding, file));
+    all.files.push_back(std::move(validity));
+    if (!origin.limelight && origin.session.empty()) continue;
+    if (origin.base_ns) bases[origin.session].insert(*origin.base_ns);
+    if (!origin.rank || origin.merged) continue;
+    const std::string rank =
+        (origin.limelight ? "" : origin.stage + "/") + std::to_string(*origin.rank);
+    const auto [at, fresh] = ranks.emplace(std::pair(origin.session, rank), file);
+    if (!fresh)
+      all.comparison.push_back(
+          file.string() + ": has rank " + std::to_string(*origin.rank) + " of " +
+          (origin.session.empty() ? "an unknown session" : "session '" + origin.session + "'") +
+          ", and so has " + at->second.string() + ": expected one file of each rank in a session");
+  }
+  for (const auto& [session, its] : bases)
+    if (its.size() > 1)
+      all.comparison.push_back(
+          "the files of " + (session.empty() ? "an unknown session" : "session '" + session + "'") +
+          " have different values of baseTimeNanoseconds, expected the same in all");
+  return all;
+}
 
 }  // namespace
 
-std::vector<std::string> validate(const std::vector<std::filesystem::path>& files) {
+std::vector<TraceValidity> examine(const TraceFiles& files) {
+  Examined all = examine_all(files);
+  if (!all.files.empty())
+    for (std::string& finding : all.comparison)
+      all.files.back().findings.push_back(std::move(finding));
+  return std::move(all.files);
+}
+
+std::vector<std::string> validate(const TraceFiles& files) {
   std::vector<std::string> findings;
-  std::map<std::pair<std::string, std::int64_t>, std::filesystem::path> ranks;  // by session
-  std::set<std::int64_t> bases;
-  for (const auto& file : files) {
-    FileCheck check(file, findings);
-    const auto head = read_chrome_trace(
-        file, [&](const json& event, std::size_t line) { check.event(event, line); });
-    if (!head) {
-      findings.push_back(head.error().message);
-      continue;
-    }
-    check.finish(*head);
-    if (check.base) bases.insert(*check.base);
-    if (!check.rank || check.merged) continue;
-    const auto [at, fresh] = ranks.emplace(std::pair(check.session, *check.rank), file);
-    if (!fresh)
-      findings.push_back(
-          file.string() + ": has rank " + std::to_string(*check.rank) + " of " +
-          (check.session.empty() ? "an unknown session" : "session '" + check.session + "'") +
-          ", and so has " + at->second.string() + ": expected one file of each rank in a session");
-  }
-  if (bases.size() > 1)
-    findings.push_back(
-        "the files have different values of baseTimeNanoseconds, expected the same in all");
+  for (const TraceValidity& file : examine(files))
+    findings.insert(findings.end(), file.findings.begin(), file.findings.end());
   return findings;
 }
 

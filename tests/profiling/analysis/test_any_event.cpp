@@ -33,9 +33,8 @@ BOOST_AUTO_TEST_CASE(keys_are_taken_in_the_types_in_which_they_come) {
   BOOST_TEST(reader.text_of(event->tid) == "Spans");
   BOOST_TEST(event->begin_ns.value() == 5500);
   BOOST_TEST(event->duration_ns.value() == 2000);
-  BOOST_TEST(event->id == "0x1");
-  BOOST_TEST(*event->arg("bytes") == "7");
-  BOOST_TEST((event->arg("deep") == nullptr));
+  BOOST_TEST(event->others == R"("id2":{"local":"0x1"})");
+  BOOST_TEST(event->args == R"({"bytes":7,"of":"x","deep":{"a":1}})");
   BOOST_TEST(reader.read(R"({"ph":"i","pid":12.0,"tid":"Spans"})")->pid == 12);
   BOOST_TEST(reader.read(R"({"ph":"i","tid":"Spans"})")->tid == event->tid);
   BOOST_TEST(reader.read(R"({"ph":"i","tid":"Traces"})")->tid != event->tid);
@@ -57,10 +56,18 @@ BOOST_AUTO_TEST_CASE(what_is_damaged_is_read_with_marks_or_is_no_event) {
   BOOST_TEST(
       reader.read(R"({"ph":"X","name":"NaN","ts":1,"args":{"a":NaN,"b":-Infinity}})")->name ==
       "NaN");
-  for (const char* wrong :
-       {"{}", "{\"ph\":3}", R"({"ph":"XX"})", R"({"ph":""})", R"({"ph":"X","ts":"soon"})",
-        R"({"ph":"X","ts":1,"dur":1e300})", "{\"ph\":\"X\"", "{\"ph\":\"X\",}"})
+  using Fault = prof::AnyEventReader::Fault;
+  for (const char* wrong : {"{}", "{\"ph\":3}", R"({"ph":"XX"})", R"({"ph":""})"}) {
     BOOST_TEST(!reader.read(wrong).has_value(), wrong);
+    BOOST_TEST((reader.fault() == Fault::no_phase), wrong);
+  }
+  for (const char* wrong : {"{\"ph\":\"X\"", "{\"ph\":\"X\",}"}) {
+    BOOST_TEST(!reader.read(wrong).has_value(), wrong);
+    BOOST_TEST((reader.fault() == Fault::damaged), wrong);
+  }
+  for (const char* timeless : {R"({"ph":"X","ts":"soon"})", R"({"ph":"X","ts":1,"dur":1e300})"})
+    BOOST_TEST(!reader.read(timeless)->has_times, timeless);
+  BOOST_TEST(reader.read(R"({"ph":"X","ts":null})")->has_times);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

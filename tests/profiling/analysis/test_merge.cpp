@@ -83,7 +83,12 @@ BOOST_AUTO_TEST_CASE(
   BOOST_TEST(path->find("ipc.publish") != std::string::npos);
   BOOST_TEST(prof::describe_request(files, "other").error().message.find("there are: req-1") !=
              std::string::npos);
+  const auto once = prof::merge({files[0], files[0]}, out);
+  if (!once) BOOST_FAIL(once.error().message);
+  BOOST_TEST(once->files == 1u);
+  BOOST_REQUIRE(once->notes.size() == 1u);
+  BOOST_TEST(once->notes[0].find("was read once") != std::string::npos);
   BOOST_TEST(
-      prof::merge({files[0], files[0]}, out).error().message.find("one trace of each rank") !=
+      prof::merge({out}, folder.path / "again.json.gz").error().message.find("merged file") !=
       std::string::npos);
 }

@@ -31,6 +31,36 @@ BOOST_AUTO_TEST_CASE(a_name_of_any_length_keeps_its_row_whole) {
   BOOST_TEST(table.find(" 17\nnext ") != std::string::npos, table);
 }
 
+BOOST_AUTO_TEST_CASE(waiting_is_no_cpu_time_and_shares_are_of_work_alone) {
+  const std::string table =
+      op_table({{"wait.chunk", 3, 9'000'000, 9'000'000}, {"work", 1, 1'000'000, 1'000'000}});
+  const auto row = [&](const char* name) {
+    const auto at = table.find(std::string("\n") + name) + 1;
+    return table.substr(at, table.find('\n', at) - at);
+  };
+  BOOST_TEST(row("work").find(" 100.00%") != std::string::npos, table);
+  BOOST_TEST(row("wait.chunk").find(" 0.00%") != std::string::npos, table);
+  BOOST_TEST(row("wait.chunk").find(" 9.000ms") != std::string::npos, table);
+  BOOST_TEST(row("wait.chunk").find("100.00%") == std::string::npos, table);
+}
+
+BOOST_AUTO_TEST_CASE(shown_shares_add_up_to_a_hundred) {
+  using limelight::profiling::percentages;
+  for (const std::vector<std::int64_t>& parts : {std::vector<std::int64_t>{1, 1, 1},
+                                                 {7, 11, 13, 17, 0},
+                                                 {INT64_MAX, INT64_MAX, 1},
+                                                 std::vector<std::int64_t>(401, 3)}) {
+    std::int64_t sum = 0;
+    for (const std::int64_t share : percentages(parts)) {
+      BOOST_TEST(share >= 0);
+      sum += share;
+    }
+    BOOST_TEST(sum == 10'000);
+  }
+  BOOST_TEST(percentages({0, 0}) == (std::vector<std::int64_t>{0, 0}),
+             boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_table_of_nothing_has_its_head_alone) {
   const std::string table = op_table({});
   BOOST_TEST(table.starts_with("Name "));
