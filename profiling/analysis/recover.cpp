@@ -8,7 +8,7 @@
 #include <limelight/trace.hpp>
 
 #include "profiling/analysis/compressed_reader.hpp"
-#include "profiling/analysis/trace_line_reader.hpp"
+#include "profiling/analysis/trace_reader.hpp"
 #include "profiling/trace/member_file.hpp"
 #include "profiling/trace/trace_information.hpp"
 
@@ -109,14 +109,16 @@ Result<Members> read_members(const fs::path& part) {
 
 // Reads the trace to its end. Errors: corrupt.
 Result<void> check(const fs::path& trace) {
-  auto lines = TraceLineReader::open(trace);
-  if (!lines) return lines.error();
+  auto events = TraceReader::open(trace);
+  if (!events) return events.error();
   for (;;) {
-    const auto next = lines->next();
+    const auto next = events->next();
     if (!next) return next.error();
     if (!*next) break;
   }
-  if (lines->own_json().empty())
+  if (const OddEvents& odd = events->odd(); odd.left_out() > 0 || odd.ends_early)
+    return Error{ErrorCode::corrupt, trace.string() + ": " + odd.text()};
+  if (!events->keys().contains("limelight"))
     return Error{ErrorCode::corrupt, trace.string() + ": found no key 'limelight' at its end"};
   return {};
 }
