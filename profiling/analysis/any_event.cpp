@@ -10,9 +10,6 @@ namespace limelight::profiling {
 
 namespace {
 
-// Pids and tids that are texts begin here: no system has so many processes.
-constexpr std::int64_t first_of_texts = std::int64_t{1} << 40;
-
 // The half of a surrogate pair that \uXXXX at the beginning of a text stands for; 0 if it is none.
 unsigned surrogate_at(std::string_view text) {
   unsigned unit = 0;

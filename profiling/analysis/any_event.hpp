@@ -20,6 +20,9 @@
 
 namespace limelight::profiling {
 
+// Numbers of pids and tids that are texts begin here: no system has so many processes.
+inline constexpr std::int64_t first_of_texts = std::int64_t{1} << 40;
+
 struct AnyEvent {
   char phase = 0;
   std::string name, category;

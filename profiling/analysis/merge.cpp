@@ -262,11 +262,13 @@ class Merger {
   }
 
   void requests() {
+    const std::vector<RequestPath> paths = paths_.finish();
+    if (paths.empty()) return;
     metadata("process_name", 0, "name", json_string("requests"));
     metadata("process_sort_index", 0, "sort_index", "-1");
     std::int64_t tid = 0;
     const auto no_args = [](JsonWriter&) {};
-    for (const RequestPath& path : paths_.finish()) {
+    for (const RequestPath& path : paths) {
       ++merged_.requests;
       for (const StagePath& stage : path.stages) {
         metadata("thread_name", ++tid, "name",

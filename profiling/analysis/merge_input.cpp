@@ -62,7 +62,9 @@ std::int64_t MergeInput::pid_of(const EventLine& event) {
   } else {
     made = pids_->take(pid);
     const std::string text = reader_.text_of(pid);
-    name("process_name", made, 0, label() + ": " + (text.empty() ? std::to_string(pid) : text));
+    name("process_name", made, 0,
+         label() + ": " +
+             (text.empty() ? pid < first_of_texts ? std::to_string(pid) : "unnamed" : text));
   }
   return own_pids_[pid] = made;
 }
@@ -72,7 +74,9 @@ std::int64_t MergeInput::tid_of(std::int64_t tid, std::int64_t pid) {
   const auto [at, fresh] =
       own_tids_.try_emplace(tid, first_free_pid + static_cast<std::int64_t>(own_tids_.size()));
   const std::string text = reader_.text_of(tid);
-  if (fresh) name("thread_name", pid, at->second, text.empty() ? std::to_string(tid) : text);
+  if (fresh)
+    name("thread_name", pid, at->second,
+         text.empty() ? tid < first_of_texts ? std::to_string(tid) : "unnamed" : text);
   return at->second;
 }
 

@@ -16,7 +16,8 @@ std::optional<int> rank_in(std::string_view name) {
   if (!name.starts_with(prefix)) return std::nullopt;
   const char *from = name.data() + prefix.size(), *to = name.data() + name.size();
   const auto [end, failed] = std::from_chars(from, to, rank);
-  if (failed != std::errc{} || rank < 0 || (end != to && *end != ':')) return std::nullopt;
+  if (failed != std::errc{} || rank < 0 || (end != to && *end != ':' && *end != ' '))
+    return std::nullopt;
   return rank;
 }
 

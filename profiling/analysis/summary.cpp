@@ -47,9 +47,10 @@ std::string own_words(const std::string& own_json) {
   say("begin_skew_ns", 1e3, "; began %.1f us off");
   say("clock_error_ns", 1e3, "; clock %.1f us off");
   say("overhead_percent", 1, "; cost %.2f %% of a core");
-  for (const char* key : {"gpu", "note"})
+  for (const auto& [key, before] :
+       {std::pair("truncated", "truncated "), std::pair("gpu", "GPU: "), std::pair("note", "")})
     if (const auto at = own.find(key); at != own.end() && at->is_string())
-      text += "; " + std::string(key == std::string("gpu") ? "GPU: " : "") + at->get<std::string>();
+      text.append("; ").append(before).append(at->get<std::string>());
   return text;
 }
 
@@ -89,7 +90,32 @@ Error no_slices(const std::string& heads) {
           heads + "found no slice in any of the files, expected events with a duration"};
 }
 
-std::string text_of(const TimeTables& tables, const std::vector<std::string>& notes) {
+std::string devices_text(TimeTables& tables) {
+  std::size_t width = 4;
+  for (const DeviceShares& one : tables.devices())
+    width = std::max(width, tables.rank_name(one.rank).size());
+  const auto padded = [width](std::string name) {
+    return name.append(width > name.size() ? width - name.size() : 0, ' ');
+  };
+  const auto ms = [](std::int64_t ns) { return static_cast<double>(ns) / 1e6; };
+  char line[256];  // numbers alone: names are of any length
+  std::snprintf(line, sizeof line, "  %12s  %12s  %12s  %12s  %16s  %12s  %14s\n", "span ms",
+                "busy ms", "idle ms", "computing ms", "communicating ms", "copying ms",
+                "overlapped ms");
+  std::string text =
+      "Devices, from their first to their last kernel; overlapped: communicating "
+      "while computing\n" +
+      padded("rank") + line;
+  for (const DeviceShares& one : tables.devices()) {
+    std::snprintf(line, sizeof line, "  %12.3f  %12.3f  %12.3f  %12.3f  %16.3f  %12.3f  %14.3f\n",
+                  ms(one.span_ns), ms(one.busy_ns), ms(one.idle_ns()), ms(one.work_ns[0]),
+                  ms(one.work_ns[1]), ms(one.work_ns[2]), ms(one.overlap_ns));
+    text += padded(tables.rank_name(one.rank)) + line;
+  }
+  return text;
+}
+
+std::string text_of(TimeTables& tables, const std::vector<std::string>& notes) {
   std::string text;
   for (const std::string& note : notes) text += note + "\n";
   text += heads_of(tables);
@@ -99,7 +125,10 @@ std::string text_of(const TimeTables& tables, const std::vector<std::string>& no
     text += "\n";
     switch (kind) {
       case TimeKind::cpu: text += cpu_table(rows); break;
-      case TimeKind::device: text += time_table("Device", rows); break;
+      case TimeKind::device:
+        text += time_table("Device", rows);
+        if (!tables.devices().empty()) text += "\n" + devices_text(tables);
+        break;
       case TimeKind::annotations:
         text += "Annotations of devices, whose kernels are in the table above:\n" +
                 time_table("Annotation", rows);
@@ -146,6 +175,16 @@ std::string json_of(const TimeTables& tables, const std::vector<std::string>& no
       rows.push_back(std::move(one));
     }
   }
+  all["devices"] = ordered_json::array();
+  for (const DeviceShares& one : tables.devices())
+    all["devices"].push_back({{"rank", one.rank},
+                              {"span_ns", one.span_ns},
+                              {"busy_ns", one.busy_ns},
+                              {"idle_ns", one.idle_ns()},
+                              {"computation_ns", one.work_ns[0]},
+                              {"communication_ns", one.work_ns[1]},
+                              {"memory_ns", one.work_ns[2]},
+                              {"overlap_ns", one.overlap_ns}});
   return all.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

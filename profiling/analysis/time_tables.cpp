@@ -145,6 +145,8 @@ Result<void> TimeTables::slice(const EventLine& event,
   if (track == lanes_.size()) lanes_.push_back({file, event.pid, event.tid, kind, rank_});
   if (kind == TimeKind::device) processes_[{file, event.pid}].kernels = true;
   ++files_.back().slices;
+  if (is_device_category(event.category))
+    LIMELIGHT_TRY(device_time_.add(rank_, device_work_of(name, event.category), from, to));
   return totals_.add(track, name_of(event, name), from, to,
                      event.args.empty() ? 0 : event.number_arg("bytes").value_or(0));
 }
@@ -221,6 +223,8 @@ Result<void> TimeTables::finish() {
         add(total.total_ns - total.waiting_ns, row.total_ns);
         add(total.waiting_ns, row.waiting_within_ns);
       }));
+  LIMELIGHT_TRY(
+      device_time_.finish([this](const DeviceShares& shares) { devices_.push_back(shares); }));
   for (std::size_t kind = 0; kind < rows.size(); ++kind) {
     for (auto& [key, row] : rows[kind]) rows_[kind].push_back(std::move(row));
     sort_rows(rows_[kind]);

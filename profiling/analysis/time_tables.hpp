@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "profiling/analysis/device_time.hpp"
 #include "profiling/analysis/op_table.hpp"
 #include "profiling/analysis/rank_numbers.hpp"
 #include "profiling/analysis/slice_totals.hpp"
@@ -57,6 +58,10 @@ class TimeTables {
 
   const std::vector<File>& files() const noexcept { return files_; }
   std::uint64_t slices() const noexcept;
+  // How the devices of each rank spent their time; after finish(). Those of processes that only
+  // their names make devices are not in it.
+  const std::vector<DeviceShares>& devices() const noexcept { return devices_; }
+  std::string rank_name(int rank) { return ranks_.name(rank); }
   // Sorted; after finish().
   const std::vector<TimeRow>& rows(TimeKind kind) const {
     return rows_[static_cast<std::size_t>(kind)];
@@ -104,6 +109,8 @@ class TimeTables {
   std::uint64_t unfinished_ = 0;
   int rank_ = 0;  // of the event that is added
   std::array<std::vector<TimeRow>, 4> rows_;
+  DeviceTime device_time_;
+  std::vector<DeviceShares> devices_;
 };
 
 }  // namespace limelight::profiling

@@ -59,8 +59,9 @@ class TrackCheck {
 
   std::map<std::pair<std::int64_t, std::int64_t>, std::uint32_t> tracks_;
   std::map<std::uint32_t, std::vector<std::pair<std::int64_t, std::uint64_t>>> begun_;  // ns, line
-  SpilledSort<Mark, MarkBefore> marks_;
-  SpilledSort<Flow, FlowBefore> flows_;
+  static constexpr std::size_t most_bytes = std::size_t{8} << 20;  // of each of the two
+  SpilledSort<Mark, MarkBefore> marks_{most_bytes};
+  SpilledSort<Flow, FlowBefore> flows_{most_bytes};
   std::uint64_t slices_ = 0;
   std::uint64_t ends_alone_ = 0, backwards_ = 0;
   std::size_t end_alone_line_ = 0, backwards_line_ = 0;

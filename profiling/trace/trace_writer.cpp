@@ -107,7 +107,7 @@ void TraceWriter::begin(const char* clock_source) {
   json.line().member("world_size", options_.world_size).member("pg_count", options_.groups.size());
   json.line()
       .key("pg_config")
-      .begin_array();  // on a line of its own: TraceLineReader expects it there
+      .begin_array();  // on a line of its own, where older readers expect it
   for (const ProcessGroup& group : options_.groups) write_group(json, group);
   json.end_array().end_object();
   json.line().member("record_shapes", options_.profile.record_shapes ? 1 : 0);

@@ -56,6 +56,23 @@ BOOST_AUTO_TEST_CASE(summary_has_the_operations_and_one_request_can_be_followed)
   BOOST_TEST(has(none, "the <b>first</b>"));
 }
 
+BOOST_AUTO_TEST_CASE(summary_speaks_json_and_csv_and_says_which_session_it_shows) {
+  const TwoTraces traces;
+  const Ran json = trace_command("summary --json" + traces.all);
+  BOOST_TEST(json.code == 0);
+  BOOST_TEST(json.output.starts_with("{\n"), json.output);
+  BOOST_TEST(has(json, "\"name\": \"ipc.publish\""), json.output);
+  const Ran csv = trace_command("summary --csv --by-stage" + traces.all);
+  BOOST_TEST(csv.code == 0);
+  BOOST_TEST(csv.output.starts_with("table,name,stage,"), csv.output);
+  BOOST_TEST(has(csv, "\"cpu\",\"ipc.take\",\"1 test\","), csv.output);
+  BOOST_TEST(trace_command("summary --json --csv" + traces.all).code == 2);
+  BOOST_TEST(trace_command("summary --session 1700000000000" + traces.all).code == 0);
+  const Ran none = trace_command("summary --session other" + traces.all);
+  BOOST_TEST(none.code == 1);
+  BOOST_TEST(has(none, "session '1700000000000'"), none.output);
+}
+
 BOOST_AUTO_TEST_CASE(merge_makes_one_valid_trace_and_says_what_is_in_it) {
   const TwoTraces traces;
   const fs::path merged = traces.folder / "merged.json.gz";

@@ -135,6 +135,61 @@ BOOST_AUTO_TEST_CASE(a_request_has_its_stages_and_the_timeline_its_shares) {
   BOOST_TEST(busy.front() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_bar_is_solid_where_the_rank_worked_for_the_request) {
+  const Report report;
+  const json& stage = report.data["requests"][0]["stages"][0];
+  BOOST_REQUIRE(stage["worked_ns"].size() == 10u);
+  for (std::size_t i = 0; i < 10; ++i)
+    BOOST_TEST(stage["worked_ns"][i] ==
+               json::array({100'000 * i, 100'000 * i + 60'000 + 1000 * i}));
+  BOOST_TEST(stage["others_us"] == 0.0);
+  BOOST_TEST(stage["idle_us"] == 900.0 + 69.0 - 645.0);
+}
+
+// The ranks are told by the names of the processes.
+BOOST_AUTO_TEST_CASE(a_merged_file_gives_the_report_of_its_ranks) {
+  const Report report;
+  const fs::path merged = report.folder.path / "merged.json.gz",
+                 page = report.folder.path / "merged.html";
+  BOOST_REQUIRE(prof::merge(report.files, merged).ok());
+  const auto written = prof::write_report(page, {merged});
+  if (!written) BOOST_FAIL(written.error().message);
+  const json data = data_of(page);
+  for (const char* key : {"requests", "channels", "begin_ns", "end_ns"})
+    BOOST_TEST(data[key] == report.data[key], key);
+  BOOST_REQUIRE(data["ranks"].size() == 2u);
+  for (const int rank : {0, 1})
+    for (const char* key : {"name", "operations", "steps", "busy"})
+      BOOST_TEST(data["ranks"][rank][key] == report.data["ranks"][rank][key], key);
+  const auto table = [](const std::vector<fs::path>& files) {
+    return *prof::summary_table(files, {.format = prof::TableFormat::csv});
+  };
+  BOOST_TEST(table({merged}) == table(report.files));
+  BOOST_TEST(*prof::describe_request({merged}, "the <b>first</b>") ==
+             *prof::describe_request(report.files, "the <b>first</b>"));
+}
+
+// In the shape of what Kineto writes for a GPU.
+BOOST_AUTO_TEST_CASE(traces_of_others_have_a_report_too) {
+  const Folder folder;
+  const auto file = write_file(
+      folder.path / "rank7.json",
+      R"({"traceEvents":[)" + slice("ProfilerStep#1", 0, 90, "", "user_annotation") + "," +
+          slice("aten::mm", 10, 20) + "," + slice("gemm", 30, 40, "", "kernel") + "," +
+          slice("ncclDevKernel_AllReduce", 70, 10, "", "kernel") + R"(,{"ph":7}]})");
+  const auto written = prof::write_report(folder.path / "r.html", {file});
+  if (!written) BOOST_FAIL(written.error().message);
+  BOOST_REQUIRE(written->size() == 1u);
+  BOOST_TEST(written->front().find("left out 1 event") != std::string::npos);
+  const json data = data_of(folder.path / "r.html");
+  BOOST_TEST(data["ranks"][0]["name"] == "rank 7");
+  BOOST_TEST(data["ranks"][0]["rank"] == 7);
+  BOOST_TEST(data["ranks"][0]["steps"]["count"] == 1);
+  BOOST_TEST(data["ranks"][0]["steps"]["collective_us"] == 10.0);
+  BOOST_TEST(data["ranks"][0]["operations"][2]["name"] == "gemm");
+  BOOST_TEST(data["ranks"][0]["operations"][2]["kind"] == "device");
+}
+
 BOOST_AUTO_TEST_CASE(the_page_needs_nothing_else_and_a_name_cannot_end_its_script) {
   const Report report;
   const std::string html = read_file(report.page);
