@@ -1,6 +1,6 @@
 """Makes random code2wav models of many shapes, of Qwen3-Omni and, where qwen-tts is installed, of
-Qwen3-TTS, and compares what the probe computes with the reference. They may be 1e-4 apart, or twice as far as the reference in float32 is from itself in
-float64, if that is more.
+Qwen3-TTS, and compares what the probe computes with the reference. They may be 1e-4 apart, or twice
+as far as the reference in float32 is from itself in float64, if that is more.
 
     python compare_code2wav_models.py <code2wav_probe> <folder> [--seed 0] [--published]
 

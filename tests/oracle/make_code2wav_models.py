@@ -1,5 +1,5 @@
-"""Makes small random models of Qwen3-Omni's code2wav, or of the decoder of Qwen3-TTS's tokenizer for
-12 Hz, and what the reference computes of them.
+"""Makes small random models of Qwen3-Omni's code2wav, or of the decoder of Qwen3-TTS's tokenizer
+for 12 Hz, and what the reference computes of them.
 
     pip install torch transformers safetensors; pip install --no-deps qwen-tts
     python make_code2wav_models.py tests/fixtures/code2wav --dtype bfloat16
