@@ -110,7 +110,7 @@ WaveDecoder::Slice WaveDecoder::slice(Turn& turn, Stream& stream) {
 
 Result<void> WaveDecoder::compute(std::vector<Slice>& slices) {
   const auto books = static_cast<std::size_t>(shape_.codebooks),
-             hidden = static_cast<std::size_t>(shape_.transformer.hidden);
+             hidden = static_cast<std::size_t>(shape_.width());
   for (;;) {
     std::vector<Code2WavNetwork::Frames> frames;
     std::vector<Slice*> taken;

@@ -34,12 +34,32 @@ void add_transformer(const Code2WavShape& shape, NamedShapes& names) {
   names.add("pre_transformer.norm.weight", {h});
 }
 
+// Codebooks as residual vector quantizers have them (Zeghidour et al. 2021): the first one, and the
+// others.
+void add_quantizer(const Code2WavShape& s, NamedShapes& names) {
+  const int inner = s.quantized / 2, hidden = s.transformer.hidden;
+  for (const bool first : {true, false}) {
+    const std::string at = first ? "quantizer.rvq_first." : "quantizer.rvq_rest.";
+    names.add(at + "input_proj.weight", {inner, s.quantized, 1});  // of the encoder
+    names.add(at + "output_proj.weight", {s.quantized, inner, 1});
+    for (int book = 0; book < (first ? 1 : s.codebooks - 1); ++book) {
+      const std::string layer = at + "vq.layers." + std::to_string(book) + "._codebook.";
+      names.add(layer + "cluster_usage", {s.codebook_size});
+      names.add(layer + "embedding_sum", {s.codebook_size, inner});
+    }
+  }
+  names.both("pre_conv.conv", {s.latent, s.quantized, 3}, s.latent);
+  names.both("pre_transformer.input_proj", {hidden, s.latent}, hidden);
+  names.both("pre_transformer.output_proj", {s.latent, hidden}, s.latent);
+}
+
 }  // namespace
 
 std::vector<NamedShape> code2wav_tensors(const Code2WavShape& s) {
   NamedShapes names;
-  const int h = s.transformer.hidden;
-  names.add("code_embedding.weight", {s.codebooks * s.codebook_size, h});
+  const int h = s.width();
+  if (s.latent > 0) add_quantizer(s, names);
+  else names.add("code_embedding.weight", {s.codebooks * s.codebook_size, h});
   add_transformer(s, names);
   for (std::size_t i = 0; i < s.ratios.size(); ++i) {
     const std::string at = "upsample." + std::to_string(i) + ".";
@@ -72,8 +92,10 @@ std::vector<NamedShape> code2wav_tensors(const Code2WavShape& s) {
 }
 
 Result<std::shared_ptr<const Code2WavModel>> Code2WavModel::open(
-    const std::filesystem::path& path) {
+    const std::filesystem::path& given) {
   std::error_code failed;
+  const auto inner = given / "speech_tokenizer";
+  const auto path = std::filesystem::exists(inner / "config.json", failed) ? inner : given;
   const auto folder = std::filesystem::is_directory(path, failed) ? path : path.parent_path();
   std::shared_ptr<Code2WavModel> model(new Code2WavModel);
   try {
@@ -81,11 +103,11 @@ Result<std::shared_ptr<const Code2WavModel>> Code2WavModel::open(
   } catch (const ModelRefusal& refusal) {
     return refusal.error;
   }
-  auto files = TensorFiles::open(path, "code2wav.");
+  auto files = TensorFiles::open(path, model->shape_.prefix());
   if (!files) return files.error();
   model->files_ = std::move(files).value();
-  LIMELIGHT_TRY(check_tensors(*model->files_, code2wav_tensors(model->shape_), "code2wav.",
-                              {"rotary_emb.inv_freq"}));
+  LIMELIGHT_TRY(check_tensors(*model->files_, code2wav_tensors(model->shape_),
+                              model->shape_.prefix(), {"rotary_emb.inv_freq"}));
   return std::shared_ptr<const Code2WavModel>(model);
 }
 

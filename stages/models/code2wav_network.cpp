@@ -51,6 +51,7 @@ Code2WavNetwork::Code2WavNetwork(const StageConfig& config,
       last_snake_{Array(device), Array(device)} {
   const Code2WavShape& shape = model_->shape();
   const ConvolutionLoader load(model_->files(), device, config.dtype, scratch_);
+  if (shape.latent > 0) load_latent(load);
   for (std::size_t i = 0; i < shape.ratios.size(); ++i) {
     const std::string at = "upsample." + std::to_string(i) + ".";
     const std::vector<float> stored = load.floats(at + "1.dwconv.conv.weight"),
@@ -74,7 +75,7 @@ Code2WavNetwork::Code2WavNetwork(const StageConfig& config,
          .in_bias = load.vector(at + "1.pwconv1.bias"),
          .out_bias = load.upload(out_bias),
          .in = load.matrix(at + "1.pwconv1.weight"),
-         .out = device.pack(out, config_.shape.hidden, 4 * config_.shape.hidden, config.dtype)});
+         .out = device.pack(out, shape.width(), 4 * shape.width(), config.dtype)});
   }
   first_.push_back(load.convolution("decoder.0.conv"));
   for (std::size_t i = 0; i < shape.rates.size(); ++i) {
@@ -92,6 +93,80 @@ Code2WavNetwork::Code2WavNetwork(const StageConfig& config,
   }
   last_snake_ = load.snake("decoder." + std::to_string(shape.rates.size() + 1));
   last_.push_back(load.convolution("decoder." + std::to_string(shape.rates.size() + 2) + ".conv"));
+}
+
+// A row of a codebook is its sum over the number of what was summed up, projected; the projected
+// rows are kept.
+void Code2WavNetwork::load_latent(const ConvolutionLoader& load) {
+  constexpr float least_usage = 1e-5f;
+  const Code2WavShape& shape = model_->shape();
+  const auto size = static_cast<std::size_t>(shape.codebook_size),
+             width = static_cast<std::size_t>(shape.quantized), inner = width / 2;
+  for (int book = 0; book < shape.codebooks; ++book) {
+    const std::string at = book == 0 ? "quantizer.rvq_first." : "quantizer.rvq_rest.",
+                      layer =
+                          at + "vq.layers." + std::to_string(std::max(book - 1, 0)) + "._codebook.";
+    const std::vector<float> usage = load.floats(layer + "cluster_usage");
+    std::vector<float> rows = load.floats(layer + "embedding_sum"), projected(size * width);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      rows[i] /= std::max(usage[i / inner], least_usage);
+    const auto projection = device_.pack(load.floats(at + "output_proj.weight"), shape.quantized,
+                                         static_cast<int>(inner), ipc::DType::float32);
+    linear_of_host(device_, rows, *projection, projected, shape.codebook_size);
+    sums_.insert(sums_.end(), projected.begin(), projected.end());
+  }
+  before_.push_back(load.convolution("pre_conv.conv"));
+  for (const char* name : {"pre_transformer.input_proj", "pre_transformer.output_proj"})
+    in_out_.push_back(
+        {load.matrix(std::string(name) + ".weight"), load.vector(std::string(name) + ".bias")});
+}
+
+std::vector<float> Code2WavNetwork::project(const Projection& projection,
+                                            std::span<const float> rows) {
+  const int n = static_cast<int>(rows.size()) / projection.weights->in;
+  Array x(device_, rows.size()), y(device_, static_cast<std::size_t>(n) * projection.bias.size());
+  device_.upload(rows, x.span());
+  device_.convolve(x.span(), *projection.weights, projection.bias.span(), y.span(), n, 1, 1);
+  std::vector<float> out(y.size());
+  device_.download(y.span(), out);
+  return out;
+}
+
+std::vector<float> Code2WavNetwork::embedded(std::span<const std::int32_t> codes) const {
+  const Code2WavShape& shape = model_->shape();
+  const auto books = static_cast<std::size_t>(shape.codebooks),
+             size = static_cast<std::size_t>(shape.codebook_size),
+             width = static_cast<std::size_t>(shape.latent > 0 ? shape.quantized
+                                                               : shape.transformer.hidden);
+  std::vector<float> x(codes.size() / books * width), one(width);
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const auto row = std::span(x).subspan(i / books * width, width);
+    const std::size_t from = (i % books * size + static_cast<std::size_t>(codes[i])) * width;
+    if (shape.latent > 0)
+      std::copy_n(sums_.begin() + static_cast<std::ptrdiff_t>(from), width, one.begin());
+    else model_->tensor("code_embedding.weight").read(from, one.data(), width);
+    for (std::size_t j = 0; j < width; ++j) row[j] += one[j];
+  }
+  if (shape.latent == 0)
+    for (float& value : x) value /= static_cast<float>(books);
+  return x;
+}
+
+std::vector<float> Code2WavNetwork::embed(std::span<const std::int32_t> codes, Stream& stream) {
+  std::vector<float> x = embedded(codes);
+  if (observe) observe("embedding", x);
+  if (before_.empty() || codes.empty()) return x;
+  if (stream.sequence.position == 0) {
+    stream.before.clear();
+    stream.before.push_back(before_[0].begin(true));
+  }
+  before_[0].run(
+      static_cast<int>(x.size()) / model_->shape().quantized,
+      [&](std::span<float> to) { device_.upload(x, to); }, stream.before[0], y_);
+  x.resize(y_.size());
+  device_.download(y_.span(), x);
+  if (observe) observe("pre_conv", x);
+  return project(in_out_[0], x);
 }
 
 void Code2WavNetwork::seen(const std::string& part, std::span<const float> rows) const {
@@ -134,24 +209,13 @@ void Code2WavNetwork::release(Stream& stream) {
 Result<std::vector<float>> Code2WavNetwork::attend(std::span<const Frames> frames) {
   static const prof::NameId name =
       prof::intern("attend", prof::Category::cpu_op, prof::ValueKind::dims);
-  const Code2WavShape& shape = model_->shape();
   const auto hidden = static_cast<std::size_t>(config_.shape.hidden),
-             books = static_cast<std::size_t>(shape.codebooks),
-             size = static_cast<std::size_t>(shape.codebook_size);
-  const StoredTensor& embedding = model_->tensor("code_embedding.weight");
-  std::vector<float> x, one(hidden);
+             books = static_cast<std::size_t>(model_->shape().codebooks);
+  std::vector<float> x;
   std::vector<Decoder::Part> parts;
   for (const Frames& some : frames) {
-    for (std::size_t at = 0; at < some.codes.size(); at += books) {
-      x.resize(x.size() + hidden);
-      const auto row = std::span(x).last(hidden);
-      for (std::size_t book = 0; book < books; ++book) {
-        const auto code = static_cast<std::size_t>(some.codes[at + book]);
-        embedding.read((book * size + code) * hidden, one.data(), hidden);
-        for (std::size_t i = 0; i < hidden; ++i) row[i] += one[i];
-      }
-      for (float& value : row) value /= static_cast<float>(books);
-    }
+    const std::vector<float> rows_of_codes = embed(some.codes, *some.stream);
+    x.insert(x.end(), rows_of_codes.begin(), rows_of_codes.end());
     const int rows = static_cast<int>(some.codes.size() / books);
     // The blocks that it holds come again when all are full: what they had is out of sight.
     KvCache::Sequence& sequence = some.stream->sequence;
@@ -162,9 +226,9 @@ Result<std::vector<float>> Code2WavNetwork::attend(std::span<const Frames> frame
     if (rows > 0) parts.push_back({&sequence, rows, {}});
   }
   const prof::Span span(name, prof::pack_dims(x.size() / hidden, hidden, 0));
-  if (observe) observe("embedding", x);
   if (!parts.empty())
     if (const auto done = decoder_.forward(x, parts, cache_); !done) return done.error();
+  if (!in_out_.empty() && !x.empty()) x = project(in_out_[1], x);
   if (observe) observe("transformer", x);
   return x;
 }
@@ -173,7 +237,7 @@ Result<std::vector<float>> Code2WavNetwork::attend(std::span<const Frames> frame
 // (Liu et al. 2022).
 int Code2WavNetwork::upsample(std::size_t index, int rows, Past*& past, Array& x) {
   const Upsampler& up = upsamplers_[index];
-  const int width = config_.shape.hidden;
+  const int width = model_->shape().width();
   Past none{Array(device_), 0};  // its kernel is as long as its stride
   const int n = up.wider.run(
       rows, [&](std::span<float> to) { device_.copy(x.span(), to); }, none, y_);
@@ -248,7 +312,7 @@ void Code2WavNetwork::sound(std::span<const float> rows,
   static const prof::NameId name =
       prof::intern("upsample", prof::Category::cpu_op, prof::ValueKind::dims);
   if (rows.empty()) return;
-  const auto hidden = static_cast<std::size_t>(config_.shape.hidden);
+  const auto hidden = static_cast<std::size_t>(model_->shape().width());
   const prof::Span span(name, prof::pack_dims(rows.size() / hidden, hidden, 0));
   Array x(device_, rows.size());
   device_.upload(rows, x.span());

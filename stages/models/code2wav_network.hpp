@@ -1,7 +1,8 @@
-// Codes to waveform, as in Qwen3-Omni:
+// Codes to waveform, as in Qwen3-Omni and Qwen3-TTS:
 //
 //   codes [frames, codebooks]
-//     -> mean of the codebooks' embeddings
+//     -> mean of the codebooks' embeddings; or, in Qwen3-TTS, their sum, a convolution, and linear
+//        layers around the transformer
 //     -> transformer with a window                           [frames, hidden]
 //     -> for each ratio: transposed convolution, ConvNeXt    [frames * ratio, hidden]
 //     -> convolution                                         [.., channels]
@@ -41,7 +42,8 @@ class Code2WavNetwork {
 
   struct Stream {
     KvCache::Sequence sequence;  // its blocks come again and again: see hold()
-    std::vector<Past> pasts;     // of each convolution
+    std::vector<Past> pasts;     // of each convolution behind the transformer
+    std::vector<Past> before;    // of the one before it, if there is one
   };
   Stream begin() const;
   // Takes the memory of a stream's keys and values. False if others have all of it.
@@ -55,8 +57,8 @@ class Code2WavNetwork {
     Stream* stream;
     std::span<const std::int32_t> codes;  // [frames, codebooks], each below codebook_size
   };
-  // Returns the transformer's rows for the next frames of several streams, which hold their memory:
-  // [frames, hidden] on the host.
+  // Returns the rows behind the transformer for the next frames of several streams, which hold
+  // their memory: [frames, shape.width()] on the host.
   Result<std::vector<float>> attend(std::span<const Frames> frames);
   // Appends the samples of a stream's next rows.
   void sound(std::span<const float> rows, Stream& stream, std::vector<float>& samples);
@@ -83,6 +85,16 @@ class Code2WavNetwork {
     std::vector<ResidualUnit> units;
     Array x;  // the rows of a piece
   };
+  // A linear layer with a bias, on the host's rows.
+  struct Projection {
+    std::unique_ptr<Matrix> weights;
+    Array bias;
+  };
+  void load_latent(const ConvolutionLoader& load);
+  std::vector<float> project(const Projection& projection, std::span<const float> rows);
+  // The transformer's rows of some codes.
+  std::vector<float> embed(std::span<const std::int32_t> codes, Stream& stream);
+  std::vector<float> embedded(std::span<const std::int32_t> codes) const;
   int upsample(std::size_t index, int rows, Past*& past, Array& x);
   // The blocks from `index` on, and what follows them.
   void blocks(std::size_t index,
@@ -97,6 +109,9 @@ class Code2WavNetwork {
   Array scratch_, y_;
   Decoder decoder_;
   KvCache cache_;
+  std::vector<float> sums_;          // rows of all codes of all codebooks, with a latent width
+  std::vector<Convolution> before_;  // one, with a latent width
+  std::vector<Projection> in_out_;   // two, with a latent width
   std::vector<Upsampler> upsamplers_;
   std::vector<Convolution> first_, last_;  // one each
   std::vector<Block> blocks_;

@@ -1,12 +1,13 @@
-"""Makes random code2wav models of many shapes, and compares what the probe computes with the
-reference. They may be 1e-4 apart, or twice as far as the reference in float32 is from itself in
-float64, if that is more.
+"""Makes random code2wav models of many shapes, of Qwen3-Omni and, where qwen-tts is installed, of
+Qwen3-TTS, and compares what the probe computes with the reference. They may be 1e-4 apart, or twice
+as far as the reference in float32 is from itself in float64, if that is more.
 
     python compare_code2wav_models.py <code2wav_probe> <folder> [--seed 0] [--published]
 
 --published: the shape of Qwen3-Omni-30B-A3B in its place, with the time that both take.
 """
 import argparse
+import importlib.util
 import pathlib
 import random
 import subprocess
@@ -45,7 +46,10 @@ def compare(found, expected, what, rounding):
 
 def shapes(seed):
     draw = random.Random(seed)
-    for n in range(8):
+    tts = importlib.util.find_spec("qwen_tts") is not None
+    if not tts:
+        print("skipped: Qwen3-TTS, for want of qwen-tts (pip install --no-deps qwen-tts)")
+    for n in range(12 if tts else 8):
         heads = draw.choice((1, 2, 4))
         rates = [draw.choice((1, 2, 3, 5)) for _ in range(draw.randint(1, 3))]
         ratios = [draw.choice((1, 2, 3)) for _ in range(draw.randint(0, 2))]
@@ -60,6 +64,9 @@ def shapes(seed):
                    "--dtype", draw.choice(("float32", "bfloat16", "float16")),
                    "--loudest", draw.choice((0.9, 1.5)), "--frames", 90, "--chunks", "40.25", "7.3",
                    "90.0"]
+        if n >= 8:
+            options += ["--tts", "--num-quantizers", draw.choice((2, 5)), "--latent",
+                        draw.choice((12, 30)), "--codebook-dim", draw.choice((4, 16))]
         yield n, options + (["--attention-bias"] if draw.random() < 0.5 else [])
 
 

@@ -46,7 +46,8 @@ def compare(program, folder, threads, chunk):
             good = False
         worst[name] = apart
     print(f"{folder} in chunks of {chunk}: {len(found['stage'])} samples, "
-          f"{max(worst, key=worst.get)} is {max(worst.values()):.1e} apart, mel {worst['mel']:.1e}, "
+          f"{max(worst, key=worst.get)} is {max(worst.values()):.1e} apart, "
+          f"mel {worst['mel']:.1e}, "
           f"sound {worst['stage']:.1e}; {found['seconds']:.2f} s for {found['of_sound']:.2f} s:",
           "PASS" if good else "FAIL")
     return good

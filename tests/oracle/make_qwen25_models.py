@@ -30,8 +30,8 @@ it, and speakers.safetensors, which convert_speakers.py makes of it; and expecte
     <p>.rounding               how far wave is from the same in float64, relative to the loudest
 
 With --brief there is expected.json in its place, with ids, answers, codes, waves, and of states and
-logits those of the last token of the prompt. With --bfloat16 the file has weights of this type; all is
-computed in float32 in either case.
+logits those of the last token of the prompt. With --bfloat16 the file has weights of this type; all
+is computed in float32 in either case.
 
 The seed draws weights, shapes and prompts; a KEY is a path in config.json, such as
 talker_config.num_hidden_layers=3. All is greedy, and the speaker is Ethan.
@@ -222,10 +222,13 @@ class Recorder:
     @staticmethod
     def mask(_module, args, kwargs):
         # generate() of version 5 takes masks of ones away, and without one forward() does not add
-        # codec_pad and codec_bos to the last rows, as it was written to.
-        rows = kwargs.get("inputs_embeds")
-        if rows is not None and kwargs.get("attention_mask") is None:
-            kwargs["attention_mask"] = torch.ones(rows.shape[:2], dtype=torch.long)
+        # codec_pad and codec_bos to the last rows, and forgets behind the prompt by how much the
+        # positions of pictures are fewer than their tokens, other than it was written to.
+        if kwargs.get("attention_mask") is None:
+            rows = kwargs.get("inputs_embeds")
+            cache = kwargs.get("cache", kwargs.get("past_key_values"))
+            count = cache.get_seq_length() + 1 if rows is None else rows.shape[1]
+            kwargs["attention_mask"] = torch.ones((1, count), dtype=torch.long)
         return args, kwargs
 
     def read(self, _module, _args, kwargs):
@@ -277,6 +280,8 @@ def expected(model, ids, answer, codes, end, media=None):
     if len(thought.logits) < 2:
         return 0, {}  # the reference cannot speak an answer without text
     recorder = Recorder(model)
+    # The talker takes no pixels; what has no prefix goes to all three.
+    media = {("thinker_" if name == "pixel_values" else "") + name: x for name, x in media.items()}
     try:
         _, wave = model.generate(
             tokens, speaker="Ethan", attention_mask=torch.ones_like(tokens),
@@ -294,7 +299,7 @@ def expected(model, ids, answer, codes, end, media=None):
     noise = torch.randn(sound["mel"].shape, generator=torch.Generator().manual_seed(NOISE_SEED))
     true = true_wave(model.token2wav, sound, noise)
     turns = {"turns": torch.cat([x.expand(3, -1) for x in turns], 1).T.numpy().astype(np.int32)
-             } if "pixel_values" in media else {}
+             } if "thinker_pixel_values" in media else {}
     return clear, {
         **turns,
         "most": np.array([answer, codes], np.int32),

@@ -118,6 +118,31 @@ BOOST_AUTO_TEST_CASE(keys_of_a_published_code2wav_that_change_nothing_are_accept
   BOOST_TEST(model.open() == "");
 }
 
+BOOST_AUTO_TEST_CASE(the_decoder_of_qwen3_tts_is_found_in_its_folder_with_the_same_strictness) {
+  const fs::path fixture = tests::fixtures / "code2wav-tts";
+  const tests::Folder folder;
+  fs::create_directories(folder.path / "speech_tokenizer");
+  fs::copy(fixture / "model.safetensors", folder.path / "speech_tokenizer/model.safetensors");
+  const auto open = [&](const std::function<void(json&)>& change) {
+    json config = json::parse(std::ifstream(fixture / "config.json"));
+    change(config);
+    std::ofstream(folder.path / "speech_tokenizer/config.json") << config;
+    const auto opened = Code2WavModel::open(folder.path);
+    return opened ? std::string() : opened.error().message;
+  };
+  BOOST_TEST(open([](json&) {}) == "");
+  BOOST_TEST(has(open([](json& c) { c["decoder_config"]["novelty"] = 1; }),
+                 "key 'decoder_config.novelty'"));
+  BOOST_TEST(has(open([](json& c) { c["novelty"] = 1; }), "key 'novelty'"));
+  BOOST_TEST(has(open([](json& c) { c["decoder_config"].erase("codebook_dim"); }),
+                 "key 'decoder_config.codebook_dim': found nothing"));
+  BOOST_TEST(
+      has(open([](json& c) { c["decode_upsample_rate"] = 1920; }), "the product of the rates"));
+  BOOST_TEST(has(open([](json& c) { c["output_sample_rate"] = 16000; }), "expected 24000"));
+  BOOST_TEST(has(open([](json& c) { c["decoder_config"]["latent_dim"] = 24; }),
+                 "tensor 'decoder.pre_conv.conv.weight'"));
+}
+
 BOOST_AUTO_TEST_CASE(tensors_of_a_code2wav_that_do_not_fit_are_refused_by_name) {
   ChangedModel more;
   more.change_header([](json& header) {
