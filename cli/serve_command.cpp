@@ -1,6 +1,7 @@
 #include "cli/serve_command.hpp"
 
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <fstream>
@@ -58,6 +59,22 @@ void reload(const ServeOptions& options, http::Front& front) {
   defaults.max_tokens.reset();  // the stage has its own
   front.set_defaults(defaults);
   log(LogLevel::info, "SIGHUP: tokens and the defaults of sampling were read anew");
+}
+
+// Each connection is a file of the process: without one that is free, /health would not answer.
+void fit_connections(http::ServerOptions& server) {
+  constexpr std::size_t others = 256;  // of the pipeline, and connections beyond the most
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= server.most_connections + others) return;
+  const std::size_t most = limit.rlim_cur > 2 * others ? limit.rlim_cur - others : others;
+  if (most >= server.most_connections) return;
+  log(LogLevel::warning, "--max-connections: found " + std::to_string(server.most_connections) +
+                             ", but a process may have " + std::to_string(limit.rlim_cur) +
+                             " open files (ulimit -n): " + std::to_string(most) + " it is");
+  server.most_connections = most;
 }
 
 int check(const http::FrontOptions& front) {
@@ -121,6 +138,7 @@ int serve(ServeOptions options) {
   const auto keys = all_keys(options);
   if (!keys) return refuse(2, keys.error().message);
   complete(front);
+  fit_connections(front.server);
   if (options.check) return check(front);
 
   EndSignals signals({SIGINT, SIGTERM, SIGQUIT, SIGUSR2, SIGHUP});

@@ -91,6 +91,9 @@ BOOST_AUTO_TEST_CASE(a_check_starts_nothing_and_finds_what_is_wrong) {
   const Ran good = run(serve);
   BOOST_TEST(good.code == 0, good.output);
   BOOST_TEST(good.output.find("thinker") != std::string::npos, good.output);
+  const Ran few = run("ulimit -n 600; " + serve);
+  BOOST_TEST(few.output.find("600 open files (ulimit -n): 344 it is") != std::string::npos,
+             few.output);
   BOOST_TEST(run(serve + "--api-key-file none").code == 2);
   BOOST_TEST(run(serve + "--ssl-certfile none --ssl-keyfile none").code == 2);
   BOOST_TEST(run(serve + "--host nowhere.invalid").code == 2);
