@@ -25,9 +25,9 @@ class Tokenizer {
   // The tokens of a text that the model goes on with as it is, inside those that it puts around
   // every text.
   virtual std::vector<int> encode_plain(std::string_view prompt) const { return encode(prompt); }
-  // The same as encode_prompt() of a conversation; what follows is the assistant's answer. Errors: invalid_argument (a
-  // role, a model without a chat template, a conversation that the template refuses), unavailable
-  // (a template that uses what is not understood here).
+  // The same as encode_prompt() of a conversation; what follows is the assistant's answer. Errors:
+  // invalid_argument (a role, a model without a chat template, a conversation that the template
+  // refuses), unavailable (a template that uses what is not understood here).
   virtual Result<std::vector<int>> encode_messages(std::span<const Message> messages) const = 0;
   // The bytes of a token, which need not be whole characters. Empty for special tokens and unknown
   // ids.

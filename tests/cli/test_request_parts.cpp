@@ -2,8 +2,8 @@
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
 
-#include "cli/request_lines.hpp"
 #include "cli/media_files.hpp"
+#include "cli/request_lines.hpp"
 #include "tests/support.hpp"
 
 using namespace limelight;

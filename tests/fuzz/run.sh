@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of model files, chat templates, tokenizers, sounds, pictures and HTTP requests
-# with libFuzzer, under AddressSanitizer and UndefinedBehaviorSanitizer. Exit 77: no clang with libFuzzer.
+# with libFuzzer, under AddressSanitizer and UndefinedBehaviorSanitizer. Exit 77: no clang with
+# libFuzzer.
 #   run.sh <folder for builds> [<seconds for each>] [<folder for new inputs>]
 # Without a folder for them, new inputs are forgotten. LIMELIGHT_FUZZ names some of the readers.
 set -euo pipefail
