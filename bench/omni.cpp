@@ -212,55 +212,62 @@ std::string overrides_for(const OmniOptions& options) {
   return stages.dump();
 }
 
+// Serves all clients of each concurrency, and returns what they saw. Errors: of bench_omni().
+Result<std::vector<Means>> measure(const OmniOptions& options) {
+  std::fprintf(stderr, "limelight\n");
+  EngineArgs args;
+  args.model = options.model;
+  args.deploy_config = options.deploy_config;
+  args.stage_overrides = overrides_for(options);
+  auto omni = AsyncOmni::from_engine_args(args);
+  if (!omni) return omni.error();
+  Clients clients(**omni, options);
+  if (Served warm = clients.serve(1, 1); warm.error) return *warm.error;
+  std::vector<Means> all;
+  for (const int count : options.concurrency) {
+    const Served served = clients.serve(count, options.requests);
+    if (served.error) return *served.error;
+    all.push_back(means_of(served.all));
+  }
+  return all;
+}
+
+Means between(const Means& a, const Means& b) {
+  Means mean;
+  for (double Means::*value : {&Means::job, &Means::first_text, &Means::first_sound, &Means::lead,
+                               &Means::rtf, &Means::throughput})
+    mean.*value = (a.*value + b.*value) / 2;
+  return mean;
+}
+
 }  // namespace
 
 Result<std::vector<Measurement>> bench_omni(const OmniOptions& given) {
   OmniOptions options = given;
   if (options.quick) options.requests = std::min(options.requests, 8);
-  std::vector<std::vector<Timeline>> ours(options.concurrency.size());
-  const auto measure = [&]() -> Result<void> {
-    std::fprintf(stderr, "limelight\n");
-    EngineArgs args;
-    args.model = options.model;
-    args.deploy_config = options.deploy_config;
-    args.stage_overrides = overrides_for(options);
-    auto omni = AsyncOmni::from_engine_args(args);
-    if (!omni) return omni.error();
-    Clients clients(**omni, options);
-    if (Served warm = clients.serve(1, 1); warm.error) return *warm.error;
-    for (std::size_t i = 0; i < ours.size(); ++i) {
-      Served served = clients.serve(options.concurrency[i], options.requests);
-      if (served.error) return *served.error;
-      ours[i].insert(ours[i].end(), served.all.begin(), served.all.end());
-    }
-    return {};
-  };
   // Before and after the peers, so that a slow minute of the machine affects all.
-  LIMELIGHT_TRY(measure());
-  std::vector<std::vector<Timeline>> before = std::move(ours);
-  ours.assign(options.concurrency.size(), {});
-  const auto reference = run_omni_peer("omni_transformers.py", options.model, options);
-  std::map<int, std::vector<Timeline>> openvino;
-  if (!options.openvino.empty())
-    openvino = run_omni_peer("omni_openvino.py", options.openvino.string(), options);
-  LIMELIGHT_TRY(measure());
+  const auto before = measure(options);
+  if (!before) return before.error();
+  const std::pair<const char*, std::map<int, std::vector<Timeline>>> peers[] = {
+      {"transformers", run_omni_peer("omni_transformers.py", options.model, options)},
+      {"OpenVINO GenAI",
+       options.openvino.empty()
+           ? std::map<int, std::vector<Timeline>>()
+           : run_omni_peer("omni_openvino.py", options.openvino.string(), options)}};
+  const auto after = measure(options);
+  if (!after) return after.error();
   std::vector<Measurement> results;
-  for (std::size_t i = 0; i < ours.size(); ++i) {
+  for (std::size_t i = 0; i < before->size(); ++i) {
     const int concurrency = options.concurrency[i];
-    const Means first = means_of(before[i]), second = means_of(ours[i]);
-    const auto half = [&](double Means::*value) { return (first.*value + second.*value) / 2; };
-    const Means mean{.job = half(&Means::job),
-                     .first_text = half(&Means::first_text),
-                     .first_sound = half(&Means::first_sound),
-                     .lead = half(&Means::lead),
-                     .rtf = half(&Means::rtf),
-                     .throughput = half(&Means::throughput)};
-    const auto beside = [&](const char* name, const std::map<int, std::vector<Timeline>>& peer) {
-      add(results, concurrency, mean, name, means_of(peer.at(concurrency)));
-    };
-    if (!reference.empty()) beside("transformers", reference);
-    if (!openvino.empty()) beside("OpenVINO GenAI", openvino);
-    if (reference.empty() && openvino.empty()) add(results, concurrency, mean, "", std::nullopt);
+    const Means ours = between((*before)[i], (*after)[i]);
+    bool alone = true;
+    for (const auto& [name, seen] : peers) {
+      const auto at = seen.find(concurrency);
+      if (at == seen.end() || at->second.empty()) continue;
+      add(results, concurrency, ours, name, means_of(at->second));
+      alone = false;
+    }
+    if (alone) add(results, concurrency, ours, "", std::nullopt);
   }
   return results;
 }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limelight/span.hpp>
 
 #include "base/try.hpp"
+#include "stages/code_chunk.hpp"
 #include "stages/models/hf_files.hpp"
 #include "stages/registry.hpp"
 #include "stages/token2wav.hpp"
@@ -63,27 +63,12 @@ Result<void> Code2Wav::consume(std::uint64_t request,
                                std::span<const std::byte> data,
                                bool last) {
   const CodecShape& s = config_.codec;
-  if (tensor.dtype != ipc::DType::int32 || tensor.extents != 2 ||
-      tensor.shape[1] != static_cast<std::uint64_t>(s.codebooks))
-    return Error{ErrorCode::corrupt, "code2wav: found a chunk " + tensor.text() +
-                                         ", expected int32 [frames, " +
-                                         std::to_string(s.codebooks) + "]"};
   Stream& stream = streams_.at(request);
-  const std::uint64_t frames =
-      stream.codes.size() / static_cast<std::size_t>(s.codebooks) + tensor.shape[0];
-  if (frames > static_cast<std::uint64_t>(config_.shape.max_model_len))
-    return Error{ErrorCode::too_large, "code2wav: found " + std::to_string(frames) +
-                                           " frames of one request, expected at most "
-                                           "max_model_len, " +
-                                           std::to_string(config_.shape.max_model_len)};
-  const auto old = static_cast<std::ptrdiff_t>(stream.codes.size());
-  stream.codes.resize(stream.codes.size() + data.size() / sizeof(std::int32_t));
-  std::memcpy(stream.codes.data() + old, data.data(), data.size());
-  for (auto code = stream.codes.begin() + old; code != stream.codes.end(); ++code)
-    if (*code < 0 || *code >= s.codebook_size)
-      return Error{ErrorCode::corrupt, "code2wav: found code " + std::to_string(*code) +
-                                           ", expected 0 to " +
-                                           std::to_string(s.codebook_size - 1)};
+  LIMELIGHT_TRY(append_codes(tensor, data,
+                             {.codebooks = static_cast<std::size_t>(s.codebooks),
+                              .most_frames = config_.shape.max_model_len,
+                              .largest_code = s.codebook_size - 1},
+                             stream.codes));
   stream.waiting.push_back({static_cast<int>(tensor.shape[0]), last});
   return {};
 }

@@ -5,6 +5,7 @@
 #include <limelight/span.hpp>
 
 #include "base/try.hpp"
+#include "stages/code_chunk.hpp"
 #include "stages/models/normal_noise.hpp"
 #include "stages/models/tensor_weights.hpp"
 #include "stages/registry.hpp"
@@ -51,24 +52,11 @@ Result<void> Token2Wav::consume(std::uint64_t request,
                                 const ipc::TensorSpec& tensor,
                                 std::span<const std::byte> data,
                                 bool last) {
-  if (tensor.dtype != ipc::DType::int32 || tensor.extents != 2 || tensor.shape[1] != 1)
-    return Error{ErrorCode::corrupt,
-                 "code2wav: found a chunk " + tensor.text() + ", expected int32 [codes, 1]"};
   Sound& sound = sounds_.at(request);
-  const std::size_t old = sound.codes.size();
-  const std::uint64_t count = old + tensor.shape[0];
-  if (count > static_cast<std::uint64_t>(config_.shape.max_model_len))
-    return Error{ErrorCode::too_large, "code2wav: found " + std::to_string(count) +
-                                           " codes of one request, expected at most "
-                                           "max_model_len, " +
-                                           std::to_string(config_.shape.max_model_len)};
-  sound.codes.resize(old + data.size() / sizeof(std::int32_t));
-  if (!data.empty()) std::memcpy(sound.codes.data() + old, data.data(), data.size());
-  for (std::size_t at = old; at < sound.codes.size(); ++at)
-    if (sound.codes[at] < 0 || sound.codes[at] > shape_.transformer.codes)
-      return Error{ErrorCode::corrupt, "code2wav: code " + std::to_string(at) + ": found " +
-                                           std::to_string(sound.codes[at]) + ", expected 0 to " +
-                                           std::to_string(shape_.transformer.codes)};
+  LIMELIGHT_TRY(append_codes(
+      tensor, data,
+      {.most_frames = config_.shape.max_model_len, .largest_code = shape_.transformer.codes},
+      sound.codes));
   sound.complete = last;
   return {};
 }

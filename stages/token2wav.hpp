@@ -13,7 +13,6 @@
 // Threads: see Stage.
 #pragma once
 
-#include <deque>
 #include <limelight/stage.hpp>
 #include <map>
 #include <vector>

@@ -5,6 +5,7 @@
 #include <limelight/span.hpp>
 
 #include "base/try.hpp"
+#include "stages/code_chunk.hpp"
 #include "stages/registry.hpp"
 
 namespace limelight::stages {
@@ -28,28 +29,12 @@ Result<void> WaveDecoder::consume(std::uint64_t request,
                                   const ipc::TensorSpec& tensor,
                                   std::span<const std::byte> data,
                                   bool last) {
-  const auto books = static_cast<std::size_t>(shape_.codebooks);
-  if (tensor.dtype != ipc::DType::int32 || tensor.extents != 2 || tensor.shape[1] != books)
-    return Error{ErrorCode::corrupt, "code2wav: found a chunk " + tensor.text() +
-                                         ", expected int32 [frames, " + std::to_string(books) +
-                                         "]"};
   Stream& stream = streams_.at(request);
-  const std::size_t old = stream.codes.size();
-  const std::uint64_t frames = old / books + tensor.shape[0];
-  if (frames > static_cast<std::uint64_t>(config_.shape.max_model_len))
-    return Error{ErrorCode::too_large, "code2wav: found " + std::to_string(frames) +
-                                           " frames of one request, expected at most "
-                                           "max_model_len, " +
-                                           std::to_string(config_.shape.max_model_len)};
-  stream.codes.resize(old + data.size() / sizeof(std::int32_t));
-  if (!data.empty()) std::memcpy(stream.codes.data() + old, data.data(), data.size());
-  for (std::size_t at = old; at < stream.codes.size(); ++at)
-    if (stream.codes[at] < 0 || stream.codes[at] >= shape_.codebook_size)
-      return Error{ErrorCode::corrupt, "code2wav: frame " + std::to_string(at / books) +
-                                           ", codebook " + std::to_string(at % books) +
-                                           ": found code " + std::to_string(stream.codes[at]) +
-                                           ", expected 0 to " +
-                                           std::to_string(shape_.codebook_size - 1)};
+  LIMELIGHT_TRY(append_codes(tensor, data,
+                             {.codebooks = static_cast<std::size_t>(shape_.codebooks),
+                              .most_frames = config_.shape.max_model_len,
+                              .largest_code = shape_.codebook_size - 1},
+                             stream.codes));
   stream.gathered += static_cast<int>(tensor.shape[0]);
   const std::size_t waiting = stream.waiting.size();
   const auto make_chunk = [&](int frames_of_it) {

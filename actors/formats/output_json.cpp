@@ -14,11 +14,12 @@ json to_json(const TokenLogprob& token) {
           {"logprob", token.logprob},
           {"rank", token.rank}};
 }
+}  // namespace
+
 json stop_reason(const AnswerInfo& answer) {
   if (!answer.stop_string.empty()) return answer.stop_string;
   return answer.stop_token_id >= 0 ? json(answer.stop_token_id) : json();
 }
-}  // namespace
 
 json to_json(const RequestOutput& out) {
   json stages = json::array(), transfers = json::array();

@@ -9,6 +9,8 @@
 namespace limelight::formats {
 
 nlohmann::json to_json(const RequestOutput& output);
+// The stop string or the token that ended the text; null: none did.
+nlohmann::json stop_reason(const AnswerInfo& answer);
 nlohmann::json to_json(const RankTrace& trace);
 
 }  // namespace limelight::formats

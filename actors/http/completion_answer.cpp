@@ -57,11 +57,6 @@ json text_logprobs(const AnswerInfo& answer) {
           {"text_offset", std::move(offsets)}};
 }
 
-json stop_reason(const AnswerInfo& answer) {
-  if (!answer.stop_string.empty()) return answer.stop_string;
-  return answer.stop_token_id >= 0 ? json(answer.stop_token_id) : json();
-}
-
 json stage_metrics(const RequestOutput& output) {
   json all = formats::to_json(output);
   json metrics{{"e2e_time_ms", std::move(all["e2e_time_ms"])},
@@ -132,7 +127,7 @@ Result<std::string> CompletionAnswer::whole(const std::vector<RequestOutput>& ou
     json choice{{"index", i},
                 {"logprobs", Json::logprobs(*this, output)},
                 {"finish_reason", output.answer.finish_reason},
-                {"stop_reason", stop_reason(output.answer)}};
+                {"stop_reason", formats::stop_reason(output.answer)}};
     if (chat_) {
       json message{{"role", "assistant"},
                    {"content", text_ ? json(output.text) : json()},
@@ -172,7 +167,7 @@ std::string CompletionAnswer::sound(std::size_t index, std::string_view bytes) c
 }
 std::string CompletionAnswer::end(std::size_t index, const RequestOutput& last) const {
   json choice{{"finish_reason", last.answer.finish_reason},
-              {"stop_reason", stop_reason(last.answer)},
+              {"stop_reason", formats::stop_reason(last.answer)},
               {"logprobs", Json::logprobs(*this, last)}};
   if (chat_) choice["delta"] = json::object();
   else choice["text"] = "";

@@ -123,8 +123,9 @@ std::optional<AnyEvent> AnyEventReader::read(std::string_view text) {
   AnyEvent event;
   std::string repaired;
   fault_ = Fault::damaged;
+  mended_ = {};
   if (!is_json(text)) {
-    repaired = well_formed(text);
+    repaired = well_formed(text, &mended_);
     if (!is_json(repaired)) return std::nullopt;
     text = repaired;
     event.repaired = true;

@@ -36,12 +36,19 @@ struct AnyEvent {
   std::string others;
 };
 
+// What well_formed() changed.
+struct Mended {
+  bool utf8 = false, surrogates = false, controls = false, numbers = false;
+};
+
 class AnyEventReader {
  public:
   enum class Fault { none, damaged, no_phase };
   // text: a JSON object. Nothing if it is none, or has no phase of one letter; fault() says which.
   std::optional<AnyEvent> read(std::string_view text);
   Fault fault() const noexcept { return fault_; }
+  // What that text needed to become JSON.
+  const Mended& mended() const noexcept { return mended_; }
   // What a pid or tid stood for that is no whole number; empty for the others.
   std::string text_of(std::int64_t id) const;
 
@@ -49,16 +56,13 @@ class AnyEventReader {
   std::int64_t number_of(const std::string& text);
   std::map<std::string, std::int64_t, std::less<>> numbers_;
   Fault fault_ = Fault::none;
+  Mended mended_;
 };
 
 // Microseconds as nanoseconds, exactly; digits beyond them are rounded. Nothing if it is no decimal
 // number or too large.
 std::optional<std::int64_t> exact_nanoseconds(std::string_view microseconds);
 
-// What well_formed() changed.
-struct Mended {
-  bool utf8 = false, surrogates = false, controls = false, numbers = false;
-};
 // Text that JSON parsers take: what is no UTF-8, and each escaped half of a surrogate pair that
 // stands alone, becomes U+FFFD; NaN and Infinity become null; control characters become blanks.
 std::string well_formed(std::string_view text, Mended* mended = nullptr);

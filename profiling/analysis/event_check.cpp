@@ -3,7 +3,6 @@
 #include <charconv>
 
 #include "profiling/analysis/json_members.hpp"
-#include "profiling/analysis/json_text.hpp"
 
 namespace limelight::profiling {
 
@@ -28,10 +27,10 @@ class EventCheck {
   EventCheck(std::size_t line, bool own, ReaderFindings& findings)
       : line_(line), own_(own), findings_(findings) {}
 
-  void text(std::string_view text) {
-    if (is_json(text)) return;
-    Mended mended;
-    if (!is_json(well_formed(text, &mended)))
+  // reader: has read it.
+  void text(const AnyEventReader& reader) {
+    const Mended& mended = reader.mended();
+    if (reader.fault() == AnyEventReader::Fault::damaged)
       return refuse(all_programs, "found an event that is no JSON");
     if (mended.utf8) refuse(hta, "found a text that is no UTF-8");
     if (mended.controls)
@@ -168,10 +167,11 @@ std::optional<AnyEvent> check_event(std::string_view text,
                                     bool own,
                                     AnyEventReader& reader,
                                     ReaderFindings& findings) {
+  auto event = reader.read(text);
   EventCheck check(line, own, findings);
-  check.text(text);
+  check.text(reader);
   check.keys(text);
-  return reader.read(text);
+  return event;
 }
 
 }  // namespace limelight::profiling

@@ -294,6 +294,21 @@ Result<EncoderConfig> read_encoder_config(const fs::path& path) {
   }
 }
 
+EncoderConfig read_encoders(ConfigKeys& keys, int hidden) {
+  // Looked at there, where all that is not known in them is refused.
+  (void)keys["audio_config"];
+  (void)keys["vision_config"];
+  auto encoders = read_encoder_config(keys.file());
+  if (!encoders) throw ModelRefusal{encoders.error()};
+  const std::string rows =
+      std::to_string(hidden) + ", the hidden_size of text_config: the decoder reads these rows";
+  if (keys.has("audio_config") && encoders->audio.out != hidden)
+    keys.wrong("audio_config.output_dim", rows);
+  if (keys.has("vision_config") && encoders->vision.out != hidden)
+    keys.wrong("vision_config.out_hidden_size", rows);
+  return std::move(encoders).value();
+}
+
 std::vector<ExpectedTensor> tensors_of(const AudioEncoderShape& s) {
   std::vector<ExpectedTensor> all;
   if (s.pooled) {

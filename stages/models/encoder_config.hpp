@@ -12,6 +12,8 @@
 
 namespace limelight::stages {
 
+class ConfigKeys;
+
 struct AudioEncoderShape {
   // That of Qwen2.5-Omni: two convolutions over time, attention among the rows of a chunk, and the
   // mean of each two rows; `channels` and `attention` are not its.
@@ -53,6 +55,9 @@ struct EncoderConfig {
 // config_json: of a model of type qwen2_5_omni or qwen3_omni_moe. Errors: not_found, corrupt,
 // unavailable.
 Result<EncoderConfig> read_encoder_config(const std::filesystem::path& config_json);
+// The same for the reader of a whole model. keys: of thinker_config, whose decoder reads rows of
+// `hidden` numbers. Throws a ModelRefusal.
+EncoderConfig read_encoders(ConfigKeys& keys, int hidden);
 
 // All tensors of an encoder, after the prefix thinker.audio_tower. or thinker.visual. and without
 // ".weight"; those of convolutions with the rows and columns that ModelFile gives them.

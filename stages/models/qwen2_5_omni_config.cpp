@@ -55,7 +55,7 @@ struct Qwen25Reader {
     omni.placeholders = {keys.whole("audio_token_index", 151646),
                          keys.whole("image_token_index", 151655),
                          keys.whole("video_token_index", 151656)};
-    read_encoders(keys);
+    omni.encoders = read_encoders(keys, omni.thinker_hidden);
     // The chat template has the tokens around sounds and pictures; only videos have positions in
     // seconds. The last ones are in the published file and nobody reads them.
     for (const char* key : {"audio_start_token_id", "audio_end_token_id", "vision_start_token_id",
@@ -74,21 +74,6 @@ struct Qwen25Reader {
       rope.height = rope.width = 24;
       rope.sections = true;
     }
-  }
-
-  // read_encoder_config() refuses what it does not know in the two objects.
-  void read_encoders(ConfigKeys& keys) {
-    (void)keys["audio_config"];
-    (void)keys["vision_config"];
-    auto encoders = read_encoder_config(file);
-    if (!encoders) throw ModelRefusal{encoders.error()};
-    omni.encoders = std::move(encoders).value();
-    const std::string rows = std::to_string(omni.thinker_hidden) +
-                             ", the hidden_size of text_config: the decoder reads these rows";
-    if (keys.has("audio_config") && omni.encoders.audio.out != omni.thinker_hidden)
-      keys.wrong("audio_config.output_dim", rows);
-    if (keys.has("vision_config") && omni.encoders.vision.out != omni.thinker_hidden)
-      keys.wrong("vision_config.out_hidden_size", rows);
   }
 
   void read_talker(ConfigKeys keys) {

@@ -75,7 +75,8 @@ struct OmniReader {
     omni.thinker_vocab = thinker_network.shape.vocab;
     for (const char* key : {"audio_token_id", "image_token_id", "video_token_id"})
       omni.placeholders.push_back(keys.whole(key));
-    read_encoders(keys);
+    omni.encoders = read_encoders(keys, omni.thinker_hidden);
+    check_deepstack(keys);
     // The chat template has the tokens around sounds and pictures; only videos have positions in
     // seconds.
     for (const char* key :
@@ -86,20 +87,8 @@ struct OmniReader {
     keys.refuse_others(true, "a thinker of qwen3_omni_moe");
   }
 
-  // read_encoder_config() refuses what it does not know in the two objects.
-  void read_encoders(ConfigKeys& keys) {
-    (void)keys["audio_config"];
-    (void)keys["vision_config"];
-    auto encoders = read_encoder_config(file);
-    if (!encoders) throw ModelRefusal{encoders.error()};
-    omni.encoders = std::move(encoders).value();
+  void check_deepstack(ConfigKeys& keys) const {
     const VisionEncoderShape& vision = omni.encoders.vision;
-    const std::string rows = std::to_string(omni.thinker_hidden) +
-                             ", the hidden_size of text_config: the decoder reads these rows";
-    if (keys.has("audio_config") && omni.encoders.audio.out != omni.thinker_hidden)
-      keys.wrong("audio_config.output_dim", rows);
-    if (keys.has("vision_config") && vision.out != omni.thinker_hidden)
-      keys.wrong("vision_config.out_hidden_size", rows);
     if (keys.has("vision_config") &&
         vision.deepstack.size() > static_cast<std::size_t>(thinker_network.shape.layers))
       keys.wrong("vision_config.deepstack_visual_indexes",
