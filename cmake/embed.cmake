@@ -1,8 +1,8 @@
-# A file as a constant of namespace limelight::profiling:
-#   cmake -D IN=page.html -D OUT=page.cpp -D NAME=report_page -P embed.cmake
+# A file as a constant:
+#   cmake -D IN=page.html -D OUT=page.cpp -D NAME=page -D NAMESPACE=limelight::http -P embed.cmake
 file(READ "${IN}" text)
 file(WRITE "${OUT}"
-  "namespace limelight::profiling {\n"
+  "namespace ${NAMESPACE} {\n"
   "extern const char ${NAME}[];\n"
   "const char ${NAME}[] = R\"~~~(${text})~~~\";\n"
-  "}  // namespace limelight::profiling\n")
+  "}  // namespace ${NAMESPACE}\n")

@@ -81,8 +81,11 @@ void Generation::abort(const std::string& why) {
 
 Task<bool> WholeAnswers::take(std::size_t index, RequestOutput part) {
   RequestOutput& all = outputs[index];
-  part.text.insert(0, all.text);
-  part.audio.insert(part.audio.begin(), all.audio.begin(), all.audio.end());
+  // What came before grows in its place: it is not copied for each part.
+  all.text += part.text;
+  all.audio.insert(all.audio.end(), part.audio.begin(), part.audio.end());
+  part.text = std::move(all.text);
+  part.audio = std::move(all.audio);
   all = std::move(part);
   co_return true;
 }

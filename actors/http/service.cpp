@@ -24,9 +24,7 @@ void answer_health(Context& context, Exchange& exchange) {
   bool serves = false;
   if (context.pipeline != nullptr) {
     const PipelineStatus now = context.pipeline->status();
-    status = now.health == Health::running    ? "ready"
-             : now.health == Health::degraded ? "degraded"
-                                              : "failed";
+    status = word_of(now.health);
     serves = now.health != Health::failed;
     if (!now.why.empty()) body["why"] = now.why;
     body["running"] = now.running;

@@ -5,11 +5,9 @@
 #include "actors/formats/output_json.hpp"
 #include "actors/http/api_error.hpp"
 
-namespace limelight::profiling {
-extern const char service_page[];  // service_page.html
-}
-
 namespace limelight::http {
+
+extern const char service_page[];  // service_page.html
 
 using nlohmann::json;
 
@@ -51,9 +49,13 @@ json request_json(const RequestOutput& output) {
 
 }  // namespace
 
+const char* word_of(Health health) {
+  return health == Health::running ? "ready" : health == Health::degraded ? "degraded" : "failed";
+}
+
 void send_page(const ContextPtr&, const ExchangePtr& exchange) {
   exchange->answer({.type = "text/html; charset=utf-8",
-                    .body = profiling::service_page,
+                    .body = service_page,
                     .headers = {{"Content-Security-Policy",
                                  "default-src 'none'; style-src 'unsafe-inline'; script-src "
                                  "'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; "
@@ -66,12 +68,9 @@ void send_status(const ContextPtr& context, const ExchangePtr& exchange) {
     return exchange->answer(
         ApiError{.status = 503, .message = "the pipeline is not there yet, or no longer"}.answer());
   const PipelineStatus status = context->pipeline->status();
-  const char* health = status.health == Health::running    ? "ready"
-                       : status.health == Health::degraded ? "degraded"
-                                                           : "failed";
   const auto uptime = std::chrono::steady_clock::now() - context->start;
   json all{{"model", context->options.model},
-           {"status", context->draining ? "draining" : health},
+           {"status", context->draining ? "draining" : word_of(status.health)},
            {"uptime_s", std::chrono::duration<double>(uptime).count()},
            {"running", status.running},
            {"waiting", status.waiting},

@@ -6,6 +6,8 @@
 
 namespace limelight::http {
 
+// "ready", "degraded" or "failed".
+const char* word_of(Health health);
 // The page holds no number of the service, so it needs no token.
 void send_page(const ContextPtr& context, const ExchangePtr& exchange);
 void send_status(const ContextPtr& context, const ExchangePtr& exchange);
