@@ -217,9 +217,9 @@ std::uint64_t count_for(const std::string& transport,
                                    most);  // copying takes time by bytes, so fewer are enough
 }
 
-struct Scratch {
+struct SocketFolder {
   std::filesystem::path path;
-  ~Scratch() {
+  ~SocketFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(path, ignored);
   }
@@ -248,7 +248,7 @@ Result<std::vector<Measurement>> bench_ipc(const IpcOptions& options) {
   const auto broker = ipc::Broker::use(*helper, pools);
   if (!broker) return broker.error();
 
-  const Scratch scratch{*runtime / ("bench-" + std::to_string(getpid()))};
+  const SocketFolder scratch{*runtime / ("bench-" + std::to_string(getpid()))};
   std::error_code failed;
   if (!std::filesystem::create_directory(scratch.path, failed))
     return Error{ErrorCode::io, scratch.path.string() + ": " + failed.message()};

@@ -22,6 +22,7 @@
 #include "bench/peer.hpp"
 #include "bench/profiler_pipeline.hpp"
 #include "bench/scratch.hpp"
+#include "bench/time.hpp"
 #include "profiling/capture/session.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/record.hpp"
@@ -35,9 +36,6 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
 double ns_of(std::uint64_t ticks) { return prof::ticks_to_ns(static_cast<std::int64_t>(ticks)); }
 
 // The names and shapes of the spans in one step of a decoder.

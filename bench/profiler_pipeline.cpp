@@ -10,6 +10,7 @@
 #include "base/try.hpp"
 #include "bench/loopback.hpp"
 #include "bench/peer.hpp"
+#include "bench/time.hpp"
 
 namespace limelight::bench {
 
@@ -17,10 +18,6 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 namespace {
-
-double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
 
 // Eight ranks with little to compute.
 constexpr const char* eight_ranks = R"(stage_args:

@@ -13,6 +13,7 @@
 
 #include "base/whole_number.hpp"
 #include "bench/scratch.hpp"
+#include "bench/time.hpp"
 
 namespace limelight::bench {
 
@@ -41,10 +42,6 @@ constexpr const char* one_small_thinker = R"(stage_args:
 runtime:
   defaults: {max_inflight: 8}
 )";
-
-double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
 
 Result<std::unique_ptr<Omni>> start(const std::filesystem::path& config) {
   return Omni::from_engine_args({.config = config});

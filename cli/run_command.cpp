@@ -18,6 +18,7 @@
 #include "cli/pipeline_table.hpp"
 #include "cli/profile_words.hpp"
 #include "cli/progress_line.hpp"
+#include "cli/refuse.hpp"
 #include "cli/request_lines.hpp"
 #include "cli/run_output.hpp"
 #include "cli/stage_list.hpp"
@@ -29,14 +30,6 @@ namespace limelight::cli {
 using nlohmann::json;
 
 namespace {
-
-int refuse(int code, const std::string& what) {
-  std::cerr << "limelight run: " << what << "\n";
-  return code;
-}
-int exit_code(const Error& error) {
-  return error.code == ErrorCode::invalid_argument || error.code == ErrorCode::not_found ? 2 : 1;
-}
 
 // The errors of a run, or what stages remarked, each once, and no more than somebody reads.
 class Problems {
@@ -136,7 +129,7 @@ int run(const RunOptions& options) {
                   .stage_overrides = options.stage_overrides};
   if (options.check) {
     const auto pipeline = pipeline_of(args);
-    if (!pipeline) return refuse(2, pipeline.error().message);
+    if (!pipeline) return refuse("run", 2, pipeline.error().message);
     std::cout << describe(*pipeline);
     return 0;
   }
@@ -145,14 +138,15 @@ int run(const RunOptions& options) {
     return params;
   };
   const stages::SamplingParams checked = with_flags({});
-  if (const auto good = stages::check(checked); !good) return refuse(2, good.error().message);
+  if (const auto good = stages::check(checked); !good)
+    return refuse("run", 2, good.error().message);
   auto requests = Requests::read(options, checked);
-  if (!requests) return refuse(2, requests.error().message);
+  if (!requests) return refuse("run", 2, requests.error().message);
   const bool profiled = !options.profile.empty();
   const auto stages = profiled ? read_stages(options.profile) : std::vector<int>();
-  if (!stages) return refuse(2, stages.error().message);
+  if (!stages) return refuse("run", 2, stages.error().message);
   auto out = RunOutput::create(options.output_dir, options.json);
-  if (!out) return refuse(1, out.error().message);
+  if (!out) return refuse("run", 1, out.error().message);
 
   args.profile_dir = options.profile_dir;
   args.will_profile = profiled;
@@ -161,7 +155,7 @@ int run(const RunOptions& options) {
   std::cerr << "starting the pipeline of "
             << (options.model.empty() ? options.config.string() : options.model) << "\n";
   auto omni = Omni::from_engine_args(args);
-  if (!omni) return refuse(exit_code(omni.error()), omni.error().message);
+  if (!omni) return refuse("run", exit_code(omni.error()), omni.error().message);
   signals.watch([&](int signal) {
     if (signal == SIGUSR2) {
       const auto dumped = (*omni)->dump_profile();
@@ -285,7 +279,7 @@ int run(const RunOptions& options) {
       std::cout << "text, sound and outputs.jsonl: " << options.output_dir.string() << "\n";
   }
   if (!remarks.empty()) std::cerr << remarks.text() << "\n";
-  return problems.empty() ? code : refuse(code, problems.text());
+  return problems.empty() ? code : refuse("run", code, problems.text());
 }
 
 }  // namespace limelight::cli

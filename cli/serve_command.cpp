@@ -13,19 +13,12 @@
 #include "base/try.hpp"
 #include "cli/end_signals.hpp"
 #include "cli/pipeline_table.hpp"
+#include "cli/refuse.hpp"
 #include "cli/service_manager.hpp"
 
 namespace limelight::cli {
 
 namespace {
-
-int refuse(int code, const std::string& what) {
-  std::cerr << "limelight serve: " << what << "\n";
-  return code;
-}
-int exit_code(const Error& error) {
-  return error.code == ErrorCode::invalid_argument || error.code == ErrorCode::not_found ? 2 : 1;
-}
 
 Result<void> add_keys(const std::vector<std::filesystem::path>& files,
                       std::vector<std::string>& to) {
@@ -79,11 +72,11 @@ void fit_connections(http::ServerOptions& server) {
 
 int check(const http::FrontOptions& front) {
   const auto pipeline = pipeline_of(front.engine);
-  if (!pipeline) return refuse(2, pipeline.error().message);
+  if (!pipeline) return refuse("serve", 2, pipeline.error().message);
   http::ServerOptions server = front.server;
   server.port = 0;  // the service's may be in use, by itself
   const auto opened = http::Front::open({.server = server, .service = front.service});
-  if (!opened) return refuse(2, opened.error().message);
+  if (!opened) return refuse("serve", 2, opened.error().message);
   std::cout << describe(*pipeline);
   return 0;
 }
@@ -136,7 +129,7 @@ Result<std::vector<std::string>> read_keys(const std::filesystem::path& file) {
 int serve(ServeOptions options) {
   http::FrontOptions& front = options.front;
   const auto keys = all_keys(options);
-  if (!keys) return refuse(2, keys.error().message);
+  if (!keys) return refuse("serve", 2, keys.error().message);
   complete(front);
   fit_connections(front.server);
   if (options.check) return check(front);
@@ -146,12 +139,12 @@ int serve(ServeOptions options) {
   with_keys.service.api_keys = keys->api;
   with_keys.service.profile_keys = keys->profile;
   auto opened = http::Front::open(std::move(with_keys));
-  if (!opened) return refuse(exit_code(opened.error()), opened.error().message);
+  if (!opened) return refuse("serve", exit_code(opened.error()), opened.error().message);
   http::Front& it = **opened;
   const std::string address = address_of(front, it.port());
   std::cout << "listening on " << address << std::endl;
   if (const auto started = it.start(); !started)
-    return refuse(exit_code(started.error()), started.error().message);
+    return refuse("serve", exit_code(started.error()), started.error().message);
   std::cout << "serving " << front.service.model << " at " << address << std::endl;
 
   tell_service_manager("READY=1");
@@ -174,7 +167,7 @@ int serve(ServeOptions options) {
   const auto drained = it.drain(options.drain_time);
   signals.stop();
   opened->reset();
-  return drained ? 0 : refuse(1, drained.error().message);
+  return drained ? 0 : refuse("serve", 1, drained.error().message);
 }
 
 }  // namespace limelight::cli

@@ -6,15 +6,12 @@
 #include <iostream>
 #include <limelight/trace.hpp>
 
+#include "cli/refuse.hpp"
 #include "cli/serve_file.hpp"
 
 namespace limelight::cli {
 
 namespace {
-int refuse(const char* command, const Error& error) {
-  std::cerr << "limelight trace " << command << ": " << error.message << "\n";
-  return 1;
-}
 void say(const char* command, const profiling::Notes& notes) {
   for (const std::string& note : notes)
     std::cerr << "limelight trace " << command << ": " << note << "\n";
@@ -129,7 +126,7 @@ int TraceCommands::summary() const {
                                                      &notes)
                           : profiling::describe_request(files_, request_, session_, &notes);
   if (!table || csv_) say("summary", notes);  // the others have them in their text
-  if (!text) return refuse("summary", text.error());
+  if (!text) return refuse("trace summary", 1, text.error().message);
   std::cout << *text;
   return 0;
 }
@@ -138,7 +135,7 @@ int TraceCommands::diff() const {
   profiling::Notes notes;
   const auto text = profiling::diff_table(before_, after_, &notes);
   say("diff", notes);
-  if (!text) return refuse("diff", text.error());
+  if (!text) return refuse("trace diff", 1, text.error().message);
   std::cout << *text;
   return 0;
 }
@@ -150,14 +147,14 @@ int TraceCommands::recover() const {
     if (recovered)
       std::cout << recovered->file.string() << ": " << recovered->events << " events; "
                 << recovered->bytes_given_up << " bytes at its end were torn\n";
-    else code = refuse("recover", recovered.error());
+    else code = refuse("trace recover", 1, recovered.error().message);
   }
   return code;
 }
 
 int TraceCommands::merge() const {
   const auto merged = profiling::merge(files_, out_, {.force = force_, .session = session_});
-  if (!merged) return refuse("merge", merged.error());
+  if (!merged) return refuse("trace merge", 1, merged.error().message);
   say("merge", merged->notes);
   std::cout << out_.string() << ": " << merged->events << " events of " << merged->files
             << " ranks, " << merged->requests << " requests, " << merged->arrows
@@ -169,7 +166,7 @@ int TraceCommands::merge() const {
 int TraceCommands::report() const {
   const auto written =
       profiling::write_report(report_out_, files_, {.force = force_, .session = session_});
-  if (!written) return refuse("report", written.error());
+  if (!written) return refuse("trace report", 1, written.error().message);
   say("report", *written);
   std::cout << report_out_.string() << ": open it in a browser\n";
   return 0;
@@ -177,11 +174,11 @@ int TraceCommands::report() const {
 
 int TraceCommands::open() const {
   if (files_.size() != 1)
-    return refuse("open", {ErrorCode::invalid_argument,
-                           "found " + std::to_string(files_.size()) +
-                               " files, expected one: `limelight trace merge` makes one of many"});
+    return refuse("trace open", 1,
+                  "found " + std::to_string(files_.size()) +
+                      " files, expected one: `limelight trace merge` makes one of many");
   const auto served = serve_to_perfetto(files_.front(), port_, browser_);
-  return served ? 0 : refuse("open", served.error());
+  return served ? 0 : refuse("trace open", 1, served.error().message);
 }
 
 int TraceCommands::run() const {

@@ -207,7 +207,7 @@ std::uint64_t Code2Wav::tokens_out(std::uint64_t request) const {
 }
 
 namespace {
-Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds) {
+Result<void> check_code2wav_feeds(const StageConfig& config, std::span<const Feed> feeds) {
   const auto refuse = [](const std::string& what) {
     return Error{ErrorCode::invalid_argument, what};
   };
@@ -238,7 +238,7 @@ StageType code2wav_type() {
             return model_type_of(path) == "qwen2_5_omni" ? set_token2wav_model(path, config)
                                                          : set_code2wav_model(path, config);
           },
-      .check = check_feeds,
+      .check = check_code2wav_feeds,
       // One chunk of samples for each chunk of codes; check() sees to it that those fit.
       .largest_output =
           [](const StageConfig& config, int) {

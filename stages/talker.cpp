@@ -204,7 +204,7 @@ std::uint64_t Talker::tokens_out(std::uint64_t request) const {
 }
 
 namespace {
-Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds) {
+Result<void> check_talker_feeds(const StageConfig& config, std::span<const Feed> feeds) {
   for (const Feed& feed : feeds)
     if (config.codec.input_hidden != feed.source->shape.hidden)
       return Error{ErrorCode::invalid_argument,
@@ -219,7 +219,7 @@ StageType talker_type() {
   return {.name = "talker",
           .inputs = {{"hidden", "hidden_states"}},
           .outputs = {{"codes", "codes"}},
-          .check = check_feeds,
+          .check = check_talker_feeds,
           .largest_output =
               [](const StageConfig& config, int) {
                 return static_cast<std::uint64_t>(std::max(config.codec.chunk_frames, 1)) *

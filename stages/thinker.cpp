@@ -361,7 +361,7 @@ namespace {
 // The text of one step: a token's bytes, and what was held back of a character.
 constexpr std::uint64_t most_text_bytes = 16 * 1024;
 
-std::uint64_t largest_output(const StageConfig& config, int output) {
+std::uint64_t largest_thinker_output(const StageConfig& config, int output) {
   if (output == Thinker::text_port) return most_text_bytes;
   const auto prompt = static_cast<std::uint64_t>(config.shape.max_model_len) * sizeof(std::int32_t);
   if (output == Thinker::tokens_port && !(config.model && config.model->omni() != nullptr))
@@ -372,9 +372,9 @@ std::uint64_t largest_output(const StageConfig& config, int output) {
                       static_cast<std::uint64_t>(config.shape.hidden) * sizeof(float));
 }
 
-Result<std::unique_ptr<Stage>> make(const StageConfig& config,
-                                    Device& device,
-                                    ipc::Collective* group) {
+Result<std::unique_ptr<Stage>> make_thinker(const StageConfig& config,
+                                            Device& device,
+                                            ipc::Collective* group) {
   if (!config.model) {
     DummyWeights weights(config.weights_seed);
     return std::unique_ptr<Stage>(
@@ -389,7 +389,7 @@ Result<std::unique_ptr<Stage>> make(const StageConfig& config,
       std::make_unique<Thinker>(config, weights, std::move(tokenizer).value(), device, group));
 }
 
-Result<void> check_feeds(const StageConfig& config, std::span<const Feed>) {
+Result<void> check_thinker_feeds(const StageConfig& config, std::span<const Feed>) {
   if (config.shape.vocab < 256)
     return Error{ErrorCode::invalid_argument,
                  "'vocab': found " + std::to_string(config.shape.vocab) +
@@ -405,14 +405,14 @@ StageType thinker_type() {
           .outputs = {{"text", "text"}, {"hidden", "hidden_states"}, {"tokens", "tokens"}},
           .loads_models = true,
           .splits = true,
-          .check = check_feeds,
-          .largest_output = largest_output,
+          .check = check_thinker_feeds,
+          .largest_output = largest_thinker_output,
           .weight_bytes =
               [](const StageConfig& config) {
                 const double embedding = decoder_parameter(config.shape.vocab, config.shape.hidden);
                 return dummy_bytes(config, decoder_parameters(config.shape) + embedding, embedding);
               },
-          .make = make};
+          .make = make_thinker};
 }
 
 }  // namespace limelight::stages

@@ -144,7 +144,7 @@ Result<void> set_token2wav_model(const std::filesystem::path& path, StageConfig&
 
 namespace {
 
-Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds) {
+Result<void> check_token2wav_feeds(const StageConfig& config, std::span<const Feed> feeds) {
   const auto wrong = [](const std::string& text) {
     return Error{ErrorCode::invalid_argument, text};
   };
@@ -182,7 +182,7 @@ StageType token2wav_type() {
           .outputs = {{"audio", "audio"}},
           .loads_models = true,
           .reads_chunks = true,
-          .check = check_feeds,
+          .check = check_token2wav_feeds,
           .largest_output =
               [](const StageConfig& config, int) {
                 const Token2WavShape& shape = config.token2wav->shape();
@@ -194,7 +194,7 @@ StageType token2wav_type() {
           .weight_bytes = [](const StageConfig& config) { return config.token2wav->bytes(); },
           .make = [](const StageConfig& config, Device& device,
                      ipc::Collective*) -> Result<std::unique_ptr<Stage>> {
-            LIMELIGHT_TRY(check_feeds(config, {}));
+            LIMELIGHT_TRY(check_token2wav_feeds(config, {}));
             return std::unique_ptr<Stage>(std::make_unique<Token2Wav>(config, device));
           }};
 }

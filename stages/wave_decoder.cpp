@@ -184,7 +184,7 @@ Result<void> set_code2wav_model(const std::filesystem::path& path, StageConfig& 
 
 namespace {
 
-Result<void> check_feeds(const StageConfig& config, std::span<const Feed> feeds) {
+Result<void> check_wave_decoder_feeds(const StageConfig& config, std::span<const Feed> feeds) {
   const CodecShape& s = config.codec;
   for (const Feed& feed : feeds) {
     const CodecShape& from = feed.source->codec;
@@ -215,7 +215,7 @@ StageType wave_decoder_type() {
           .outputs = {{"audio", "audio"}},
           .loads_models = true,
           .reads_chunks = true,
-          .check = check_feeds,
+          .check = check_wave_decoder_feeds,
           .largest_output =
               [](const StageConfig& config, int) {
                 const int frames = config.chunks.most_frames(config.codec.chunk_frames);

@@ -6,10 +6,10 @@
 
 namespace limelight::http {
 
-namespace beast = boost::beast::http;
+namespace beast_http = boost::beast::http;
 
 struct RequestParser::Inside {
-  beast::request_parser<beast::string_body> parser;
+  beast_http::request_parser<beast_http::string_body> parser;
 };
 
 RequestParser::RequestParser(const SizeLimits& limits) : limits_(limits) { restart(); }
@@ -36,12 +36,12 @@ std::size_t RequestParser::put(std::string_view bytes) {
     const std::size_t size =
         inside_->parser.put({bytes.data() + taken, bytes.size() - taken}, failed);
     taken += size;
-    if (failed == beast::error::need_more) break;
-    if (failed == beast::error::header_limit) {
+    if (failed == beast_http::error::need_more) break;
+    if (failed == beast_http::error::header_limit) {
       fail(431, "the header has more than " + std::to_string(limits_.header_bytes) + " bytes");
-    } else if (failed == beast::error::body_limit) {
+    } else if (failed == beast_http::error::body_limit) {
       fail(413, "the body has more than " + std::to_string(limits_.body_bytes) + " bytes");
-    } else if (failed == beast::error::bad_version) {
+    } else if (failed == beast_http::error::bad_version) {
       fail(505, "expected HTTP/1.1 or HTTP/1.0");
     } else if (failed) {
       fail(400, "found no HTTP request: " + failed.message());
@@ -60,7 +60,7 @@ std::size_t RequestParser::put(std::string_view bytes) {
 bool RequestParser::expects_continue() const {
   const auto& header = inside_->parser.get();
   return state_ == State::body &&
-         beast::token_list(header[beast::field::expect]).exists("100-continue");
+         beast_http::token_list(header[beast_http::field::expect]).exists("100-continue");
 }
 
 std::uint64_t RequestParser::body_bytes() const { return inside_->parser.get().body().size(); }

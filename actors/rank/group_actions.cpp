@@ -16,14 +16,14 @@ namespace {
 constexpr auto tell_timeout = 30s, end_timeout = 1s;
 
 // As many of these as there are actions.
-struct Message {
+struct ActionMessage {
   static constexpr std::size_t room = 63;
   std::uint64_t count = 0;
   std::uint64_t more = 0;  // another message follows
   std::array<Action, room> actions{};
 };
 
-static_assert(sizeof(Message) == 1024);
+static_assert(sizeof(ActionMessage) == 1024);
 
 struct ChunkMessage {
   std::uint64_t bytes = 0;
@@ -37,7 +37,7 @@ Result<void> broadcast_all(ipc::SharedGroup& group,
                            std::span<std::byte> data,
                            std::chrono::milliseconds timeout) {
   while (!data.empty()) {
-    const auto piece = data.first(std::min(data.size(), sizeof(Message)));
+    const auto piece = data.first(std::min(data.size(), sizeof(ActionMessage)));
     LIMELIGHT_TRY(group.broadcast(piece, timeout));
     data = data.subspan(piece.size());
   }
@@ -50,9 +50,9 @@ Result<void> send_actions(ipc::SharedGroup& group,
                           const std::vector<Action>& actions,
                           std::vector<ToldChunk> chunks) {
   const bool ends = !actions.empty() && actions.front().kind == Action::Kind::end_rank;
-  for (std::size_t at = 0; at < actions.size(); at += Message::room) {
-    Message message;
-    message.count = std::min(Message::room, actions.size() - at);
+  for (std::size_t at = 0; at < actions.size(); at += ActionMessage::room) {
+    ActionMessage message;
+    message.count = std::min(ActionMessage::room, actions.size() - at);
     message.more = at + message.count < actions.size() ? 1 : 0;
     std::copy_n(actions.begin() + static_cast<std::ptrdiff_t>(at), message.count,
                 message.actions.begin());
@@ -74,9 +74,9 @@ bool receive_actions(ipc::SharedGroup& group,
   actions.clear();
   chunks.clear();
   for (;;) {
-    Message message;
+    ActionMessage message;
     if (!group.broadcast(std::as_writable_bytes(std::span(&message, 1)), 0ms)) return false;
-    const auto count = std::min<std::uint64_t>(message.count, Message::room);
+    const auto count = std::min<std::uint64_t>(message.count, ActionMessage::room);
     actions.insert(actions.end(), message.actions.begin(),
                    message.actions.begin() + static_cast<std::ptrdiff_t>(count));
     if (message.more == 0) break;

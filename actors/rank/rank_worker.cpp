@@ -38,7 +38,7 @@ auto guarded(Call call) -> decltype(call()) {
     return Error{ErrorCode::internal, std::string("the step failed: ") + failed.what()};
   }
 }
-constexpr auto connect_timeout = 30s;
+constexpr auto meeting_timeout = 30s;
 
 double ms_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -71,14 +71,14 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
   std::unique_ptr<RankWorker> worker(new RankWorker(*mine, *replica));
   worker->report_ = std::move(report);
   if (auto attached = ipc::attach(process_name(place.run, place.rank, place.incarnation),
-                                  connect_timeout, ipc::BrokerComes::was_there);
+                                  meeting_timeout, ipc::BrokerComes::was_there);
       !attached)
     return attached.error();
 
   if (replica->ranks > 1) {
     auto joined = ipc::SharedGroup::join(
         group_name(place.run, {replica->stage_id, replica->index}, place.incarnation), index,
-        replica->ranks, collective_bytes(*mine), connect_timeout);
+        replica->ranks, collective_bytes(*mine), meeting_timeout);
     if (!joined) return joined.error();
     worker->group_.emplace(std::move(joined).value());
   }
@@ -107,7 +107,7 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
   worker->stage_ = std::move(stage).value();
 
   // The broker connects ports in its own time; what is published before would be lost.
-  const auto deadline = Clock::now() + connect_timeout;
+  const auto deadline = Clock::now() + meeting_timeout;
   while (!worker->channels_.connected(place.absent)) {
     if (Clock::now() > deadline)
       return Error{ErrorCode::timeout, "the channels of rank " + std::to_string(place.rank) +

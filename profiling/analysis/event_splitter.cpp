@@ -8,7 +8,7 @@ namespace limelight::profiling {
 
 namespace {
 
-constexpr std::size_t piece_bytes = std::size_t{1} << 18;
+constexpr std::size_t asked_bytes = std::size_t{1} << 18;
 constexpr std::size_t most_event_bytes = std::size_t{64} << 20;
 constexpr std::size_t most_key_bytes = std::size_t{1} << 20;
 
@@ -22,7 +22,7 @@ Error EventSplitter::broken(const std::string& what) const {
 
 int EventSplitter::peek() {
   if (at_ == bytes_.size()) {
-    bytes_.resize(piece_bytes);
+    bytes_.resize(asked_bytes);
     bytes_.resize(input_.read(bytes_.data(), bytes_.size()));
     at_ = 0;
   }

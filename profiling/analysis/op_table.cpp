@@ -58,8 +58,8 @@ std::string decimals(std::int64_t value, std::int64_t unit, const char* name) {
                 static_cast<long long>(value % unit * 1000 / unit));
   return text + std::string(name);
 }
-std::string ms(std::int64_t ns) { return decimals((ns + 500) / 1000 * 1000, 1'000'000, "ms"); }
-std::string us(std::int64_t ns) { return decimals(ns, 1000, "us"); }
+std::string ms_text(std::int64_t ns) { return decimals((ns + 500) / 1000 * 1000, 1'000'000, "ms"); }
+std::string us_text(std::int64_t ns) { return decimals(ns, 1000, "us"); }
 std::string per_cent(std::int64_t hundredths) {
   char text[32];
   std::snprintf(text, sizeof text, "%lld.%02lld%%", static_cast<long long>(hundredths / 100),
@@ -123,12 +123,12 @@ std::string table(const std::vector<TimeRow>& rows,
     if (stages) cells.push_back(one_line(row.stage));
     if (shapes) cells.push_back(one_line(row.shape));
     cells.push_back(per_cent(parts[i]));
-    cells.push_back(ms(row.self_ns));
+    cells.push_back(ms_text(row.self_ns));
     cells.push_back(per_cent(share(row.total_ns, all)));
-    cells.push_back(ms(row.total_ns));
+    cells.push_back(ms_text(row.total_ns));
     const auto calls = static_cast<std::int64_t>(std::max<std::uint64_t>(row.calls, 1));
-    cells.push_back(us(row.total_ns / calls));
-    if (waiting) cells.push_back(ms(row.waiting_ns));
+    cells.push_back(us_text(row.total_ns / calls));
+    if (waiting) cells.push_back(ms_text(row.waiting_ns));
     if (bytes) cells.push_back(std::to_string(row.bytes));
     cells.push_back(std::to_string(row.calls));
     text.row(std::move(cells));

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t piece_bytes = 1 << 18;
+constexpr std::size_t copied_bytes = 1 << 18;
 
 struct File {
   int fd = -1;
@@ -85,7 +85,7 @@ Result<Members> read_members(const fs::path& part) {
   Members members;
   SliceCount count;
   Ends ends;
-  std::string text(piece_bytes, '\0'), pending;
+  std::string text(copied_bytes, '\0'), pending;
   std::uint64_t seen = 0;
   const auto count_if_whole = [&] {
     if (input->whole_text() != seen) return;

@@ -26,7 +26,7 @@ using nlohmann::ordered_json;
 namespace {
 
 constexpr std::size_t bins = 1000;
-constexpr std::size_t most_waiting = 1 << 20;  // chunks that wait for their other end
+constexpr std::size_t most_open_chunks = 1 << 20;  // chunks that wait for their other end
 enum Kind : std::size_t { step, transfer, wait, collective, gpu, threads, kinds };
 constexpr const char* kind_names[kinds] = {
     "steps", "loan, publish and take", "waiting", "collectives", "GPU", "work of threads"};
@@ -239,7 +239,7 @@ class Report {
       c.dwell.add(std::max<std::int64_t>(
           publish ? other->second - e.begin_ns : e.end_ns() - other->second, 0));
       others.erase(other);
-    } else if (auto& own = publish ? publishes_ : takes_; own.size() < most_waiting)
+    } else if (auto& own = publish ? publishes_ : takes_; own.size() < most_open_chunks)
       own[key] = publish ? e.begin_ns : e.end_ns();
   }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/try.hpp"
+#include "profiling/analysis/counted.hpp"
 #include "profiling/analysis/time_tables.hpp"
 #include "profiling/analysis/trace_set.hpp"
 
@@ -18,10 +19,6 @@ namespace {
 
 constexpr TimeKind all_kinds[] = {TimeKind::cpu, TimeKind::device, TimeKind::annotations,
                                   TimeKind::other};
-
-std::string count(std::uint64_t n, const char* one, const char* many) {
-  return std::to_string(n) + " " + (n == 1 ? one : many);
-}
 
 // What a trace of ours says of its losses and its cost.
 std::string own_words(const std::string& own_json) {
@@ -41,8 +38,8 @@ std::string own_words(const std::string& own_json) {
   };
   if (own.value("recovered", json()) == true) text += "; recovered after a kill";
   if (own.contains("drops"))
-    text += number("drops") ? "; lost " + count(static_cast<std::uint64_t>(*number("drops")),
-                                                "record", "records")
+    text += number("drops") ? "; lost " + counted(static_cast<std::uint64_t>(*number("drops")),
+                                                  "record", "records")
                             : "; lost an unknown number of records";
   say("begin_skew_ns", 1e3, "; began %.1f us off");
   say("clock_error_ns", 1e3, "; clock %.1f us off");
@@ -60,8 +57,8 @@ std::string head_of(const TimeTables::File& file) {
   if (origin.merged) text += "merged of several ranks, ";
   if (origin.rank) text += "rank " + std::to_string(*origin.rank) + ", ";
   if (!origin.stage.empty()) text += "stage " + origin.stage + ", ";
-  text += count(file.slices, "slice", "slices");
-  if (file.others > 0) text += ", " + count(file.others, "other event", "other events");
+  text += counted(file.slices, "slice", "slices");
+  if (file.others > 0) text += ", " + counted(file.others, "other event", "other events");
   if (!origin.program.empty()) text += ", by " + origin.program;
   text += own_words(file.own_json);
   if (!file.odd.empty()) text += "; " + file.odd;

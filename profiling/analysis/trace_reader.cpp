@@ -2,15 +2,12 @@
 
 #include <algorithm>
 
+#include "profiling/analysis/counted.hpp"
 #include "profiling/trace/json_writer.hpp"
 
 namespace limelight::profiling {
 
 namespace {
-
-std::string count(std::uint64_t n, const char* one, const char* many) {
-  return std::to_string(n) + " " + (n == 1 ? one : many);
-}
 
 bool needs_time(char phase) { return phase != 'M'; }
 
@@ -39,13 +36,13 @@ std::string OddEvents::text() const {
   reason(no_phase, " without a phase");
   reason(no_time, " without a time that counts");
   reason(backwards, " with an end before the begin");
-  add(left_out(), "left out " + count(left_out(), "event", "events") + " (" + reasons + ")");
+  add(left_out(), "left out " + counted(left_out(), "event", "events") + " (" + reasons + ")");
   add(unfinished,
-      count(unfinished, "begin or end without the other", "begins or ends without the other"));
-  add(without_duration, count(without_duration, "slice without a duration, taken as 0",
-                              "slices without a duration, taken as 0"));
-  add(unnamed, count(unnamed, "event without a name", "events without a name"));
-  add(repaired, count(repaired, "event whose text was mended", "events whose text was mended"));
+      counted(unfinished, "begin or end without the other", "begins or ends without the other"));
+  add(without_duration, counted(without_duration, "slice without a duration, taken as 0",
+                                "slices without a duration, taken as 0"));
+  add(unnamed, counted(unnamed, "event without a name", "events without a name"));
+  add(repaired, counted(repaired, "event whose text was mended", "events whose text was mended"));
   add(ends_early ? 1 : 0, "the file ends without a closing bracket");
   return text;
 }

@@ -45,7 +45,9 @@ void write_to(Device& device, std::span<float> memory, Write write) {
   device.upload(host, memory);
 }
 
-std::uint64_t dims(std::size_t rows, std::size_t width) { return prof::pack_dims(rows, width, 0); }
+std::uint64_t row_dims(std::size_t rows, std::size_t width) {
+  return prof::pack_dims(rows, width, 0);
+}
 
 }  // namespace
 
@@ -69,7 +71,7 @@ void Device::convolve(std::span<const float> x,
 void Device::convolve_channels(
     std::span<const float> x, std::span<const float> w, std::span<float> y, int n, int width) {
   const auto rows = static_cast<std::size_t>(n), count = static_cast<std::size_t>(width);
-  const prof::Span span(channels_name, dims(rows, count));
+  const prof::Span span(channels_name, row_dims(rows, count));
   const Readable from(*this, x), weights(*this, w);
   write_to(*this, y, [&](float* to) {
     std::fill_n(to, rows * count, 0.0f);
@@ -101,7 +103,7 @@ void Device::layer_norm(std::span<const float> x,
                         std::span<const float> bias,
                         float epsilon) {
   const std::size_t width = weight.size();
-  const prof::Span span(layer_norm_name, dims(x.size() / width, width));
+  const prof::Span span(layer_norm_name, row_dims(x.size() / width, width));
   const Readable from(*this, x), w(*this, weight), b(*this, bias);
   write_to(*this, y, [&](float* to) {
     for (std::size_t row = 0; row < x.size(); row += width) {
@@ -121,7 +123,7 @@ void Device::layer_norm(std::span<const float> x,
 }
 
 void Device::activate(std::span<float> x, Activation activation) {
-  const prof::Span span(activate_name, dims(1, x.size()));
+  const prof::Span span(activate_name, row_dims(1, x.size()));
   const Readable from(*this, x);
   write_to(*this, x, [&](float* to) {
     for (std::size_t i = 0; i < x.size(); ++i) to[i] = activated(from.data()[i], activation);

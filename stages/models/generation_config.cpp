@@ -19,7 +19,7 @@ enum class Unobeyed {
   harmless,  // says how another program computes, what it reports, or what a request may say
   neutral,   // changes answers, unless it has one of the values that say it is not used
 };
-const std::map<std::string_view, Unobeyed> known_keys{
+const std::map<std::string_view, Unobeyed> generation_keys{
     {"_from_model_config", Unobeyed::harmless},
     {"_name_or_path", Unobeyed::harmless},
     {"assistant_confidence_threshold", Unobeyed::harmless},
@@ -173,8 +173,8 @@ struct GenerationReader {
   void refuse_others(bool speaks) const {
     for (const auto& [key, value] : all.items()) {
       if (asked.contains(key) || (speaks && talker_keys.contains(key))) continue;
-      const auto rule = known_keys.find(key);
-      if (rule == known_keys.end())
+      const auto rule = generation_keys.find(key);
+      if (rule == generation_keys.end())
         wrong(key, "no such key: it is not known here, and may change answers");
       if (rule->second == Unobeyed::neutral && !is_neutral(key, value))
         wrong(key, "none: it changes answers, and is not obeyed here");

@@ -12,7 +12,7 @@ namespace {
 constexpr double unknown_type = 2, control_type = 3, user_type = 4, unused_type = 5, byte_type = 6;
 
 // Keys below "tokenizer." that change nothing here.
-const std::set<std::string_view> harmless_keys{
+const std::set<std::string_view> harmless_tokenizer_keys{
     "chat_templates",  // names of further templates, for other uses
     "chat_template.default",
     "chat_template.rag",
@@ -117,7 +117,7 @@ TokenizerSpec gguf_tokenizer(const GgufMetadata& metadata) {
     t.suffix = {t.eos};
   if (const auto* chat = metadata.find<std::string_view>("tokenizer.chat_template"))
     t.chat_template = *chat;
-  metadata.refuse_others("tokenizer.", harmless_keys);
+  metadata.refuse_others("tokenizer.", harmless_tokenizer_keys);
   return t;
 }
 

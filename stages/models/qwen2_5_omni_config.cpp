@@ -11,19 +11,19 @@ namespace fs = std::filesystem;
 namespace {
 
 // The defaults are those of the classes there.
-const Architecture thinker{.name = "qwen2_5_omni_text",
-                           .qkv_bias = {nullptr, true},
-                           .windows = Windows::late,
-                           .window = 32768,
-                           .rope_base = 1'000'000,
-                           .sections = true};
-const Architecture talker{.name = "qwen2_5_omni_talker",
-                          .qkv_bias = {nullptr, true},
-                          .head_dim = 128,
-                          .windows = Windows::late,
-                          .window = 32768,
-                          .rope_base = 1'000'000,
-                          .sections = true};
+const Architecture qwen2_5_thinker{.name = "qwen2_5_omni_text",
+                                   .qkv_bias = {nullptr, true},
+                                   .windows = Windows::late,
+                                   .window = 32768,
+                                   .rope_base = 1'000'000,
+                                   .sections = true};
+const Architecture qwen2_5_talker{.name = "qwen2_5_omni_talker",
+                                  .qkv_bias = {nullptr, true},
+                                  .head_dim = 128,
+                                  .windows = Windows::late,
+                                  .window = 32768,
+                                  .rope_base = 1'000'000,
+                                  .sections = true};
 
 struct Qwen25Reader {
   const fs::path& file;
@@ -46,7 +46,7 @@ struct Qwen25Reader {
 
   void read_thinker(ConfigKeys keys) {
     thinker_network =
-        read_network(object(keys, "text_config", "thinker_config.text_config."), thinker);
+        read_network(object(keys, "text_config", "thinker_config.text_config."), qwen2_5_thinker);
     // The networks of the thinker share the key of their parent alone.
     thinker_network.parts.tied = keys.flag("tie_word_embeddings", false);
     omni.thinker_hidden = thinker_network.shape.hidden;
@@ -101,7 +101,7 @@ struct Qwen25Reader {
     const int merge = omni.encoders.vision.merge;
     if (keys.whole("spatial_merge_size", 2) != merge)
       keys.wrong("spatial_merge_size", std::to_string(merge) + ", as in thinker_config");
-    talker_network = read_network(keys, talker);
+    talker_network = read_network(keys, qwen2_5_talker);
     set_sections(talker_network.shape, keys, "rope_parameters");
     talker_network.parts.bare = true;  // tensors of other shapes than a text model's
   }

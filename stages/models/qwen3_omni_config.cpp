@@ -13,20 +13,20 @@ namespace fs = std::filesystem;
 namespace {
 
 // The defaults are those of the classes there. None of them has a window.
-const Architecture thinker{.name = "qwen3_omni_moe_text",
-                           .qkv_bias = {"attention_bias"},
-                           .o_bias = {"attention_bias"},
-                           .qk_norm = true,
-                           .experts = true,
-                           .normalised = true,
-                           .rope_base = 1'000'000};
-const Architecture talker{.name = "qwen3_omni_moe_talker_text",
-                          .qkv_bias = {"attention_bias"},
-                          .o_bias = {"attention_bias"},
-                          .qk_norm = true,
-                          .experts = true,
-                          .shared_expert = true,
-                          .all_experts = true};
+const Architecture qwen3_thinker{.name = "qwen3_omni_moe_text",
+                                 .qkv_bias = {"attention_bias"},
+                                 .o_bias = {"attention_bias"},
+                                 .qk_norm = true,
+                                 .experts = true,
+                                 .normalised = true,
+                                 .rope_base = 1'000'000};
+const Architecture qwen3_talker{.name = "qwen3_omni_moe_talker_text",
+                                .qkv_bias = {"attention_bias"},
+                                .o_bias = {"attention_bias"},
+                                .qk_norm = true,
+                                .experts = true,
+                                .shared_expert = true,
+                                .all_experts = true};
 const Architecture predictor{.name = "qwen3_omni_moe_talker_code_predictor",
                              .qkv_bias = {"attention_bias"},
                              .o_bias = {"attention_bias"},
@@ -67,7 +67,8 @@ struct OmniReader {
   }
 
   void read_thinker(ConfigKeys keys) {
-    thinker_network = decoder(object(keys, "text_config", "thinker_config.text_config."), thinker);
+    thinker_network =
+        decoder(object(keys, "text_config", "thinker_config.text_config."), qwen3_thinker);
     // The networks of the thinker share the key of their parent alone.
     thinker_network.parts.tied = keys.flag("tie_word_embeddings", false);
     set_sections(thinker_network.shape);
@@ -126,7 +127,8 @@ struct OmniReader {
   }
 
   void read_talker(ConfigKeys keys) {
-    talker_network = decoder(object(keys, "text_config", "talker_config.text_config."), talker);
+    talker_network =
+        decoder(object(keys, "text_config", "talker_config.text_config."), qwen3_talker);
     talker_network.parts.tied = keys.flag("tie_word_embeddings", false);
     set_sections(talker_network.shape);
     const int vocab = talker_network.shape.vocab;

@@ -55,7 +55,7 @@ std::vector<float> floats(const std::vector<double>& values) {
   return {values.begin(), values.end()};
 }
 
-Result<void> check(const RopeParameters& p) {
+Result<void> check_rope(const RopeParameters& p) {
   const auto wrong = [](const std::string& what, const std::string& expected) {
     return Error{ErrorCode::corrupt, what + ", expected " + expected};
   };
@@ -83,7 +83,7 @@ Result<void> check(const RopeParameters& p) {
 Result<RopeShape> make_rope(const RopeParameters& given) {
   RopeParameters p = given;
   if (p.original_context <= 0) p.original_context = p.context;
-  LIMELIGHT_TRY(check(p));
+  LIMELIGHT_TRY(check_rope(p));
   RopeShape rope;
   std::vector<double> frequencies = plain(p);
   // Dynamic scaling begins where a sequence is longer than max_position_embeddings; none is here.

@@ -8,7 +8,7 @@ namespace limelight::stages {
 
 namespace {
 constexpr std::size_t rows_of_beginning = 9;
-void add_to(std::span<float> row, std::span<const float> values) {
+void add_row(std::span<float> row, std::span<const float> values) {
   for (std::size_t i = 0; i < row.size(); ++i) row[i] += values[i];
 }
 }  // namespace
@@ -86,9 +86,9 @@ void TalkerEmbedding::add_beginning(std::size_t index, std::span<float> row) con
   if (index < 3) return;
   std::vector<float> code(row.size());
   code_(beginning_[index - 3], code);
-  add_to(row, code);
-  if (index < 7) add_to(row, padding_);
-  else if (index == 7) add_to(row, begin_);
+  add_row(row, code);
+  if (index < 7) add_row(row, padding_);
+  else if (index == 7) add_row(row, begin_);
 }
 
 Result<void> TalkerInputs::add_tokens(std::span<const int> tokens) {
@@ -215,8 +215,8 @@ void TalkerInputs::write(std::size_t row, std::span<float> to) const {
 
 void TalkerInputs::add_text(std::size_t frame, std::span<float> to) const {
   const std::size_t at = spoken_before + frame;
-  if (at < answer()) add_to(to, std::span(answer_).subspan(at * to.size(), to.size()));
-  else add_to(to, at == answer() ? embedding_->end() : embedding_->padding());
+  if (at < answer()) add_row(to, std::span(answer_).subspan(at * to.size(), to.size()));
+  else add_row(to, at == answer() ? embedding_->end() : embedding_->padding());
 }
 
 }  // namespace limelight::stages

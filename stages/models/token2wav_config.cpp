@@ -13,9 +13,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int most_width = 1 << 16, most_kernel = 64, most_rate = 64, most_dilation = 1 << 10;
+constexpr int most_width = 1 << 16, most_kernel = 64, most_upsampling = 64, most_dilation = 1 << 10;
 constexpr std::size_t most_blocks = 64, most_levels = 8;
-constexpr std::int64_t most_samples_per_frame = 1 << 20;
+constexpr std::int64_t most_frame_samples = 1 << 20;
 
 // The names of the first published files beside those that are read: they have to agree.
 void same(ConfigKeys& keys, const char* key, int value) {
@@ -128,7 +128,7 @@ VocoderShape vocoder(ConfigKeys keys) {
   VocoderShape s;
   s.bands = keys.count("mel_dim", 80, 4096);
   s.channels = keys.count("upsample_initial_channel", 1536, most_width);
-  s.rates = keys.counts("upsample_rates", {5, 3, 2, 2, 2, 2}, most_levels, most_rate);
+  s.rates = keys.counts("upsample_rates", {5, 3, 2, 2, 2, 2}, most_levels, most_upsampling);
   s.kernels = keys.counts("upsample_kernel_sizes", {11, 7, 4, 4, 4, 4}, most_levels, most_kernel);
   s.unit_kernels = keys.counts("resblock_kernel_sizes", {3, 7, 11}, most_levels, most_kernel);
   s.dilations = dilations(keys, s.unit_kernels.size());
@@ -143,9 +143,8 @@ VocoderShape vocoder(ConfigKeys keys) {
   for (std::size_t level = 0; level < s.rates.size(); ++level) {
     if (s.kernels[level] < s.rates[level])
       keys.wrong("upsample_kernel_sizes", "none smaller than its upsample_rate");
-    if ((samples *= s.rates[level]) > most_samples_per_frame)
-      keys.wrong("upsample_rates",
-                 "a product of at most " + std::to_string(most_samples_per_frame));
+    if ((samples *= s.rates[level]) > most_frame_samples)
+      keys.wrong("upsample_rates", "a product of at most " + std::to_string(most_frame_samples));
   }
   if (s.channels_of(s.rates.size()) < 1)
     keys.wrong("upsample_initial_channel", std::to_string(1 << s.rates.size()) +

@@ -8,13 +8,14 @@ namespace limelight::stages::jinja {
 
 namespace {
 
-struct Range {
+struct PointRange {
   char32_t first, last;
 };
 template <std::size_t N>
-bool within(char32_t point, const std::array<Range, N>& ranges) {
-  return std::any_of(ranges.begin(), ranges.end(),
-                     [point](Range range) { return point >= range.first && point <= range.last; });
+bool within(char32_t point, const std::array<PointRange, N>& ranges) {
+  return std::any_of(ranges.begin(), ranges.end(), [point](PointRange range) {
+    return point >= range.first && point <= range.last;
+  });
 }
 
 // Blocks in which an upper-case letter is followed by its lower-case one.
@@ -102,22 +103,22 @@ std::size_t byte_of_point(std::string_view text, std::size_t point) {
 }
 
 bool is_space(char32_t point) {
-  static constexpr std::array<Range, 9> spaces{{{0x9, 0xd},
-                                                {0x1c, 0x20},
-                                                {0x85, 0x85},
-                                                {0xa0, 0xa0},
-                                                {0x1680, 0x1680},
-                                                {0x2000, 0x200a},
-                                                {0x2028, 0x2029},
-                                                {0x202f, 0x202f},
-                                                {0x205f, 0x205f}}};
+  static constexpr std::array<PointRange, 9> spaces{{{0x9, 0xd},
+                                                     {0x1c, 0x20},
+                                                     {0x85, 0x85},
+                                                     {0xa0, 0xa0},
+                                                     {0x1680, 0x1680},
+                                                     {0x2000, 0x200a},
+                                                     {0x2028, 0x2029},
+                                                     {0x202f, 0x202f},
+                                                     {0x205f, 0x205f}}};
   return within(point, spaces) || point == 0x3000;
 }
 
 bool is_printable(char32_t point) {
   // Controls, formats, separators, surrogates and private use. Points without a character are not
   // in this list, so they count as printable.
-  static constexpr std::array<Range, 20> hidden{
+  static constexpr std::array<PointRange, 20> hidden{
       {{0, 0x1f},        {0x7f, 0xa0},     {0xad, 0xad},       {0x600, 0x605},
        {0x61c, 0x61c},   {0x6dd, 0x6dd},   {0x70f, 0x70f},     {0x890, 0x891},
        {0x8e2, 0x8e2},   {0x1680, 0x1680}, {0x180e, 0x180e},   {0x2000, 0x200f},
@@ -128,18 +129,18 @@ bool is_printable(char32_t point) {
 
 bool is_letter(char32_t point) {
   if (point < 0x80) return (point | 0x20) >= 'a' && (point | 0x20) <= 'z';
-  static constexpr std::array<Range, 12> others{{{0x80, 0xa9},
-                                                 {0xab, 0xb4},
-                                                 {0xb6, 0xb9},
-                                                 {0xbb, 0xbf},
-                                                 {0xd7, 0xd7},
-                                                 {0xf7, 0xf7},
-                                                 {0x300, 0x36f},
-                                                 {0x2000, 0x2bff},
-                                                 {0x3000, 0x3004},
-                                                 {0x3007, 0x3030},
-                                                 {0xfe00, 0xfe6f},
-                                                 {0xff00, 0xff20}}};
+  static constexpr std::array<PointRange, 12> others{{{0x80, 0xa9},
+                                                      {0xab, 0xb4},
+                                                      {0xb6, 0xb9},
+                                                      {0xbb, 0xbf},
+                                                      {0xd7, 0xd7},
+                                                      {0xf7, 0xf7},
+                                                      {0x300, 0x36f},
+                                                      {0x2000, 0x2bff},
+                                                      {0x3000, 0x3004},
+                                                      {0x3007, 0x3030},
+                                                      {0xfe00, 0xfe6f},
+                                                      {0xff00, 0xff20}}};
   return !within(point, others) && (point < 0x1f000 || point > 0x1faff) &&
          !(point >= 0xd800 && point <= 0xf8ff);
 }
