@@ -16,7 +16,7 @@ GenerateRequest read(const char* line, const stages::SamplingParams& defaults = 
   if (!request) BOOST_FAIL(request.error().message);
   return std::move(request).value();
 }
-std::string refused(const std::string& line) {
+std::string line_refusal(const std::string& line) {
   const auto request = read_request(nlohmann::json::parse(line, nullptr, false), {});
   return request ? "accepted" : request.error().message;
 }
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named_with_what_was_found_and_expected) {
       {R"({"prompt_token_ids": []})", "key 'prompt_token_ids': found an empty list"},
   };
   for (const auto& [line, expected] : cases)
-    BOOST_TEST(refused(line).starts_with(expected), refused(line));
+    BOOST_TEST(line_refusal(line).starts_with(expected), line_refusal(line));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_is_checked_to_its_last_line_before_its_first_request) {

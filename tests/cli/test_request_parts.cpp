@@ -14,12 +14,13 @@ using Kind = ContentPart::Kind;
 
 namespace {
 
-Result<GenerateRequest> read(const std::string& parts, const std::filesystem::path& folder = {}) {
+Result<GenerateRequest> read_parts(const std::string& parts,
+                                   const std::filesystem::path& folder = {}) {
   const std::string line = R"({"messages": [{"role": "user", "content": )" + parts + "}]}";
   return read_request(json::parse(line), {}, folder);
 }
-void refused(const std::string& parts, const std::string& expected) {
-  const auto found = read(parts);
+void refuses_parts(const std::string& parts, const std::string& expected) {
+  const auto found = read_parts(parts);
   BOOST_REQUIRE_MESSAGE(!found.ok(), parts);
   BOOST_TEST(found.error().message.find(expected) != std::string::npos, found.error().message);
 }
@@ -31,7 +32,7 @@ BOOST_AUTO_TEST_SUITE(request_parts)
 BOOST_AUTO_TEST_CASE(all_kinds_in_the_order_of_the_line) {
   const Folder folder;
   write_file(folder.path / "a.png", "picture");
-  const auto request = read(
+  const auto request = read_parts(
       R"([{"type": "image_url", "image_url": {"url": "a.png", "detail": "auto"}},
           {"type": "text", "text": "between"},
           {"type": "input_audio", "input_audio": {"data": "Zm9v", "format": "wav"}},
@@ -53,21 +54,23 @@ BOOST_AUTO_TEST_CASE(all_kinds_in_the_order_of_the_line) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_known_is_refused_with_its_place) {
-  refused("[]", "key 'messages[0].content': found an empty list");
-  refused(R"([{"type": "video_url", "video_url": {"url": "a"}}])", "videos are not read");
-  refused(R"([{"type": "smell"}])", "key 'messages[0].content[0].type': found 'smell'");
-  refused(R"([{"type": "text", "text": "a", "more": 1}])",
-          "key 'messages[0].content[0].more': found an unknown key, expected one of type, text");
-  refused(R"([{"type": "input_audio", "input_audio": {"data": "Zm9v", "format": "ogg"}}])",
-          "found 'ogg', expected wav, mp3 or flac");
-  refused(R"([{"type": "input_audio", "input_audio": {"data": "#!", "format": "wav"}}])",
-          "a character at offset 0 that is not of base64");
-  refused(R"([{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}])",
-          "nothing is fetched from the network");
-  refused(R"([{"type": "image_url", "image_url": {"url": "data:text/plain;base64,Zm9v"}}])",
-          "'data:text/plain;base64'");
-  refused(R"([{"type": "image_url", "image_url": {"url": "/no/such.png"}}])", "/no/such.png");
-  refused(R"([{"type": "image_url", "image_url": {"url": "a", "detail": "low"}}])", "\"low\"");
+  refuses_parts("[]", "key 'messages[0].content': found an empty list");
+  refuses_parts(R"([{"type": "video_url", "video_url": {"url": "a"}}])", "videos are not read");
+  refuses_parts(R"([{"type": "smell"}])", "key 'messages[0].content[0].type': found 'smell'");
+  refuses_parts(
+      R"([{"type": "text", "text": "a", "more": 1}])",
+      "key 'messages[0].content[0].more': found an unknown key, expected one of type, text");
+  refuses_parts(R"([{"type": "input_audio", "input_audio": {"data": "Zm9v", "format": "ogg"}}])",
+                "found 'ogg', expected wav, mp3 or flac");
+  refuses_parts(R"([{"type": "input_audio", "input_audio": {"data": "#!", "format": "wav"}}])",
+                "a character at offset 0 that is not of base64");
+  refuses_parts(R"([{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}])",
+                "nothing is fetched from the network");
+  refuses_parts(R"([{"type": "image_url", "image_url": {"url": "data:text/plain;base64,Zm9v"}}])",
+                "'data:text/plain;base64'");
+  refuses_parts(R"([{"type": "image_url", "image_url": {"url": "/no/such.png"}}])", "/no/such.png");
+  refuses_parts(R"([{"type": "image_url", "image_url": {"url": "a", "detail": "low"}}])",
+                "\"low\"");
   for (const char* key : {"mm_processor_kwargs", "use_audio_in_video"}) {
     const auto found = read_request({{"prompt", "a"}, {key, true}}, {});
     BOOST_REQUIRE(!found.ok());

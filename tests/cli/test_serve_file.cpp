@@ -62,7 +62,7 @@ struct Served {
       if (!served) std::cerr << served.error().message << "\n";
       return served ? 0 : 1;
     });
-    for (char byte; read(ends[0], &byte, 1) == 1 && byte != '\n';) said += byte;
+    for (char byte; ::read(ends[0], &byte, 1) == 1 && byte != '\n';) said += byte;
     const std::string mark = ":" + std::to_string(port);
     BOOST_REQUIRE_MESSAGE(said.find(mark) != std::string::npos, said);
     path = said.substr(said.find(mark) + mark.size());

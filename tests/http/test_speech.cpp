@@ -9,20 +9,20 @@ using limelight::formats::from_base64;
 
 namespace {
 
-Served& served() {
+Served& speaking() {
   static Served it;
   return it;
 }
-const json request{{"model", "omni_tiny"},
-                   {"input", "Good morning"},
-                   {"voice", "alloy"},
-                   {"max_tokens", 20},
-                   {"seed", 7}};
+const json speech_request{{"model", "omni_tiny"},
+                          {"input", "Good morning"},
+                          {"voice", "alloy"},
+                          {"max_tokens", 20},
+                          {"seed", 7}};
 
 Reply speak(const json& changes) {
-  json body = request;
+  json body = speech_request;
   body.update(changes);
-  return served().post("/v1/audio/speech", body);
+  return speaking().post("/v1/audio/speech", body);
 }
 
 // Samples of a file, as its library reads them.

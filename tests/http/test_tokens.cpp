@@ -4,7 +4,7 @@
 using namespace limelight::tests;
 
 namespace {
-std::vector<std::string> bearer(const std::string& token) {
+std::vector<std::string> bearing(const std::string& token) {
   return {"Authorization: Bearer " + token};
 }
 }  // namespace
@@ -22,14 +22,14 @@ BOOST_AUTO_TEST_CASE(each_route_wants_one_of_its_tokens) {
   for (const char* path : {"/v1/models", "/metrics", "/nothing"})
     BOOST_TEST(served.get(path).status == 401);
   for (const char* token : {"first", "second", "third"})
-    BOOST_TEST(served.get("/v1/models", bearer(token)).status == 200);
+    BOOST_TEST(served.get("/v1/models", bearing(token)).status == 200);
   for (const char* token : {"", "firs", "firstfirst", "# ours", "deep"})
-    BOOST_TEST(served.get("/v1/models", bearer(token)).status == 401);
+    BOOST_TEST(served.get("/v1/models", bearing(token)).status == 401);
   BOOST_TEST(served.get("/v1/models", {"Authorization: bearer first"}).status == 200);
   BOOST_TEST(served.get("/v1/models", {"Authorization: Basic first"}).status == 401);
-  BOOST_TEST(served.get("/profiles", bearer("first")).status == 401);
-  BOOST_TEST(served.get("/profiles", bearer("deep")).status == 200);
-  BOOST_TEST(served.ask("POST", "/start_profile", "", bearer("first")).status == 401);
+  BOOST_TEST(served.get("/profiles", bearing("first")).status == 401);
+  BOOST_TEST(served.get("/profiles", bearing("deep")).status == 200);
+  BOOST_TEST(served.ask("POST", "/start_profile", "", bearing("first")).status == 401);
   BOOST_TEST(served.get("/v1/models", {}).body.find("first") == std::string::npos);
 }
 

@@ -18,14 +18,14 @@ using nlohmann::json;
 
 namespace {
 
-const std::filesystem::path folder = std::filesystem::path(FIXTURES) / "qwen3_omni_moe";
+const std::filesystem::path qwen3_folder = std::filesystem::path(FIXTURES) / "qwen3_omni_moe";
 using Codes = std::vector<std::int32_t>;
 
-struct Speaking {
-  json expected = json::parse(read_file(folder / "expected.json"));
+struct Qwen3Speaking {
+  json expected = json::parse(read_file(qwen3_folder / "expected.json"));
   std::unique_ptr<Device> device = make_cpu_device({.activations = Activations::float32});
   std::unique_ptr<Stage> thinker, talker;
-  Speaking() {
+  Qwen3Speaking() {
     thinker = make("thinker");
     talker = make("talker");
   }
@@ -33,7 +33,7 @@ struct Speaking {
     StageConfig config;
     config.model_stage = part;
     config.codec.chunk_frames = chunk_frames;
-    set_model(*ModelFile::open(folder, part), config);
+    set_model(*ModelFile::open(qwen3_folder, part), config);
     auto made = make_stage(config, *device, nullptr);
     if (!made) BOOST_FAIL(made.error().message);
     return std::move(*made);
@@ -60,7 +60,7 @@ struct Speaking {
         talker->begin({.number = number, .id = "b", .prompt = {}, .sampling = sampling}).ok());
   }
   static SamplingParams greedy() {
-    SamplingParams params = (*ModelFile::open(folder, "talker"))->sampling();
+    SamplingParams params = (*ModelFile::open(qwen3_folder, "talker"))->sampling();
     params.temperature = 0;
     params.max_tokens = 21;  // 20 frames, as the last code is none
     return params;
@@ -94,7 +94,7 @@ struct Speaking {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(qwen3_omni_talker, Speaking)
+BOOST_FIXTURE_TEST_SUITE(qwen3_omni_talker, Qwen3Speaking)
 
 BOOST_AUTO_TEST_CASE(codes_are_those_of_an_independent_implementation) {
   for (std::size_t prompt = 0; prompt < expected.size(); ++prompt) {
@@ -209,7 +209,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_spoken_is_refused) {
   StageConfig config;
   config.model_stage = "talker";
   config.speaker = "nobody";
-  set_model(*ModelFile::open(folder, "talker"), config);
+  set_model(*ModelFile::open(qwen3_folder, "talker"), config);
   const auto made = make_stage(config, *device, nullptr);
   BOOST_REQUIRE(!made.ok());
   BOOST_TEST(made.error().message.find("expected one of chelsie, ethan") != std::string::npos);

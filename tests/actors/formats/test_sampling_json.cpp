@@ -17,7 +17,7 @@ stages::SamplingParams read(const json& object) {
   check_ranges(params);
   return params;
 }
-std::string refusal(const json& object) {
+std::string sampling_refusal(const json& object) {
   try {
     read(object);
   } catch (const Refusal& refused) {
@@ -52,14 +52,17 @@ BOOST_AUTO_TEST_CASE(each_name_sets_its_parameter) {
 }
 
 BOOST_AUTO_TEST_CASE(values_of_other_types_and_ranges_are_refused_by_name) {
-  BOOST_TEST(refusal({{"seed", -1}}) == "key 'seed': found -1, expected a whole number, 0 or more");
-  BOOST_TEST(refusal({{"stop", 1}}) == "key 'stop': found 1, expected a text or a list of texts");
+  BOOST_TEST(sampling_refusal({{"seed", -1}}) ==
+             "key 'seed': found -1, expected a whole number, 0 or more");
+  BOOST_TEST(sampling_refusal({{"stop", 1}}) ==
+             "key 'stop': found 1, expected a text or a list of texts");
   for (const char* token : {"x", "-1", "99999999999", "1.0", ""})
-    BOOST_TEST(refusal({{"logit_bias", {{token, 1}}}}) ==
+    BOOST_TEST(sampling_refusal({{"logit_bias", {{token, 1}}}}) ==
                std::string("key 'logit_bias': found '") + token +
                    "', expected an object such as {\"15043\": -100}");
-  BOOST_TEST(refusal({{"top_p", 2}}).starts_with("key 'top_p': found 2"));
-  BOOST_TEST(refusal({{"temperatur", 1}}).starts_with("key 'temperatur': found an unknown key"));
+  BOOST_TEST(sampling_refusal({{"top_p", 2}}).starts_with("key 'top_p': found 2"));
+  BOOST_TEST(
+      sampling_refusal({{"temperatur", 1}}).starts_with("key 'temperatur': found an unknown key"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

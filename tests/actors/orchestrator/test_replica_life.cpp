@@ -5,7 +5,7 @@
 
 using namespace limelight::actors;
 using namespace std::chrono_literals;
-using Phase = ReplicaLife::Phase;
+using LifePhase = ReplicaLife::Phase;
 using Deed = ReplicaLife::Deed;
 
 namespace {
@@ -19,7 +19,7 @@ struct Two {
   void join_both() {
     life.joined(3, life.incarnation(), now);
     BOOST_TEST(life.joined(4, life.incarnation(), now));
-    BOOST_TEST((life.phase() == Phase::serving));
+    BOOST_TEST((life.phase() == LifePhase::serving));
     BOOST_TEST(!life.next().has_value());
   }
   void fail_both() {
@@ -28,12 +28,12 @@ struct Two {
     life.gone(4, now);
   }
   void begin_again(std::chrono::milliseconds pause) {
-    BOOST_TEST((life.phase() == Phase::pausing));
+    BOOST_TEST((life.phase() == LifePhase::pausing));
     BOOST_TEST((life.next() == now + pause));
     BOOST_TEST((life.due(now + pause - 1ms) == Deed::nothing));
     now += pause;
     BOOST_TEST((life.due(now) == Deed::start));
-    BOOST_TEST((life.phase() == Phase::starting));
+    BOOST_TEST((life.phase() == LifePhase::starting));
   }
 };
 
@@ -42,13 +42,13 @@ struct Two {
 BOOST_FIXTURE_TEST_SUITE(replica_life, Two)
 
 BOOST_AUTO_TEST_CASE(it_serves_once_all_its_ranks_have_joined) {
-  BOOST_TEST((life.phase() == Phase::starting));
+  BOOST_TEST((life.phase() == LifePhase::starting));
   BOOST_TEST(!life.joined(3, 0, now));
   BOOST_TEST(!life.joined(3, 0, now));  // again
   BOOST_TEST(!life.joined(4, 1, now));  // of another incarnation
-  BOOST_TEST((life.phase() == Phase::starting));
+  BOOST_TEST((life.phase() == LifePhase::starting));
   BOOST_TEST(life.joined(4, 0, now));
-  BOOST_TEST((life.phase() == Phase::serving));
+  BOOST_TEST((life.phase() == LifePhase::serving));
 }
 
 BOOST_AUTO_TEST_CASE(its_ranks_die_together_and_begin_again_after_a_pause) {
@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(its_ranks_die_together_and_begin_again_after_a_pause) {
   BOOST_TEST(life.failed(now));
   BOOST_TEST(!life.failed(now));  // the other one, which was told to end
   life.gone(3, now);
-  BOOST_TEST((life.phase() == Phase::ending));
+  BOOST_TEST((life.phase() == LifePhase::ending));
   BOOST_TEST(life.is_gone(3));
   BOOST_TEST(!life.is_gone(4));
   life.gone(4, now);
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(a_rank_that_does_not_end_is_killed_after_the_grace) {
   BOOST_TEST((life.due(now) == Deed::kill));
   BOOST_TEST((life.due(now) == Deed::nothing));
   life.gone(4, now);
-  BOOST_TEST((life.phase() == Phase::pausing));
+  BOOST_TEST((life.phase() == LifePhase::pausing));
 }
 
 BOOST_AUTO_TEST_CASE(pauses_double_and_too_many_failures_end_it) {
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(pauses_double_and_too_many_failures_end_it) {
   begin_again(200ms);
   join_both();
   fail_both();
-  BOOST_TEST((life.phase() == Phase::given_up));
+  BOOST_TEST((life.phase() == LifePhase::given_up));
   BOOST_TEST(!life.next().has_value());
   BOOST_TEST((life.due(now + 1h) == Deed::nothing));
   BOOST_TEST(!life.failed(now));
@@ -133,12 +133,12 @@ BOOST_AUTO_TEST_CASE(a_start_that_takes_too_long_has_failed) {
   life.joined(3, 1, now);
   now += ReplicaLife::start_limit;
   BOOST_TEST((life.due(now) == Deed::kill));
-  BOOST_TEST((life.phase() == Phase::ending));
+  BOOST_TEST((life.phase() == LifePhase::ending));
   life.gone(3, now);
   life.gone(4, now);
   begin_again(200ms);  // the first failure is not forgotten: it has not served since
   fail_both();
-  BOOST_TEST((life.phase() == Phase::given_up));
+  BOOST_TEST((life.phase() == LifePhase::given_up));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -16,12 +16,12 @@ using namespace limelight::tests;
 
 namespace {
 
-struct Read {
+struct Reading {
   std::vector<std::string> lines;
   std::string odd, error;
 };
-Read read(const fs::path& file) {
-  Read made;
+Reading read(const fs::path& file) {
+  Reading made;
   auto reader = prof::TraceReader::open(file);
   if (!reader) {
     made.error = reader.error().message;
@@ -36,7 +36,7 @@ Read read(const fs::path& file) {
   made.odd = reader->odd().text();
   return made;
 }
-Read read_text(const std::string& text, const char* name = "a.json") {
+Reading read_text(const std::string& text, const char* name = "a.json") {
   const Folder folder;
   return read(write_file(folder.path / name, text));
 }
@@ -51,7 +51,7 @@ std::string table_of(const fs::path& file) {
 BOOST_AUTO_TEST_SUITE(trace_reader)
 
 BOOST_AUTO_TEST_CASE(events_of_others_come_in_the_form_of_ours) {
-  const Read made = read_text(
+  const Reading made = read_text(
       "[{\"name\": \"a\\nb\", \"ph\": \"X\",\n \"ts\": \"1764180000123456.789\", \"dur\": 2,"
       " \"pid\": 1, \"tid\": 2.0,\n \"args\": {\"x\":\n [1, 2]}},"
       "{\"ph\":\"B\",\"name\":\"pair\",\"pid\":1,\"tid\":2,\"ts\":-1.5,\"args\":{\"q\":1}},"
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(events_of_others_come_in_the_form_of_ours) {
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_used_is_left_out_and_said) {
-  const Read made = read_text(
+  const Reading made = read_text(
       "{\"traceEvents\": [7, {\"ph\": 5, \"ts\": 1}, {\"ph\": \"X\", \"ts\": \"soon\", \"name\": "
       "\"a\"}, {\"ph\": \"X\", \"ts\": 1, \"dur\": -1, \"name\": \"b\"}, {\"ph\": \"i\"}, "
       "{\"ph\": \"X\", \"ts\": 9e15, \"dur\": 9e15, \"name\": \"c\"},"

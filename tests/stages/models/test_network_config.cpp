@@ -37,7 +37,7 @@ Read read(const char* family, const json& changes) {
   config.update(changes);
   return read(config);
 }
-void refused(const char* family, const json& changes, const std::string& expected) {
+void refuses_network(const char* family, const json& changes, const std::string& expected) {
   const Read found = read(family, changes);
   BOOST_TEST(found.refused.find(expected) != std::string::npos,
              family << " " << changes << ": " << found.refused);
@@ -159,9 +159,11 @@ BOOST_AUTO_TEST_CASE(windows_are_where_the_family_has_them) {
              "-w-w");
   BOOST_TEST(windows("smollm3", with({{"layer_types", none}, {"use_sliding_window", true}})) ==
              "---w");
-  refused("gemma2", {{"layer_types", {"full_attention"}}}, "a word for each of the 4 layers");
-  refused("gemma2", {{"layer_types", {"a", "b", "c", "d"}}}, "sliding_attention alone");
-  refused("llama", nine, "key 'sliding_window': found 9, expected none: llama has no such part");
+  refuses_network("gemma2", {{"layer_types", {"full_attention"}}},
+                  "a word for each of the 4 layers");
+  refuses_network("gemma2", {{"layer_types", {"a", "b", "c", "d"}}}, "sliding_attention alone");
+  refuses_network("llama", nine,
+                  "key 'sliding_window': found 9, expected none: llama has no such part");
 }
 
 BOOST_AUTO_TEST_CASE(rope_is_stated_in_old_and_new_ways) {
@@ -196,13 +198,14 @@ BOOST_AUTO_TEST_CASE(rope_is_stated_in_old_and_new_ways) {
   BOOST_TEST((shape("phi3", {{"partial_rotary_factor", 0.5}}).ropes[0].frequencies.size() ==
               static_cast<std::size_t>(configs()["phi3"]["hidden_size"].get<int>() /
                                        configs()["phi3"]["num_attention_heads"].get<int>() / 4)));
-  refused("llama", {{"rope_parameters", {{"rope_type", "spiral"}}}}, "found 'spiral'");
-  refused("llama", {{"rope_parameters", {{"rope_type", "linear"}}}}, "factor: found none");
-  refused("llama", {{"rope_parameters", {{"rope_type", "default"}, {"slope", 2}}}},
-          "key 'rope_parameters.slope'");
-  refused("llama", {{"partial_rotary_factor", 0.5}}, "partial_rotary_factor");
-  refused("llama", {{"rope_parameters", {{"rope_type", "longrope"}, {"short_factor", {1, 2}}}}},
-          "expected 64, one for each pair");
+  refuses_network("llama", {{"rope_parameters", {{"rope_type", "spiral"}}}}, "found 'spiral'");
+  refuses_network("llama", {{"rope_parameters", {{"rope_type", "linear"}}}}, "factor: found none");
+  refuses_network("llama", {{"rope_parameters", {{"rope_type", "default"}, {"slope", 2}}}},
+                  "key 'rope_parameters.slope'");
+  refuses_network("llama", {{"partial_rotary_factor", 0.5}}, "partial_rotary_factor");
+  refuses_network("llama",
+                  {{"rope_parameters", {{"rope_type", "longrope"}, {"short_factor", {1, 2}}}}},
+                  "expected 64, one for each pair");
 }
 
 BOOST_AUTO_TEST_CASE(experts_are_in_the_layers_that_are_not_listed_as_dense) {
@@ -221,14 +224,16 @@ BOOST_AUTO_TEST_CASE(experts_are_in_the_layers_that_are_not_listed_as_dense) {
 }
 
 BOOST_AUTO_TEST_CASE(what_would_change_results_and_is_not_here_is_refused_by_name) {
-  refused("gemma2", {{"use_bidirectional_attention", true}}, "'use_bidirectional_attention'");
-  refused("llama", {{"quantization_config", {{"quant_method", "awq"}}}}, "'quantization_config'");
-  refused("mistral", {{"attention_bias", true}}, "expected none: mistral has no such part");
-  refused("llama", {{"hidden_act", "relu"}}, "key 'hidden_act': found \"relu\"");
-  refused("llama", {{"model_type", "bert"}}, "key 'model_type': found \"bert\"");
-  refused("llama", {{"num_hidden_layers", -2}}, "key 'num_hidden_layers': found -2");
-  refused("llama", {{"eos_token_id", 1000000}}, "each below vocab_size (32000)");
-  refused("gemma2", {{"query_pre_attn_scalar", 0}}, "key 'query_pre_attn_scalar': found 0");
+  refuses_network("gemma2", {{"use_bidirectional_attention", true}},
+                  "'use_bidirectional_attention'");
+  refuses_network("llama", {{"quantization_config", {{"quant_method", "awq"}}}},
+                  "'quantization_config'");
+  refuses_network("mistral", {{"attention_bias", true}}, "expected none: mistral has no such part");
+  refuses_network("llama", {{"hidden_act", "relu"}}, "key 'hidden_act': found \"relu\"");
+  refuses_network("llama", {{"model_type", "bert"}}, "key 'model_type': found \"bert\"");
+  refuses_network("llama", {{"num_hidden_layers", -2}}, "key 'num_hidden_layers': found -2");
+  refuses_network("llama", {{"eos_token_id", 1000000}}, "each below vocab_size (32000)");
+  refuses_network("gemma2", {{"query_pre_attn_scalar", 0}}, "key 'query_pre_attn_scalar': found 0");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,8 +6,10 @@
 using namespace limelight::stages;
 
 BOOST_AUTO_TEST_CASE(each_parameter_has_a_range_that_its_error_states) {
-  BOOST_TEST(check({}).ok());
-  BOOST_TEST(check({.temperature = 99, .top_p = 1, .top_k = -1, .min_p = 1, .max_tokens = 1}).ok());
+  BOOST_TEST(check(SamplingParams{}).ok());
+  BOOST_TEST(
+      check(SamplingParams{.temperature = 99, .top_p = 1, .top_k = -1, .min_p = 1, .max_tokens = 1})
+          .ok());
   const struct {
     SamplingParams params;
     const char* expected;

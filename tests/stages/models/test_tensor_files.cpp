@@ -31,7 +31,7 @@ std::string floats(std::initializer_list<float> values) {
   return {reinterpret_cast<const char*>(values.begin()), values.size() * sizeof(float)};
 }
 
-std::string refusal(const std::filesystem::path& path, const char* prefix = "") {
+std::string file_refusal(const std::filesystem::path& path, const char* prefix = "") {
   const auto opened = TensorFiles::open(path, prefix);
   return opened ? "accepted" : opened.error().message;
 }
@@ -75,14 +75,14 @@ BOOST_AUTO_TEST_CASE(only_shards_that_have_a_part_of_it_are_opened) {
   const auto opened = TensorFiles::open(folder.path, "voice.");
   if (!opened) BOOST_FAIL(opened.error().message);
   BOOST_TEST((*opened)->find("a")->floats().front() == 7.0f);
-  BOOST_TEST(refusal(index, "other.").find("missing") != std::string::npos);
+  BOOST_TEST(file_refusal(index, "other.").find("missing") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_damaged_is_refused_with_file_and_tensor) {
   const Folder folder;
   const auto refused = [&](const json& header, const char* expected) {
     const auto file = write_file(folder.path / "a.safetensors", file_of(header, floats({1, 2})));
-    const std::string found = refusal(file);
+    const std::string found = file_refusal(file);
     BOOST_TEST(found.find("a.safetensors: ") != std::string::npos, found);
     BOOST_TEST(found.find(expected) != std::string::npos, found);
   };
@@ -94,10 +94,10 @@ BOOST_AUTO_TEST_CASE(what_is_damaged_is_refused_with_file_and_tensor) {
   refused({{"t", tensor("I8", {8}, 0, 8)}}, "found dtype I8, expected F32, F16 or BF16");
   refused({{"t", tensor("F32", {1}, 0, 4)}, {"u", tensor("F32", {1}, 2, 6)}},
           "tensor 'u' overlaps tensor 't'");
-  BOOST_TEST(refusal(folder.path / "none").find("neither a .safetensors file nor the index") !=
+  BOOST_TEST(file_refusal(folder.path / "none").find("neither a .safetensors file nor the index") !=
              std::string::npos);
   const auto index = write_file(folder.path / "index.json", R"({"weight_map": {"t": "../x"}})");
-  BOOST_TEST(refusal(index).find("expected the name of a file in the same folder") !=
+  BOOST_TEST(file_refusal(index).find("expected the name of a file in the same folder") !=
              std::string::npos);
 }
 
