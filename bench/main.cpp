@@ -10,6 +10,7 @@
 #include "bench/chaos.hpp"
 #include "bench/decode.hpp"
 #include "bench/ipc.hpp"
+#include "bench/load/commands.hpp"
 #include "bench/matmul.hpp"
 #include "bench/omni.hpp"
 #include "bench/profiler.hpp"
@@ -43,7 +44,10 @@ int main(int argc, char** argv) {
       "  LIMELIGHT_PYTHON=python3 limelight bench decode --model smollm2\n"
       "  limelight bench decode --concurrency 1,2,4,8,16\n"
       "  limelight bench omni --model qwen3-omni --openvino qwen3-omni-openvino\n"
-      "  limelight bench chaos --kills 200");
+      "  limelight bench chaos --kills 200\n"
+      "  limelight bench serve --base-url http://127.0.0.1:8091 --request-rate 8\n"
+      "  limelight bench throughput --model smollm2 --num-prompts 64\n"
+      "  limelight bench compare before.json after.json");
   bool quick = false, json = false;
   std::string config, model = "smollm2";
   if (const auto found = limelight::find_shared("configs/omni_tiny.yaml")) config = found->string();
@@ -132,6 +136,7 @@ int main(int argc, char** argv) {
       "scale", "Start and end of a pipeline, what it uses while idle, what it adds to a request");
   scale->add_option("--config", config, "stage config of the pipeline that is idle and asked")
       ->capture_default_str();
+  bench::LoadCommands loads(app);
   for (CLI::App* one : {ipc, matmul, blocks, profiler, decode, omni, chaos, scale}) {
     one->add_flag("--quick", quick, "a short run: fewer sizes or rounds");
     one->add_flag("--json", json, "{\"results\": [...]} on standard output");
@@ -142,6 +147,7 @@ int main(int argc, char** argv) {
     return app.exit(wrong) == 0 ? 0 : 2;
   }
 
+  if (const auto code = loads.run()) return *code;
   if (ipc->parsed()) return print("ipc", json, bench::bench_ipc({.quick = quick}));
   if (matmul->parsed()) return print("matmul", json, bench::bench_matmul(quick));
   if (blocks->parsed()) {

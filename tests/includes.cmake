@@ -32,6 +32,8 @@ set(knows_actors/http actors/formats base)
 set(knows_bench
   actors/orchestrator ipc/iceoryx ipc stages/models stages/devices
   profiling/analysis profiling/capture profiling/trace profiling/record base)
+set(knows_bench/load base)
+list(APPEND knows_bench bench/load)
 set(knows_cli actors/http actors/formats stages/models profiling/analysis profiling/record base)
 
 set(wrong 0)
