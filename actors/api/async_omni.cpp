@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <limelight/async_omni.hpp>
 #include <mutex>
 #include <thread>
@@ -106,6 +107,12 @@ struct actors::StreamState : Slot<std::deque<RequestOutput>> {
       // Not taken yet: the old part goes before the new one.
       held->text += update.text;
       held->audio.insert(held->audio.end(), update.audio.begin(), update.audio.end());
+      if (!update.finished) {
+        auto& logprobs = held->answer.logprobs;
+        logprobs.insert(logprobs.end(), std::make_move_iterator(update.answer.logprobs.begin()),
+                        std::make_move_iterator(update.answer.logprobs.end()));
+        update.answer.logprobs = std::move(logprobs);
+      }
       update.text = std::move(held->text);
       update.audio = std::move(held->audio);
       *held = std::move(update);

@@ -53,7 +53,8 @@ struct Engine::State {
     OnUpdate on_update;
     Clock::time_point start = Clock::now();
     Needs needs;
-    bool delivered = false;  // something of its output
+    bool delivered = false;                  // something of its output
+    std::vector<PositionLogprobs> logprobs;  // of tokens whose text has not come yet
     // While it is admitted:
     std::uint64_t number = 0;            // 0: it is in the queue
     std::vector<std::int32_t> replicas;  // by the place of their stage; -1: not needed

@@ -138,7 +138,8 @@ auto inspect(Inspector& f, TransferStats& x) {
 }
 
 // The output of one request. In a stream it is a part of the output: `text` and `audio` hold only
-// what is new, and all other members are valid once `finished` is set.
+// what is new, and `answer.logprobs` those of the tokens that this text is of. All other members
+// are valid once `finished` is set; the logprobs are those of all tokens then.
 struct RequestOutput {
   std::string request_id, prompt;
   int index = 0;  // of the answer, where n of them were asked for
