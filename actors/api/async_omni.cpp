@@ -211,8 +211,8 @@ PendingTraces AsyncOmni::start_profile(const StageIds& stages) {
 PendingTraces AsyncOmni::start_profile(const StageIds& stages, const ProfileOptions& options) {
   return ask([&](auto done) { state_->engine->start_profile(stages, options, done); });
 }
-PendingTraces AsyncOmni::stop_profile() {
-  return ask([&](auto done) { state_->engine->stop_profile(done); });
+PendingTraces AsyncOmni::stop_profile(const StageIds& stages) {
+  return ask([&](auto done) { state_->engine->stop_profile(stages, done); });
 }
 PendingTraces AsyncOmni::dump_profile(std::chrono::milliseconds last) {
   return ask([&](auto done) { state_->engine->dump_profile(last, done); });

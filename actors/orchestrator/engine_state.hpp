@@ -10,6 +10,7 @@
 #include <caf/all.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -43,6 +44,9 @@ struct CafVisit {
   CafVisit(const CafVisit&) = delete;
   ~CafVisit() { caf::logger::set_current_actor_system(nullptr); }
 };
+
+// goes_on: ranks that were not asked to stop still record.
+using OnProfileAnswer = std::function<void(Result<std::vector<RankTrace>> traces, bool goes_on)>;
 
 struct Engine::State {
   struct PendingRequest {
@@ -148,7 +152,7 @@ struct Engine::State {
   void on_report(const StageReport& report);
   void receive(UserPort& port);
   template <class Message>
-  void ask_supervisor(const Message& message, OnTraces done);
+  void ask_supervisor(const Message& message, OnProfileAnswer done);
 };
 
 }  // namespace limelight::actors
