@@ -78,6 +78,11 @@ void add_limits(CLI::App& command, http::FrontOptions& front) {
   add_seconds(command, "--write-timeout", limits.write_time,
               "clients that read no 64 KiB of their answer in time are dropped",
               "LIMELIGHT_WRITE_TIMEOUT");
+  add_seconds(
+      command, "--stream-idle-timeout", limits.stream_idle_time,
+      "clients that read nothing of their stream for so long are dropped, and their requests "
+      "aborted; 0: no limit",
+      "LIMELIGHT_STREAM_IDLE_TIMEOUT");
 }
 
 void add_keys(CLI::App& command, ServeOptions& options) {

@@ -73,6 +73,7 @@ void Exchange::begin(HttpAnswer answer, std::optional<std::uint64_t> length) {
   if (ended_ || begun_) return;
   begun_ = true;
   connection_->queue(head(answer, length));
+  connection_->watch_stream();
 }
 
 Exchange::Written Exchange::write(std::string_view part) {
@@ -108,6 +109,7 @@ void Exchange::done(bool whole) {
 void Exchange::upgrade() {
   begun_ = true;
   status_ = 101;
+  connection_->watch_stream();
 }
 Transport& Exchange::transport() { return *connection_->transport_; }
 Loop& Exchange::loop() { return connection_->owner_->loop; }
