@@ -84,6 +84,11 @@ int main(int argc, char** argv) {
   command->add_option("--output-dir", run.output_dir,
                       "where <request>.txt, <request>.wav and outputs.jsonl go");
   limelight::cli::ProfileFlags profile_flags(*command, run);
+  command
+      ->add_option("--otlp-endpoint", run.otlp_endpoint,
+                   "where spans of requests, stages and hops go (OpenTelemetry's OTLP over HTTP, "
+                   "JSON), such as http://127.0.0.1:4318/v1/traces")
+      ->envname("LIMELIGHT_OTLP_ENDPOINT");
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
   limelight::cli::ServeOptions serve_options;

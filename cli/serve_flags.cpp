@@ -134,6 +134,11 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
                       "what clients call the model (default: its name, or the config's)");
   command->add_flag("--check", options.check,
                     "print the pipeline, check tokens and certificate, and start nothing");
+  command
+      ->add_option("--otlp-endpoint", front.service.otlp_endpoint,
+                   "where spans of requests, stages and hops go (OpenTelemetry's OTLP over HTTP, "
+                   "JSON), such as http://127.0.0.1:4318/v1/traces")
+      ->envname("LIMELIGHT_OTLP_ENDPOINT");
   add_keys(*command, options);
   add_limits(*command, front);
   add_seconds(*command, "--drain-timeout", options.drain_time,

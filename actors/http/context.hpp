@@ -17,6 +17,7 @@
 #include "actors/http/completion_request.hpp"
 #include "actors/http/exchange.hpp"
 #include "actors/http/metrics.hpp"
+#include "actors/telemetry/span_exporter.hpp"
 
 namespace limelight::http {
 
@@ -43,6 +44,7 @@ struct Context {
   std::deque<RequestOutput> recent = {};
   static constexpr std::size_t most_recent = 50;
   Metrics metrics = {};
+  std::unique_ptr<telemetry::SpanExporter> spans = {};  // null: nobody wants them
   std::function<std::size_t()> connections = {};
   // Runs work() on another thread, then then() on the loop's. Null: there is no such thread.
   std::function<void(std::function<void()> work, std::function<void()> then)> elsewhere = {};

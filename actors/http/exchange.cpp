@@ -49,6 +49,7 @@ std::string Exchange::head(const HttpAnswer& answer, std::optional<std::uint64_t
   if (!answer.type.empty()) text += "Content-Type: " + answer.type + "\r\n";
   if (length) text += "Content-Length: " + std::to_string(*length) + "\r\n";
   else if (chunked_) text += "Transfer-Encoding: chunked\r\n";
+  if (!traceparent_.empty()) text += "traceparent: " + traceparent_ + "\r\n";
   for (const auto& [name, value] : answer.headers) text += name + ": " + value + "\r\n";
   const bool stays = connection_->keep_alive_ && !connection_->owner_->draining;
   text +=

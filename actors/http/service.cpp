@@ -73,10 +73,11 @@ void answer_models(Context& context, Exchange& exchange) {
 void answer_metrics(Context& context, Exchange& exchange) {
   const PipelineStatus status =
       context.pipeline == nullptr ? PipelineStatus() : context.pipeline->status();
-  exchange.answer({.type = "text/plain; version=0.0.4; charset=utf-8",
-                   .body = context.metrics.text(status, context.options.model,
-                                                context.connections ? context.connections() : 0,
-                                                context.draining)});
+  std::string text =
+      context.metrics.text(status, context.options.model,
+                           context.connections ? context.connections() : 0, context.draining);
+  if (context.spans) text += Metrics::text(context.spans->counts());
+  exchange.answer({.type = "text/plain; version=0.0.4; charset=utf-8", .body = std::move(text)});
 }
 
 struct Route {
