@@ -89,6 +89,7 @@ int main(int argc, char** argv) {
                    "where spans of requests, stages and hops go (OpenTelemetry's OTLP over HTTP, "
                    "JSON), such as http://127.0.0.1:4318/v1/traces")
       ->envname("LIMELIGHT_OTLP_ENDPOINT");
+  limelight::cli::add_log_flags(*command, run.log_format, run.log_stats, run.log_stats_interval);
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
   limelight::cli::ServeOptions serve_options;

@@ -15,6 +15,7 @@
 
 #include "actors/formats/output_json.hpp"
 #include "cli/end_signals.hpp"
+#include "cli/log_stats.hpp"
 #include "cli/pipeline_table.hpp"
 #include "cli/profile_words.hpp"
 #include "cli/progress_line.hpp"
@@ -124,6 +125,7 @@ class Requests {
 }  // namespace
 
 int run(const RunOptions& options) {
+  log_as(options.log_format);
   EngineArgs args{.config = options.config,
                   .slow_request = options.slow_request,
                   .full_queue = options.full_queue,
@@ -204,6 +206,9 @@ int run(const RunOptions& options) {
     if (!started) fail(exit_code(started.error()), started.error().message);
   }
   Statistics statistics;
+  std::optional<LogStats> stats;
+  if (options.log_stats) stats.emplace(options.log_stats_interval);
+  spans->set_stages((*omni)->config());
   if (problems.empty()) {
     const stages::SamplingParams params = with_flags((*omni)->default_sampling_params());
     const bool tells = !requests->from_file() && !options.json;
@@ -237,12 +242,14 @@ int run(const RunOptions& options) {
               remarks.add("request " + output.request_id + ", stage " +
                           std::to_string(stage.stage_id) + ": " + remark);
           statistics.add(output);
+          if (stats) stats->add(output);
         },
         [&](const Progress& p) {
           if (streams) std::cout << p.fresh_text << (p.done == p.total ? "\n\n" : "") << std::flush;
           else progress.show(p);
         });
     progress.end();
+    stats.reset();
     if (const std::size_t rest = requests->answers() - statistics.requests(); rest > 0)
       problems.add(std::to_string(rest) + " of " + std::to_string(requests->answers()) +
                    " requests were not begun");

@@ -119,6 +119,30 @@ void add_keys(CLI::App& command, ServeOptions& options) {
 
 }  // namespace
 
+void add_log_flags(CLI::App& command,
+                   LogFormat& format,
+                   bool& stats,
+                   std::chrono::milliseconds& stats_interval) {
+  command
+      .add_option_function<std::string>(
+          "--log-format",
+          [&format](const std::string& name) {
+            format = name == "json" ? LogFormat::json : LogFormat::text;
+          },
+          "lines of the log: text, or json: objects with time, level, message and request_id "
+          "(text)")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->envname("LIMELIGHT_LOG_FORMAT");
+  command
+      .add_flag("--log-stats", stats,
+                "tables of requests, stages and edges in the log, every few seconds and at the "
+                "end")
+      ->envname("LIMELIGHT_LOG_STATS");
+  add_seconds(command, "--log-stats-interval", stats_interval, "how often",
+              "LIMELIGHT_LOG_STATS_INTERVAL")
+      ->check(CLI::Range(0.1, 1e6));
+}
+
 CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
   CLI::App* command = app.add_subcommand("serve", "Offer a pipeline over HTTP, as OpenAI's API");
   http::FrontOptions& front = options.front;
@@ -139,6 +163,7 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
                    "where spans of requests, stages and hops go (OpenTelemetry's OTLP over HTTP, "
                    "JSON), such as http://127.0.0.1:4318/v1/traces")
       ->envname("LIMELIGHT_OTLP_ENDPOINT");
+  add_log_flags(*command, options.log_format, options.log_stats, options.log_stats_interval);
   add_keys(*command, options);
   add_limits(*command, front);
   add_seconds(*command, "--drain-timeout", options.drain_time,
@@ -147,6 +172,7 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
       "Examples:\n"
       "  limelight serve --port 8091\n"
       "  limelight serve --model smollm2 --served-model-name smollm2 --max-requests 64\n"
+      "  limelight serve --otlp-endpoint http://127.0.0.1:4318/v1/traces --log-format json\n"
       "  LIMELIGHT_API_KEY=secret limelight serve --host 0.0.0.0 --ssl-certfile cert.pem "
       "--ssl-keyfile key.pem\n"
       "  curl http://127.0.0.1:8091/v1/completions -d '{\"prompt\": \"Hello\", \"max_tokens\": "

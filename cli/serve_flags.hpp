@@ -9,5 +9,10 @@ namespace limelight::cli {
 
 // Adds the command. What it reads goes to `options`, which outlives the parsing.
 CLI::App* add_serve_command(CLI::App& app, ServeOptions& options);
+// --log-format and --log-stats, which `limelight run` has as well.
+void add_log_flags(CLI::App& command,
+                   LogFormat& format,
+                   bool& stats,
+                   std::chrono::milliseconds& stats_interval);
 
 }  // namespace limelight::cli

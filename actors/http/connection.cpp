@@ -2,6 +2,7 @@
 
 #include "actors/http/api_error.hpp"
 #include "base/log.hpp"
+#include "base/log_fields.hpp"
 
 namespace limelight::http {
 
@@ -176,6 +177,7 @@ void Connection::drop_idle() {
   const auto self = shared_from_this();
   std::string id;
   if (const auto exchange = exchange_.lock()) id = exchange->id_;
+  const LogFields fields({{"request_id", id}, {"client", peer()}});
   log(LogLevel::warning, peer() + " has read nothing of its stream for " +
                              std::to_string(owner_->limits.stream_idle_time.count()) +
                              " ms: it is dropped id=" + id);

@@ -28,6 +28,9 @@ struct ServiceOptions {
   std::vector<std::string> profile_keys;  // for those about profiles, in place of the others
   std::size_t most_requests = 256;        // prompts that are worked on or wait
   std::chrono::milliseconds request_time{0};  // of a request that states no deadline; 0: no limit
+  std::string otlp_endpoint = {};             // a collector of OpenTelemetry; empty: none
+  // Hears of each answer that has ended, without its text and sound. May be null.
+  std::function<void(const RequestOutput&)> on_answer = {};
 };
 
 struct Context {

@@ -1,5 +1,8 @@
 #include "actors/http/generation.hpp"
 
+#include "base/log.hpp"
+#include "base/log_fields.hpp"
+
 namespace limelight::http {
 
 using Clock = std::chrono::steady_clock;
@@ -98,6 +101,11 @@ void Generation::note(std::size_t index, const RequestOutput& part) {
   end.audio.clear();
   if (error_.code == ErrorCode::none) error_ = part.error;
   context_->metrics.count_answer(end, times);
+  if (context_->options.on_answer) context_->options.on_answer(end);
+  if (end.error.code != ErrorCode::none && end.error.code != ErrorCode::cancelled) {
+    const LogFields fields({{"request_id", exchange_->id()}});
+    log(LogLevel::error, "request " + exchange_->id() + " failed: " + end.error.message);
+  }
   RequestOutput kept = end;
   kept.prompt.clear();
   kept.answer.logprobs.clear();

@@ -10,6 +10,7 @@
 #include "actors/http/speech.hpp"
 #include "actors/http/status_routes.hpp"
 #include "base/log.hpp"
+#include "base/log_fields.hpp"
 
 namespace limelight::http {
 
@@ -198,6 +199,14 @@ void Service::on_record(const AccessRecord& record) {
       std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(record.taken).count()) +
       " ms id=" + record.id;
   if (!record.whole) text += " broken off";
+  const LogFields fields(
+      {{"request_id", record.id},
+       {"client", record.peer},
+       {"method", record.method.substr(0, 20)},
+       {"path", record.path.substr(0, 200)},
+       {"status", std::int64_t{record.status}},
+       {"bytes", static_cast<std::int64_t>(record.bytes)},
+       {"duration_ms", std::chrono::duration<double, std::milli>(record.taken).count()}});
   log(LogLevel::info, text);
 }
 
