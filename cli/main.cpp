@@ -1,5 +1,6 @@
 // The `limelight` command: parses the command line and calls the libraries.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <cstring>
 #include <limelight/version.hpp>
 
@@ -128,7 +129,11 @@ int main(int argc, char** argv) {
       run.media.push_back({limelight::ContentPart::Kind::image, images[pictures++]});
   profile_flags.apply();
   if (command->parsed()) return limelight::cli::run(run);
-  if (serve->parsed()) return limelight::cli::serve(std::move(serve_options));
+  if (serve->parsed()) {
+    if (const auto done = limelight::cli::complete_serve_options(*serve, serve_options); !done)
+      return std::fprintf(stderr, "limelight serve: %s\n", done.error().message.c_str()), 2;
+    return limelight::cli::serve(std::move(serve_options));
+  }
   if (fetch->parsed()) return limelight::cli::fetch(model);
   if (doctor->parsed()) return limelight::cli::doctor();
   return trace.run();

@@ -15,6 +15,7 @@ struct ServeOptions {
   http::FrontOptions front = {};
   std::vector<std::filesystem::path> key_files = {}, profile_key_files = {};  // a token a line
   std::chrono::milliseconds drain_time{30'000};
+  std::filesystem::path config_file = {};  // of flags; see config_file.hpp
   LogFormat log_format = LogFormat::text;
   bool log_stats = false;
   std::chrono::milliseconds log_stats_interval{10'000};

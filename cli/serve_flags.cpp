@@ -3,6 +3,8 @@
 #include <cstdlib>
 
 #include "base/helper.hpp"
+#include "base/try.hpp"
+#include "cli/config_file.hpp"
 #include "cli/whole_number.hpp"
 
 namespace limelight::cli {
@@ -24,24 +26,18 @@ CLI::Option* add_seconds(
 }
 
 void add_pipeline(CLI::App& command, EngineArgs& engine) {
-  CLI::Option* config = command.add_option("--config", engine.config, "stage config (YAML)");
-  CLI::Option* model = command.add_option(
+  command.add_option("--config", engine.config, "stage config (YAML)");
+  command.add_option(
       "--model", engine.model,
       "in place of --config: a model's folder or file, or the name of one that `limelight fetch` "
       "brought");
-  CLI::Option* deploy = command.add_option("--deploy-config", engine.deploy_config,
-                                           "how the stages of --model are run (YAML)");
+  command.add_option("--deploy-config", engine.deploy_config,
+                     "how the stages of --model are run (YAML)");
   command.add_option("--stage-overrides", engine.stage_overrides,
                      "keys over those of --deploy-config: JSON by stage");
   command.add_option("--profile-dir", engine.profile_dir,
                      "where traces go, and what GET /profiles lists (default: "
                      "$VLLM_TORCH_PROFILER_DIR, else that of the config, else traces)");
-  command.parse_complete_callback([&engine, config, model, deploy] {
-    if (config->count() == 0 && model->count() == 0 && deploy->count() == 0)
-      if (const auto found = find_shared("configs/omni_tiny.yaml")) engine.config = *found;
-    if (engine.profile_dir.empty())
-      if (const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR")) engine.profile_dir = folder;
-  });
 }
 
 void add_limits(CLI::App& command, http::FrontOptions& front) {
@@ -143,9 +139,25 @@ void add_log_flags(CLI::App& command,
       ->check(CLI::Range(0.1, 1e6));
 }
 
+Result<void> complete_serve_options(CLI::App& command, ServeOptions& options) {
+  if (!options.config_file.empty())
+    LIMELIGHT_TRY(apply_config_file(command, options.config_file, {"check", "config-file"}));
+  EngineArgs& engine = options.front.engine;
+  if (engine.config.empty() && engine.model.empty() && engine.deploy_config.empty())
+    if (const auto found = find_shared("configs/omni_tiny.yaml")) engine.config = *found;
+  if (engine.profile_dir.empty())
+    if (const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR")) engine.profile_dir = folder;
+  return {};
+}
+
 CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
   CLI::App* command = app.add_subcommand("serve", "Offer a pipeline over HTTP, as OpenAI's API");
   http::FrontOptions& front = options.front;
+  command
+      ->add_option("--config-file", options.config_file,
+                   "flags of this command (YAML, such as \"port: 8091\"), for what neither the "
+                   "command line nor the environment says")
+      ->envname("LIMELIGHT_CONFIG_FILE");
   add_pipeline(*command, front.engine);
   command->add_option("--host", front.server.host, "address to listen on; 0.0.0.0: all")
       ->capture_default_str()
@@ -172,6 +184,7 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
       "Examples:\n"
       "  limelight serve --port 8091\n"
       "  limelight serve --model smollm2 --served-model-name smollm2 --max-requests 64\n"
+      "  limelight serve --config-file service.yaml --check\n"
       "  limelight serve --otlp-endpoint http://127.0.0.1:4318/v1/traces --log-format json\n"
       "  LIMELIGHT_API_KEY=secret limelight serve --host 0.0.0.0 --ssl-certfile cert.pem "
       "--ssl-keyfile key.pem\n"
