@@ -1,5 +1,6 @@
 // The `limelight` command: parses the command line and calls the libraries.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <cstring>
 #include <limelight/version.hpp>
 
@@ -84,6 +85,12 @@ int main(int argc, char** argv) {
   command->add_option("--output-dir", run.output_dir,
                       "where <request>.txt, <request>.wav and outputs.jsonl go");
   limelight::cli::ProfileFlags profile_flags(*command, run);
+  command
+      ->add_option("--otlp-endpoint", run.otlp_endpoint,
+                   "where spans of requests, stages and hops go (OpenTelemetry's OTLP over HTTP, "
+                   "JSON), such as http://127.0.0.1:4318/v1/traces")
+      ->envname("LIMELIGHT_OTLP_ENDPOINT");
+  limelight::cli::add_log_flags(*command, run.log_format, run.log_stats, run.log_stats_interval);
   command->add_flag("--json", run.json, "results as JSON on standard output");
 
   limelight::cli::ServeOptions serve_options;
@@ -122,7 +129,11 @@ int main(int argc, char** argv) {
       run.media.push_back({limelight::ContentPart::Kind::image, images[pictures++]});
   profile_flags.apply();
   if (command->parsed()) return limelight::cli::run(run);
-  if (serve->parsed()) return limelight::cli::serve(std::move(serve_options));
+  if (serve->parsed()) {
+    if (const auto done = limelight::cli::complete_serve_options(*serve, serve_options); !done)
+      return std::fprintf(stderr, "limelight serve: %s\n", done.error().message.c_str()), 2;
+    return limelight::cli::serve(std::move(serve_options));
+  }
   if (fetch->parsed()) return limelight::cli::fetch(model);
   if (doctor->parsed()) return limelight::cli::doctor();
   return trace.run();

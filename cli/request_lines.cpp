@@ -17,6 +17,7 @@
 #include "actors/formats/message_json.hpp"
 #include "actors/formats/refusal.hpp"
 #include "actors/formats/sampling_json.hpp"
+#include "actors/telemetry/trace_context.hpp"
 #include "base/try.hpp"
 #include "cli/request_attachments.hpp"
 
@@ -43,7 +44,8 @@ void check_id(const std::string& id, const std::string& key) {
 
 Result<GenerateRequest> read_request(const json& line,
                                      const stages::SamplingParams& defaults,
-                                     const std::filesystem::path& folder) {
+                                     const std::filesystem::path& folder,
+                                     std::string* traceparent) {
   GenerateRequest request;
   stages::SamplingParams params = defaults;
   const Handlers sampling = sampling_handlers(params);
@@ -85,6 +87,15 @@ Result<GenerateRequest> read_request(const json& line,
                       [&](const json& v, const std::string& k) {
                         request.request_id = text(v, k);
                         check_id(request.request_id, k);
+                      }},
+                     {"traceparent",
+                      [&](const json& v, const std::string& k) {
+                        const std::string given = text(v, k);
+                        if (!telemetry::parse_traceparent(given))
+                          refuse(k, show(v),
+                                 "one of W3C Trace Context, such as "
+                                 "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+                        if (traceparent != nullptr) *traceparent = given;
                       }},
                      {"modalities",
                       [&](const json& v, const std::string& k) {
@@ -196,7 +207,9 @@ Result<std::optional<GenerateRequest>> RequestLines::next(const stages::Sampling
   for (std::string line; std::getline(in_, line);) {
     ++line_;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    auto request = read_request(json::parse(line, nullptr, false), defaults, folder_);
+    traceparent_.clear();
+    auto request =
+        read_request(json::parse(line, nullptr, false), defaults, folder_, &traceparent_);
     if (!request)
       return Error{request.error().code,
                    file_.string() + ":" + std::to_string(line_) + ": " + request.error().message};

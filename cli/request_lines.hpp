@@ -22,10 +22,12 @@ namespace limelight::cli {
 
 // One request. defaults: where the line says nothing. A max_tokens of the defaults counts as one
 // that was asked for. folder: where relative paths of files begin. Errors: invalid_argument,
-// without file and line.
+// without file and line. traceparent: where the key of that name goes, which says the trace that
+// the request belongs to (W3C Trace Context).
 Result<GenerateRequest> read_request(const nlohmann::json& line,
                                      const stages::SamplingParams& defaults,
-                                     const std::filesystem::path& folder = {});
+                                     const std::filesystem::path& folder = {},
+                                     std::string* traceparent = nullptr);
 
 // Sets a system message before the prompt or the messages, unless they begin with one.
 void add_system(const std::string& system, GenerateRequest& request);
@@ -43,11 +45,14 @@ class RequestLines {
   // The next request, from the first on; none after the last. Errors: as above, where the file was
   // changed meanwhile.
   Result<std::optional<GenerateRequest>> next(const stages::SamplingParams& defaults);
+  // Of the request that next() gave last; empty: its line says none.
+  const std::string& traceparent() const noexcept { return traceparent_; }
 
  private:
   explicit RequestLines(std::filesystem::path file) : file_(std::move(file)) {}
   Result<void> keep(std::istream& from);
 
+  std::string traceparent_;
   std::filesystem::path file_, folder_;  // folder_: empty for the working directory
   std::ifstream in_;
   std::size_t line_ = 0, count_ = 0, answers_ = 0;

@@ -15,12 +15,14 @@
 
 #include "actors/formats/output_json.hpp"
 #include "cli/end_signals.hpp"
+#include "cli/log_stats.hpp"
 #include "cli/pipeline_table.hpp"
 #include "cli/profile_words.hpp"
 #include "cli/progress_line.hpp"
 #include "cli/refuse.hpp"
 #include "cli/request_lines.hpp"
 #include "cli/run_output.hpp"
+#include "cli/run_spans.hpp"
 #include "cli/stage_list.hpp"
 #include "cli/statistics.hpp"
 #include "profiling/record/clock.hpp"
@@ -98,6 +100,8 @@ class Requests {
     asked_ += static_cast<std::size_t>(n);
     return request;
   }
+  // Of the request that came last, as its line says it.
+  std::string traceparent() const { return lines_ ? lines_->traceparent() : std::string(); }
   std::size_t place_of(const RequestOutput& output) {
     const auto at = places_.find(output.request_id);
     const std::size_t place = at->second.first + static_cast<std::size_t>(output.index);
@@ -121,6 +125,7 @@ class Requests {
 }  // namespace
 
 int run(const RunOptions& options) {
+  log_as(options.log_format);
   EngineArgs args{.config = options.config,
                   .slow_request = options.slow_request,
                   .full_queue = options.full_queue,
@@ -147,6 +152,10 @@ int run(const RunOptions& options) {
   if (!stages) return refuse("run", 2, stages.error().message);
   auto out = RunOutput::create(options.output_dir, options.json);
   if (!out) return refuse("run", 1, out.error().message);
+  auto spans =
+      RunSpans::open(options.otlp_endpoint,
+                     options.model.empty() ? options.config.stem().string() : options.model);
+  if (!spans) return refuse("run", 2, spans.error().message);
 
   args.profile_dir = options.profile_dir;
   args.will_profile = profiled;
@@ -197,6 +206,9 @@ int run(const RunOptions& options) {
     if (!started) fail(exit_code(started.error()), started.error().message);
   }
   Statistics statistics;
+  std::optional<LogStats> stats;
+  if (options.log_stats) stats.emplace(options.log_stats_interval);
+  spans->set_stages((*omni)->config());
   if (problems.empty()) {
     const stages::SamplingParams params = with_flags((*omni)->default_sampling_params());
     const bool tells = !requests->from_file() && !options.json;
@@ -210,6 +222,7 @@ int run(const RunOptions& options) {
           if (request && *request)
             request_came =
                 request_came || (*request)->request_id == options.profile_options.request_id;
+          if (request && *request) spans->begin(**request, requests->traceparent());
           if (request) return std::move(*request);
           fail(2, request.error().message);
           return std::nullopt;
@@ -218,7 +231,9 @@ int run(const RunOptions& options) {
           if (output.error.code != ErrorCode::none) fail(1, output.error.message);
           given_up = given_up || output.error.code == ErrorCode::rank_failed ||
                      output.error.code == ErrorCode::cancelled;
-          if (const auto written = out->add(requests->place_of(output), output); !written)
+          const std::string traceparent = spans->end(output);
+          if (const auto written = out->add(requests->place_of(output), output, traceparent);
+              !written)
             fail(1, written.error().message);
           if (tells && !streams)
             std::cout << "answer " << output.index << ": " << output.text << "\n\n" << std::flush;
@@ -227,12 +242,14 @@ int run(const RunOptions& options) {
               remarks.add("request " + output.request_id + ", stage " +
                           std::to_string(stage.stage_id) + ": " + remark);
           statistics.add(output);
+          if (stats) stats->add(output);
         },
         [&](const Progress& p) {
           if (streams) std::cout << p.fresh_text << (p.done == p.total ? "\n\n" : "") << std::flush;
           else progress.show(p);
         });
     progress.end();
+    stats.reset();
     if (const std::size_t rest = requests->answers() - statistics.requests(); rest > 0)
       problems.add(std::to_string(rest) + " of " + std::to_string(requests->answers()) +
                    " requests were not begun");

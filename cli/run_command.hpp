@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/log_format.hpp"
 #include "cli/media_files.hpp"
 
 namespace limelight::cli {
@@ -30,6 +31,10 @@ struct RunOptions {
   std::filesystem::path profile_dir;
   ProfileOptions profile_options;
   std::chrono::milliseconds slow_request{0}, full_queue{0};  // see EngineArgs
+  std::string otlp_endpoint;  // a collector of OpenTelemetry; empty: none
+  LogFormat log_format = LogFormat::text;
+  bool log_stats = false;
+  std::chrono::milliseconds log_stats_interval{10'000};
   bool json = false;
 };
 

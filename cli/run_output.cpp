@@ -40,7 +40,9 @@ Result<RunOutput> RunOutput::create(const std::filesystem::path& folder, bool ke
   return out;
 }
 
-Result<void> RunOutput::add(std::size_t place, const RequestOutput& output) {
+Result<void> RunOutput::add(std::size_t place,
+                            const RequestOutput& output,
+                            const std::string& traceparent) {
   if (!folder_.empty()) {
     const std::string name =
         output.request_id + (output.index > 0 ? "." + std::to_string(output.index) : "");
@@ -52,7 +54,9 @@ Result<void> RunOutput::add(std::size_t place, const RequestOutput& output) {
         return written;
   }
   if (folder_.empty() && !kept_) return {};
-  waiting_.emplace(place, line_of(to_json(output)));
+  json line = to_json(output);
+  if (!traceparent.empty()) line["traceparent"] = traceparent;
+  waiting_.emplace(place, line_of(line));
   for (; !waiting_.empty() && waiting_.begin()->first == next_; ++next_) {
     write_line(waiting_.begin()->second);
     waiting_.erase(waiting_.begin());

@@ -8,10 +8,12 @@
 #include <future>
 #include <iostream>
 #include <limelight/task.hpp>
+#include <memory>
 
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "cli/end_signals.hpp"
+#include "cli/log_stats.hpp"
 #include "cli/pipeline_table.hpp"
 #include "cli/refuse.hpp"
 #include "cli/service_manager.hpp"
@@ -127,6 +129,7 @@ Result<std::vector<std::string>> read_keys(const std::filesystem::path& file) {
 }
 
 int serve(ServeOptions options) {
+  log_as(options.log_format);
   http::FrontOptions& front = options.front;
   const auto keys = all_keys(options);
   if (!keys) return refuse("serve", 2, keys.error().message);
@@ -138,6 +141,13 @@ int serve(ServeOptions options) {
   http::FrontOptions with_keys = front;  // from the first connection on
   with_keys.service.api_keys = keys->api;
   with_keys.service.profile_keys = keys->profile;
+  std::unique_ptr<LogStats> stats;  // outlives the front
+  if (options.log_stats) {
+    stats = std::make_unique<LogStats>(options.log_stats_interval);
+    with_keys.service.on_answer = [it = stats.get()](const RequestOutput& output) {
+      it->add(output);
+    };
+  }
   auto opened = http::Front::open(std::move(with_keys));
   if (!opened) return refuse("serve", exit_code(opened.error()), opened.error().message);
   http::Front& it = **opened;

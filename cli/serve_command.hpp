@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/http/front.hpp"
+#include "cli/log_format.hpp"
 
 namespace limelight::cli {
 
@@ -14,6 +15,10 @@ struct ServeOptions {
   http::FrontOptions front = {};
   std::vector<std::filesystem::path> key_files = {}, profile_key_files = {};  // a token a line
   std::chrono::milliseconds drain_time{30'000};
+  std::filesystem::path config_file = {};  // of flags; see config_file.hpp
+  LogFormat log_format = LogFormat::text;
+  bool log_stats = false;
+  std::chrono::milliseconds log_stats_interval{10'000};
   bool check = false;  // read all that is named, print the pipeline, and start nothing
 };
 

@@ -3,6 +3,8 @@
 #include <cstdlib>
 
 #include "base/helper.hpp"
+#include "base/try.hpp"
+#include "cli/config_file.hpp"
 #include "cli/whole_number.hpp"
 
 namespace limelight::cli {
@@ -24,24 +26,18 @@ CLI::Option* add_seconds(
 }
 
 void add_pipeline(CLI::App& command, EngineArgs& engine) {
-  CLI::Option* config = command.add_option("--config", engine.config, "stage config (YAML)");
-  CLI::Option* model = command.add_option(
+  command.add_option("--config", engine.config, "stage config (YAML)");
+  command.add_option(
       "--model", engine.model,
       "in place of --config: a model's folder or file, or the name of one that `limelight fetch` "
       "brought");
-  CLI::Option* deploy = command.add_option("--deploy-config", engine.deploy_config,
-                                           "how the stages of --model are run (YAML)");
+  command.add_option("--deploy-config", engine.deploy_config,
+                     "how the stages of --model are run (YAML)");
   command.add_option("--stage-overrides", engine.stage_overrides,
                      "keys over those of --deploy-config: JSON by stage");
   command.add_option("--profile-dir", engine.profile_dir,
                      "where traces go, and what GET /profiles lists (default: "
                      "$VLLM_TORCH_PROFILER_DIR, else that of the config, else traces)");
-  command.parse_complete_callback([&engine, config, model, deploy] {
-    if (config->count() == 0 && model->count() == 0 && deploy->count() == 0)
-      if (const auto found = find_shared("configs/omni_tiny.yaml")) engine.config = *found;
-    if (engine.profile_dir.empty())
-      if (const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR")) engine.profile_dir = folder;
-  });
 }
 
 void add_limits(CLI::App& command, http::FrontOptions& front) {
@@ -78,6 +74,11 @@ void add_limits(CLI::App& command, http::FrontOptions& front) {
   add_seconds(command, "--write-timeout", limits.write_time,
               "clients that read no 64 KiB of their answer in time are dropped",
               "LIMELIGHT_WRITE_TIMEOUT");
+  add_seconds(
+      command, "--stream-idle-timeout", limits.stream_idle_time,
+      "clients that read nothing of their stream for so long are dropped, and their requests "
+      "aborted; 0: no limit",
+      "LIMELIGHT_STREAM_IDLE_TIMEOUT");
 }
 
 void add_keys(CLI::App& command, ServeOptions& options) {
@@ -114,9 +115,49 @@ void add_keys(CLI::App& command, ServeOptions& options) {
 
 }  // namespace
 
+void add_log_flags(CLI::App& command,
+                   LogFormat& format,
+                   bool& stats,
+                   std::chrono::milliseconds& stats_interval) {
+  command
+      .add_option_function<std::string>(
+          "--log-format",
+          [&format](const std::string& name) {
+            format = name == "json" ? LogFormat::json : LogFormat::text;
+          },
+          "lines of the log: text, or json: objects with time, level, message and request_id "
+          "(text)")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->envname("LIMELIGHT_LOG_FORMAT");
+  command
+      .add_flag("--log-stats", stats,
+                "tables of requests, stages and edges in the log, every few seconds and at the "
+                "end")
+      ->envname("LIMELIGHT_LOG_STATS");
+  add_seconds(command, "--log-stats-interval", stats_interval, "how often",
+              "LIMELIGHT_LOG_STATS_INTERVAL")
+      ->check(CLI::Range(0.1, 1e6));
+}
+
+Result<void> complete_serve_options(CLI::App& command, ServeOptions& options) {
+  if (!options.config_file.empty())
+    LIMELIGHT_TRY(apply_config_file(command, options.config_file, {"check", "config-file"}));
+  EngineArgs& engine = options.front.engine;
+  if (engine.config.empty() && engine.model.empty() && engine.deploy_config.empty())
+    if (const auto found = find_shared("configs/omni_tiny.yaml")) engine.config = *found;
+  if (engine.profile_dir.empty())
+    if (const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR")) engine.profile_dir = folder;
+  return {};
+}
+
 CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
   CLI::App* command = app.add_subcommand("serve", "Offer a pipeline over HTTP, as OpenAI's API");
   http::FrontOptions& front = options.front;
+  command
+      ->add_option("--config-file", options.config_file,
+                   "flags of this command (YAML, such as \"port: 8091\"), for what neither the "
+                   "command line nor the environment says")
+      ->envname("LIMELIGHT_CONFIG_FILE");
   add_pipeline(*command, front.engine);
   command->add_option("--host", front.server.host, "address to listen on; 0.0.0.0: all")
       ->capture_default_str()
@@ -129,6 +170,12 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
                       "what clients call the model (default: its name, or the config's)");
   command->add_flag("--check", options.check,
                     "print the pipeline, check tokens and certificate, and start nothing");
+  command
+      ->add_option("--otlp-endpoint", front.service.otlp_endpoint,
+                   "where spans of requests, stages and hops go (OpenTelemetry's OTLP over HTTP, "
+                   "JSON), such as http://127.0.0.1:4318/v1/traces")
+      ->envname("LIMELIGHT_OTLP_ENDPOINT");
+  add_log_flags(*command, options.log_format, options.log_stats, options.log_stats_interval);
   add_keys(*command, options);
   add_limits(*command, front);
   add_seconds(*command, "--drain-timeout", options.drain_time,
@@ -137,6 +184,8 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
       "Examples:\n"
       "  limelight serve --port 8091\n"
       "  limelight serve --model smollm2 --served-model-name smollm2 --max-requests 64\n"
+      "  limelight serve --config-file service.yaml --check\n"
+      "  limelight serve --otlp-endpoint http://127.0.0.1:4318/v1/traces --log-format json\n"
       "  LIMELIGHT_API_KEY=secret limelight serve --host 0.0.0.0 --ssl-certfile cert.pem "
       "--ssl-keyfile key.pem\n"
       "  curl http://127.0.0.1:8091/v1/completions -d '{\"prompt\": \"Hello\", \"max_tokens\": "

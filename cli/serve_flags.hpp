@@ -9,5 +9,13 @@ namespace limelight::cli {
 
 // Adds the command. What it reads goes to `options`, which outlives the parsing.
 CLI::App* add_serve_command(CLI::App& app, ServeOptions& options);
+// After the parsing: what neither the command line nor the environment says is taken of the file of
+// flags, and of the defaults. Errors: those of apply_config_file().
+Result<void> complete_serve_options(CLI::App& command, ServeOptions& options);
+// --log-format and --log-stats, which `limelight run` has as well.
+void add_log_flags(CLI::App& command,
+                   LogFormat& format,
+                   bool& stats,
+                   std::chrono::milliseconds& stats_interval);
 
 }  // namespace limelight::cli

@@ -52,6 +52,9 @@ class GuardedStage::CheckedOutput final : public Output {
     if (last && sent) open_.ended[static_cast<std::size_t>(port)] = true;
     return written ? std::move(sent) : std::move(written);
   }
+  Result<void> emit_logprobs(const PositionLogprobs& of_token) override {
+    return to_.emit_logprobs(of_token);
+  }
 
  private:
   const GuardedStage& stage_;

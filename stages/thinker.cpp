@@ -301,6 +301,8 @@ Result<StepState> Thinker::finish_turn(const Slice& slice,
   LIMELIGHT_TRY(emit_hidden(slice, x, last, output));
   if (config_.reads(tokens_port))
     LIMELIGHT_TRY(emit_tokens(last ? std::span<const int>() : std::span(&*token, 1), last, output));
+  if (!sequence.answer.logprobs.empty())
+    LIMELIGHT_TRY(output.emit_logprobs(sequence.answer.logprobs.back()));
   LIMELIGHT_TRY(output.emit(text_port, ipc::TensorSpec::of(ipc::DType::uint8, {text.size()}), last,
                             [&text = text](std::span<std::byte> to) {
                               std::copy_n(text.data(), to.size(),

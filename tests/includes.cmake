@@ -28,13 +28,16 @@ set(knows_actors/orchestrator
   profiling/analysis profiling/capture profiling/trace profiling/record base)
 set(knows_actors/api actors/orchestrator actors/pipeline base)
 set(knows_actors/formats stages/models base)
-set(knows_actors/http actors/formats base)
+set(knows_actors/telemetry base)
+set(knows_actors/http actors/telemetry actors/formats base)
 set(knows_bench
   actors/orchestrator ipc/iceoryx ipc stages/models stages/devices
   profiling/analysis profiling/capture profiling/trace profiling/record base)
 set(knows_bench/load base)
 list(APPEND knows_bench bench/load)
-set(knows_cli actors/http actors/formats stages/models profiling/analysis profiling/record base)
+set(knows_cli
+  actors/http actors/telemetry actors/formats stages/models
+  profiling/analysis profiling/record base)
 
 set(wrong 0)
 set(seen 0)

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <limelight/async_omni.hpp>
 #include <mutex>
 #include <thread>
@@ -106,6 +107,12 @@ struct actors::StreamState : Slot<std::deque<RequestOutput>> {
       // Not taken yet: the old part goes before the new one.
       held->text += update.text;
       held->audio.insert(held->audio.end(), update.audio.begin(), update.audio.end());
+      if (!update.finished) {
+        auto& logprobs = held->answer.logprobs;
+        logprobs.insert(logprobs.end(), std::make_move_iterator(update.answer.logprobs.begin()),
+                        std::make_move_iterator(update.answer.logprobs.end()));
+        update.answer.logprobs = std::move(logprobs);
+      }
       update.text = std::move(held->text);
       update.audio = std::move(held->audio);
       *held = std::move(update);
@@ -204,8 +211,8 @@ PendingTraces AsyncOmni::start_profile(const StageIds& stages) {
 PendingTraces AsyncOmni::start_profile(const StageIds& stages, const ProfileOptions& options) {
   return ask([&](auto done) { state_->engine->start_profile(stages, options, done); });
 }
-PendingTraces AsyncOmni::stop_profile() {
-  return ask([&](auto done) { state_->engine->stop_profile(done); });
+PendingTraces AsyncOmni::stop_profile(const StageIds& stages) {
+  return ask([&](auto done) { state_->engine->stop_profile(stages, done); });
 }
 PendingTraces AsyncOmni::dump_profile(std::chrono::milliseconds last) {
   return ask([&](auto done) { state_->engine->dump_profile(last, done); });

@@ -33,8 +33,8 @@ Result<std::vector<RankTrace>> Omni::start_profile(const StageIds& stages,
                                                    const ProfileOptions& options) {
   return wait_for([&](auto done) { engine_->start_profile(stages, options, done); });
 }
-Result<std::vector<RankTrace>> Omni::stop_profile() {
-  return wait_for([&](auto done) { engine_->stop_profile(done); });
+Result<std::vector<RankTrace>> Omni::stop_profile(const StageIds& stages) {
+  return wait_for([&](auto done) { engine_->stop_profile(stages, done); });
 }
 
 Result<std::vector<RankTrace>> Omni::dump_profile(std::chrono::milliseconds last) {

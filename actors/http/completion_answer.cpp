@@ -26,9 +26,11 @@ json chat_logprob(const TokenLogprob& token) {
   for (const char c : token.token) bytes.push_back(static_cast<unsigned char>(c));
   return {{"token", token.token}, {"logprob", finite(token.logprob)}, {"bytes", std::move(bytes)}};
 }
-json chat_logprobs(const AnswerInfo& answer) {
+using Positions = std::span<const PositionLogprobs>;
+
+json chat_logprobs(Positions positions) {
   json content = json::array();
-  for (const PositionLogprobs& position : answer.logprobs) {
+  for (const PositionLogprobs& position : positions) {
     json one = chat_logprob(position.chosen);
     one["top_logprobs"] = json::array();
     for (const TokenLogprob& top : position.top) one["top_logprobs"].push_back(chat_logprob(top));
@@ -36,11 +38,11 @@ json chat_logprobs(const AnswerInfo& answer) {
   }
   return {{"content", std::move(content)}};
 }
-json text_logprobs(const AnswerInfo& answer) {
+// offset: of the first token's bytes in the text.
+json text_logprobs(Positions positions, std::size_t offset) {
   json tokens = json::array(), chosen = json::array(), tops = json::array(),
        offsets = json::array();
-  std::size_t offset = 0;
-  for (const PositionLogprobs& position : answer.logprobs) {
+  for (const PositionLogprobs& position : positions) {
     tokens.push_back(position.chosen.token);
     chosen.push_back(finite(position.chosen.logprob));
     offsets.push_back(offset);
@@ -98,9 +100,9 @@ struct CompletionAnswer::Json {
     if (of.usage_) all["usage"] = nullptr;
     return all;
   }
-  static json logprobs(const CompletionAnswer& of, const RequestOutput& output) {
+  static json logprobs(const CompletionAnswer& of, Positions positions, std::size_t offset = 0) {
     if (!of.logprobs_) return {};
-    return of.chat_ ? chat_logprobs(output.answer) : text_logprobs(output.answer);
+    return of.chat_ ? chat_logprobs(positions) : text_logprobs(positions, offset);
   }
 };
 
@@ -125,7 +127,7 @@ Result<std::string> CompletionAnswer::whole(const std::vector<RequestOutput>& ou
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const RequestOutput& output = outputs[i];
     json choice{{"index", i},
-                {"logprobs", Json::logprobs(*this, output)},
+                {"logprobs", Json::logprobs(*this, output.answer.logprobs)},
                 {"finish_reason", output.answer.finish_reason},
                 {"stop_reason", formats::stop_reason(output.answer)}};
     if (chat_) {
@@ -156,19 +158,27 @@ std::string CompletionAnswer::begin(std::size_t index) const {
   return write(Json::chunk(
       *this, index, {{"delta", {{"role", "assistant"}, {"content", text_ ? json("") : json()}}}}));
 }
-std::string CompletionAnswer::text(std::size_t index, std::string_view text) const {
-  return write(Json::chunk(*this, index,
-                           chat_ ? json{{"delta", {{"content", text}}}} : json{{"text", text}}));
+std::string CompletionAnswer::text(std::size_t index,
+                                   std::string_view text,
+                                   std::span<const PositionLogprobs> logprobs,
+                                   Sent& sent) const {
+  json choice = chat_ ? json{{"delta", {{"content", text}}}} : json{{"text", text}};
+  if (!logprobs.empty()) choice["logprobs"] = Json::logprobs(*this, logprobs, sent.bytes);
+  sent.tokens += logprobs.size();
+  for (const PositionLogprobs& position : logprobs) sent.bytes += position.chosen.token.size();
+  return write(Json::chunk(*this, index, std::move(choice)));
 }
 std::string CompletionAnswer::sound(std::size_t index, std::string_view bytes) const {
   const json audio{{"id", "audio-" + id_ + "-" + std::to_string(index)},
                    {"data", formats::to_base64(bytes)}};
   return write(Json::chunk(*this, index, {{"delta", {{"audio", audio}}}}));
 }
-std::string CompletionAnswer::end(std::size_t index, const RequestOutput& last) const {
+std::string CompletionAnswer::end(std::size_t index, const RequestOutput& last, Sent sent) const {
+  const auto rest =
+      std::span(last.answer.logprobs).subspan(std::min(sent.tokens, last.answer.logprobs.size()));
   json choice{{"finish_reason", last.answer.finish_reason},
-              {"stop_reason", formats::stop_reason(last.answer)},
-              {"logprobs", Json::logprobs(*this, last)}};
+              {"stop_reason", formats::stop_reason(last.answer)}};
+  if (!rest.empty()) choice["logprobs"] = Json::logprobs(*this, rest, sent.bytes);
   if (chat_) choice["delta"] = json::object();
   else choice["text"] = "";
   json all = Json::chunk(*this, index, std::move(choice));

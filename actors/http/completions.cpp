@@ -1,6 +1,8 @@
 #include "actors/http/completions.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "actors/http/api_error.hpp"
 #include "actors/http/completion_answer.hpp"
@@ -30,10 +32,13 @@ class Events final : public Generation::Sink {
     State& state = states_[index];
     std::string events;
     if (chat_ && !std::exchange(state.begun, true)) events += event(answer_.begin(index));
-    if (!part.text.empty()) events += event(answer_.text(index, part.text));
+    // The last part has the logprobs of all tokens.
+    auto fresh = std::span<const PositionLogprobs>(part.answer.logprobs);
+    if (part.finished) fresh = fresh.subspan(std::min(state.sent.tokens, fresh.size()));
+    if (!part.text.empty()) events += event(answer_.text(index, part.text, fresh, state.sent));
     if (!part.audio.empty())
       events += event(answer_.sound(index, state.sound.encode(part.audio, part.sample_rate)));
-    if (part.finished) events += event(answer_.end(index, part));
+    if (part.finished) events += event(answer_.end(index, part, state.sent));
     begin();
     const bool stays = co_await exchange_->write(events);
     co_return stays;
@@ -54,6 +59,7 @@ class Events final : public Generation::Sink {
  private:
   struct State {
     SoundStream sound;
+    CompletionAnswer::Sent sent = {};
     bool begun = false;
   };
   static std::string event(const std::string& data) { return "data: " + data + "\n\n"; }

@@ -1,6 +1,8 @@
 #include "actors/http/connection.hpp"
 
 #include "actors/http/api_error.hpp"
+#include "base/log.hpp"
+#include "base/log_fields.hpp"
 
 namespace limelight::http {
 
@@ -11,7 +13,8 @@ Connection::Connection(std::shared_ptr<Owner> owner, std::unique_ptr<Transport> 
       transport_(std::move(transport)),
       parser_(owner_->limits.sizes),
       read_timer_(owner_->loop),
-      write_timer_(owner_->loop) {
+      write_timer_(owner_->loop),
+      watch_(owner_->loop, *transport_, owner_->limits.stream_idle_time) {
   ++owner_->open;
 }
 Connection::~Connection() {
@@ -32,6 +35,7 @@ void Connection::close() {
   state_ = State::closed;
   read_timer_.cancel();
   write_timer_.cancel();
+  watch_.stop();
   transport_->close();  // what is being written stays where it is until that is over
   if (const auto exchange = exchange_.lock(); exchange && !exchange->ended_) {
     exchange->ended_ = true;
@@ -166,8 +170,23 @@ void Connection::wake_writers() {
     owner_->loop.post([writer] { writer.resume(); });
 }
 
+void Connection::watch_stream() {
+  watch_.start([this] { drop_idle(); });
+}
+void Connection::drop_idle() {
+  const auto self = shared_from_this();
+  std::string id;
+  if (const auto exchange = exchange_.lock()) id = exchange->id_;
+  const LogFields fields({{"request_id", id}, {"client", peer()}});
+  log(LogLevel::warning, peer() + " has read nothing of its stream for " +
+                             std::to_string(owner_->limits.stream_idle_time.count()) +
+                             " ms: it is dropped id=" + id);
+  close();
+}
+
 void Connection::answer_done(bool keep_alive) {
   if (state_ == State::closed) return;
+  watch_.stop();
   count_body(0);
   keep_alive_ = keep_alive_ && keep_alive;
   state_ = State::flushing;

@@ -5,7 +5,8 @@
 // While a handler works, the connection reads on, so that a client that leaves is noticed; what it
 // sends meanwhile is kept, up to a limit, as its next request. Each state has its time; whoever
 // exceeds it gets 408, or is closed, and a reader that takes none of 64 KiB within write_time is
-// dropped. All on the loop's thread. An object lives as long as something of it is under way.
+// dropped, as is one that reads nothing of a stream for stream_idle_time. All on the loop's thread.
+// An object lives as long as something of it is under way.
 #pragma once
 
 #include <array>
@@ -20,6 +21,7 @@
 #include "actors/http/exchange.hpp"
 #include "actors/http/loop.hpp"
 #include "actors/http/request_parser.hpp"
+#include "actors/http/stream_watch.hpp"
 #include "actors/http/transport.hpp"
 
 namespace limelight::http {
@@ -27,7 +29,7 @@ namespace limelight::http {
 struct ConnectionLimits {
   SizeLimits sizes = {};
   std::chrono::milliseconds header_time{15'000}, body_time{120'000}, idle_time{75'000},
-      write_time{30'000};
+      write_time{30'000}, stream_idle_time{60'000};
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -70,12 +72,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void wake_writers();
   void answer_done(bool keep_alive);  // of Exchange
   void flushed();
+  void watch_stream();
+  // A client that reads nothing, and what it asked for.
+  void drop_idle();
   void record(const Exchange& exchange, bool whole) const;
 
   std::shared_ptr<Owner> owner_;
   std::unique_ptr<Transport> transport_;
   RequestParser parser_;
   Timer read_timer_, write_timer_;
+  StreamWatch watch_;
   State state_ = State::idle;
   std::array<char, 16 << 10> buffer_;
   std::string in_;

@@ -17,6 +17,7 @@
 #include "actors/http/completion_request.hpp"
 #include "actors/http/exchange.hpp"
 #include "actors/http/metrics.hpp"
+#include "actors/telemetry/span_exporter.hpp"
 
 namespace limelight::http {
 
@@ -27,6 +28,9 @@ struct ServiceOptions {
   std::vector<std::string> profile_keys;  // for those about profiles, in place of the others
   std::size_t most_requests = 256;        // prompts that are worked on or wait
   std::chrono::milliseconds request_time{0};  // of a request that states no deadline; 0: no limit
+  std::string otlp_endpoint = {};             // a collector of OpenTelemetry; empty: none
+  // Hears of each answer that has ended, without its text and sound. May be null.
+  std::function<void(const RequestOutput&)> on_answer = {};
 };
 
 struct Context {
@@ -43,6 +47,7 @@ struct Context {
   std::deque<RequestOutput> recent = {};
   static constexpr std::size_t most_recent = 50;
   Metrics metrics = {};
+  std::unique_ptr<telemetry::SpanExporter> spans = {};  // null: nobody wants them
   std::function<std::size_t()> connections = {};
   // Runs work() on another thread, then then() on the loop's. Null: there is no such thread.
   std::function<void(std::function<void()> work, std::function<void()> then)> elsewhere = {};

@@ -49,6 +49,7 @@ std::string Exchange::head(const HttpAnswer& answer, std::optional<std::uint64_t
   if (!answer.type.empty()) text += "Content-Type: " + answer.type + "\r\n";
   if (length) text += "Content-Length: " + std::to_string(*length) + "\r\n";
   else if (chunked_) text += "Transfer-Encoding: chunked\r\n";
+  if (!traceparent_.empty()) text += "traceparent: " + traceparent_ + "\r\n";
   for (const auto& [name, value] : answer.headers) text += name + ": " + value + "\r\n";
   const bool stays = connection_->keep_alive_ && !connection_->owner_->draining;
   text +=
@@ -73,6 +74,7 @@ void Exchange::begin(HttpAnswer answer, std::optional<std::uint64_t> length) {
   if (ended_ || begun_) return;
   begun_ = true;
   connection_->queue(head(answer, length));
+  connection_->watch_stream();
 }
 
 Exchange::Written Exchange::write(std::string_view part) {
@@ -108,6 +110,7 @@ void Exchange::done(bool whole) {
 void Exchange::upgrade() {
   begun_ = true;
   status_ = 101;
+  connection_->watch_stream();
 }
 Transport& Exchange::transport() { return *connection_->transport_; }
 Loop& Exchange::loop() { return connection_->owner_->loop; }

@@ -48,6 +48,8 @@ class Exchange {
   // Goes into the header X-Request-Id. What the client sent, where that is a plain word.
   const std::string& id() const { return id_; }
   void set_id(std::string id) { id_ = std::move(id); }
+  // Of the answer, if it has not begun yet.
+  void set_traceparent(std::string traceparent) { traceparent_ = std::move(traceparent); }
 
   void close_after();  // this answer is the last of its connection
   void answer(HttpAnswer answer);
@@ -89,7 +91,7 @@ class Exchange {
 
   std::shared_ptr<Connection> connection_;
   HttpRequest request_;
-  std::string id_;
+  std::string id_, traceparent_;
   std::function<void()> on_gone_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   int status_ = 0;

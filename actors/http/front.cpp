@@ -41,6 +41,12 @@ Result<std::unique_ptr<Front>> Front::open(FrontOptions options) {
   if (!server) return server.error();
   state->server = std::move(server).value();
   state->service = std::make_unique<Service>(options.service);
+  if (const std::string& endpoint = options.service.otlp_endpoint; !endpoint.empty()) {
+    auto spans = telemetry::SpanExporter::open(
+        {.endpoint = endpoint, .resource = telemetry::resource_of("serve")});
+    if (!spans) return spans.error();
+    state->service->context().spans = std::move(spans).value();
+  }
   state->options = std::move(options);
   State& s = *state;
   s.service->context().connections = [&s] { return s.server->connections(); };
@@ -135,6 +141,7 @@ Front::~Front() {
   state_->there([] { return true; });
   state_->loop.stop();
   state_->thread.join();
+  state_->service->context().spans.reset();  // what waits is sent
 }
 
 }  // namespace limelight::http

@@ -25,7 +25,7 @@ struct FrontOptions {
 
 class Front {
  public:
-  // Errors: those of Server::open().
+  // Errors: those of Server::open() and SpanExporter::open().
   static Result<std::unique_ptr<Front>> open(FrontOptions options);
   // Ends what is open, as cancelled.
   ~Front();

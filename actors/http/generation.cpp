@@ -1,11 +1,16 @@
 #include "actors/http/generation.hpp"
 
+#include "base/log.hpp"
+#include "base/log_fields.hpp"
+
 namespace limelight::http {
 
 using Clock = std::chrono::steady_clock;
 
 Generation::Generation(ContextPtr context, ExchangePtr exchange, std::size_t n)
-    : context_(std::move(context)), exchange_(std::move(exchange)), n_(n) {}
+    : context_(std::move(context)), exchange_(std::move(exchange)), n_(n) {
+  if (context_->spans) begin_trace();
+}
 
 Task<void> Generation::run(std::shared_ptr<Generation> self,
                            std::vector<GenerateRequest> prompts,
@@ -29,6 +34,35 @@ Task<void> Generation::run(std::shared_ptr<Generation> self,
   for (std::size_t i = 0; i < self->streams_.size(); ++i) tasks.push_back(follow(self, i, sink));
   for (Task<void>& task : tasks) co_await task;
   self->exchange_->on_gone(nullptr);
+  if (self->context_->spans) self->send_spans();
+}
+
+void Generation::begin_trace() {
+  const HttpRequest& request = exchange_->request();
+  trace_ = telemetry::begin_trace(request.header("traceparent"), request.header("tracestate"));
+  stage_names_ = telemetry::stage_names(context_->pipeline->config());
+  exchange_->set_traceparent(telemetry::to_traceparent(trace_.own));
+}
+void Generation::send_spans() {
+  const HttpRequest& request = exchange_->request();
+  telemetry::RequestFacts facts{.request_id = exchange_->id(),
+                                .model = context_->options.model,
+                                .kind = telemetry::Span::Kind::server};
+  facts.attributes = {{"http.request.method", request.method}, {"url.path", request.path}};
+  const auto since_start = [&](Clock::time_point at) {
+    return std::chrono::duration<double>(at - times_.front().start).count();
+  };
+  if (times_.front().first_text != Clock::time_point())
+    facts.attributes.emplace_back("gen_ai.latency.time_to_first_token",
+                                  since_start(times_.front().first_text));
+  if (times_.front().first_sound != Clock::time_point())
+    facts.attributes.emplace_back("limelight.time_to_first_sound",
+                                  since_start(times_.front().first_sound));
+  facts.attributes.emplace_back("gen_ai.latency.e2e", since_start(Clock::now()));
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  context_->spans->add(
+      telemetry::spans_of(trace_, facts, stage_names_, ends_,
+                          std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()));
 }
 
 Task<void> Generation::follow(std::shared_ptr<Generation> self, std::size_t prompt, Sink* sink) {
@@ -67,6 +101,11 @@ void Generation::note(std::size_t index, const RequestOutput& part) {
   end.audio.clear();
   if (error_.code == ErrorCode::none) error_ = part.error;
   context_->metrics.count_answer(end, times);
+  if (context_->options.on_answer) context_->options.on_answer(end);
+  if (end.error.code != ErrorCode::none && end.error.code != ErrorCode::cancelled) {
+    const LogFields fields({{"request_id", exchange_->id()}});
+    log(LogLevel::error, "request " + exchange_->id() + " failed: " + end.error.message);
+  }
   RequestOutput kept = end;
   kept.prompt.clear();
   kept.answer.logprobs.clear();

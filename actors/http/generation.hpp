@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/http/context.hpp"
+#include "actors/telemetry/request_spans.hpp"
 
 namespace limelight::http {
 
@@ -39,6 +40,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
  private:
   static Task<void> follow(std::shared_ptr<Generation> self, std::size_t prompt, Sink* sink);
   void note(std::size_t index, const RequestOutput& part);
+  void begin_trace();
+  void send_spans();
 
   ContextPtr context_;
   ExchangePtr exchange_;
@@ -47,6 +50,9 @@ class Generation : public std::enable_shared_from_this<Generation> {
   std::vector<RequestOutput> ends_;
   std::vector<AnswerTimes> times_;
   Error error_{ErrorCode::none, {}};
+  // Where a collector of OpenTelemetry is to hear of it.
+  telemetry::RequestTrace trace_;
+  telemetry::StageNames stage_names_;  // the pipeline may be gone when it ends
 };
 
 // Keeps all of each answer.

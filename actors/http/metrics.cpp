@@ -253,4 +253,13 @@ std::string Metrics::text(const PipelineStatus& status,
   return to;
 }
 
+std::string Metrics::text(const telemetry::ExportCounts& spans) {
+  std::string to;
+  about("otlp_spans_sent_total", "counter", "Spans that the collector took.", to);
+  line("otlp_spans_sent_total", "", std::to_string(spans.sent), to);
+  about("otlp_spans_dropped_total", "counter", "Spans that it did not get.", to);
+  line("otlp_spans_dropped_total", "", std::to_string(spans.dropped), to);
+  return to;
+}
+
 }  // namespace limelight::http

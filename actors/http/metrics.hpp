@@ -12,6 +12,8 @@
 #include <tuple>
 #include <vector>
 
+#include "actors/telemetry/span_exporter.hpp"
+
 namespace limelight::http {
 
 // A histogram of Prometheus: of each bound, how many values are not above it.
@@ -65,6 +67,7 @@ class Metrics {
                    const std::string& model,
                    std::size_t connections,
                    bool draining) const;
+  static std::string text(const telemetry::ExportCounts& spans);
   const std::map<std::pair<int, int>, StageSums>& stages() const { return stages_; }
   const std::map<Hop, HopSums>& transfers() const { return transfers_; }
   std::uint64_t answers() const;  // however they ended

@@ -112,4 +112,16 @@ Result<ProfileRequest> read_profile(const json& body) {
   return request;
 }
 
+Result<std::vector<int>> read_stop(const json& body) {
+  std::vector<int> stages;
+  const Handlers known{
+      {"stages", [&](const json& v, const std::string& k) { stages = formats::wholes(v, k); }}};
+  try {
+    formats::read_object(body, "", {&known});
+  } catch (const formats::Refusal& refusal) {
+    return Error{ErrorCode::invalid_argument, refusal.text};
+  }
+  return stages;
+}
+
 }  // namespace limelight::http

@@ -17,4 +17,7 @@ struct ProfileRequest {
 // Errors: invalid_argument (names the key, what was found and what was expected).
 Result<ProfileRequest> read_profile(const nlohmann::json& body);
 
+// The stages that a stop is about; none: all. Errors: invalid_argument.
+Result<std::vector<int>> read_stop(const nlohmann::json& body);
+
 }  // namespace limelight::http

@@ -70,20 +70,13 @@ Task<void> start_profile(ContextPtr context, ExchangePtr exchange) {
 Task<void> stop_profile(ContextPtr context, ExchangePtr exchange) {
   if (no_pipeline(*context, *exchange)) co_return;
   const auto body = read_json_object(exchange->request().body);
-  if (!body) {
-    exchange->answer(api_error(body.error()).answer());
+  const auto stages = body ? read_stop(*body) : Result<std::vector<int>>(body.error());
+  if (!stages) {
+    exchange->answer(api_error(stages.error()).answer());
     co_return;
   }
-  // One profile runs at a time, in the stages that its start named: a stop ends all of it.
-  for (const auto& [key, value] : body->items())
-    if (key != "stages") {
-      exchange->answer(ApiError{.message = "key '" + key.substr(0, 60) +
-                                           "': found an unknown key, expected stages, or none",
-                                .param = key.substr(0, 60)}
-                           .answer());
-      co_return;
-    }
-  const auto stopped = co_await context->pipeline->stop_profile();
+  const StageIds chosen(*stages);
+  const auto stopped = co_await context->pipeline->stop_profile(chosen);
   if (stopped)
     for (const RankTrace& trace : *stopped) context->metrics.count_trace(trace);
   answer_traces(*exchange, stopped);

@@ -10,6 +10,7 @@
 #include "actors/http/speech.hpp"
 #include "actors/http/status_routes.hpp"
 #include "base/log.hpp"
+#include "base/log_fields.hpp"
 
 namespace limelight::http {
 
@@ -73,10 +74,11 @@ void answer_models(Context& context, Exchange& exchange) {
 void answer_metrics(Context& context, Exchange& exchange) {
   const PipelineStatus status =
       context.pipeline == nullptr ? PipelineStatus() : context.pipeline->status();
-  exchange.answer({.type = "text/plain; version=0.0.4; charset=utf-8",
-                   .body = context.metrics.text(status, context.options.model,
-                                                context.connections ? context.connections() : 0,
-                                                context.draining)});
+  std::string text =
+      context.metrics.text(status, context.options.model,
+                           context.connections ? context.connections() : 0, context.draining);
+  if (context.spans) text += Metrics::text(context.spans->counts());
+  exchange.answer({.type = "text/plain; version=0.0.4; charset=utf-8", .body = std::move(text)});
 }
 
 struct Route {
@@ -197,6 +199,14 @@ void Service::on_record(const AccessRecord& record) {
       std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(record.taken).count()) +
       " ms id=" + record.id;
   if (!record.whole) text += " broken off";
+  const LogFields fields(
+      {{"request_id", record.id},
+       {"client", record.peer},
+       {"method", record.method.substr(0, 20)},
+       {"path", record.path.substr(0, 200)},
+       {"status", std::int64_t{record.status}},
+       {"bytes", static_cast<std::int64_t>(record.bytes)},
+       {"duration_ms", std::chrono::duration<double, std::milli>(record.taken).count()}});
   log(LogLevel::info, text);
 }
 

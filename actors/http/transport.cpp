@@ -27,7 +27,8 @@ std::string name_of(const tcp::socket& socket) {
 
 class Plain final : public Transport {
  public:
-  explicit Plain(tcp::socket socket) : socket_(std::move(socket)), peer_(name_of(socket_)) {}
+  explicit Plain(tcp::socket socket)
+      : socket_(std::move(socket)), descriptor_(socket_.native_handle()), peer_(name_of(socket_)) {}
   void handshake(std::function<void(bool)> done) override {
     asio::post(socket_.get_executor(), [done = std::move(done)] { done(true); });
   }
@@ -46,19 +47,24 @@ class Plain final : public Transport {
   }
   void close() override {
     Failure ignored;
+    descriptor_ = -1;  // it may be another connection's soon
     socket_.close(ignored);
   }
   const std::string& peer() const override { return peer_; }
+  SocketProgress progress() const override { return progress_of(descriptor_); }
 
  private:
   tcp::socket socket_;
+  int descriptor_;
   std::string peer_;
 };
 
 class Tls final : public Transport {
  public:
   Tls(tcp::socket socket, asio::ssl::context& context)
-      : stream_(std::move(socket), context), peer_(name_of(stream_.next_layer())) {}
+      : stream_(std::move(socket), context),
+        descriptor_(stream_.next_layer().native_handle()),
+        peer_(name_of(stream_.next_layer())) {}
   void handshake(std::function<void(bool)> done) override {
     stream_.async_handshake(asio::ssl::stream_base::server,
                             [done = std::move(done)](Failure failed) { done(!failed); });
@@ -79,12 +85,15 @@ class Tls final : public Transport {
   }
   void close() override {
     Failure ignored;
+    descriptor_ = -1;  // it may be another connection's soon
     stream_.next_layer().close(ignored);
   }
   const std::string& peer() const override { return peer_; }
+  SocketProgress progress() const override { return progress_of(descriptor_); }
 
  private:
   asio::ssl::stream<tcp::socket> stream_;
+  int descriptor_;
   std::string peer_;
 };
 

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "actors/http/loop.hpp"
+#include "actors/http/socket_progress.hpp"
 
 namespace limelight::http {
 
@@ -29,6 +30,8 @@ class Transport {
   // Ends what is under way, as gone.
   virtual void close() = 0;
   virtual const std::string& peer() const = 0;  // address and port
+  // How far the peer has read, in bytes of the connection (with TLS: encrypted ones).
+  virtual SocketProgress progress() const = 0;
 };
 
 // The certificate of the server and its key, as PEM files. Empty: no TLS.

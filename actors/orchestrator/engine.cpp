@@ -71,7 +71,7 @@ void Engine::State::dump_if_due(const std::string& why) {
   ask_supervisor(
       DumpProfile{trace_folder().string(),
                   static_cast<std::uint64_t>(args.flight_recorder.count())},
-      [this, why](const Result<std::vector<RankTrace>>& traces) {
+      [this, why](const Result<std::vector<RankTrace>>& traces, bool) {
         if (traces)
           for (const RankTrace& trace : *traces)
             log(LogLevel::warning,
@@ -227,13 +227,13 @@ Result<void> Engine::State::start() {
 }
 
 template <class Message>
-void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
+void Engine::State::ask_supervisor(const Message& message, OnProfileAnswer done) {
   const CafVisit visit;
   system->spawn([message, done, to = supervisor](caf::event_based_actor* self) {
     // A supervisor that ends leaves its questions unanswered.
     self->monitor(to);
     self->set_down_handler([done, self](const caf::down_msg&) {
-      done(Error{ErrorCode::cancelled, "the pipeline was ended"});
+      done(Error{ErrorCode::cancelled, "the pipeline was ended"}, false);
       self->quit();
     });
     self->request(to, profile_timeout, message)
@@ -242,12 +242,13 @@ void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
               if constexpr (std::is_same_v<Message, StopProfile>)
                 if (const auto written = write_profiler_out(answer.ranks); !written)
                   log(LogLevel::error, written.error().message);
-              done(traces_of(answer));
+              done(traces_of(answer), answer.goes_on);
               self->quit();
             },
             [done, self](const caf::error& failed) {
               done(Error{ErrorCode::timeout,
-                         "the profiling supervisor: " + self->system().render(failed)});
+                         "the profiling supervisor: " + self->system().render(failed)},
+                   true);
               self->quit();
             });
   });
@@ -334,6 +335,15 @@ Engine::~Engine() {
   }
 }
 
+namespace {
+// For questions whose answer is the traces alone.
+OnProfileAnswer without_more(Engine::OnTraces done) {
+  return [done = std::move(done)](Result<std::vector<RankTrace>> traces, bool) {
+    done(std::move(traces));
+  };
+}
+}  // namespace
+
 void Engine::fail(Error error) { state_->fail(std::move(error)); }
 void Engine::start_profile(const StageIds& stages, const ProfileOptions& options, OnTraces done) {
   if (const auto good = prof::check_profile(options); !good) return done(good.error());
@@ -342,36 +352,40 @@ void Engine::start_profile(const StageIds& stages, const ProfileOptions& options
                              .timestamp = prof::session_timestamp(),
                              .base_ns = prof::default_base_ns(),
                              .options = options};
-  if (!options.orchestrator) return state_->ask_supervisor(message, std::move(done));
+  if (!options.orchestrator) return state_->ask_supervisor(message, without_more(std::move(done)));
   state_->ask_supervisor(
-      message, [state = state_.get(), message, done](Result<std::vector<RankTrace>> traces) {
+      message, [state = state_.get(), message, done](Result<std::vector<RankTrace>> traces, bool) {
         if (traces)
           traces->push_back(state->orchestrator_trace.start(message, state->config.world_size()));
         done(std::move(traces));
       });
 }
-void Engine::stop_profile(OnTraces done) {
-  state_->ask_supervisor(
-      StopProfile{}, [state = state_.get(), done](Result<std::vector<RankTrace>> traces) {
-        auto own = state->orchestrator_trace.stop();
-        if (own && traces) traces->push_back(std::move(*own));
-        else if (own && own->error.code == ErrorCode::none)
-          traces = Error{.code = traces.error().code,
-                         .message = traces.error().message +
-                                    "\nthe orchestrator's trace: " + own->file.string()};
-        done(std::move(traces));
-      });
+void Engine::stop_profile(const StageIds& stages, OnTraces done) {
+  // The orchestrator's own trace ends with that of the last stage.
+  state_->ask_supervisor(StopProfile{{stages.ids.begin(), stages.ids.end()}},
+                         [state = state_.get(), done, whole = stages.ids.empty()](
+                             Result<std::vector<RankTrace>> traces, bool goes_on) {
+                           if (!whole && goes_on) return done(std::move(traces));
+                           auto own = state->orchestrator_trace.stop();
+                           if (own && traces) traces->push_back(std::move(*own));
+                           else if (own && own->error.code == ErrorCode::none)
+                             traces = Error{
+                                 .code = traces.error().code,
+                                 .message = traces.error().message +
+                                            "\nthe orchestrator's trace: " + own->file.string()};
+                           done(std::move(traces));
+                         });
 }
 void Engine::dump_profile(std::chrono::milliseconds last, OnTraces done) {
   state_->ask_supervisor(
       DumpProfile{state_->trace_folder().string(),
                   static_cast<std::uint64_t>(std::max<std::int64_t>(last.count(), 0))},
-      std::move(done));
+      without_more(std::move(done)));
 }
 void Engine::set_flight_recorder(std::chrono::milliseconds keep, OnTraces done) {
   state_->ask_supervisor(
       SetFlight{static_cast<std::uint64_t>(std::max<std::int64_t>(keep.count(), 0))},
-      std::move(done));
+      without_more(std::move(done)));
 }
 const stages::PipelineConfig& Engine::config() const { return state_->config; }
 int Engine::rank_pid(int rank) const { return state_->launcher->pid(rank); }

@@ -48,7 +48,8 @@ class Engine {
   // Errors: invalid_argument (a stage that is not there: lists those that are), rank_failed,
   // timeout. The callback runs on an actor's thread.
   void start_profile(const StageIds& stages, const ProfileOptions& options, OnTraces done);
-  void stop_profile(OnTraces done);
+  // Of these stages; of all, where none is named.
+  void stop_profile(const StageIds& stages, OnTraces done);
   // Errors: unavailable (the flight recorders are off), as above.
   void dump_profile(std::chrono::milliseconds last, OnTraces done);
   void set_flight_recorder(std::chrono::milliseconds keep, OnTraces done);

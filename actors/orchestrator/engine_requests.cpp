@@ -3,7 +3,9 @@
 
 #include "actors/orchestrator/engine_state.hpp"
 #include "actors/orchestrator/seed.hpp"
+#include "actors/pipeline/logprob_words.hpp"
 #include "actors/pipeline/topics.hpp"
+#include "base/log.hpp"
 #include "profiling/record/event_names.hpp"
 
 namespace limelight::actors {
@@ -269,6 +271,14 @@ void Engine::State::receive(UserPort& port) {
     if (at == open.end()) continue;
     const prof::RequestScope scope(static_cast<std::uint32_t>(at->first));
     const prof::Span span(names.deliver, (*chunk)->data().size());
+    if (port.type == "text" && (*chunk)->header().tensor.dtype == ipc::DType::int32) {
+      if (auto position = logprobs_of((*chunk)->as<std::int32_t>()))
+        at->second.logprobs.push_back(std::move(*position));
+      else
+        log(LogLevel::error,
+            "stage " + std::to_string(port.stage) + ": " + position.error().message);
+      continue;
+    }
     RequestOutput update;
     update.request_id = at->second.output.request_id;
     update.index = at->second.output.index;
@@ -280,6 +290,7 @@ void Engine::State::receive(UserPort& port) {
       const auto samples = (*chunk)->as<float>();
       update.audio.assign(samples.begin(), samples.end());
     }
+    if (!update.text.empty()) update.answer.logprobs = std::exchange(at->second.logprobs, {});
     if (!update.text.empty() || !update.audio.empty()) {
       at->second.delivered = true;
       at->second.on_update(std::move(update));

@@ -10,6 +10,7 @@
 #include <caf/all.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -44,6 +45,9 @@ struct CafVisit {
   ~CafVisit() { caf::logger::set_current_actor_system(nullptr); }
 };
 
+// goes_on: ranks that were not asked to stop still record.
+using OnProfileAnswer = std::function<void(Result<std::vector<RankTrace>> traces, bool goes_on)>;
+
 struct Engine::State {
   struct PendingRequest {
     RequestOutput output;  // its text and audio stay empty: they leave with each update
@@ -53,7 +57,8 @@ struct Engine::State {
     OnUpdate on_update;
     Clock::time_point start = Clock::now();
     Needs needs;
-    bool delivered = false;  // something of its output
+    bool delivered = false;                  // something of its output
+    std::vector<PositionLogprobs> logprobs;  // of tokens whose text has not come yet
     // While it is admitted:
     std::uint64_t number = 0;            // 0: it is in the queue
     std::vector<std::int32_t> replicas;  // by the place of their stage; -1: not needed
@@ -147,7 +152,7 @@ struct Engine::State {
   void on_report(const StageReport& report);
   void receive(UserPort& port);
   template <class Message>
-  void ask_supervisor(const Message& message, OnTraces done);
+  void ask_supervisor(const Message& message, OnProfileAnswer done);
 };
 
 }  // namespace limelight::actors

@@ -154,6 +154,7 @@ void Engine::State::lose_requests(const ReplicaState& replica, const Error& erro
     withdraw(request);
     request.output.stages.clear();
     request.output.transfers.clear();
+    request.logprobs.clear();
   }
   log(LogLevel::warning, error.message + "\nrequests that it worked on: " + std::to_string(failed) +
                              " failed, " + std::to_string(again) + " are begun anew");

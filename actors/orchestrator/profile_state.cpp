@@ -17,7 +17,7 @@ ProfileDecision refuse(Error refusal) {
 }
 
 Error invalid(std::string text) {
-  return {.code = ErrorCode::invalid_argument, .message = "cannot profile" + std::move(text)};
+  return {.code = ErrorCode::invalid_argument, .message = std::move(text)};
 }
 
 }  // namespace
@@ -48,12 +48,14 @@ bool ProfileState::lose_rank(int rank) {
 }
 
 ProfileDecision ProfileState::start(const ProfileChoice& choice) {
-  if (Error error = unknown(choice); error.code != ErrorCode::none) return refuse(std::move(error));
+  if (Error error = unknown(choice, "cannot profile"); error.code != ErrorCode::none)
+    return refuse(std::move(error));
   const std::vector<int> ranks = chosen(choice);
   if (Error error = busy(choice, ranks); error.code != ErrorCode::none)
     return refuse(std::move(error));
   if (ranks.empty())
-    return refuse(invalid(": none of the ranks asked for is of the stages asked for"));
+    return refuse(
+        invalid("cannot profile: none of the ranks asked for is of the stages asked for"));
   if (phase_ == ProfilePhase::starting) return {.kind = ProfileDecision::Kind::join};
   if (phase_ == ProfilePhase::idle) lost_.clear();
   starting_ = {ranks.begin(), ranks.end()};
@@ -80,18 +82,33 @@ void ProfileState::taken_back() {
   settle();
 }
 
-ProfileDecision ProfileState::stop() {
+ProfileDecision ProfileState::stop(const std::vector<std::int32_t>& stages) {
+  if (!stages.empty())
+    if (Error error =
+            unknown({.run_id = {}, .stages = stages, .ranks = {}}, "cannot stop the profile of");
+        error.code != ErrorCode::none)
+      return refuse(std::move(error));
   if (phase_ == ProfilePhase::starting) return {.kind = ProfileDecision::Kind::defer};
-  if (phase_ == ProfilePhase::stopping) return {.kind = ProfileDecision::Kind::join};
-  if (running_.empty() && lost_.empty()) return {.kind = ProfileDecision::Kind::nothing};
+  const std::set<int> chosen = of_stages(running_, stages);
+  if (phase_ == ProfilePhase::stopping) {
+    const bool same =
+        std::includes(stopping_.begin(), stopping_.end(), chosen.begin(), chosen.end());
+    return {.kind = same ? ProfileDecision::Kind::join : ProfileDecision::Kind::defer};
+  }
+  if (chosen.empty() && of_stages(lost_, stages).empty())
+    return {.kind = ProfileDecision::Kind::nothing};
   phase_ = ProfilePhase::stopping;
-  return {.kind = ProfileDecision::Kind::ask, .ranks = {running_.begin(), running_.end()}};
+  stopping_ = chosen;
+  stopping_stages_ = stages;
+  return {.kind = ProfileDecision::Kind::ask, .ranks = {chosen.begin(), chosen.end()}};
 }
 
 std::set<int> ProfileState::stopped() {
-  running_.clear();
+  for (const int rank : std::exchange(stopping_, {})) running_.erase(rank);
   settle();
-  return std::exchange(lost_, {});
+  const std::set<int> told = of_stages(lost_, std::exchange(stopping_stages_, {}));
+  for (const int rank : told) lost_.erase(rank);
+  return told;
 }
 
 std::vector<int> ProfileState::ranks() const {
@@ -101,19 +118,20 @@ std::vector<int> ProfileState::ranks() const {
 }
 
 // The ranks or stages that are not there, if any.
-Error ProfileState::unknown(const ProfileChoice& choice) const {
-  if (stages_.empty()) return invalid(": no rank has joined");
+Error ProfileState::unknown(const ProfileChoice& choice, const char* cannot) const {
+  const std::string begin = cannot;
+  if (stages_.empty()) return invalid(begin + ": no rank has joined");
   std::set<int> known;
   for (const auto& [rank, stage] : stages_) known.insert(stage);
   for (const int stage : choice.stages) {
     if (known.contains(stage)) continue;
     std::string all;
     for (const int one : known) all += (all.empty() ? "" : ", ") + std::to_string(one);
-    return invalid(" stage " + std::to_string(stage) + ": the stages are " + all);
+    return invalid(begin + " stage " + std::to_string(stage) + ": the stages are " + all);
   }
   for (const int rank : choice.ranks)
     if (!stages_.contains(rank))
-      return invalid(" rank " + std::to_string(rank) + ": the ranks are 0 to " +
+      return invalid(begin + " rank " + std::to_string(rank) + ": the ranks are 0 to " +
                      std::to_string(stages_.rbegin()->first));
   return {.code = ErrorCode::none, .message = {}};
 }
@@ -147,6 +165,14 @@ std::vector<int> ProfileState::chosen(const ProfileChoice& choice) const {
         (choice.stages.empty() || has(choice.stages, stage)))
       ranks.push_back(rank);
   return ranks;
+}
+
+std::set<int> ProfileState::of_stages(const std::set<int>& ranks,
+                                      const std::vector<std::int32_t>& stages) const {
+  std::set<int> those;
+  for (const int rank : ranks)
+    if (stages.empty() || has(stages, stage_of(rank))) those.insert(rank);
+  return those;
 }
 
 void ProfileState::settle() {

@@ -6,6 +6,7 @@
 //                          |  \--start_failed,          |  ^
 //                          |     taken_back--> before   |  | start (the same run, more ranks)
 //   idle <---stopped--- stopping <---------stop---------+  |
+//                           \------stopped (others go on)-->|
 //                                              starting <--+
 //
 // Invariants: no rank whose process ended counts as running; `running` without a rank does not
@@ -35,7 +36,7 @@ struct ProfileDecision {
   enum class Kind : std::uint8_t {
     ask,      // these ranks, then report what came of it
     join,     // the same is under way: give this request the same answer
-    defer,    // decide again once the start under way is settled
+    defer,    // decide again once the start or the stop under way is settled
     nothing,  // there is nothing to stop
     refuse,
   };
@@ -67,11 +68,12 @@ class ProfileState {
   std::vector<int> start_failed();
   void taken_back();
 
-  // Kinds: ask (the phase is `stopping` then; the ranks may be none where all of them ended), join,
-  // defer, nothing.
-  ProfileDecision stop();
-  // All ranks that were asked have stopped, or failed to. Returns the ranks of the run whose
-  // process ended before they were stopped, also those that were there again.
+  // Stops the ranks of these stages; of all, where none is named. Kinds: ask (the phase is
+  // `stopping` then; the ranks may be none where all of them ended), join, defer, nothing, refuse.
+  ProfileDecision stop(const std::vector<std::int32_t>& stages = {});
+  // All ranks that were asked have stopped, or failed to. Returns the ranks of the run, among those
+  // that the stop was about, whose process ended before they were stopped, also those that were
+  // there again.
   std::set<int> stopped();
 
   ProfilePhase phase() const { return phase_; }
@@ -81,17 +83,21 @@ class ProfileState {
   std::vector<int> ranks() const;
 
  private:
-  Error unknown(const ProfileChoice& choice) const;
+  Error unknown(const ProfileChoice& choice, const char* cannot) const;
   Error busy(const ProfileChoice& choice, const std::vector<int>& chosen) const;
   std::vector<int> chosen(const ProfileChoice& choice) const;
+  std::set<int> of_stages(const std::set<int>& ranks,
+                          const std::vector<std::int32_t>& stages) const;
   void settle();
 
   std::map<int, int> stages_;  // by rank
   std::set<int> gone_;         // ranks whose process ended
   std::set<int> running_;      // ranks that record
   std::set<int> starting_;     // ranks that were asked to, also those that run already
+  std::set<int> stopping_;     // ranks that are being stopped
   std::set<int> lost_;         // ranks that ended while they recorded; a stop tells
-  std::string run_id_;         // of the ranks that run, are started or are stopped
+  std::vector<std::int32_t> stopping_stages_;  // that the stop under way is about; empty: all
+  std::string run_id_;                         // of the ranks that run, are started or are stopped
   ProfilePhase phase_ = ProfilePhase::idle;
 };
 

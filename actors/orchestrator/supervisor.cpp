@@ -149,7 +149,19 @@ void join(Self self, Join& joined) {
   });
 }
 
-void stop_answered(SupervisorState& state, Answers answers) {
+template <class Self>
+void stop(Self self, const StopProfile& request, Promise promise);
+
+// What waited until a start or a stop was settled.
+template <class Self>
+void go_on(Self self) {
+  for (auto& [request, promise] : std::exchange(self->state.deferred_stops, {}))
+    stop(self, request, std::move(promise));
+}
+
+template <class Self>
+void stop_answered(Self self, Answers answers) {
+  SupervisorState& state = self->state;
   for (const int rank : state.profile.stopped()) {
     const auto answer = std::find_if(answers.begin(), answers.end(),
                                      [rank](const RankTrace& one) { return one.rank == rank; });
@@ -161,34 +173,41 @@ void stop_answered(SupervisorState& state, Answers answers) {
           "took its place";
   }
   sort_by_rank(answers);
-  deliver(state.stops, summary(std::move(answers)));
+  ProfileAnswer all = summary(std::move(answers));
+  all.goes_on = state.profile.phase() == ProfilePhase::running;
+  deliver(state.stops, all);
+  go_on(self);
 }
 
 // Answers the promise, now or once there is an answer.
 template <class Self>
-void stop(Self self, Promise promise) {
+void stop(Self self, const StopProfile& request, Promise promise) {
   SupervisorState& state = self->state;
-  const ProfileDecision decision = state.profile.stop();
+  const ProfileDecision decision = state.profile.stop(request.stages);
+  if (decision.kind == Kind::refuse) {
+    promise.deliver(refused(decision.refusal));
+    return;
+  }
   if (decision.kind == Kind::nothing) {
     ProfileAnswer nothing;
     nothing.note = "was not running";
+    nothing.goes_on = state.profile.phase() == ProfilePhase::running;
     promise.deliver(std::move(nothing));
     return;
   }
   if (decision.kind == Kind::defer)
-    return state.stops_after_the_start.push_back(std::move(promise));
+    return state.deferred_stops.push_back({request, std::move(promise)});
   state.stops.push_back(std::move(promise));
   if (decision.kind == Kind::ask)
     ask(self, decision.ranks, StopTrace{}, answer_timeout,
-        [&state](Answers answers) { stop_answered(state, std::move(answers)); });
+        [self](Answers answers) { stop_answered(self, std::move(answers)); });
 }
 
 // The start is settled: answers it, then comes what waited for it.
 template <class Self>
 void end_start(Self self, const ProfileAnswer& answer) {
   deliver(self->state.starts, answer);
-  for (Promise& promise : std::exchange(self->state.stops_after_the_start, {}))
-    stop(self, std::move(promise));
+  go_on(self);
 }
 
 template <class Self>
@@ -260,9 +279,9 @@ SupervisorActor::behavior_type supervise(Self self) {
   return {
       [self](Join& joined) { join(self, joined); },
       [self](const StartProfile& request) { return start(self, request); },
-      [self](const StopProfile&) -> caf::result<ProfileAnswer> {
+      [self](const StopProfile& request) -> caf::result<ProfileAnswer> {
         auto promise = self->template make_response_promise<ProfileAnswer>();
-        stop(self, promise);
+        stop(self, request, promise);
         return promise;
       },
       [self](const DumpProfile& request) {

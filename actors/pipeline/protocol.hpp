@@ -51,7 +51,9 @@ struct StartProfile {
   std::int64_t base_ns = 0;
   ProfileOptions options;
 };
-struct StopProfile {};
+struct StopProfile {
+  std::vector<std::int32_t> stages = {};  // empty: all
+};
 struct StartTrace {
   std::string directory, timestamp;
   std::int64_t base_ns = 0;
@@ -85,6 +87,7 @@ struct ProfileAnswer {
   Error error = {ErrorCode::none, {}};
   std::string note;
   std::vector<RankTrace> ranks;
+  bool goes_on = false;  // of a stop: other stages still record
 };
 
 template <class I>
@@ -122,8 +125,8 @@ auto inspect(I& f, StartProfile& x) {
            x.options);
 }
 template <class I>
-auto inspect(I& f, StopProfile&) {
-  return f(caf::meta::type_name("StopProfile"));
+auto inspect(I& f, StopProfile& x) {
+  return f(caf::meta::type_name("StopProfile"), x.stages);
 }
 template <class I>
 auto inspect(I& f, StartTrace& x) {
@@ -151,7 +154,7 @@ auto inspect(I& f, HeldBack& x) {
 }
 template <class I>
 auto inspect(I& f, ProfileAnswer& x) {
-  return f(caf::meta::type_name("ProfileAnswer"), x.error, x.note, x.ranks);
+  return f(caf::meta::type_name("ProfileAnswer"), x.error, x.note, x.ranks, x.goes_on);
 }
 
 using RankActor = caf::typed_actor<caf::reacts_to<Submit>,

@@ -1,5 +1,8 @@
 #include "actors/rank/chunk_output.hpp"
 
+#include <cstring>
+
+#include "actors/pipeline/logprob_words.hpp"
 #include "base/try.hpp"
 
 namespace limelight::actors {
@@ -10,6 +13,8 @@ using Clock = std::chrono::steady_clock;
 namespace {
 // How often a rank that is held back looks whether it should go on.
 constexpr auto look_interval = 100ms;
+// They are counted apart from the chunks of the output whose channel they use.
+constexpr int logprobs_sequence = -1;
 }  // namespace
 
 Result<void> ChunkOutput::emit(int port,
@@ -26,6 +31,23 @@ Result<void> ChunkOutput::emit(int port,
   for (Outlet& outlet : *sender_->outlets)
     if (outlet.output == port && outlet.is_on(*route_))
       LIMELIGHT_TRY(send(outlet.publisher, header, write));
+  return {};
+}
+
+Result<void> ChunkOutput::emit_logprobs(const PositionLogprobs& of_token) {
+  if (!sender_->sends) return {};
+  for (Outlet& outlet : *sender_->outlets) {
+    if (outlet.to_stage != Outlet::user || !outlet.is_on(*route_)) continue;
+    const std::vector<std::int32_t> words = to_words(of_token);
+    ipc::ChunkHeader header;
+    header.request = request_;
+    header.sequence = (*sequence_)[logprobs_sequence]++;
+    header.stage = static_cast<std::int16_t>(sender_->stage_id);
+    header.tensor = ipc::TensorSpec::of(ipc::DType::int32, {words.size()});
+    LIMELIGHT_TRY(send(outlet.publisher, header, [&](std::span<std::byte> to) {
+      std::memcpy(to.data(), words.data(), to.size());
+    }));
+  }
   return {};
 }
 

@@ -36,6 +36,8 @@ class ChunkOutput final : public stages::Output {
                     const ipc::TensorSpec& tensor,
                     bool last,
                     const std::function<void(std::span<std::byte>)>& write) override;
+  // To the user alone, through the channel of the text.
+  Result<void> emit_logprobs(const PositionLogprobs& of_token) override;
   // What it took to send, the waiting for a slow consumer included.
   double sending_ms() const noexcept { return sending_ms_; }
 

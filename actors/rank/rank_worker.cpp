@@ -166,6 +166,7 @@ void RankWorker::begin(const Submitted& submitted) {
   served.report.number = request.number;
   served.report.stage.stage_id = config_.stage_id;
   served.report.stage.replica = replica_.index;
+  served.report.stage.begin_ns = prof::realtime_ns();
   for (const Inlet& inlet : channels_.inlets)
     served.report.received.push_back({.from_stage = inlet.from_stage,
                                       .from_replica = inlet.from_replica,
@@ -210,6 +211,10 @@ void RankWorker::consume(ServedRequest& served, const ipc::Chunk& chunk) {
   TransferStats& received = served.report.received[chunk.channel()];
   ++received.chunks;
   received.size_bytes += chunk.data().size();
+  if (received.begin_ns == 0)
+    received.begin_ns =
+        prof::realtime_ns() - static_cast<std::int64_t>(prof::ticks_to_ns(
+                                  static_cast<std::int64_t>(prof::ticks() - header.wanted_ticks)));
   received.tx_time_ms +=
       prof::ticks_to_ns(static_cast<std::int64_t>(header.sent_ticks - header.wanted_ticks)) / 1e6;
   received.in_flight_time_ms +=
@@ -223,7 +228,9 @@ void RankWorker::consume(ServedRequest& served, const ipc::Chunk& chunk) {
   const auto start = Clock::now();
   const bool given = give(header.request, input, header.tensor, chunk.data(), header.last != 0);
   // A refusal ended the request, and its statistics are gone.
-  if (given) received.rx_decode_time_ms += ms_since(start);
+  if (!given) return;
+  received.rx_decode_time_ms += ms_since(start);
+  received.end_ns = prof::realtime_ns();
 }
 
 bool RankWorker::give(std::uint64_t request,
@@ -328,6 +335,7 @@ void RankWorker::finish(std::uint64_t number, Error error) {
   const auto at = served_.find(number);
   if (at == served_.end()) return;
   at->second.report.error = std::move(error);
+  at->second.report.stage.end_ns = prof::realtime_ns();
   if (at->second.begun) {
     at->second.report.stage.num_tokens_out = stage_->tokens_out(number);
     at->second.report.answer = stage_->answer(number);

@@ -103,7 +103,7 @@ class AsyncOmni {
   // options must be a named object: g++ 12 destroys an aggregate twice if it is created inside a
   // co_await expression.
   PendingTraces start_profile(const StageIds& stages, const ProfileOptions& options);
-  PendingTraces stop_profile();
+  PendingTraces stop_profile(const StageIds& stages = {});
   PendingTraces dump_profile(std::chrono::milliseconds last = std::chrono::seconds(10));
 
   // See Omni. drain() blocks: not to be called by a coroutine on the thread of AsyncOmni.

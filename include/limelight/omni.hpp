@@ -47,8 +47,9 @@ class Omni {
   // (the requested start has passed), io, rank_failed.
   Result<std::vector<RankTrace>> start_profile(const StageIds& stages = {},
                                                const ProfileOptions& options = {});
-  // Stops the traces and returns when every file is complete.
-  Result<std::vector<RankTrace>> stop_profile();
+  // Stops the traces of `stages` (none: of all stages) and returns when every file is complete. The
+  // others go on. Errors: invalid_argument (unknown stage), rank_failed.
+  Result<std::vector<RankTrace>> stop_profile(const StageIds& stages = {});
   // Writes what the flight recorders of all ranks kept of the last `last` milliseconds to traces
   // named flight-... . Errors: unavailable (the recorders are off), io, rank_failed.
   Result<std::vector<RankTrace>> dump_profile(

@@ -111,11 +111,13 @@ struct StageStats {
   double stage_gen_time_ms = 0;           // its share of the steps that it was in
   double mean_batch_size = 0;             // requests in these steps
   std::vector<std::string> remarks = {};  // see Stage::remarks()
+  // CLOCK_REALTIME in nanoseconds: when the stage took the request, and when it was done with it.
+  std::int64_t begin_ns = 0, end_ns = 0;
 };
 template <class Inspector>
 auto inspect(Inspector& f, StageStats& x) {
   return f(x.stage_id, x.replica, x.num_tokens_out, x.stage_gen_time_ms, x.mean_batch_size,
-           x.remarks);
+           x.remarks, x.begin_ns, x.end_ns);
 }
 // The chunks of one request on one edge. Sizes and times are sums over these chunks.
 //
@@ -129,16 +131,19 @@ struct TransferStats {
   double tx_time_ms = 0;         // waiting for the loan, and the stage's writing
   double in_flight_time_ms = 0;  // from publish to take
   double rx_decode_time_ms = 0;  // Stage::consume() of the receiving stage
+  // CLOCK_REALTIME in nanoseconds: from the loan of the first chunk until the last was consumed.
+  std::int64_t begin_ns = 0, end_ns = 0;
   double total_time_ms() const { return tx_time_ms + in_flight_time_ms + rx_decode_time_ms; }
 };
 template <class Inspector>
 auto inspect(Inspector& f, TransferStats& x) {
   return f(x.from_stage, x.from_replica, x.to_stage, x.to_replica, x.chunks, x.size_bytes,
-           x.tx_time_ms, x.in_flight_time_ms, x.rx_decode_time_ms);
+           x.tx_time_ms, x.in_flight_time_ms, x.rx_decode_time_ms, x.begin_ns, x.end_ns);
 }
 
 // The output of one request. In a stream it is a part of the output: `text` and `audio` hold only
-// what is new, and all other members are valid once `finished` is set.
+// what is new, and `answer.logprobs` those of the tokens that this text is of. All other members
+// are valid once `finished` is set; the logprobs are those of all tokens then.
 struct RequestOutput {
   std::string request_id, prompt;
   int index = 0;  // of the answer, where n of them were asked for

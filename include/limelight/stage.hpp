@@ -55,6 +55,10 @@ class Output {
                             const ipc::TensorSpec& tensor,
                             bool last,
                             const std::function<void(std::span<std::byte>)>& write) = 0;
+  // What is known of one token whose text comes with the next chunks of the text for the user, so
+  // that a stream has it with them; each token once, in their order. Who emits none still gives all
+  // of them at the end, by Stage::answer().
+  virtual Result<void> emit_logprobs(const PositionLogprobs& /*of_token*/) { return {}; }
 };
 
 enum class StepState { more, needs_input, done };

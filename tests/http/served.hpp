@@ -225,6 +225,12 @@ class Socket {
     return got_;
   }
   const std::string& all() { return until(""); }
+  // What is there, at most so much; it is not kept.
+  void read_some(std::size_t most) {
+    std::string some(most, '\0');
+    pollfd it{fd_, POLLIN, 0};
+    if (::poll(&it, 1, 10) > 0 && ::recv(fd_, some.data(), most, 0) <= 0) closed_ = true;
+  }
   bool closed() const { return closed_; }
 
  private:

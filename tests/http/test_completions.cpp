@@ -122,18 +122,28 @@ BOOST_AUTO_TEST_CASE(several_answers_logprobs_and_stop_strings) {
     BOOST_TEST(text == choice["message"]["content"]);
   }
   BOOST_TEST(got["choices"][0]["message"]["content"] != got["choices"][1]["message"]["content"]);
-  // Both answers come in one stream, each whole.
+  // Both answers come in one stream, each whole, and the logprobs with the text of their tokens.
   json stream = request;
   stream["stream"] = true;
   std::string texts[2];
+  json positions[2] = {json::array(), json::array()};
   for (const json& event : events_of(served().post("/v1/chat/completions", stream).body)) {
     const json& choice = event["choices"][0];
-    const json delta = choice["delta"];
-    texts[choice["index"].get<std::size_t>()] += delta.value("content", "");
-    if (!choice["finish_reason"].is_null()) BOOST_TEST(choice["logprobs"]["content"].size() == 12u);
+    const auto index = choice["index"].get<std::size_t>();
+    const std::string text = choice["delta"].value("content", "");
+    texts[index] += text;
+    std::string tokens;
+    if (!choice["logprobs"].is_null())
+      for (const json& one : choice["logprobs"]["content"]) {
+        tokens += one["token"].get<std::string>();
+        positions[index].push_back(one);
+      }
+    if (choice["finish_reason"].is_null()) BOOST_TEST(tokens == text);
   }
-  for (std::size_t i = 0; i < 2; ++i)
+  for (std::size_t i = 0; i < 2; ++i) {
     BOOST_TEST(texts[i] == got["choices"][i]["message"]["content"]);
+    BOOST_TEST(positions[i] == got["choices"][i]["logprobs"]["content"]);
+  }
 
   const std::string text = got["choices"][0]["message"]["content"];
   json stopped = request;

@@ -1,6 +1,8 @@
 // What those do who operate the service.
 #include <sys/un.h>
 
+#include <sstream>
+
 #include "tests/http/served.hpp"
 
 using namespace limelight::tests;
@@ -97,6 +99,74 @@ BOOST_AUTO_TEST_CASE(a_check_starts_nothing_and_finds_what_is_wrong) {
   BOOST_TEST(run(serve + "--api-key-file none").code == 2);
   BOOST_TEST(run(serve + "--ssl-certfile none --ssl-keyfile none").code == 2);
   BOOST_TEST(run(serve + "--host nowhere.invalid").code == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_says_what_flags_and_environment_do_not) {
+  const Folder folder;
+  const auto file = write_file(folder.path / "service.yaml",
+                               "served-model-name: from-file\n"
+                               "max_requests: 3\n"
+                               "api-key: [one, two]\n"
+                               "config: " CONFIG_DIR "/omni_tiny.yaml\n");
+  const std::string check = LIMELIGHT_COMMAND " serve --check --config-file ";
+  const Ran good = run(check + file.string());
+  BOOST_TEST(good.code == 0, good.output);
+  BOOST_TEST(good.output.find("thinker") != std::string::npos, good.output);
+  const auto wrong = write_file(folder.path / "wrong.yaml", "port: 8091\nmax-request: 3\n");
+  const Ran refused = run(check + wrong.string());
+  BOOST_TEST(refused.code == 2);
+  BOOST_TEST(refused.output.find(wrong.string() + ":2: key 'max-request': found an unknown key") !=
+                 std::string::npos,
+             refused.output);
+  BOOST_TEST(run(check + (folder.path / "none.yaml").string()).code == 2);
+  const auto with = write_file(folder.path / "bad-config.yaml", "config: none.yaml\n");
+  BOOST_TEST(run(check + with.string()).output.find("none.yaml") != std::string::npos);
+
+  ::setenv("LIMELIGHT_MAX_REQUESTS", "1", 1);
+  Served served({"--config-file", file.string(), "--api-key", "flag"});
+  ::unsetenv("LIMELIGHT_MAX_REQUESTS");
+  BOOST_TEST(served.get("/v1/models", bearer("one")).status == 401);  // the flag counts
+  const json models = served.get("/v1/models", bearer("flag")).document();
+  BOOST_TEST(models["data"][0]["id"] == "from-file");
+  const json two{{"prompt", {"a", "b"}}, {"max_tokens", 1}};
+  BOOST_TEST(served.post("/v1/completions", two, bearer("flag")).status == 429);  // the variable
+}
+
+BOOST_AUTO_TEST_CASE(the_log_is_json_with_ids_and_has_tables_of_statistics) {
+  Served served({"--log-format", "json", "--log-stats", "--log-stats-interval", "0.2"});
+  const json request{{"prompt", "Hello"}, {"max_tokens", 8}, {"request_id", "mine"}};
+  BOOST_TEST(served.post("/v1/completions", request).status == 200);
+  const json late{{"prompt", "Hello"},
+                  {"max_tokens", 1900},
+                  {"ignore_eos", true},
+                  {"deadline_ms", 1},
+                  {"request_id", "late"}};
+  BOOST_TEST(served.post("/v1/completions", late).status == 504);
+  BOOST_TEST(
+      soon([&] { return served.log().find("statistics of the last") != std::string::npos; }));
+  BOOST_TEST(served.stop() == 0);
+  std::istringstream lines(served.log());
+  bool access = false, failure = false, tables = false;
+  for (std::string text; std::getline(lines, text);) {
+    const json line = json::parse(text, nullptr, false);
+    BOOST_REQUIRE_MESSAGE(line.is_object(), text);
+    BOOST_TEST(line["time"].get<std::string>().ends_with("Z"));
+    const std::string message = line["message"];
+    if (line.value("request_id", "") == "mine") {
+      access = true;
+      BOOST_TEST(line["status"] == 200);
+      BOOST_TEST(line["path"] == "/v1/completions");
+      BOOST_TEST(line["duration_ms"] > 0);
+    }
+    if (line.value("request_id", "") == "late" && line["level"] == "error") failure = true;
+    if (message.starts_with("statistics of all requests:")) {
+      tables = true;
+      BOOST_TEST(message.find("1 of 2 requests done") != std::string::npos, message);
+    }
+  }
+  BOOST_TEST(access);
+  BOOST_TEST(failure);
+  BOOST_TEST(tables);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

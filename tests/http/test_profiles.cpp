@@ -49,7 +49,25 @@ BOOST_AUTO_TEST_CASE(a_stage_is_profiled_and_its_file_fetched) {
 
   // A second run with an empty body: all stages.
   BOOST_TEST(served.ask("POST", "/start_profile").document()["traces"].size() == 3u);
-  BOOST_TEST(served.post("/stop_profile", {{"stages", {0, 1}}}).document()["traces"].size() == 3u);
+  const Reply part = served.post("/stop_profile", {{"stages", {0, 1}}});
+  BOOST_REQUIRE(part.document()["traces"].size() == 2u);
+  BOOST_TEST(part.document()["traces"][0]["stage_id"] == 0);
+  BOOST_TEST(part.document()["traces"][1]["stage_id"] == 1);
+  // Stage 2 still records: another profile cannot begin.
+  BOOST_TEST(served.post("/start_profile", {{"run_id", "c"}}).status == 409);
+  BOOST_TEST(served.post("/v1/chat/completions", request).status == 200);
+  const Reply unknown = served.post("/stop_profile", {{"stages", {7}}});
+  BOOST_TEST(unknown.status == 400);
+  BOOST_TEST(unknown.body.find("cannot stop the profile of stage 7: the stages are 0, 1, 2") !=
+                 std::string::npos,
+             unknown.body);
+  BOOST_TEST(served.post("/stop_profile", {{"stages", "1"}}).status == 400);
+  BOOST_TEST(served.post("/stop_profile", {{"stage", 1}}).status == 400);
+  const json rest = served.ask("POST", "/stop_profile").document();
+  BOOST_REQUIRE(rest["traces"].size() == 1u);
+  BOOST_TEST(rest["traces"][0]["stage_id"] == 2);
+  BOOST_TEST(rest["traces"][0]["events"].get<int>() > 10);
+  BOOST_TEST(served.ask("POST", "/stop_profile").document()["traces"].empty());
   BOOST_TEST(
       served.get("/metrics").body.find("profiler_traces_total{model_name=\"omni_tiny\"} 4") !=
       std::string::npos);

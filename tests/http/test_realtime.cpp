@@ -19,9 +19,12 @@ namespace {
 
 class Talk {
  public:
-  explicit Talk(const Served& served) : stream_(context_) {
+  explicit Talk(const Served& served, int receive_buffer = 0) : stream_(context_) {
     const tcp::endpoint to(boost::asio::ip::address_v4::loopback(),
                            static_cast<std::uint16_t>(served.port()));
+    stream_.next_layer().open(to.protocol());
+    if (receive_buffer > 0)
+      stream_.next_layer().set_option(tcp::socket::receive_buffer_size(receive_buffer));
     stream_.next_layer().connect(to);
     stream_.handshake("127.0.0.1", "/v1/realtime?model=omni_tiny");
   }
@@ -139,6 +142,16 @@ BOOST_AUTO_TEST_CASE(an_answer_is_cancelled_or_left) {
   BOOST_TEST(soon([&] { return served.health()["running"] == 0; }, std::chrono::seconds(3)));
   BOOST_TEST(served.get("/v1/realtime").status == 400);
   BOOST_TEST(served.stop() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_reads_nothing_is_dropped) {
+  Served served({"--stream-idle-timeout", "1.5", "--write-timeout", "600"});
+  Talk talk(served, 4096);
+  talk.ask("Hello", {{"max_output_tokens", 1900}});
+  BOOST_TEST(soon([&] {
+    return served.log().find("it is dropped id=") != std::string::npos &&
+           served.health()["running"] == 0;
+  }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -160,6 +160,43 @@ BOOST_AUTO_TEST_CASE(a_reader_that_is_slow_holds_nobody_up_and_is_dropped) {
   }));
 }
 
+BOOST_AUTO_TEST_CASE(a_stream_that_nobody_reads_is_dropped_and_its_request_aborted) {
+  Served served({"--stream-idle-timeout", "1.5", "--write-timeout", "600"});
+  const json request{{"prompt", "Hello"},  {"max_tokens", 1900},  {"ignore_eos", true},
+                     {"logprobs", 20},     {"stream", true},      {"n", 4},
+                     {"temperature", 1.5}, {"request_id", "mute"}};
+  Socket mute(served.port(), 4096);
+  mute.post("/v1/completions", request);
+  BOOST_TEST(soon([&] { return served.health()["running"] == 4; }));
+  // Who reads a little is not dropped.
+  json other = request;
+  other["request_id"] = "slow";
+  Socket slow(served.port(), 4096);
+  slow.post("/v1/completions", other);
+  BOOST_TEST(soon([&] {
+    slow.read_some(2000);
+    return served.log().find("it is dropped id=mute") != std::string::npos;
+  }));
+  for (int i = 0; i < 20; ++i) {
+    slow.read_some(2000);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  BOOST_TEST(!slow.closed());
+  slow.leave();
+  BOOST_TEST(soon([&] {
+    const json health = served.health();
+    if (health["running"] != 0 || health["waiting"] != 0) return false;
+    return std::all_of(health["replicas"].begin(), health["replicas"].end(),
+                       [](const json& replica) { return replica["requests"] == 0; });
+  }));
+  BOOST_TEST(served.log().find("it is dropped id=slow") == std::string::npos);
+  // The four of the mute one; the other client may have got some of its own.
+  const std::string metrics = served.get("/metrics").body, words = "finished_reason=\"abort\"} ";
+  const auto at = metrics.find(words);
+  BOOST_REQUIRE(at != std::string::npos);
+  BOOST_TEST(std::stoi(metrics.substr(at + words.size())) >= 4);
+}
+
 BOOST_AUTO_TEST_CASE(wrong_usage_is_told_before_anything_starts) {
   const auto code = [](const std::string& arguments, const std::string& what) {
     const Ran ran = run(LIMELIGHT_COMMAND " serve " + arguments);

@@ -27,7 +27,20 @@ parts = list(stream)
 joined = "".join(p.choices[0].delta.content or "" for p in parts if p.choices)
 assert joined == text, (joined, text)
 assert parts[-1].usage.completion_tokens == 12
+assert all(p.choices[0].logprobs is None for p in parts if p.choices)
 assert parts[-2].choices[0].finish_reason == "length"
+
+# Each part of a stream has the logprobs of its tokens.
+known = list(client.chat.completions.create(
+    model=model, messages=hello, max_tokens=12, seed=7, temperature=0.8, top_p=0.9, stream=True,
+    logprobs=True, top_logprobs=2, extra_body={"top_k": 20}))
+content = [one for p in known if p.choices[0].logprobs for one in p.choices[0].logprobs.content]
+assert [(one.token, one.logprob, len(one.top_logprobs)) for one in content] == [
+    (one.token, one.logprob, 2) for one in chat.choices[0].logprobs.content]
+assert sum(1 for p in known if p.choices[0].logprobs) > 1
+for p in known[:-1]:
+    tokens = [one.token for one in p.choices[0].logprobs.content] if p.choices[0].logprobs else []
+    assert "".join(tokens) == (p.choices[0].delta.content or "")
 
 spoken = client.chat.completions.create(
     model=model, messages=hello, max_tokens=12, modalities=["text", "audio"],
@@ -41,6 +54,12 @@ assert len(completion.choices[0].logprobs.tokens) == 16
 assert "".join(
     part.choices[0].text for part in client.completions.create(model=model, prompt="a", stream=True)
 ) == completion.choices[0].text
+
+legacy = list(client.completions.create(model=model, prompt="a", logprobs=2, stream=True))
+listed = [part.choices[0].logprobs for part in legacy if part.choices[0].logprobs]
+whole = completion.choices[0].logprobs
+assert [token for one in listed for token in one.tokens] == whole.tokens
+assert [at for one in listed for at in one.text_offset] == whole.text_offset
 
 with client.audio.speech.with_streaming_response.create(
         model=model, voice="alloy", input="Hello", response_format="pcm",

@@ -77,8 +77,17 @@ BOOST_AUTO_TEST_CASE(a_stream_begins_goes_on_and_ends) {
   BOOST_TEST(begin["choices"][0]["delta"]["role"] == "assistant");
   BOOST_TEST(begin["choices"][0]["finish_reason"].is_null());
   BOOST_TEST(begin["usage"].is_null());
-  BOOST_TEST(json::parse(answer.text(1, "hi"))["choices"][0]["delta"]["content"] == "hi");
-  const json end = json::parse(answer.end(1, output("hi", 1)));
+  CompletionAnswer::Sent sent;
+  const json first = json::parse(answer.text(1, "h", {}, sent));
+  BOOST_TEST(first["choices"][0]["delta"]["content"] == "h");
+  BOOST_TEST(first["choices"][0]["logprobs"].is_null());
+  const RequestOutput last = output("hi", 1);
+  const json text = json::parse(answer.text(1, "i", last.answer.logprobs, sent));
+  BOOST_TEST(text["choices"][0]["delta"]["content"] == "i");
+  BOOST_TEST(text["choices"][0]["logprobs"]["content"].size() == 1u);
+  // What the text brought does not come again; the rest does.
+  BOOST_TEST(json::parse(answer.end(1, last, sent))["choices"][0]["logprobs"].is_null());
+  const json end = json::parse(answer.end(1, last, {}));
   BOOST_TEST(end["choices"][0]["finish_reason"] == "stop");
   BOOST_TEST(end["choices"][0]["logprobs"]["content"].size() == 1u);
   const json usage = json::parse(answer.usage({output("a"), output("b", 1)}));

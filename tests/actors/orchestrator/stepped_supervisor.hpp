@@ -164,7 +164,7 @@ class Stepped {
     request.timestamp = "17";
     return ask(request);
   }
-  Answer stop() { return ask(StopProfile{}); }
+  Answer stop(std::vector<std::int32_t> stages = {}) { return ask(StopProfile{std::move(stages)}); }
   const ProfileState& state() const {
     using Actor = std::remove_pointer_t<SupervisorActor::stateful_pointer<SupervisorState>>;
     return dynamic_cast<Actor&>(*caf::actor_cast<caf::abstract_actor*>(supervisor)).state.profile;

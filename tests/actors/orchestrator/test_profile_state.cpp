@@ -283,4 +283,31 @@ BOOST_AUTO_TEST_CASE(a_rank_that_comes_back_does_not_run_and_can_be_started) {
   BOOST_TEST((state.running() == Set{0, 1, 2}));
 }
 
+BOOST_AUTO_TEST_CASE(a_stop_of_some_stages_is_about_their_ranks_alone) {
+  run("a");
+  const auto stop = state.stop({1});
+  BOOST_TEST(stop.kind == Kind::ask);
+  BOOST_TEST((stop.ranks == Ranks{2}));
+  BOOST_TEST(state.stop({1}).kind == Kind::join);
+  BOOST_TEST(state.stop({0}).kind == Kind::defer);
+  BOOST_TEST(state.stop().kind == Kind::defer);
+  state.lose_rank(0);
+  BOOST_TEST(state.stopped().empty());  // the rank that ended is of another stage
+  BOOST_TEST(state.phase() == Phase::running);
+  BOOST_TEST((state.running() == Set{1}));
+  BOOST_TEST(state.stop({1}).kind == Kind::nothing);
+  const auto rest = state.stop({0});
+  BOOST_TEST((rest.ranks == Ranks{1}));
+  BOOST_TEST((state.stopped() == Set{0}));
+  BOOST_TEST(state.phase() == Phase::idle);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_of_a_stage_that_is_not_there_is_refused) {
+  run("a");
+  const auto stop = state.stop({0, 4});
+  BOOST_TEST(stop.kind == Kind::refuse);
+  BOOST_TEST(stop.refusal.message == "cannot stop the profile of stage 4: the stages are 0, 1");
+  BOOST_TEST(state.phase() == Phase::running);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -17,6 +17,35 @@ BOOST_AUTO_TEST_CASE(a_profile_starts_and_stops_on_all_ranks) {
   is_idle();
 }
 
+BOOST_AUTO_TEST_CASE(the_stop_of_one_stage_leaves_the_others_recording) {
+  succeeded(start("a"), 3);
+  const auto first = stop({0});
+  succeeded(first, 2);
+  BOOST_TEST((*first)->goes_on);
+  runs({2});
+  failed(stop({3}), ErrorCode::invalid_argument,
+         "cannot stop the profile of stage 3: the stages are 0, 1");
+  succeeded(stop({0}), 0);  // it is not running any more
+  const auto last = stop({1});
+  succeeded(last, 1);
+  BOOST_TEST(!(*last)->goes_on);
+  is_idle();
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_of_other_stages_waits_for_the_one_under_way) {
+  succeeded(start("a"), 3);
+  ranks[0].to_stop = Reply::wait;
+  const auto first = stop({0}), same = stop({0}), other = stop({1}), all = stop();
+  BOOST_TEST((!first->has_value() && !same->has_value() && !other->has_value()));
+  BOOST_TEST(ranks[2].stops == 0);
+  release(0);
+  succeeded(first, 2);
+  succeeded(same, 2);
+  succeeded(other, 1);
+  succeeded(all, 1);  // what was still there joined the stop of stage 1
+  is_idle();
+}
+
 BOOST_AUTO_TEST_CASE(only_the_ranks_that_were_chosen_are_asked) {
   succeeded(start("a", {0, 2}), 2);
   runs({0, 2});
