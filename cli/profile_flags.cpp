@@ -86,10 +86,10 @@ ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(comman
              "shapes of operations (the default)");
   add_detail("--profile-with-flops", "LIMELIGHT_PROFILE_WITH_FLOPS", profile.with_flops,
              "operations of matrix products");
+  add_detail("--profile-with-memory", "LIMELIGHT_PROFILE_WITH_MEMORY", profile.with_memory,
+             "memory over time, and who had most of it: tensors, KV blocks, chunks, process");
   add_detail("--profile-with-stack", "LIMELIGHT_PROFILE_WITH_STACK", profile.with_stack,
              "refused: call stacks are not recorded");
-  add_detail("--profile-with-memory", "LIMELIGHT_PROFILE_WITH_MEMORY", profile.with_memory,
-             "refused: allocations are not recorded");
   command_
       .add_option("--profile-prefix", profile.prefix,
                   "the beginning of the names of the trace files")

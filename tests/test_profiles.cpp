@@ -150,6 +150,42 @@ BOOST_AUTO_TEST_CASE(a_schedule_gives_a_file_for_each_repeat_and_detail_is_obeye
   BOOST_TEST(says(stack, "with_stack: found true, expected false"), stack.output);
 }
 
+BOOST_AUTO_TEST_CASE(memory_is_recorded_over_time_and_who_had_most_of_it_is_said) {
+  const Folder folder;
+  const Ran ran = profile(folder, "--profile all --profile-with-memory");
+  BOOST_TEST(ran.code == 0, ran.output);
+  const auto files = traces(folder);
+  BOOST_REQUIRE(files.size() == 3u);
+  for (const fs::path& file : files) {
+    const auto trace = nlohmann::json::parse(read_gzip(file));
+    std::map<std::string, std::uint64_t> most;
+    for (const auto& event : trace["traceEvents"])
+      if (event["ph"] == "C") {
+        std::uint64_t& value = most[event["name"]];
+        value = std::max<std::uint64_t>(value, event["args"]["value"]);
+      }
+    const auto& memory = trace["limelight"]["memory"];
+    BOOST_TEST(most["memory.resident"] == memory["peak_resident_bytes"]);
+    BOOST_TEST(most["memory.host"] > 0u);
+    BOOST_TEST(memory["peak_bytes"] >= most["memory.host"]);
+    BOOST_TEST(memory["holders"]["weights"] > 0u);
+    BOOST_TEST(memory["holders"]["kv cache"] > 0u);
+    BOOST_TEST(most["kv.used_blocks"] > 0u);
+    BOOST_TEST(most["kv.used_blocks"] == memory["peak_kv_blocks"]);
+    BOOST_TEST(memory["pool_chunks"] > 0u);
+  }
+  BOOST_TEST(limelight_command("trace validate" + words(files)).code == 0);
+  const Ran summary = limelight_command("trace summary" + words(files));
+  BOOST_TEST(says(summary, "memory: peak "), summary.output);
+  BOOST_TEST(says(summary, "; resident at most "), summary.output);
+  const std::string table = read_file(folder.path / "traces/profiler_out_0.txt");
+  BOOST_TEST(table.find("memory of rank 0: peak ") != std::string::npos, table);
+  const fs::path merged = folder.path / "merged.json.gz";
+  BOOST_TEST(limelight_command("trace merge" + words(files) + " -o " + merged.string()).code == 0);
+  const Ran of_all = limelight_command("trace summary " + merged.string());
+  BOOST_TEST(says(of_all, "memory of rank 2: peak "), of_all.output);
+}
+
 // An arrow goes from a publish to a take that begins later, and every thread has a name.
 BOOST_AUTO_TEST_CASE(arrows_point_forward_and_threads_have_names) {
   const Folder folder;

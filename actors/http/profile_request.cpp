@@ -81,6 +81,7 @@ Result<ProfileRequest> read_profile(const json& body) {
       {"repeat", whole_into(options.repeat)},
       {"record_shapes", truth_into(options.record_shapes)},
       {"with_flops", truth_into(options.with_flops)},
+      {"with_memory", truth_into(options.with_memory)},
       {"prefix", text_into(options.prefix)},
       {"format", text_into(options.format)},
       {"activities",
@@ -97,7 +98,6 @@ Result<ProfileRequest> read_profile(const json& body) {
        }},
       {"start_step", whole_into(options.delay_steps)},
       {"with_stack", only(false, "false: call stacks are not recorded")},
-      {"with_memory", only(false, "false: allocations are not recorded")},
       {"profile_by_stage",
        only(false,
             "false: a step may serve prompts and answers together; stages are chosen by "

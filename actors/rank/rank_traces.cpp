@@ -31,6 +31,7 @@ ProfileOptions with_config(ProfileOptions options, const stages::ProfilerConfig&
   }
   options.record_shapes = options.record_shapes && config.record_shapes;
   options.with_flops = options.with_flops || config.with_flops;
+  options.with_memory = options.with_memory || config.with_memory;
   return options;
 }
 }  // namespace
@@ -117,6 +118,7 @@ RankTrace RankTraces::start(const StartTrace& m) {
                                        .stage_name = worker_.stage_name(),
                                        .base_ns = m.base_ns,
                                        .source = source_.get(),
+                                       .memory = &worker_.memory(),
                                        .devices = worker_.device().properties(),
                                        .profile = with_config(m.options, worker_.profiler()),
                                        .backend = worker_.backend(),

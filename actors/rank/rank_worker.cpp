@@ -29,11 +29,18 @@ namespace {
 // A stage throws nothing itself; memory that is not there, and the libraries that compute, do.
 template <class Call>
 auto guarded(Call call) -> decltype(call()) {
+  prof::MemoryLedger& ledger = prof::memory_ledger();
+  const std::uint64_t failures = ledger.failures();
   try {
     return call();
   } catch (const std::bad_alloc&) {
+    // Tensors have said so themselves; what else is allocated has not.
+    const std::string who =
+        ledger.failures() > failures
+            ? ledger.last_failure()
+            : ledger.failed(prof::MemorySpace::host, prof::MemoryHolder::activations, 0);
     return Error{ErrorCode::unavailable, "this step needs more memory than there is: " +
-                                             gibibytes(available_memory()) + " are there"};
+                                             gibibytes(available_memory()) + " are there; " + who};
   } catch (const std::exception& failed) {
     return Error{ErrorCode::internal, std::string("the step failed: ") + failed.what()};
   }
@@ -48,6 +55,11 @@ double ms_since(Clock::time_point start) {
 RankWorker::RankWorker(stages::StageConfig config, const stages::Replica& replica)
     : config_(std::move(config)),
       replica_(replica),
+      memory_([this]() -> prof::MemorySampler::Pool {
+        if (channels_.outlets.empty()) return {};
+        const ipc::Publisher::Pools pools = channels_.outlets.front().publisher.pools();
+        return {pools.used, pools.chunks};
+      }),
       scheduler_({.requests = config_.max_batch_size, .tokens = config_.max_num_batched_tokens}) {}
 
 // The turns of one step, and where each one's output goes.
@@ -285,6 +297,7 @@ bool RankWorker::step() {
   });
   if (done && idle) span.discard();
   else record_turns(batch, step_ms);
+  memory_.step();
   actions_.clear();
   for (const stages::Turn& turn : batch.turns) {
     const Error error = done ? turn.error : done.error();
@@ -397,6 +410,7 @@ void RankWorker::run() {
     }
     if (step()) continue;
     actions_.clear();
+    memory_.rest();
     if (channels_.input) receive(1000ms);
     else take_requests(true);
   }

@@ -50,14 +50,16 @@ struct ProfileOptions {
   bool orchestrator = false;
   bool record_shapes = true;  // "Input Dims" of operations
   bool with_flops = false;    // "flops" of matrix products: a multiplication and an addition each
-  bool with_stack = false, with_memory = false;  // not recorded: true fails as invalid_argument
+  // Memory over time as counters, and in the report what had most of it.
+  bool with_memory = false;
+  bool with_stack = false;  // not recorded: true fails as invalid_argument
 };
 template <class Inspector>
 auto inspect(Inspector& f, ProfileOptions& x) {
   return f(x.ranks, x.run_id, x.request_id, x.start_at_ns, x.steps, x.milliseconds, x.bytes,
            x.delay_steps, x.wait_steps, x.warmup_steps, x.active_steps, x.repeat, x.prefix,
-           x.format, x.activities, x.orchestrator, x.record_shapes, x.with_flops, x.with_stack,
-           x.with_memory);
+           x.format, x.activities, x.orchestrator, x.record_shapes, x.with_flops, x.with_memory,
+           x.with_stack);
 }
 
 // One row of the table of operations. Times are in nanoseconds.
@@ -70,6 +72,33 @@ struct OpTotal {
 template <class Inspector>
 auto inspect(Inspector& f, OpTotal& x) {
   return f(x.name, x.calls, x.total_ns, x.self_ns);
+}
+
+// What one purpose had of a rank's memory.
+struct MemoryHolding {
+  std::string name;  // such as "kv cache"
+  std::uint64_t bytes = 0;
+};
+template <class Inspector>
+auto inspect(Inspector& f, MemoryHolding& x) {
+  return f(x.name, x.bytes);
+}
+
+// The most memory that a rank used while it was profiled with `with_memory`.
+struct MemoryUse {
+  bool recorded = false;         // false: all else is empty
+  std::uint64_t peak_bytes = 0;  // of its tensors, and of the chunks that it filled or read
+  std::uint64_t device_bytes = 0;            // of these, on a device
+  std::vector<MemoryHolding> holders = {};   // of these, at that time, the largest first
+  std::uint64_t peak_resident_bytes = 0;     // of the process, as the kernel counts it
+  std::uint64_t kv_blocks = 0, peak_kv_blocks = 0;      // all, and the most in use
+  std::uint64_t pool_chunks = 0, peak_pool_chunks = 0;  // of iceoryx's pools, by all processes
+  std::string failed = {};  // the last allocation that failed: for what, and who had the rest
+};
+template <class Inspector>
+auto inspect(Inspector& f, MemoryUse& x) {
+  return f(x.recorded, x.peak_bytes, x.device_bytes, x.holders, x.peak_resident_bytes, x.kv_blocks,
+           x.peak_kv_blocks, x.pool_chunks, x.peak_pool_chunks, x.failed);
 }
 
 // The trace of one rank. start_profile() returns where it will be written; stop_profile() returns
@@ -100,6 +129,7 @@ struct RankTrace {
   // Of the repeats before that of `file`, oldest first; the numbers above are of `file` alone.
   std::vector<std::string> earlier_files = {};
   std::vector<OpTotal> ops = {};  // largest self time first
+  MemoryUse memory = {};
 
   // The CPU time of recording and writing, in per cent of the session's length; 100 is one core.
   double overhead_percent() const {
@@ -122,7 +152,8 @@ auto inspect(Inspector& f, RankTrace& x) {
   return f(x.rank, x.stage_id, x.replica, x.error, x.note, file.text, x.events, x.bytes, x.drops,
            x.ring_drops, x.device_drops, x.zero_time_records, x.unknown_records,
            x.unmatched_correlations, x.clock_error_ns, x.begin_skew_ns, x.session_ns,
-           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.earlier_files, x.ops);
+           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.earlier_files, x.ops,
+           x.memory);
 }
 
 }  // namespace limelight

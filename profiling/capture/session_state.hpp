@@ -58,7 +58,8 @@ struct Session::State {
   };
   std::vector<Deferred> deferred;  // what came after the step that closed the file
   struct Kind {
-    bool known = false, step = false, counter = false, chosen = false;
+    // memory: of the whole process, whatever the request is.
+    bool known = false, step = false, counter = false, memory = false, chosen = false;
   };
   std::vector<Kind> kinds;  // by NameId
   std::uint32_t wanted_request = 0,
@@ -85,6 +86,7 @@ struct Session::State {
   std::map<int, ThreadTotals> threads;
   std::vector<OpTotal> totals;  // by NameId
 
+  bool records_memory() const { return options.profile.with_memory && options.memory != nullptr; }
   void launch(std::chrono::milliseconds first);
   void run(std::chrono::milliseconds first);
   std::size_t drain();

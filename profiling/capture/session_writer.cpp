@@ -10,6 +10,7 @@
 #include "profiling/capture/flight_recorder.hpp"
 #include "profiling/capture/profiler_cost.hpp"
 #include "profiling/capture/session_state.hpp"
+#include "profiling/record/memory_sampler.hpp"
 #include "profiling/record/registry.hpp"
 
 namespace limelight::profiling {
@@ -50,15 +51,16 @@ const Session::State::Kind& Session::State::kind_of(NameId name) {
   const NameInfo& info = name_info(name);
   // Steps are recorded whatever the activities are, because readers need them.
   const bool step = info.value_kind == ValueKind::step;
-  kind = {true, step, info.value_kind == ValueKind::counter,
+  kind = {true, step, info.value_kind == ValueKind::counter, info.activity == Activity::memory,
           step || (activities & static_cast<unsigned>(info.activity)) != 0};
   return kind;
 }
 
 // Returns whether the record matches the activities and the request of the options.
 bool Session::State::chosen(const Record& record) {
-  if (!kind_of(record.name).chosen) return false;
-  if (options.profile.request_id.empty()) return true;
+  const Kind& kind = kind_of(record.name);
+  if (!kind.chosen) return false;
+  if (kind.memory || options.profile.request_id.empty()) return true;
   if (record.request == 0 || record.request == other_request) return false;
   if (record.request == wanted_request) return true;
   const bool is_it = detail::request_names().find(record.request) == options.profile.request_id;
@@ -219,6 +221,7 @@ void Session::State::run(std::chrono::milliseconds interval) {
     detail::registry().session_drains = false;
   }
   if (!status && options.source != nullptr && known.gpu == "recorded") options.source->stop();
+  if (records_memory()) options.memory->stop();  // where it ends at a limit
   // A file whose first step never came is none, but for the first.
   if (status && (begin_ticks != never || finished.empty())) end_file(true);
   ended = true;
@@ -244,6 +247,7 @@ void Session::State::end_file(bool is_last) {
     report.session_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(
         clock.to_realtime_ns(std::min(ticks(), end_ticks)) - clock.to_realtime_ns(begin_ticks), 0));
   else report.note = "the steps that recording was to wait for did not come";
+  if (records_memory()) report.memory = options.memory->take_use();
   report.clock_error_ns = clock.error_ns();
   report.profiler_cpu_ns = cpu - std::exchange(cpu_before, cpu);
   status = file->finish(names_of_threads());

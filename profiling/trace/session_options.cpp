@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
-#include <tuple>
 #include <utility>
 
 #include "profiling/record/clock.hpp"
@@ -61,9 +60,8 @@ Result<void> check_limits(const ProfileOptions& profile) {
       {"active_steps", profile.active_steps}, {"repeat", profile.repeat}};
   for (const auto& [key, number] : numbers)
     if (number > most) return refuse(key, std::to_string(number), "0 to " + std::to_string(most));
-  for (const auto& [key, wish, what] : {std::tuple("with_stack", profile.with_stack, "call stacks"),
-                                        {"with_memory", profile.with_memory, "allocations"}})
-    if (wish) return refuse(key, "true", std::string("false: ").append(what) + " are not recorded");
+  if (profile.with_stack)
+    return refuse("with_stack", "true", "false: call stacks are not recorded");
   if (profile.repeat != 1 && profile.active_steps == 0)
     return refuse("repeat", std::to_string(profile.repeat),
                   "1 where active_steps is 0, which is without an end");

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "profiling/trace/json_writer.hpp"
+#include "profiling/trace/memory_words.hpp"
 
 namespace limelight::profiling {
 
@@ -32,6 +33,7 @@ const TraceKey keys[] = {
     {.key = "span_ns", .member = &Info::span_ns},
     {.key = "overhead_percent", .member = &Info::overhead_percent},
     {.key = "gpu", .member = &Info::gpu},
+    {.key = "memory", .member = TraceKey::Json{&Info::memory_json}, .presence = if_known},
     {.key = "note", .member = &Info::note, .presence = if_known},
     {.key = "truncated", .member = &Info::truncated, .presence = if_known},
     {.key = "unmatched_chunks", .member = &Info::unmatched_chunks, .presence = if_known},
@@ -59,6 +61,7 @@ TraceInformation information_of(const RankTrace& report, std::string session) {
   info.span_ns = report.span_ns;
   info.overhead_percent = report.overhead_percent();
   info.gpu = report.gpu;
+  if (report.memory.recorded) info.memory_json = memory_json(report.memory);
   if (!report.note.empty()) info.note = report.note;
   if (!report.truncated.empty()) info.truncated = report.truncated;
   return info;

@@ -34,6 +34,8 @@ struct TraceInformation {
   std::optional<std::string> gpu, note, truncated;
   std::optional<bool> recovered, merged;
   std::optional<std::uint64_t> unmatched_chunks;
+  // Only where memory was recorded: see memory_words.hpp.
+  std::optional<std::string> memory_json;
   // Only in a merged file: a JSON object with what each input states about itself, by rank.
   std::optional<std::string> ranks_json;
 };

@@ -73,7 +73,15 @@ class CpuDevice final : public Device {
                                int out,
                                int in,
                                ipc::DType dtype) override {
-    return pack_matrix(weights, out, in, dtype, pool_);
+    const std::uint64_t bytes = packed_bytes(out, in, dtype);
+    try {
+      auto matrix = pack_matrix(weights, out, in, dtype, pool_);
+      matrix->hold = prof::MemoryHold(prof::MemorySpace::host, prof::MemoryHolder::weights, bytes);
+      return matrix;
+    } catch (const std::bad_alloc&) {
+      prof::memory_ledger().failed(prof::MemorySpace::host, prof::MemoryHolder::weights, bytes);
+      throw;
+    }
   }
 
   std::unique_ptr<Matrix> pack(const BlockWeights& weights, int out, int in) override {
@@ -81,6 +89,8 @@ class CpuDevice final : public Device {
     matrix->in = in;
     matrix->out = out;
     matrix->weights = weights;
+    matrix->hold = prof::MemoryHold(prof::MemorySpace::host, prof::MemoryHolder::mapped_weights,
+                                    static_cast<std::uint64_t>(out) * weights.row_bytes);
     return matrix;
   }
 
