@@ -8,6 +8,22 @@
 
 namespace limelight::cli {
 
+void add_on_trace(CLI::App& command, std::string& words, std::chrono::seconds& time) {
+  command
+      .add_option("--on-trace", words,
+                  "a command for each trace once it is whole, such as 'gzip -t {file}': no shell "
+                  "runs, {file} becomes the trace's path, and two run at a time")
+      ->envname("LIMELIGHT_ON_TRACE");
+  command
+      .add_option_function<std::uint64_t>(
+          "--on-trace-timeout",
+          [&time](const std::uint64_t& s) { time = std::chrono::seconds(s); },
+          "for how many seconds each may run, and all of them at the end (" +
+              std::to_string(time.count()) + ")")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}))
+      ->envname("LIMELIGHT_ON_TRACE_TIMEOUT");
+}
+
 ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(command), run_(run) {
   ProfileOptions& profile = run.profile_options;
   const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR");
@@ -94,6 +110,7 @@ ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(comman
       .add_option("--profile-prefix", profile.prefix,
                   "the beginning of the names of the trace files")
       ->envname("LIMELIGHT_PROFILE_PREFIX");
+  add_on_trace(command_, run.on_trace, run.on_trace_time);
   command_
       .add_option("--slow-request-ms", slow_ms_,
                   "write the flight recorders when a request is slower (SIGUSR2 writes them at "

@@ -23,6 +23,7 @@
 #include "cli/run_output.hpp"
 #include "cli/stage_list.hpp"
 #include "cli/statistics.hpp"
+#include "cli/trace_command.hpp"
 #include "profiling/record/clock.hpp"
 
 namespace limelight::cli {
@@ -148,6 +149,13 @@ int run(const RunOptions& options) {
   auto out = RunOutput::create(options.output_dir, options.json);
   if (!out) return refuse("run", 1, out.error().message);
 
+  std::unique_ptr<TraceCommand> on_trace;
+  if (!options.on_trace.empty()) {
+    auto command = TraceCommand::make(options.on_trace, options.on_trace_time);
+    if (!command) return refuse("run", 2, command.error().message);
+    on_trace = std::move(command).value();
+    args.on_trace = [&](const std::filesystem::path& file) { on_trace->add(file); };
+  }
   args.profile_dir = options.profile_dir;
   args.will_profile = profiled;
 
@@ -254,6 +262,10 @@ int run(const RunOptions& options) {
   signals.stop();
   omni->reset();
   if (profiled) tell_unfinished();
+  if (on_trace)
+    if (const std::size_t failed = on_trace->finish(); failed > 0)
+      fail(1, "--on-trace: the command failed for " + std::to_string(failed) +
+                  (failed == 1 ? " trace" : " traces"));
 
   if (const auto written = out->finish(); !written) fail(1, written.error().message);
   if (options.json) {

@@ -30,6 +30,8 @@ struct RunOptions {
   std::filesystem::path profile_dir;
   ProfileOptions profile_options;
   std::chrono::milliseconds slow_request{0}, full_queue{0};  // see EngineArgs
+  std::string on_trace;                                      // see TraceCommand; empty: none
+  std::chrono::seconds on_trace_time{300};
   bool json = false;
 };
 

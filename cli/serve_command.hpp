@@ -14,6 +14,8 @@ struct ServeOptions {
   http::FrontOptions front = {};
   std::vector<std::filesystem::path> key_files = {}, profile_key_files = {};  // a token a line
   std::chrono::milliseconds drain_time{30'000};
+  std::string on_trace = {};  // see TraceCommand; empty: none
+  std::chrono::seconds on_trace_time{300};
   bool check = false;  // read all that is named, print the pipeline, and start nothing
 };
 

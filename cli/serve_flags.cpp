@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/helper.hpp"
+#include "cli/profile_flags.hpp"
 #include "cli/whole_number.hpp"
 
 namespace limelight::cli {
@@ -127,6 +128,7 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
       ->envname("LIMELIGHT_PORT");
   command->add_option("--served-model-name", front.service.model,
                       "what clients call the model (default: its name, or the config's)");
+  add_on_trace(*command, options.on_trace, options.on_trace_time);
   command->add_flag("--check", options.check,
                     "print the pipeline, check tokens and certificate, and start nothing");
   add_keys(*command, options);

@@ -186,6 +186,28 @@ BOOST_AUTO_TEST_CASE(memory_is_recorded_over_time_and_who_had_most_of_it_is_said
   BOOST_TEST(says(of_all, "memory of rank 2: peak "), of_all.output);
 }
 
+BOOST_AUTO_TEST_CASE(a_command_runs_for_each_trace_and_its_failure_is_said) {
+  const Folder folder;
+  const std::string kept = folder.path / "kept";
+  fs::create_directories(kept);
+  const Ran ran = profile(folder, "--profile all --profile-orchestrator --on-trace 'cp {file} " +
+                                      kept + "/'");
+  BOOST_TEST(ran.code == 0, ran.output);
+  const auto files = traces(folder);
+  BOOST_TEST(files.size() == 4u);
+  for (const fs::path& file : files)
+    BOOST_TEST(read_file(fs::path(kept) / file.filename()) == read_file(file), file);
+  const Ran failed =
+      profile(folder, "--profile 0 --on-trace 'sh -c \"echo no room; exit 3\" {file}'");
+  BOOST_TEST(failed.code == 1, failed.output);
+  BOOST_TEST(says(failed, "exited with status 3; its output ends:\nno room"), failed.output);
+  BOOST_TEST(says(failed, "the command failed for 1 trace"), failed.output);
+  const Ran wrong = profile(folder, "--profile 0 --on-trace 'cp a b'");
+  BOOST_TEST(wrong.code == 2);
+  BOOST_TEST(says(wrong, "found no {file}"), wrong.output);
+  BOOST_TEST(!says(wrong, "starting the pipeline"), wrong.output);
+}
+
 // An arrow goes from a publish to a take that begins later, and every thread has a name.
 BOOST_AUTO_TEST_CASE(arrows_point_forward_and_threads_have_names) {
   const Folder folder;

@@ -108,13 +108,28 @@ void Engine::State::salvage(int rank, prof::Owner owner) {
        .base_ns = prof::default_base_ns(),
        .profile = {.prefix = "flight"}},
       owner);
-  if (report)
+  if (report) {
+    tell_trace(*report);
     log(LogLevel::warning, "the last of rank " + std::to_string(rank) + ", which " +
                                (owner == prof::Owner::gone ? "is gone" : "does not answer") + ": " +
                                report->file.string());
-  else
+  } else
     log(LogLevel::error, "the last of rank " + std::to_string(rank) +
                              " could not be written: " + report.error().message);
+}
+
+// Two stops at a time get the same answer. complete: also its own file, not only earlier ones.
+void Engine::State::tell_trace(const RankTrace& trace, bool complete) {
+  if (!args.on_trace || trace.error.code != ErrorCode::none) return;
+  const std::lock_guard lock(told_mutex);
+  const auto tell = [this](const std::filesystem::path& file) {
+    if (file.empty() || std::find(told.begin(), told.end(), file) != told.end()) return;
+    told.push_back(file);
+    if (told.size() > most_told) told.pop_front();
+    args.on_trace(file);
+  };
+  for (const std::string& earlier : trace.earlier_files) tell(earlier);
+  if (complete) tell(trace.file);
 }
 
 void Engine::State::fail(Error error) {
@@ -229,7 +244,7 @@ Result<void> Engine::State::start() {
 template <class Message>
 void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
   const CafVisit visit;
-  system->spawn([message, done, to = supervisor](caf::event_based_actor* self) {
+  system->spawn([this, message, done, to = supervisor](caf::event_based_actor* self) {
     // A supervisor that ends leaves its questions unanswered.
     self->monitor(to);
     self->set_down_handler([done, self](const caf::down_msg&) {
@@ -238,10 +253,12 @@ void Engine::State::ask_supervisor(const Message& message, OnTraces done) {
     });
     self->request(to, profile_timeout, message)
         .then(
-            [done, self](const ProfileAnswer& answer) {
+            [this, done, self](const ProfileAnswer& answer) {
               if constexpr (std::is_same_v<Message, StopProfile>)
                 if (const auto written = write_profiler_out(answer.ranks); !written)
                   log(LogLevel::error, written.error().message);
+              for (const RankTrace& trace : answer.ranks)
+                tell_trace(trace, !std::is_same_v<Message, StartProfile>);
               done(traces_of(answer));
               self->quit();
             },
@@ -354,6 +371,7 @@ void Engine::stop_profile(OnTraces done) {
   state_->ask_supervisor(
       StopProfile{}, [state = state_.get(), done](Result<std::vector<RankTrace>> traces) {
         auto own = state->orchestrator_trace.stop();
+        if (own) state->tell_trace(*own);
         if (own && traces) traces->push_back(std::move(*own));
         else if (own && own->error.code == ErrorCode::none)
           traces = Error{.code = traces.error().code,

@@ -100,6 +100,10 @@ RankTrace RankTraces::start(const StartTrace& m) {
     const auto report = session_->stop();
     session_.reset();
     finished_ = report ? *report : failed(report.error());
+    if (report) {
+      answer.earlier_files = report->earlier_files;
+      answer.earlier_files.push_back(report->file.string());
+    }
     before = report ? "the trace before ended at its limit: " + report->file.string()
                     : "the trace before is lost: " + report.error().message;
   }

@@ -283,6 +283,9 @@ struct EngineArgs {
   // Called on a thread of the library after each change of the pipeline's health, in order. It must
   // not end the pipeline.
   std::function<void(const PipelineStatus&)> on_status = {};
+  // Called on a thread of the library with each trace once its file is complete: of stops and
+  // dumps, also of those that nobody asked for. It must return at once.
+  std::function<void(const std::filesystem::path&)> on_trace = {};
   // In place of the config's.
   std::optional<stages::Supervision> supervision = {};
   // A model in place of a stage config: a folder, a file, or the name of one that `limelight fetch`

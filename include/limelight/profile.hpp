@@ -126,7 +126,8 @@ struct RankTrace {
   double span_ns = 0;                 // what one span costs its thread, measured at the start
   std::string gpu = "no device";      // "recorded", or why device activity is missing
   std::string truncated = {};         // where the file ends early, and why: the disk was full
-  // Of the repeats before that of `file`, oldest first; the numbers above are of `file` alone.
+  // Of the repeats before that of `file`, oldest first; the numbers above are of `file` alone. After
+  // a start: those of a session before, which had ended itself.
   std::vector<std::string> earlier_files = {};
   std::vector<OpTotal> ops = {};  // largest self time first
   MemoryUse memory = {};
