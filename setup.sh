@@ -23,6 +23,7 @@ packages=(
   libjpeg62-turbo-dev
   libpcre2-dev
   libpng-dev
+  libprotozero-dev
   libsndfile1-dev
   libsoxr-dev
   libssl-dev

@@ -16,8 +16,7 @@ void add_on_trace(CLI::App& command, std::string& words, std::chrono::seconds& t
       ->envname("LIMELIGHT_ON_TRACE");
   command
       .add_option_function<std::uint64_t>(
-          "--on-trace-timeout",
-          [&time](const std::uint64_t& s) { time = std::chrono::seconds(s); },
+          "--on-trace-timeout", [&time](const std::uint64_t& s) { time = std::chrono::seconds(s); },
           "for how many seconds each may run, and all of them at the end (" +
               std::to_string(time.count()) + ")")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}))
@@ -83,7 +82,9 @@ ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(comman
       .add_option("--profile-activities", profile.activities,
                   "some of cpu,ipc,actors,collectives,gpu (default: all)")
       ->envname("LIMELIGHT_PROFILE_ACTIVITIES");
-  command_.add_option("--profile-format", profile.format, "json.gz, or json.zst for newer readers")
+  command_
+      .add_option("--profile-format", profile.format,
+                  "json.gz, json.zst for newer readers, or pftrace: Perfetto's own format")
       ->envname("LIMELIGHT_PROFILE_FORMAT")
       ->capture_default_str();
   command_

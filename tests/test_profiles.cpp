@@ -190,8 +190,8 @@ BOOST_AUTO_TEST_CASE(a_command_runs_for_each_trace_and_its_failure_is_said) {
   const Folder folder;
   const std::string kept = folder.path / "kept";
   fs::create_directories(kept);
-  const Ran ran = profile(folder, "--profile all --profile-orchestrator --on-trace 'cp {file} " +
-                                      kept + "/'");
+  const Ran ran =
+      profile(folder, "--profile all --profile-orchestrator --on-trace 'cp {file} " + kept + "/'");
   BOOST_TEST(ran.code == 0, ran.output);
   const auto files = traces(folder);
   BOOST_TEST(files.size() == 4u);

@@ -44,7 +44,7 @@ struct ProfileOptions {
   // own. `steps` counts all of them, after the delay.
   std::uint64_t delay_steps = 0, wait_steps = 0, warmup_steps = 0, active_steps = 0, repeat = 1;
   std::string prefix = {};         // the beginning of the file names; [A-Za-z0-9_-]
-  std::string format = "json.gz";  // or json.zst
+  std::string format = "json.gz";  // or json.zst, or pftrace: Perfetto's own format
   std::string activities = {};     // some of cpu,ipc,actors,collectives,gpu; empty: all
   // Also trace the orchestrator's process: requests in its queue, and their outputs.
   bool orchestrator = false;
@@ -86,11 +86,11 @@ auto inspect(Inspector& f, MemoryHolding& x) {
 
 // The most memory that a rank used while it was profiled with `with_memory`.
 struct MemoryUse {
-  bool recorded = false;         // false: all else is empty
-  std::uint64_t peak_bytes = 0;  // of its tensors, and of the chunks that it filled or read
-  std::uint64_t device_bytes = 0;            // of these, on a device
-  std::vector<MemoryHolding> holders = {};   // of these, at that time, the largest first
-  std::uint64_t peak_resident_bytes = 0;     // of the process, as the kernel counts it
+  bool recorded = false;           // false: all else is empty
+  std::uint64_t peak_bytes = 0;    // of its tensors, and of the chunks that it filled or read
+  std::uint64_t device_bytes = 0;  // of these, on a device
+  std::vector<MemoryHolding> holders = {};              // of these, at that time, the largest first
+  std::uint64_t peak_resident_bytes = 0;                // of the process, as the kernel counts it
   std::uint64_t kv_blocks = 0, peak_kv_blocks = 0;      // all, and the most in use
   std::uint64_t pool_chunks = 0, peak_pool_chunks = 0;  // of iceoryx's pools, by all processes
   std::string failed = {};  // the last allocation that failed: for what, and who had the rest
@@ -126,8 +126,8 @@ struct RankTrace {
   double span_ns = 0;                 // what one span costs its thread, measured at the start
   std::string gpu = "no device";      // "recorded", or why device activity is missing
   std::string truncated = {};         // where the file ends early, and why: the disk was full
-  // Of the repeats before that of `file`, oldest first; the numbers above are of `file` alone. After
-  // a start: those of a session before, which had ended itself.
+  // Of the repeats before that of `file`, oldest first; the numbers above are of `file` alone.
+  // After a start: those of a session before, which had ended itself.
   std::vector<std::string> earlier_files = {};
   std::vector<OpTotal> ops = {};  // largest self time first
   MemoryUse memory = {};
@@ -153,8 +153,7 @@ auto inspect(Inspector& f, RankTrace& x) {
   return f(x.rank, x.stage_id, x.replica, x.error, x.note, file.text, x.events, x.bytes, x.drops,
            x.ring_drops, x.device_drops, x.zero_time_records, x.unknown_records,
            x.unmatched_correlations, x.clock_error_ns, x.begin_skew_ns, x.session_ns,
-           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.earlier_files, x.ops,
-           x.memory);
+           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.earlier_files, x.ops, x.memory);
 }
 
 }  // namespace limelight

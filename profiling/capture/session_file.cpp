@@ -13,9 +13,11 @@ constexpr std::size_t most_members = 64;     // whose ends are remembered, for a
 }  // namespace
 
 SessionFile::SessionFile(const SessionOptions& options, RankTrace known)
-    : text(options), report(std::move(known)), path_(options.directory / trace_file_name(options)) {
+    : text(make_trace_text(options)),
+      report(std::move(known)),
+      path_(options.directory / trace_file_name(options)) {
   report.file = path_;
-  text.begin(clock_source());
+  text->begin(clock_source());
 }
 
 void SessionFile::begin() {
@@ -29,13 +31,13 @@ void SessionFile::begin() {
 }
 
 void SessionFile::flush_if_large() {
-  if (text.size() >= flush_at) flush();
+  if (text->size() >= flush_at) flush();
 }
 
 void SessionFile::flush() {
   if (!begun()) begin();
-  if (status_) status_ = file_->write(text.view());
-  text.clear();
+  if (status_) status_ = file_->write(text->view());
+  text->clear();
   note_member();
 }
 
@@ -57,7 +59,7 @@ void SessionFile::note_member() {
 }
 
 void SessionFile::write_end(const ThreadNames& threads) {
-  text.end(report, threads, file_->path().filename().string());
+  text->end(report, threads, file_->path().filename().string());
   flush();
   if (!status_) return;
   if (auto bytes = file_->finish()) report.bytes = *bytes;
@@ -75,7 +77,7 @@ Result<void> SessionFile::finish(const ThreadNames& threads) {
   const std::string why = message.substr(std::min(message.rfind(": ") + 2, message.size()));
   for (; !status_ && full() && !members_.empty(); members_.pop_back()) {
     const Member last = members_.back();
-    text.clear();
+    text->clear();
     if (!file_->cut_to(last.file_bytes)) break;
     status_ = {};
     report.events = last.events;

@@ -102,7 +102,7 @@ void Session::State::write_record(const Record& record,
   const std::int64_t end = clock.to_realtime_ns(record.end) - options.base_ns;
   const auto duration = static_cast<std::uint64_t>(end - begin);
   if (kind_of(record.name).counter) {
-    file->text.event(record, begin, duration, thread_id, 0);
+    file->text->event(record, begin, duration, thread_id, 0);
     file->flush_if_large();
     return;
   }
@@ -115,7 +115,7 @@ void Session::State::write_record(const Record& record,
   total.total_ns += duration;
   total.self_ns += duration - std::min(children, duration);
   ++file->report.events;
-  file->text.event(record, begin, duration, thread_id, record.begin - begin_ticks);
+  file->text->event(record, begin, duration, thread_id, record.begin - begin_ticks);
   file->flush_if_large();
 }
 
@@ -141,7 +141,7 @@ void Session::State::poll_device() {
     mine.end_ns = std::max(activity.end_ns - options.base_ns, mine.begin_ns);
     if (mine.external != 0) mine.external -= begin_ticks;
     ++file->report.events;
-    file->text.device(mine);
+    file->text->device(mine);
     file->flush_if_large();
   });
 }
@@ -240,7 +240,7 @@ void Session::State::end_file(bool is_last) {
     losses_before = losses;
   }
   const std::uint64_t cpu = thread_cpu_ns();
-  report.unmatched_correlations = file->text.unmatched();
+  report.unmatched_correlations = file->text->unmatched();
   report.ring_drops = detail::ring_drops() - drops_before;
   report.drops = report.ring_drops + report.device_drops;
   if (begin_ticks != never)

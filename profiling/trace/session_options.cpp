@@ -13,6 +13,7 @@
 
 #include "profiling/record/clock.hpp"
 #include "profiling/trace/member_file.hpp"
+#include "profiling/trace/perfetto_writer.hpp"
 #include "profiling/trace/trace_information.hpp"
 
 namespace limelight::profiling {
@@ -86,9 +87,10 @@ Result<void> check_profile(const ProfileOptions& profile) {
   if (!plain)
     return Error{ErrorCode::invalid_argument,
                  "prefix: found '" + profile.prefix + "', expected letters, digits, _ and - only"};
-  if (profile.format != "json.gz" && profile.format != "json.zst")
+  if (profile.format != "json.gz" && profile.format != "json.zst" &&
+      profile.format != perfetto_format)
     return Error{ErrorCode::invalid_argument,
-                 "format: found '" + profile.format + "', expected json.gz or json.zst"};
+                 "format: found '" + profile.format + "', expected json.gz, json.zst or pftrace"};
   if (const auto known = parse_activities(profile.activities); !known) return known.error();
   return check_limits(profile);
 }

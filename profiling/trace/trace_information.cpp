@@ -83,11 +83,9 @@ void add_for_merge(TraceInformation& merged, std::string_view own_json, bool fir
   else if (merged.session != session->template get<std::string>()) merged.session.reset();
 }
 
-std::string trace_end(const TraceInformation& information, std::string_view trace_name) {
-  std::string text;
-  JsonWriter json(text, JsonWriter::Style::spaced, "{[");
-  json.line().end_array();
-  json.line().key("limelight").begin_object();
+namespace {
+void write_information(JsonWriter& json, const TraceInformation& information) {
+  json.begin_object();
   for (const TraceKey& entry : keys)
     std::visit(
         [&](const auto& member) {
@@ -103,6 +101,22 @@ std::string trace_end(const TraceInformation& information, std::string_view trac
         },
         entry.member);
   json.end_object();
+}
+}  // namespace
+
+std::string information_json(const TraceInformation& information) {
+  std::string text;
+  JsonWriter json(text);
+  write_information(json, information);
+  return text;
+}
+
+std::string trace_end(const TraceInformation& information, std::string_view trace_name) {
+  std::string text;
+  JsonWriter json(text, JsonWriter::Style::spaced, "{[");
+  json.line().end_array();
+  json.line().key("limelight");
+  write_information(json, information);
   json.line().member("traceName", trace_name);
   json.line().end_object();
   return text += '\n';

@@ -67,6 +67,9 @@ TraceInformation information_of(const RankTrace& report, std::string session);
 // same. own_json: the `limelight` object of the input. first: it is the first input.
 void add_for_merge(TraceInformation& merged, std::string_view own_json, bool first);
 
+// The value of the key `limelight`.
+std::string information_json(const TraceInformation& information);
+
 // Returns the text of a trace from the end of its last event to the end of the file.
 std::string trace_end(const TraceInformation& information, std::string_view trace_name);
 

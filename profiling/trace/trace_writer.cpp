@@ -39,11 +39,6 @@ void write_device(JsonWriter& json, const DeviceProperties& d) {
 }
 }  // namespace
 
-Words own_words() {
-  return {[](NameId id) { return name_info(id); },
-          [](std::uint32_t request) { return detail::request_names().find(request); }};
-}
-
 void TraceWriter::number(std::uint64_t value) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
