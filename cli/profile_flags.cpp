@@ -111,6 +111,10 @@ ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(comman
       .add_option("--profile-prefix", profile.prefix,
                   "the beginning of the names of the trace files")
       ->envname("LIMELIGHT_PROFILE_PREFIX");
+  command_
+      .add_flag("--profile-startup", run.profile_startup,
+                "each rank also traces its start: startup-... in --profile-dir")
+      ->envname("LIMELIGHT_PROFILE_STARTUP");
   add_on_trace(command_, run.on_trace, run.on_trace_time);
   command_
       .add_option("--slow-request-ms", slow_ms_,
@@ -135,7 +139,7 @@ void ProfileFlags::check() const {
   for (const CLI::Option* given : command_.parse_order()) {
     const std::string name = given->get_name();
     if ((name.starts_with("--profile-") || name.starts_with("--no-profile-")) &&
-        name != "--profile-dir")
+        name != "--profile-dir" && name != "--profile-startup")
       throw CLI::ValidationError(
           name,
           "found no --profile beside it, expected the stages to profile: all, or ids "

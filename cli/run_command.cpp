@@ -157,6 +157,7 @@ int run(const RunOptions& options) {
     args.on_trace = [&](const std::filesystem::path& file) { on_trace->add(file); };
   }
   args.profile_dir = options.profile_dir;
+  args.profile_startup = options.profile_startup;
   args.will_profile = profiled;
 
   EndSignals signals;

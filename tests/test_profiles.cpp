@@ -186,6 +186,27 @@ BOOST_AUTO_TEST_CASE(memory_is_recorded_over_time_and_who_had_most_of_it_is_said
   BOOST_TEST(says(of_all, "memory of rank 2: peak "), of_all.output);
 }
 
+BOOST_AUTO_TEST_CASE(the_start_of_each_rank_is_a_trace_of_its_own) {
+  const Folder folder;
+  const Ran ran = profile(folder, "--profile-startup --on-trace 'test -s {file}'");
+  BOOST_TEST(ran.code == 0, ran.output);
+  const auto files = traces(folder);
+  BOOST_REQUIRE(files.size() == 3u);
+  for (const fs::path& file : files) {
+    BOOST_TEST(file.filename().string().starts_with("startup-"), file);
+    BOOST_TEST(says(ran, file.string()), ran.output);
+    const auto trace = nlohmann::json::parse(read_gzip(file));
+    std::map<std::string, int> seen;
+    for (const auto& event : trace["traceEvents"])
+      if (event["ph"] == "X") ++seen[event["name"]];
+    for (const char* name : {"start: read the config", "start: make the stage", "pack weights",
+                             "start: wait for the channels"})
+      BOOST_TEST(seen[name] > 0, name << " in " << file);
+    BOOST_TEST(trace["limelight"]["memory"]["holders"]["weights"] > 0u);
+  }
+  BOOST_TEST(limelight_command("trace validate" + words(files)).code == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_command_runs_for_each_trace_and_its_failure_is_said) {
   const Folder folder;
   const std::string kept = folder.path / "kept";

@@ -14,6 +14,7 @@
 #include "actors/orchestrator/supervisor.hpp"
 #include "actors/pipeline/local_middleman.hpp"
 #include "actors/pipeline/pools.hpp"
+#include "actors/pipeline/startup_request.hpp"
 #include "actors/pipeline/thread_names.hpp"
 #include "actors/pipeline/topics.hpp"
 #include "base/helper.hpp"
@@ -200,7 +201,21 @@ Result<void> Engine::State::start() {
   }));
   std::error_code ignored;
   std::vector<std::map<std::string, std::string>> env;
-  for (int rank = 0; rank < config.world_size(); ++rank) env.push_back(config.stage_of(rank)->env);
+  const std::string timestamp = prof::session_timestamp();
+  for (int rank = 0; rank < config.world_size(); ++rank) {
+    const stages::StageConfig& stage = *config.stage_of(rank);
+    env.push_back(stage.env);
+    if (args.profile_startup)
+      env.back()[startup_variable] =
+          to_text({.directory = std::filesystem::absolute(trace_folder(), ignored).string(),
+                   .timestamp = timestamp,
+                   .base_ns = prof::default_base_ns(),
+                   .world_size = config.world_size(),
+                   .stage_id = stage.stage_id,
+                   .replica = config.replica_of(rank)->index,
+                   .num_replicas = stage.num_replicas,
+                   .stage_name = stage.model_stage});
+  }
   LIMELIGHT_TRY(launcher->start({.executable = *helper,
                                  .config = std::filesystem::absolute(config.file, ignored),
                                  .config_text = config.text,

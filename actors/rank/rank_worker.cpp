@@ -80,6 +80,13 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
                  "rank " + std::to_string(place.rank) + " is not in the pipeline"};
   const stages::StageConfig* mine = config.find(replica->stage_id);
   const int index = place.rank - replica->first_rank;
+  // What a trace of the start shows.
+  std::optional<prof::Span> doing;
+  const auto next = [&doing](std::string_view what) {
+    doing.reset();
+    doing.emplace(prof::intern(what, prof::Category::user_annotation));
+  };
+  next("start: attach to the broker");
   std::unique_ptr<RankWorker> worker(new RankWorker(*mine, *replica));
   worker->report_ = std::move(report);
   if (auto attached = ipc::attach(process_name(place.run, place.rank, place.incarnation),
@@ -94,6 +101,7 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
     if (!joined) return joined.error();
     worker->group_.emplace(std::move(joined).value());
   }
+  next("start: make the channels");
   if (worker->is_first_rank()) worker->channels_ = RankChannels::open(config, *replica, place.run);
   worker->sender_ = {
       .stage_id = mine->stage_id,
@@ -101,6 +109,7 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
       .outlets = &worker->channels_.outlets,
       .unwanted = [it = worker.get()](auto request) { return it->unwanted(request); },
       .held_back = std::move(held_back)};
+  next("start: make the device");
   std::string notice;
   auto device = stages::make_device(mine->devices, replica->index * replica->ranks + index, notice,
                                     mine->cpu);
@@ -114,10 +123,12 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
     worker->gpu_group_ = std::move(gpus).value();
     group = worker->gpu_group_.get();
   }
+  next("start: make the stage");
   auto stage = stages::make_stage(*mine, *worker->device_, group);
   if (!stage) return stage.error();
   worker->stage_ = std::move(stage).value();
 
+  next("start: wait for the channels");
   // The broker connects ports in its own time; what is published before would be lost.
   const auto deadline = Clock::now() + meeting_timeout;
   while (!worker->channels_.connected(place.absent)) {

@@ -295,6 +295,8 @@ struct EngineArgs {
   std::filesystem::path deploy_config = {};
   // Keys of stages over those of the deploy config: JSON, such as {"0": {"max_num_seqs": 8}}.
   std::string stage_overrides = {};
+  // Each rank also traces its start, until it has joined: `startup-...` in profile_dir.
+  bool profile_startup = false;
   bool will_profile = false;  // a profile is going to be started: traces are wanted
 };
 

@@ -36,6 +36,9 @@ const prof::NameId gate_name =
     prof::intern("gate_mul", prof::Category::cpu_op, prof::ValueKind::dims);
 const prof::NameId add_name = prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims);
 
+const prof::NameId pack_name =
+    prof::intern("pack weights", prof::Category::cpu_op, prof::ValueKind::bytes);
+
 std::uint64_t dims(std::size_t a, std::size_t b = 0, std::size_t c = 0) {
   return prof::pack_dims(a, b, c);
 }
@@ -74,6 +77,7 @@ class CpuDevice final : public Device {
                                int in,
                                ipc::DType dtype) override {
     const std::uint64_t bytes = packed_bytes(out, in, dtype);
+    const prof::Span span(pack_name, bytes);
     try {
       auto matrix = pack_matrix(weights, out, in, dtype, pool_);
       matrix->hold = prof::MemoryHold(prof::MemorySpace::host, prof::MemoryHolder::weights, bytes);
