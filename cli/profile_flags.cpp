@@ -79,6 +79,11 @@ ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(comman
       ->check(whole_number(std::numeric_limits<std::int64_t>::max()))
       ->envname("LIMELIGHT_PROFILE_START_AT_NS");
   command_
+      .add_option("--profile-phase", profile.phase,
+                  "only steps with parts of prompts (prefill), or only the others (decode)")
+      ->check(CLI::IsMember({"prefill", "decode"}))
+      ->envname("LIMELIGHT_PROFILE_PHASE");
+  command_
       .add_option("--profile-activities", profile.activities,
                   "some of cpu,ipc,actors,collectives,gpu (default: all)")
       ->envname("LIMELIGHT_PROFILE_ACTIVITIES");

@@ -186,6 +186,36 @@ BOOST_AUTO_TEST_CASE(memory_is_recorded_over_time_and_who_had_most_of_it_is_said
   BOOST_TEST(says(of_all, "memory of rank 2: peak "), of_all.output);
 }
 
+BOOST_AUTO_TEST_CASE(prefill_and_decode_are_profiled_apart) {
+  const auto steps = [](const std::string& flags) {
+    const Folder folder;
+    const Ran ran = profile(folder, "--profile 0 " + flags);
+    BOOST_TEST(ran.code == 0, ran.output);
+    std::set<std::string> names;
+    std::size_t products = 0;
+    for (const fs::path& file : traces(folder)) {
+      const auto trace = nlohmann::json::parse(read_gzip(file));
+      for (const auto& event : trace["traceEvents"]) {
+        if (event["ph"] != "X") continue;
+        const std::string name = event["name"];
+        if (name.starts_with("ProfilerStep#")) names.insert(name);
+        products += name == "linear";
+      }
+    }
+    BOOST_TEST(products > 0u);
+    return names;
+  };
+  const auto all = steps(""), prefill = steps("--profile-phase prefill"),
+             decode = steps("--profile-phase decode");
+  BOOST_TEST(prefill.size() > 0u);
+  BOOST_TEST(prefill.contains("ProfilerStep#1"));
+  BOOST_TEST(decode.size() > 0u);
+  BOOST_TEST(prefill.size() + decode.size() == all.size());
+  for (const std::string& step : decode) BOOST_TEST(!prefill.contains(step), step);
+  const Folder folder;
+  BOOST_TEST(profile(folder, "--profile 0 --profile-phase warmup").code == 2);
+}
+
 BOOST_AUTO_TEST_CASE(the_start_of_each_rank_is_a_trace_of_its_own) {
   const Folder folder;
   const Ran ran = profile(folder, "--profile-startup --on-trace 'test -s {file}'");

@@ -84,6 +84,7 @@ Result<ProfileRequest> read_profile(const json& body) {
       {"with_memory", truth_into(options.with_memory)},
       {"prefix", text_into(options.prefix)},
       {"format", text_into(options.format)},
+      {"phase", text_into(options.phase)},
       {"activities",
        [&](const json& v, const std::string& k) { options.activities = read_activities(v, k); }},
       {"orchestrator", truth_into(options.orchestrator)}};
@@ -100,8 +101,8 @@ Result<ProfileRequest> read_profile(const json& body) {
       {"with_stack", only(false, "false: call stacks are not recorded")},
       {"profile_by_stage",
        only(false,
-            "false: a step may serve prompts and answers together; stages are chosen by "
-            "the key stages")},
+            "false: two profiles, one with the key phase \"prefill\" and one with \"decode\"; "
+            "stages are chosen by the key stages")},
       {"merge_profiles", only(false, "false: `limelight trace merge` joins the files")},
       {"profile_stages", only(json::array(), "none: stages are chosen by the key stages")}};
   try {

@@ -16,6 +16,7 @@
 #include "ipc/nccl_group.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/event_names.hpp"
+#include "profiling/record/step_phase.hpp"
 #include "stages/stage_factory.hpp"
 
 namespace limelight::actors {
@@ -299,6 +300,12 @@ bool RankWorker::step() {
   const bool alone = batch.turns.size() == 1;
   const prof::RequestScope scope(alone ? static_cast<std::uint32_t>(batch.turns.front().request)
                                        : 0);
+  if (prof::recording_phases()) {
+    const bool prefill = std::any_of(batch.turns.begin(), batch.turns.end(), [&](const auto& turn) {
+      return stage_->demand(turn.request).divisible;
+    });
+    prof::set_step_phase(prefill ? prof::StepPhase::prefill : prof::StepPhase::decode);
+  }
   prof::Span span(name, ++steps_);
   const auto start = Clock::now();
   const auto done = guarded([&] { return stage_->step(batch.turns); });
@@ -306,8 +313,10 @@ bool RankWorker::step() {
   const bool idle = std::all_of(batch.turns.begin(), batch.turns.end(), [](const auto& turn) {
     return turn.state == stages::StepState::needs_input && turn.error.code == ErrorCode::none;
   });
-  if (done && idle) span.discard();
-  else record_turns(batch, step_ms);
+  if (done && idle) {
+    span.discard();
+    if (prof::recording_phases()) prof::set_step_phase(prof::StepPhase::none);
+  } else record_turns(batch, step_ms);
   memory_.step();
   actions_.clear();
   for (const stages::Turn& turn : batch.turns) {

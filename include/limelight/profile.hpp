@@ -45,7 +45,10 @@ struct ProfileOptions {
   std::uint64_t delay_steps = 0, wait_steps = 0, warmup_steps = 0, active_steps = 0, repeat = 1;
   std::string prefix = {};         // the beginning of the file names; [A-Za-z0-9_-]
   std::string format = "json.gz";  // or json.zst, or pftrace: Perfetto's own format
-  std::string activities = {};     // some of cpu,ipc,actors,collectives,gpu; empty: all
+  // Only steps in which some request computes a part of its prompt ("prefill"), or only the others
+  // ("decode"), and what is in no step. Empty: all.
+  std::string phase = {};
+  std::string activities = {};  // some of cpu,ipc,actors,collectives,gpu; empty: all
   // Also trace the orchestrator's process: requests in its queue, and their outputs.
   bool orchestrator = false;
   bool record_shapes = true;  // "Input Dims" of operations
@@ -58,8 +61,8 @@ template <class Inspector>
 auto inspect(Inspector& f, ProfileOptions& x) {
   return f(x.ranks, x.run_id, x.request_id, x.start_at_ns, x.steps, x.milliseconds, x.bytes,
            x.delay_steps, x.wait_steps, x.warmup_steps, x.active_steps, x.repeat, x.prefix,
-           x.format, x.activities, x.orchestrator, x.record_shapes, x.with_flops, x.with_memory,
-           x.with_stack);
+           x.format, x.phase, x.activities, x.orchestrator, x.record_shapes, x.with_flops,
+           x.with_memory, x.with_stack);
 }
 
 // One row of the table of operations. Times are in nanoseconds.

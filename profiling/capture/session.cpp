@@ -60,6 +60,7 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     const std::lock_guard lock(detail::registry().drain_mutex);
     detail::registry().session_drains = true;
   }
+  detail::recording_phases.store(state->phase.active(), std::memory_order_relaxed);
   detail::recording.store(true, std::memory_order_relaxed);
   if (state->records_memory()) state->options.memory->start();
   // Starting a thread takes longer than all of the above, so the recorder's thread does it if there

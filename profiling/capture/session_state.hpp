@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "profiling/capture/phase_filter.hpp"
 #include "profiling/capture/session.hpp"
 #include "profiling/capture/session_file.hpp"
 #include "profiling/capture/step_schedule.hpp"
@@ -34,11 +35,15 @@ struct Session::State {
   static constexpr auto first_interval = std::chrono::milliseconds(4);
 
   explicit State(SessionOptions opts)
-      : options(std::move(opts)), schedule(options.profile), timestamp(options.timestamp) {}
+      : options(std::move(opts)),
+        schedule(options.profile),
+        phase(options.profile.phase),
+        timestamp(options.timestamp) {}
 
   SessionOptions options;
   unsigned activities = all_activities;
   StepSchedule schedule;
+  PhaseFilter phase;
   const std::string timestamp;      // of the session; that of the options is of the file
   std::optional<SessionFile> file;  // the one that is written now
   std::filesystem::path first_path;
@@ -59,7 +64,8 @@ struct Session::State {
   std::vector<Deferred> deferred;  // what came after the step that closed the file
   struct Kind {
     // memory: of the whole process, whatever the request is.
-    bool known = false, step = false, counter = false, memory = false, chosen = false;
+    bool known = false, step = false, counter = false, memory = false, phase = false,
+         chosen = false;
   };
   std::vector<Kind> kinds;  // by NameId
   std::uint32_t wanted_request = 0,

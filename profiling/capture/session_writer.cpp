@@ -10,6 +10,7 @@
 #include "profiling/capture/flight_recorder.hpp"
 #include "profiling/capture/profiler_cost.hpp"
 #include "profiling/capture/session_state.hpp"
+#include "profiling/record/event_names.hpp"
 #include "profiling/record/memory_sampler.hpp"
 #include "profiling/record/registry.hpp"
 
@@ -51,7 +52,11 @@ const Session::State::Kind& Session::State::kind_of(NameId name) {
   const NameInfo& info = name_info(name);
   // Steps are recorded whatever the activities are, because readers need them.
   const bool step = info.value_kind == ValueKind::step;
-  kind = {true, step, info.value_kind == ValueKind::counter, info.activity == Activity::memory,
+  kind = {true,
+          step,
+          info.value_kind == ValueKind::counter,
+          info.activity == Activity::memory,
+          info.name == event_names::step_phase,
           step || (activities & static_cast<unsigned>(info.activity)) != 0};
   return kind;
 }
@@ -92,6 +97,11 @@ void Session::State::write_record(const Record& record,
   if (closed) {
     deferred.push_back({record, thread_id});
     return;
+  }
+  if (phase.active()) {
+    const Kind& kind = kind_of(record.name);
+    if (kind.phase) return phase.announce(thread_id, record);
+    if (!kind.memory && !phase.chosen(thread_id, record, kind.step)) return;
   }
   if (record.begin < started_ticks || record.begin >= last_ticks || !chosen(record)) return;
   const bool in_file = record.begin >= begin_ticks && record.begin < end_ticks;
@@ -136,6 +146,7 @@ void Session::State::poll_device() {
   const std::int64_t began = begin_ticks == never ? 0 : clock.to_realtime_ns(begin_ticks);
   options.source->poll([&](const DeviceActivity& activity) {
     if (begin_ticks == never || activity.end_ns < began) return;  // from before this file
+    if (activity.external != 0 && !phase.launch_chosen(activity.external)) return;
     DeviceActivity mine = activity;
     mine.begin_ns = std::max<std::int64_t>(activity.begin_ns - options.base_ns, 0);
     mine.end_ns = std::max(activity.end_ns - options.base_ns, mine.begin_ns);
@@ -222,6 +233,7 @@ void Session::State::run(std::chrono::milliseconds interval) {
   }
   if (!status && options.source != nullptr && known.gpu == "recorded") options.source->stop();
   if (records_memory()) options.memory->stop();  // where it ends at a limit
+  detail::recording_phases.store(false, std::memory_order_relaxed);
   // A file whose first step never came is none, but for the first.
   if (status && (begin_ticks != never || finished.empty())) end_file(true);
   ended = true;

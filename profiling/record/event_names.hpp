@@ -53,6 +53,9 @@ inline constexpr std::string_view pool_used_chunks = "pool.used_chunks";
 // "memory.failed: weights" and so on.
 inline constexpr std::string_view memory_failed = "memory.failed";
 
+// Before a step, where a profile is of one phase: see step_phase.hpp.
+inline constexpr std::string_view step_phase = "step.prefill";
+
 // Inside a step that several requests share: what one of them had of it (ValueKind::turn).
 inline constexpr std::string_view turn = "turn";
 

@@ -87,6 +87,9 @@ Result<void> check_profile(const ProfileOptions& profile) {
   if (!plain)
     return Error{ErrorCode::invalid_argument,
                  "prefix: found '" + profile.prefix + "', expected letters, digits, _ and - only"};
+  if (!profile.phase.empty() && profile.phase != "prefill" && profile.phase != "decode")
+    return Error{ErrorCode::invalid_argument,
+                 "phase: found '" + profile.phase + "', expected prefill or decode"};
   if (profile.format != "json.gz" && profile.format != "json.zst" &&
       profile.format != perfetto_format)
     return Error{ErrorCode::invalid_argument,
