@@ -27,6 +27,7 @@ packages=(
   libsndfile1-dev
   libsoxr-dev
   libssl-dev
+  libunwind-dev
   libutf8proc-dev
   libyaml-cpp-dev
   libzip-dev

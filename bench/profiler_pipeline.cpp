@@ -124,7 +124,7 @@ Result<void> measure_detail(const ProfilerOptions& options,
   if (!omni) return omni.error();
   LIMELIGHT_TRY(request_ms(**omni));
   const std::vector<std::pair<const char*, ProfileOptions>> details{
-      {"memory_overhead", {.with_memory = true}}};
+      {"memory_overhead", {.with_memory = true}}, {"stack_overhead", {.with_stack = true}}};
   const int rounds = options.quick ? 9 : 150;
   for (const auto& [name, detail] : details) {
     std::vector<double> ms, slower_by;
@@ -134,7 +134,9 @@ Result<void> measure_detail(const ProfilerOptions& options,
       auto stopped = (*omni)->stop_profile();
       if (!one) return one.error();
       if (!stopped) return stopped.error();
-      for (const RankTrace& trace : *stopped) std::filesystem::remove(trace.file);
+      for (const RankTrace& trace : *stopped)
+        for (const auto& file : {trace.file, std::filesystem::path(trace.stacks.file)})
+          if (!file.empty()) std::filesystem::remove(file);
       ms.push_back(*one);
     }
     for (std::size_t i = 1; i + 1 < ms.size(); i += 2)

@@ -284,6 +284,9 @@ int run(const RunOptions& options) {
         std::cout << "trace of " << whose(t) << ": " << earlier << "\n";
       std::cout << "trace of " << whose(t) << ": " << t.file.string() << ", " << t.events
                 << " events, " << t.drops << " drops\n";
+      if (!t.stacks.trigger.empty())
+        std::cout << "stacks of " << whose(t) << ": " << t.stacks.file << ", " << t.stacks.samples
+                  << " samples by " << t.stacks.trigger << ", " << t.stacks.drops << " drops\n";
     }
     if (any)
       std::cout

@@ -145,9 +145,43 @@ BOOST_AUTO_TEST_CASE(a_schedule_gives_a_file_for_each_repeat_and_detail_is_obeye
     BOOST_TEST(products > 0u);
   }
   BOOST_TEST(limelight_command("trace validate" + words(files)).code == 0);
-  const Ran stack = profile(folder, "--profile all --profile-with-stack");
-  BOOST_TEST(stack.code == 2);
-  BOOST_TEST(says(stack, "with_stack: found true, expected false"), stack.output);
+}
+
+BOOST_AUTO_TEST_CASE(stacks_are_in_the_trace_and_beside_it_as_folded_text) {
+  const Folder folder;
+  const Ran ran = profile(folder, "--profile 0 --profile-with-stack --max-tokens 80");
+  BOOST_TEST(ran.code == 0, ran.output);
+  const auto files = traces(folder);
+  BOOST_REQUIRE(files.size() == 1u);
+  const auto trace = nlohmann::json::parse(read_gzip(files[0]));
+  const auto& frames = trace["stackFrames"];
+  std::uint64_t samples = 0, ours = 0, from_main = 0;
+  for (const auto& event : trace["traceEvents"]) {
+    if (event["ph"] != "P") continue;
+    ++samples;
+    std::string frame = std::to_string(event["sf"].get<int>());
+    BOOST_TEST(event["name"] == frames.at(frame)["name"]);
+    bool of_ours = false;
+    for (;;) {
+      const std::string name = frames.at(frame)["name"];
+      of_ours = of_ours || name.starts_with("limelight::");
+      if (!frames.at(frame).contains("parent")) break;
+      from_main += name == "main";
+      frame = frames.at(frame)["parent"].get<std::string>();
+    }
+    ours += of_ours;
+  }
+  BOOST_TEST(samples > 20u);
+  BOOST_TEST(ours > samples / 2);
+  BOOST_TEST(from_main > samples / 2);
+  BOOST_TEST(trace["limelight"]["stacks"]["samples"] == samples);
+  BOOST_TEST(trace["limelight"]["stacks"]["drops"] == 0u);
+  std::string folded;
+  for (const auto& entry : fs::directory_iterator(folder.path / "traces"))
+    if (entry.path().filename().string().ends_with(".folded.txt")) folded = read_file(entry.path());
+  BOOST_TEST(folded.find("worker;") != std::string::npos, folded);
+  BOOST_TEST(folded.find(";main;") != std::string::npos, folded);
+  BOOST_TEST(limelight_command("trace validate" + words(files)).code == 0);
 }
 
 BOOST_AUTO_TEST_CASE(memory_is_recorded_over_time_and_who_had_most_of_it_is_said) {

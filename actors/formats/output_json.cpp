@@ -85,6 +85,7 @@ json to_json(const RankTrace& t) {
               {"bytes", t.bytes}};
   if (!t.earlier_files.empty()) result["earlier_files"] = t.earlier_files;
   if (!t.truncated.empty()) result["truncated"] = t.truncated;
+  if (!t.stacks.file.empty()) result["folded_stacks"] = t.stacks.file;
   if (t.memory.recorded) {
     json& memory = result["memory"] = {{"peak_bytes", t.memory.peak_bytes},
                                        {"device_bytes", t.memory.device_bytes},

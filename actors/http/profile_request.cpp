@@ -82,6 +82,7 @@ Result<ProfileRequest> read_profile(const json& body) {
       {"record_shapes", truth_into(options.record_shapes)},
       {"with_flops", truth_into(options.with_flops)},
       {"with_memory", truth_into(options.with_memory)},
+      {"with_stack", truth_into(options.with_stack)},
       {"prefix", text_into(options.prefix)},
       {"format", text_into(options.format)},
       {"phase", text_into(options.phase)},
@@ -98,7 +99,6 @@ Result<ProfileRequest> read_profile(const json& body) {
                 "none: traces go to the folder that the service was started with (--profile-dir)");
        }},
       {"start_step", whole_into(options.delay_steps)},
-      {"with_stack", only(false, "false: call stacks are not recorded")},
       {"profile_by_stage",
        only(false,
             "false: two profiles, one with the key phase \"prefill\" and one with \"decode\"; "

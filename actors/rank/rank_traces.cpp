@@ -32,6 +32,7 @@ ProfileOptions with_config(ProfileOptions options, const stages::ProfilerConfig&
   options.record_shapes = options.record_shapes && config.record_shapes;
   options.with_flops = options.with_flops || config.with_flops;
   options.with_memory = options.with_memory || config.with_memory;
+  options.with_stack = options.with_stack || config.with_stack;
   return options;
 }
 }  // namespace
@@ -149,6 +150,7 @@ RankTrace RankTraces::stop(const StopTrace& m) {
     std::error_code ignored;
     if (report) {
       std::filesystem::remove(report->file, ignored);
+      if (!report->stacks.file.empty()) std::filesystem::remove(report->stacks.file, ignored);
       for (const std::string& earlier : report->earlier_files)
         std::filesystem::remove(earlier, ignored);
     }

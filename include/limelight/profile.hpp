@@ -55,7 +55,8 @@ struct ProfileOptions {
   bool with_flops = false;    // "flops" of matrix products: a multiplication and an addition each
   // Memory over time as counters, and in the report what had most of it.
   bool with_memory = false;
-  bool with_stack = false;  // not recorded: true fails as invalid_argument
+  // Native call stacks of the threads that compute, a thousand in a second of CPU time.
+  bool with_stack = false;
 };
 template <class Inspector>
 auto inspect(Inspector& f, ProfileOptions& x) {
@@ -104,6 +105,18 @@ auto inspect(Inspector& f, MemoryUse& x) {
            x.peak_kv_blocks, x.pool_chunks, x.peak_pool_chunks, x.failed);
 }
 
+// The call stacks of a rank that was profiled with `with_stack`.
+struct StackUse {
+  std::uint64_t samples = 0, drops = 0;
+  std::uint64_t handler_ns = 0;  // that the sampled threads spent for it
+  std::string trigger = {};      // what interrupts them; empty: no stacks were asked for
+  std::string file = {};         // the stacks as folded text
+};
+template <class Inspector>
+auto inspect(Inspector& f, StackUse& x) {
+  return f(x.samples, x.drops, x.handler_ns, x.trigger, x.file);
+}
+
 // The trace of one rank. start_profile() returns where it will be written; stop_profile() returns
 // the finished file and its counts. If some ranks failed, the result still lists all ranks; `error`
 // marks those that failed.
@@ -134,6 +147,7 @@ struct RankTrace {
   std::vector<std::string> earlier_files = {};
   std::vector<OpTotal> ops = {};  // largest self time first
   MemoryUse memory = {};
+  StackUse stacks = {};
 
   // The CPU time of recording and writing, in per cent of the session's length; 100 is one core.
   double overhead_percent() const {
@@ -156,7 +170,8 @@ auto inspect(Inspector& f, RankTrace& x) {
   return f(x.rank, x.stage_id, x.replica, x.error, x.note, file.text, x.events, x.bytes, x.drops,
            x.ring_drops, x.device_drops, x.zero_time_records, x.unknown_records,
            x.unmatched_correlations, x.clock_error_ns, x.begin_skew_ns, x.session_ns,
-           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.earlier_files, x.ops, x.memory);
+           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.earlier_files, x.ops, x.memory,
+           x.stacks);
 }
 
 }  // namespace limelight

@@ -27,7 +27,17 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     session_runs = false;
     return ready.error();
   }
+  std::unique_ptr<StackSampler> stacks;
+  if (profile.with_stack) {
+    auto sampler = StackSampler::start();
+    if (!sampler) {
+      session_runs = false;
+      return sampler.error();
+    }
+    stacks = std::move(sampler).value();
+  }
   auto state = std::make_unique<State>(std::move(options));
+  state->stacks = std::move(stacks);
   state->activities = activities;
   RankTrace& known = state->known;
   known.rank = state->options.rank;

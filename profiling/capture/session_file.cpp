@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 
 #include "profiling/record/clock.hpp"
 
@@ -17,6 +18,7 @@ SessionFile::SessionFile(const SessionOptions& options, RankTrace known)
       report(std::move(known)),
       path_(options.directory / trace_file_name(options)) {
   report.file = path_;
+  text->use_stacks(stacks);
   text->begin(clock_source());
 }
 
@@ -67,9 +69,23 @@ void SessionFile::write_end(const ThreadNames& threads) {
   report.file = file_->path();
 }
 
+// Beside the trace, whose name is this session's alone. What fails leaves the trace as it is.
+void SessionFile::write_folded(const ThreadNames& threads) {
+  if (stacks.empty()) return;
+  std::string name = report.file.filename().string();
+  name.resize(std::min(name.find(".pt.trace."), name.size()));
+  const std::filesystem::path file = report.file.parent_path() / (name + ".folded.txt");
+  std::ofstream out(file);
+  out << stacks.folded(threads);
+  out.close();
+  if (out) report.stacks.file = file.string();
+  else report.note += (report.note.empty() ? "" : "; ") + file.string() + ": cannot be written";
+}
+
 Result<void> SessionFile::finish(const ThreadNames& threads) {
   if (!begun()) begin();
   if (status_) write_end(threads);
+  if (status_) write_folded(threads);
   if (status_ || !full()) return status_;
   const std::uint64_t all = report.events, drops = report.drops;
   // The cause alone; the file of the message has another name in the end.

@@ -41,6 +41,7 @@ class SessionFile {
   std::uint64_t written() const noexcept { return file_ ? file_->written() : 0; }
   bool full() const noexcept { return file_ && file_->full(); }
 
+  StackTree stacks;
   std::unique_ptr<TraceText> text;
   RankTrace report;
   // When recording for this file began, in ticks(): where a full disk ends it is said from there.
@@ -54,6 +55,7 @@ class SessionFile {
   void flush();
   void note_member();
   void write_end(const ThreadNames& threads);
+  void write_folded(const ThreadNames& threads);
 
   const std::filesystem::path path_;
   std::optional<MemberFile> file_;

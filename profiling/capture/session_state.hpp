@@ -17,6 +17,7 @@
 #include "profiling/capture/phase_filter.hpp"
 #include "profiling/capture/session.hpp"
 #include "profiling/capture/session_file.hpp"
+#include "profiling/capture/stack_sampler.hpp"
 #include "profiling/capture/step_schedule.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/record.hpp"
@@ -72,9 +73,12 @@ struct Session::State {
                 other_request = 0;  // the last numbers whose names were looked up
   std::uint64_t drops_before = 0;
   std::chrono::steady_clock::time_point member_begun = std::chrono::steady_clock::now(),
-                                        followed = member_begun, polled = member_begun;
-  RankTrace known;               // what is the same in each report
-  std::uint64_t cpu_before = 0;  // of the writer, when the file was begun
+                                        followed = member_begun, polled = member_begun,
+                                        threads_followed = member_begun;
+  std::unique_ptr<StackSampler> stacks;  // nullptr: none were asked for
+  StackUse stacks_before;                // of the files before this one
+  RankTrace known;                       // what is the same in each report
+  std::uint64_t cpu_before = 0;          // of the writer, when the file was begun
   ActivityLosses losses_before{};
 
   std::mutex mutex;
@@ -102,6 +106,8 @@ struct Session::State {
   bool limit_reached();
   void poll_device();
   void keep_up();
+  void poll_stacks();
+  void finish_stacks();
   void count_step(const Record& step);
   void begin_file();
   void end_file(bool is_last);

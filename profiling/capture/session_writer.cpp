@@ -169,10 +169,46 @@ void Session::State::keep_up() {
     poll_device();
     polled = now;
   }
+  if (stacks != nullptr && now - threads_followed > poll_interval) {
+    stacks->follow_threads();
+    poll_stacks();
+    threads_followed = now;
+  }
   if (now - member_begun > member_interval) {
     if (file->begun()) file->end_member();
     member_begun = now;
   }
+}
+
+void Session::State::poll_stacks() {
+  stacks->drain([&](const StackSample& sample) {
+    if (sample.ticks < begin_ticks || sample.ticks >= end_ticks) return;
+    if (!options.profile.request_id.empty() &&
+        detail::request_names().find(sample.request) != options.profile.request_id)
+      return;
+    std::uint32_t node = StackTree::root;
+    for (std::size_t i = sample.callers.size(); i-- > 0;)
+      node = file->stacks.callee(node, stacks->function_at(sample.callers[i]).name);
+    file->stacks.count(sample.thread_id, node);
+    ++file->report.stacks.samples;
+    file->text->stack(sample.thread_id, clock.to_realtime_ns(sample.ticks) - options.base_ns, node);
+    file->flush_if_large();
+  });
+}
+
+// What the file's report says of them.
+void Session::State::finish_stacks() {
+  poll_stacks();
+  StackUse& use = file->report.stacks;
+  const StackUse all{.samples = 0,
+                     .drops = stacks->drops(),
+                     .handler_ns = static_cast<std::uint64_t>(
+                         ticks_to_ns(static_cast<std::int64_t>(stacks->handler_ticks()))),
+                     .trigger = stacks->trigger()};
+  use.drops = all.drops - stacks_before.drops;
+  use.handler_ns = all.handler_ns - stacks_before.handler_ns;
+  use.trigger = all.trigger;
+  stacks_before = all;
 }
 
 // The next file of the session. It is made once there is something to write.
@@ -208,6 +244,7 @@ void Session::State::launch(std::chrono::milliseconds first) {
 void Session::State::run(std::chrono::milliseconds interval) {
   const NoSizeSignal no_signal;
   cpu_before = thread_cpu_ns();
+  if (stacks != nullptr) stacks->follow_threads();
   for (bool last = false; !last;) {
     {
       std::unique_lock lock(mutex);
@@ -233,6 +270,7 @@ void Session::State::run(std::chrono::milliseconds interval) {
   }
   if (!status && options.source != nullptr && known.gpu == "recorded") options.source->stop();
   if (records_memory()) options.memory->stop();  // where it ends at a limit
+  if (!status) stacks.reset();
   detail::recording_phases.store(false, std::memory_order_relaxed);
   // A file whose first step never came is none, but for the first.
   if (status && (begin_ticks != never || finished.empty())) end_file(true);
@@ -259,10 +297,12 @@ void Session::State::end_file(bool is_last) {
     report.session_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(
         clock.to_realtime_ns(std::min(ticks(), end_ticks)) - clock.to_realtime_ns(begin_ticks), 0));
   else report.note = "the steps that recording was to wait for did not come";
+  if (stacks != nullptr) finish_stacks();
   if (records_memory()) report.memory = options.memory->take_use();
   report.clock_error_ns = clock.error_ns();
   report.profiler_cpu_ns = cpu - std::exchange(cpu_before, cpu);
   status = file->finish(names_of_threads());
+  if (is_last) stacks.reset();
   if (status) finished.push_back(report);
 }
 

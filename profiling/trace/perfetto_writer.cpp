@@ -37,6 +37,10 @@ constexpr std::uint32_t category_number = 3, annotation = 4, legacy = 6, type = 
 constexpr std::uint32_t phase = 2, flow_id = 6, to_enclosing = 12;
 // InternedData and what it consists of
 constexpr std::uint32_t categories = 1, names = 2, annotation_names = 3, number = 1, text = 2;
+constexpr std::uint32_t functions = 5, frames = 6, callstacks = 7, mapping_paths = 17,
+                        mappings = 19, function_of = 2, mapping_of = 3, frames_of = 2, path_of = 7;
+// PerfSample
+constexpr std::uint32_t perf_sample = 66, sample_pid = 2, sample_tid = 3, callstack_number = 4;
 // DebugAnnotation
 constexpr std::uint32_t name_of = 1, boolean = 2, whole = 3, negative = 4, real = 5, string = 6,
                         json = 9, plain_name = 10, array = 12;
@@ -334,6 +338,59 @@ bool PerfettoWriter::event(const Record& record,
   add_args(begins, record, external);
   put_slice(thread, record.depth, begin, std::move(begins), begin + duration_ns);
   return true;
+}
+
+// A frame, a function and a stack for each node, by its number; all in one mapping without a file.
+void PerfettoWriter::say_stack(std::uint32_t node) {
+  if (node <= said_nodes_) return;
+  pbf_writer all(text_);
+  pbf_writer packet(all, field::trace_packet);
+  packet.add_uint32(field::sequence, our_sequence);
+  pbf_writer data(packet, field::interned_data);
+  if (said_nodes_ == 0) {
+    {
+      pbf_writer path(data, field::mapping_paths);
+      path.add_uint64(field::number, 1);
+      path.add_string(field::text, "native");
+    }
+    pbf_writer mapping(data, field::mappings);
+    mapping.add_uint64(field::number, 1);
+    mapping.add_uint64(field::path_of, 1);
+  }
+  for (std::uint32_t one = said_nodes_ + 1; one <= node; ++one) {
+    {
+      pbf_writer function(data, field::functions);
+      function.add_uint64(field::number, one);
+      function.add_string(field::text, stacks_->function(one));
+    }
+    {
+      pbf_writer frame(data, field::frames);
+      frame.add_uint64(field::number, one);
+      frame.add_uint64(field::function_of, one);
+      frame.add_uint64(field::mapping_of, 1);
+    }
+    pbf_writer stack(data, field::callstacks);
+    stack.add_uint64(field::number, one);
+    for (const std::uint32_t caller : stacks_->path(one))
+      stack.add_uint64(field::frames_of, caller);
+  }
+  said_nodes_ = node;
+}
+
+void PerfettoWriter::stack(int thread_id, std::int64_t at_ns, std::uint32_t node) {
+  say_stack(node);
+  (void)thread_of(thread_id);
+  const auto at = static_cast<std::uint64_t>(std::max<std::int64_t>(at_ns, 0) + options_.base_ns);
+  last_ns_ = std::max(last_ns_, at);
+  pbf_writer all(text_);
+  pbf_writer packet(all, field::trace_packet);
+  packet.add_uint64(field::timestamp, at);
+  packet.add_uint32(field::sequence, our_sequence);
+  packet.add_uint32(field::sequence_flags, needs_state);
+  pbf_writer sample(packet, field::perf_sample);
+  sample.add_uint32(field::sample_pid, static_cast<std::uint32_t>(host_pid_));
+  sample.add_uint32(field::sample_tid, static_cast<std::uint32_t>(thread_id));
+  sample.add_uint64(field::callstack_number, node);
 }
 
 void PerfettoWriter::put_counter(const Record& record, std::uint64_t at_ns) {

@@ -36,6 +36,7 @@ class PerfettoWriter final : public TraceText {
              int thread_id,
              std::uint64_t external) override;
   void device(const DeviceActivity& activity) override;
+  void stack(int thread_id, std::int64_t at_ns, std::uint32_t node) override;
   std::uint64_t unmatched() const noexcept override { return arrows_.unmatched(); }
   void end(const RankTrace& report,
            const std::vector<std::pair<int, std::string>>& thread_names,
@@ -66,6 +67,7 @@ class PerfettoWriter final : public TraceText {
   void put_flow(char phase, std::uint32_t id, const LaunchArrows::Place& place);
   Thread& thread_of(int thread_id);
   std::uint64_t device_track(const DeviceActivity& activity);
+  void say_stack(std::uint32_t node);
   void put_counter(const Record& record, std::uint64_t at_ns);
   // Appends an annotation to a TrackEvent.
   void add_number(std::string& event, std::string_view name, std::uint64_t value);
@@ -78,6 +80,7 @@ class PerfettoWriter final : public TraceText {
   const SessionOptions& options_;
   Words words_;
   std::int64_t host_pid_ = 0;
+  std::uint32_t said_nodes_ = 0;  // stacks that have numbers in the file: up to this node
   std::string clock_source_, packet_, args_;
   Numbers names_, categories_, annotations_;
   std::unordered_map<NameId, NameInfo> infos_;

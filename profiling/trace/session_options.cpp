@@ -61,8 +61,6 @@ Result<void> check_limits(const ProfileOptions& profile) {
       {"active_steps", profile.active_steps}, {"repeat", profile.repeat}};
   for (const auto& [key, number] : numbers)
     if (number > most) return refuse(key, std::to_string(number), "0 to " + std::to_string(most));
-  if (profile.with_stack)
-    return refuse("with_stack", "true", "false: call stacks are not recorded");
   if (profile.repeat != 1 && profile.active_steps == 0)
     return refuse("repeat", std::to_string(profile.repeat),
                   "1 where active_steps is 0, which is without an end");

@@ -16,6 +16,7 @@
 #include "profiling/record/device_activity.hpp"
 #include "profiling/record/record.hpp"
 #include "profiling/trace/session_options.hpp"
+#include "profiling/trace/stack_tree.hpp"
 
 namespace limelight::profiling {
 
@@ -41,6 +42,8 @@ class TraceText {
   // Writes a slice of device activity, and the arrow from its launch once both are known.
   // activity.external has the same meaning as in event().
   virtual void device(const DeviceActivity& activity) = 0;
+  // Writes that a thread was found in the function of this node of use_stacks().
+  virtual void stack(int thread_id, std::int64_t at_ns, std::uint32_t node) = 0;
   // The amount of device work without a launch. (Launches without work are not counted: most calls
   // start none.)
   virtual std::uint64_t unmatched() const noexcept = 0;
@@ -48,12 +51,16 @@ class TraceText {
                    const std::vector<std::pair<int, std::string>>& thread_names,
                    std::string_view trace_name) = 0;
 
+  // The tree must outlive the object.
+  void use_stacks(const StackTree& stacks) noexcept { stacks_ = &stacks; }
+
   std::string_view view() const noexcept { return text_; }
   std::size_t size() const noexcept { return text_.size(); }
   void clear() noexcept { text_.clear(); }
 
  protected:
   std::string text_;
+  const StackTree* stacks_ = nullptr;
 };
 
 // In the format of options.profile; the options must outlive it.

@@ -35,6 +35,7 @@ class TraceWriter final : public TraceText {
              int thread_id,
              std::uint64_t external) override;
   void device(const DeviceActivity& activity) override;
+  void stack(int thread_id, std::int64_t at_ns, std::uint32_t node) override;
   std::uint64_t unmatched() const noexcept override { return arrows_.unmatched(); }
   void end(const RankTrace& report,
            const std::vector<std::pair<int, std::string>>& thread_names,

@@ -207,7 +207,7 @@ constexpr Key sampling[] = {
 constexpr Key profiler[] = {
     {"torch_profiler_dir", text, obeyed},
     {"profiler", text, ignored, own_traces},
-    {"torch_profiler_with_stack", boolean, refused, "call stacks are not recorded", "false"},
+    {"torch_profiler_with_stack", boolean, obeyed},
     {"torch_profiler_with_flops", boolean, obeyed},
     {"torch_profiler_use_gzip", boolean, ignored, own_traces},
     {"torch_profiler_dump_cuda_time_total", boolean, ignored, own_traces},

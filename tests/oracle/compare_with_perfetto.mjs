@@ -1,5 +1,5 @@
-// Says whether Perfetto's own importer finds the same in two files: slices with their tracks, depths
-// and args, counters and arrows. Times count from the first slice.
+// Says whether Perfetto's own importer finds the same in two files: slices with their tracks,
+// depths and args, counters and arrows. Times count from the first slice.
 //
 //   node compare_with_perfetto.mjs <folder of engine_bundle.js> <trace file> <trace file>
 //
@@ -10,8 +10,8 @@ import { load, problems, query } from './perfetto_engine.mjs';
 const [folder, ...files] = process.argv.slice(2);
 
 const first = '(select min(ts) from slice)';
-// JSON keeps args below `args`, Perfetto's own format below `debug`. The instant at the end has what
-// JSON has outside of its events.
+// JSON keeps args below `args`, Perfetto's own format below `debug`. The instant at the end has
+// what JSON has outside of its events.
 const ours = "slice.name != 'limelight'";
 const key = "replace(replace(flat_key, 'args.', ''), 'debug.', '')";
 const tables = {
