@@ -23,9 +23,11 @@ packages=(
   libjpeg62-turbo-dev
   libpcre2-dev
   libpng-dev
+  libprotozero-dev
   libsndfile1-dev
   libsoxr-dev
   libssl-dev
+  libunwind-dev
   libutf8proc-dev
   libyaml-cpp-dev
   libzip-dev

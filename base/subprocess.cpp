@@ -73,7 +73,7 @@ Result<ProgramEnd> run_program(const std::filesystem::path& executable,
   posix_spawn_file_actions_adddup2(&files, output.fd, 2);
   posix_spawn_file_actions_adddup2(&files, answer.fd, answer_fd);
   pid_t pid = 0;
-  const int error = posix_spawn(&pid, executable.c_str(), &files, nullptr, argv.data(), environ);
+  const int error = posix_spawnp(&pid, executable.c_str(), &files, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&files);
   if (error != 0) return cannot(error);
 
@@ -99,7 +99,8 @@ Result<ProgramEnd> run_program(const std::filesystem::path& executable,
                                          " s; its output ends:\n" + output.last(tail_bytes)};
   // Who ignores SIGCHLD does not learn how the program ended.
   return ProgramEnd{answer.last(most_answer_bytes), output.last(tail_bytes),
-                    waited == pid ? describe_status(status) : "ended"};
+                    waited == pid ? describe_status(status) : "ended",
+                    waited == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0};
 }
 
 }  // namespace limelight

@@ -19,8 +19,10 @@ struct ProgramEnd {
   std::string answer;
   std::string output;  // the end of what it wrote to standard output and error
   std::string cause;   // such as "exited with status 0", or "killed by signal 11 (...)"
+  bool good = false;   // it exited with status 0
 };
 
+// executable: a path, or a name without a slash that is looked for in the PATH.
 // Errors: io (it cannot be started), timeout (it was killed; the text has the end of its output).
 Result<ProgramEnd> run_program(const std::filesystem::path& executable,
                                std::vector<std::string> arguments,

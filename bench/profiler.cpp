@@ -378,6 +378,8 @@ Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) 
   LIMELIGHT_TRY(measure_growth(scratch.path, options.quick, results));
   say("the pipeline: not profiled, with its flight recorders alone, profiled");
   LIMELIGHT_TRY(measure_overhead(options, scratch.path, results));
+  say("more detail, beside a plain profile");
+  LIMELIGHT_TRY(measure_detail(options, scratch.path, results));
   // Measured after the overhead, because this process keeps the broker and the pools of the first
   // pipeline that it starts.
   say("the acknowledgement of 8 ranks");

@@ -33,6 +33,8 @@ struct ProfilerOptions {
 //   overhead            %           added to a request's time by profiling every stage; PyTorch's
 //                                   profiler on a transformer of the thinker's shape
 //   flight_overhead     %           added to a request's time by the flight recorders alone
+//   memory_overhead     %           added to a request that is profiled by with_memory
+//   stack_overhead      %           the same by with_stack
 //   overhead_accounted  %           of one core, as the traces state it for all ranks together
 //
 // The overheads compare requests in the same processes, with and without recording in turn; ci95 is

@@ -116,6 +116,44 @@ Result<void> measure_acknowledgement(const std::filesystem::path& folder,
   return {};
 }
 
+Result<void> measure_detail(const ProfilerOptions& options,
+                            const std::filesystem::path& folder,
+                            std::vector<Measurement>& results) {
+  auto omni = Omni::from_engine_args(
+      {.config = options.config, .profile_dir = folder, .flight_recorder = 0ms});
+  if (!omni) return omni.error();
+  LIMELIGHT_TRY(request_ms(**omni));
+  const std::vector<std::pair<const char*, ProfileOptions>> details{
+      {"memory_overhead", {.with_memory = true}}, {"stack_overhead", {.with_stack = true}}};
+  const int rounds = options.quick ? 9 : 150;
+  for (const auto& [name, detail] : details) {
+    std::vector<double> ms, slower_by;
+    for (int turn = 0; turn < 2 * rounds + 1; ++turn) {
+      LIMELIGHT_TRY((*omni)->start_profile({}, turn % 2 == 1 ? detail : ProfileOptions{}));
+      const auto one = request_ms(**omni);
+      auto stopped = (*omni)->stop_profile();
+      if (!one) return one.error();
+      if (!stopped) return stopped.error();
+      for (const RankTrace& trace : *stopped)
+        for (const auto& file : {trace.file, std::filesystem::path(trace.stacks.file)})
+          if (!file.empty()) std::filesystem::remove(file);
+      ms.push_back(*one);
+    }
+    for (std::size_t i = 1; i + 1 < ms.size(); i += 2)
+      slower_by.push_back(100 * (2 * ms[i] / (ms[i - 1] + ms[i + 1]) - 1));
+    const auto [value, half] = estimate(slower_by);
+    char interval[32];
+    std::snprintf(interval, sizeof interval, "%.2f", half);
+    results.push_back({name,
+                       {{"rounds", std::to_string(rounds)}, {"ci95", interval}},
+                       value,
+                       "%",
+                       "",
+                       std::nullopt});
+  }
+  return {};
+}
+
 Result<void> measure_overhead(const ProfilerOptions& options,
                               const std::filesystem::path& folder,
                               std::vector<Measurement>& results) {

@@ -14,5 +14,9 @@ Result<void> measure_acknowledgement(const std::filesystem::path& folder,
 Result<void> measure_overhead(const ProfilerOptions& options,
                               const std::filesystem::path& folder,
                               std::vector<Measurement>& results);
+// What more detail adds to a request that is profiled anyway.
+Result<void> measure_detail(const ProfilerOptions& options,
+                            const std::filesystem::path& folder,
+                            std::vector<Measurement>& results);
 
 }  // namespace limelight::bench

@@ -26,6 +26,8 @@ int main(int argc, char** argv) {
       "  limelight run --prompt \"Tell me a story\" --output-dir out\n"
       "  limelight run --model FOLDER --prompt \"Why is the sky blue?\"\n"
       "  limelight run --prompts prompts.jsonl --profile 0,2 --profile-dir traces --json\n"
+      "  limelight run --prompt Hi --profile all --profile-with-memory --on-trace 'gzip -t "
+      "{file}'\n"
       "  limelight fetch smollm2 && limelight run --config stages/configs/smollm2.yaml --prompt "
       "\"Why is the sky blue?\"\n"
       "  limelight serve --port 8091\n"

@@ -8,6 +8,21 @@
 
 namespace limelight::cli {
 
+void add_on_trace(CLI::App& command, std::string& words, std::chrono::seconds& time) {
+  command
+      .add_option("--on-trace", words,
+                  "a command for each trace once it is whole, such as 'gzip -t {file}': no shell "
+                  "runs, {file} becomes the trace's path, and two run at a time")
+      ->envname("LIMELIGHT_ON_TRACE");
+  command
+      .add_option_function<std::uint64_t>(
+          "--on-trace-timeout", [&time](const std::uint64_t& s) { time = std::chrono::seconds(s); },
+          "for how many seconds each may run, and all of them at the end (" +
+              std::to_string(time.count()) + ")")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}))
+      ->envname("LIMELIGHT_ON_TRACE_TIMEOUT");
+}
+
 ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(command), run_(run) {
   ProfileOptions& profile = run.profile_options;
   const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR");
@@ -64,10 +79,17 @@ ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(comman
       ->check(whole_number(std::numeric_limits<std::int64_t>::max()))
       ->envname("LIMELIGHT_PROFILE_START_AT_NS");
   command_
+      .add_option("--profile-phase", profile.phase,
+                  "only steps with parts of prompts (prefill), or only the others (decode)")
+      ->check(CLI::IsMember({"prefill", "decode"}))
+      ->envname("LIMELIGHT_PROFILE_PHASE");
+  command_
       .add_option("--profile-activities", profile.activities,
                   "some of cpu,ipc,actors,collectives,gpu (default: all)")
       ->envname("LIMELIGHT_PROFILE_ACTIVITIES");
-  command_.add_option("--profile-format", profile.format, "json.gz, or json.zst for newer readers")
+  command_
+      .add_option("--profile-format", profile.format,
+                  "json.gz, json.zst for newer readers, or pftrace: Perfetto's own format")
       ->envname("LIMELIGHT_PROFILE_FORMAT")
       ->capture_default_str();
   command_
@@ -86,14 +108,19 @@ ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(comman
              "shapes of operations (the default)");
   add_detail("--profile-with-flops", "LIMELIGHT_PROFILE_WITH_FLOPS", profile.with_flops,
              "operations of matrix products");
-  add_detail("--profile-with-stack", "LIMELIGHT_PROFILE_WITH_STACK", profile.with_stack,
-             "refused: call stacks are not recorded");
   add_detail("--profile-with-memory", "LIMELIGHT_PROFILE_WITH_MEMORY", profile.with_memory,
-             "refused: allocations are not recorded");
+             "memory over time, and who had most of it: tensors, KV blocks, chunks, process");
+  add_detail("--profile-with-stack", "LIMELIGHT_PROFILE_WITH_STACK", profile.with_stack,
+             "native call stacks of computing threads, a thousand in a second");
   command_
       .add_option("--profile-prefix", profile.prefix,
                   "the beginning of the names of the trace files")
       ->envname("LIMELIGHT_PROFILE_PREFIX");
+  command_
+      .add_flag("--profile-startup", run.profile_startup,
+                "each rank also traces its start: startup-... in --profile-dir")
+      ->envname("LIMELIGHT_PROFILE_STARTUP");
+  add_on_trace(command_, run.on_trace, run.on_trace_time);
   command_
       .add_option("--slow-request-ms", slow_ms_,
                   "write the flight recorders when a request is slower (SIGUSR2 writes them at "
@@ -117,7 +144,7 @@ void ProfileFlags::check() const {
   for (const CLI::Option* given : command_.parse_order()) {
     const std::string name = given->get_name();
     if ((name.starts_with("--profile-") || name.starts_with("--no-profile-")) &&
-        name != "--profile-dir")
+        name != "--profile-dir" && name != "--profile-startup")
       throw CLI::ValidationError(
           name,
           "found no --profile beside it, expected the stages to profile: all, or ids "

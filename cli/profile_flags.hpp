@@ -2,11 +2,16 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "cli/run_command.hpp"
 
 namespace limelight::cli {
+
+// Adds --on-trace and its limit of time: see TraceCommand.
+void add_on_trace(CLI::App& command, std::string& words, std::chrono::seconds& time);
 
 class ProfileFlags {
  public:

@@ -25,6 +25,7 @@
 #include "cli/run_spans.hpp"
 #include "cli/stage_list.hpp"
 #include "cli/statistics.hpp"
+#include "cli/trace_command.hpp"
 #include "profiling/record/clock.hpp"
 
 namespace limelight::cli {
@@ -157,7 +158,15 @@ int run(const RunOptions& options) {
                      options.model.empty() ? options.config.stem().string() : options.model);
   if (!spans) return refuse("run", 2, spans.error().message);
 
+  std::unique_ptr<TraceCommand> on_trace;
+  if (!options.on_trace.empty()) {
+    auto command = TraceCommand::make(options.on_trace, options.on_trace_time);
+    if (!command) return refuse("run", 2, command.error().message);
+    on_trace = std::move(command).value();
+    args.on_trace = [&](const std::filesystem::path& file) { on_trace->add(file); };
+  }
   args.profile_dir = options.profile_dir;
+  args.profile_startup = options.profile_startup;
   args.will_profile = profiled;
 
   EndSignals signals;
@@ -271,6 +280,10 @@ int run(const RunOptions& options) {
   signals.stop();
   omni->reset();
   if (profiled) tell_unfinished();
+  if (on_trace)
+    if (const std::size_t failed = on_trace->finish(); failed > 0)
+      fail(1, "--on-trace: the command failed for " + std::to_string(failed) +
+                  (failed == 1 ? " trace" : " traces"));
 
   if (const auto written = out->finish(); !written) fail(1, written.error().message);
   if (options.json) {
@@ -288,6 +301,9 @@ int run(const RunOptions& options) {
         std::cout << "trace of " << whose(t) << ": " << earlier << "\n";
       std::cout << "trace of " << whose(t) << ": " << t.file.string() << ", " << t.events
                 << " events, " << t.drops << " drops\n";
+      if (!t.stacks.trigger.empty())
+        std::cout << "stacks of " << whose(t) << ": " << t.stacks.file << ", " << t.stacks.samples
+                  << " samples by " << t.stacks.trigger << ", " << t.stacks.drops << " drops\n";
     }
     if (any)
       std::cout

@@ -30,11 +30,14 @@ struct RunOptions {
   std::string profile;               // "", "all" or a list such as "0,2"
   std::filesystem::path profile_dir;
   ProfileOptions profile_options;
+  bool profile_startup = false;                              // see EngineArgs
   std::chrono::milliseconds slow_request{0}, full_queue{0};  // see EngineArgs
   std::string otlp_endpoint;  // a collector of OpenTelemetry; empty: none
   LogFormat log_format = LogFormat::text;
   bool log_stats = false;
   std::chrono::milliseconds log_stats_interval{10'000};
+  std::string on_trace;                                      // see TraceCommand; empty: none
+  std::chrono::seconds on_trace_time{300};
   bool json = false;
 };
 

@@ -17,6 +17,7 @@
 #include "cli/pipeline_table.hpp"
 #include "cli/refuse.hpp"
 #include "cli/service_manager.hpp"
+#include "cli/trace_command.hpp"
 
 namespace limelight::cli {
 
@@ -111,6 +112,12 @@ Task<void> dump(AsyncOmni& pipeline) {
               (trace.error.code == ErrorCode::none ? trace.file.string() : trace.error.message));
 }
 
+// Of a profile that still runs, so that its traces are told.
+Task<bool> end_profile(AsyncOmni& pipeline) {
+  const auto stopped = co_await pipeline.stop_profile();
+  co_return stopped.ok();
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> read_keys(const std::filesystem::path& file) {
@@ -136,6 +143,13 @@ int serve(ServeOptions options) {
   complete(front);
   fit_connections(front.server);
   if (options.check) return check(front);
+  std::unique_ptr<TraceCommand> on_trace;
+  if (!options.on_trace.empty()) {
+    auto command = TraceCommand::make(options.on_trace, options.on_trace_time);
+    if (!command) return refuse("serve", 2, command.error().message);
+    on_trace = std::move(command).value();
+    front.engine.on_trace = [&](const std::filesystem::path& file) { on_trace->add(file); };
+  }
 
   EndSignals signals({SIGINT, SIGTERM, SIGQUIT, SIGUSR2, SIGHUP});
   http::FrontOptions with_keys = front;  // from the first connection on
@@ -176,7 +190,9 @@ int serve(ServeOptions options) {
   tell_service_manager("STOPPING=1");
   const auto drained = it.drain(options.drain_time);
   signals.stop();
+  if (on_trace) (void)end_profile(it.pipeline()).get();
   opened->reset();
+  if (on_trace) (void)on_trace->finish();  // what fails is in the log
   return drained ? 0 : refuse("serve", 1, drained.error().message);
 }
 

@@ -19,6 +19,8 @@ struct ServeOptions {
   LogFormat log_format = LogFormat::text;
   bool log_stats = false;
   std::chrono::milliseconds log_stats_interval{10'000};
+  std::string on_trace = {};  // see TraceCommand; empty: none
+  std::chrono::seconds on_trace_time{300};
   bool check = false;  // read all that is named, print the pipeline, and start nothing
 };
 

@@ -5,6 +5,7 @@
 #include "base/helper.hpp"
 #include "base/try.hpp"
 #include "cli/config_file.hpp"
+#include "cli/profile_flags.hpp"
 #include "cli/whole_number.hpp"
 
 namespace limelight::cli {
@@ -168,6 +169,11 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
       ->envname("LIMELIGHT_PORT");
   command->add_option("--served-model-name", front.service.model,
                       "what clients call the model (default: its name, or the config's)");
+  command
+      ->add_flag("--profile-startup", front.engine.profile_startup,
+                 "each rank traces its start: startup-... in --profile-dir")
+      ->envname("LIMELIGHT_PROFILE_STARTUP");
+  add_on_trace(*command, options.on_trace, options.on_trace_time);
   command->add_flag("--check", options.check,
                     "print the pipeline, check tokens and certificate, and start nothing");
   command

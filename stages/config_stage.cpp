@@ -213,12 +213,6 @@ struct StageReader : YamlReader {
     const auto flag = [&](bool& to) -> Handler {
       return [this, &to](auto& n, auto& k) { to = as<bool>(n, k, "true or false"); };
     };
-    const auto none = [&](const char* what) -> Handler {
-      return [this, what](auto& n, auto& k) {
-        if (as<bool>(n, k, "true or false"))
-          refuse(n, k, show(n), std::string("false: ") + what + " are not recorded");
-      };
-    };
     map(node, "profiler_config",
         {{"delay_iterations", steps(p.delay_iterations)},
          {"max_iterations", steps(p.max_iterations)},
@@ -232,8 +226,8 @@ struct StageReader : YamlReader {
          {"repeat", steps(p.repeat)},
          {"torch_profiler_record_shapes", flag(p.record_shapes)},
          {"torch_profiler_with_flops", flag(p.with_flops)},
-         {"torch_profiler_with_stack", none("call stacks")},
-         {"torch_profiler_with_memory", none("allocations")}});
+         {"torch_profiler_with_stack", flag(p.with_stack)},
+         {"torch_profiler_with_memory", flag(p.with_memory)}});
     // vLLM's own number, where steps are waited for and it is not said how many are recorded.
     if (!has_active && (p.wait_iterations > 0 || p.warmup_iterations > 0 || p.repeat != 1))
       p.active_iterations = 5;

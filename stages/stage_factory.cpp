@@ -40,10 +40,14 @@ Result<std::unique_ptr<Stage>> make_stage(const StageConfig& config,
   }
   if (device.is_host() && config.cache.bytes > available_memory())
     return too_much("needs " + gibibytes(config.cache.bytes) + " for kv_cache_memory_bytes");
+  const profiling::MemoryScope scope(profiling::MemoryHolder::weights);
+  const std::uint64_t failures = profiling::memory_ledger().failures();
   try {
     return type->make(config, device, group);
   } catch (const std::bad_alloc&) {
-    return too_much("cannot have the memory that it needs");
+    const profiling::MemoryLedger& ledger = profiling::memory_ledger();
+    return too_much("cannot have the memory that it needs" +
+                    (ledger.failures() > failures ? ": " + ledger.last_failure() : ""));
   } catch (const std::exception& failed) {  // of the libraries that pack weights
     return Error{ErrorCode::unavailable, "stage " + std::to_string(config.stage_id) + " (" +
                                              config.model_stage +

@@ -145,9 +145,152 @@ BOOST_AUTO_TEST_CASE(a_schedule_gives_a_file_for_each_repeat_and_detail_is_obeye
     BOOST_TEST(products > 0u);
   }
   BOOST_TEST(limelight_command("trace validate" + words(files)).code == 0);
-  const Ran stack = profile(folder, "--profile all --profile-with-stack");
-  BOOST_TEST(stack.code == 2);
-  BOOST_TEST(says(stack, "with_stack: found true, expected false"), stack.output);
+}
+
+BOOST_AUTO_TEST_CASE(stacks_are_in_the_trace_and_beside_it_as_folded_text) {
+  const Folder folder;
+  const Ran ran = profile(folder, "--profile 0 --profile-with-stack --max-tokens 80");
+  BOOST_TEST(ran.code == 0, ran.output);
+  const auto files = traces(folder);
+  BOOST_REQUIRE(files.size() == 1u);
+  const auto trace = nlohmann::json::parse(read_gzip(files[0]));
+  const auto& frames = trace["stackFrames"];
+  std::uint64_t samples = 0, ours = 0, from_main = 0;
+  for (const auto& event : trace["traceEvents"]) {
+    if (event["ph"] != "P") continue;
+    ++samples;
+    std::string frame = std::to_string(event["sf"].get<int>());
+    BOOST_TEST(event["name"] == frames.at(frame)["name"]);
+    bool of_ours = false;
+    for (;;) {
+      const std::string name = frames.at(frame)["name"];
+      of_ours = of_ours || name.starts_with("limelight::");
+      if (!frames.at(frame).contains("parent")) break;
+      from_main += name == "main";
+      frame = frames.at(frame)["parent"].get<std::string>();
+    }
+    ours += of_ours;
+  }
+  BOOST_TEST(samples > 20u);
+  BOOST_TEST(ours > samples / 2);
+  BOOST_TEST(from_main > samples / 2);
+  BOOST_TEST(trace["limelight"]["stacks"]["samples"] == samples);
+  BOOST_TEST(trace["limelight"]["stacks"]["drops"] == 0u);
+  std::string folded;
+  for (const auto& entry : fs::directory_iterator(folder.path / "traces"))
+    if (entry.path().filename().string().ends_with(".folded.txt")) folded = read_file(entry.path());
+  BOOST_TEST(folded.find("worker;") != std::string::npos, folded);
+  BOOST_TEST(folded.find(";main;") != std::string::npos, folded);
+  BOOST_TEST(limelight_command("trace validate" + words(files)).code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(memory_is_recorded_over_time_and_who_had_most_of_it_is_said) {
+  const Folder folder;
+  const Ran ran = profile(folder, "--profile all --profile-with-memory");
+  BOOST_TEST(ran.code == 0, ran.output);
+  const auto files = traces(folder);
+  BOOST_REQUIRE(files.size() == 3u);
+  for (const fs::path& file : files) {
+    const auto trace = nlohmann::json::parse(read_gzip(file));
+    std::map<std::string, std::uint64_t> most;
+    for (const auto& event : trace["traceEvents"])
+      if (event["ph"] == "C") {
+        std::uint64_t& value = most[event["name"]];
+        value = std::max<std::uint64_t>(value, event["args"]["value"]);
+      }
+    const auto& memory = trace["limelight"]["memory"];
+    BOOST_TEST(most["memory.resident"] == memory["peak_resident_bytes"]);
+    BOOST_TEST(most["memory.host"] > 0u);
+    BOOST_TEST(memory["peak_bytes"] >= most["memory.host"]);
+    BOOST_TEST(memory["holders"]["weights"] > 0u);
+    BOOST_TEST(memory["holders"]["kv cache"] > 0u);
+    BOOST_TEST(most["kv.used_blocks"] > 0u);
+    BOOST_TEST(most["kv.used_blocks"] == memory["peak_kv_blocks"]);
+    BOOST_TEST(memory["pool_chunks"] > 0u);
+  }
+  BOOST_TEST(limelight_command("trace validate" + words(files)).code == 0);
+  const Ran summary = limelight_command("trace summary" + words(files));
+  BOOST_TEST(says(summary, "memory: peak "), summary.output);
+  BOOST_TEST(says(summary, "; resident at most "), summary.output);
+  const std::string table = read_file(folder.path / "traces/profiler_out_0.txt");
+  BOOST_TEST(table.find("memory of rank 0: peak ") != std::string::npos, table);
+  const fs::path merged = folder.path / "merged.json.gz";
+  BOOST_TEST(limelight_command("trace merge" + words(files) + " -o " + merged.string()).code == 0);
+  const Ran of_all = limelight_command("trace summary " + merged.string());
+  BOOST_TEST(says(of_all, "memory of rank 2: peak "), of_all.output);
+}
+
+BOOST_AUTO_TEST_CASE(prefill_and_decode_are_profiled_apart) {
+  const auto steps = [](const std::string& flags) {
+    const Folder folder;
+    const Ran ran = profile(folder, "--profile 0 " + flags);
+    BOOST_TEST(ran.code == 0, ran.output);
+    std::set<std::string> names;
+    std::size_t products = 0;
+    for (const fs::path& file : traces(folder)) {
+      const auto trace = nlohmann::json::parse(read_gzip(file));
+      for (const auto& event : trace["traceEvents"]) {
+        if (event["ph"] != "X") continue;
+        const std::string name = event["name"];
+        if (name.starts_with("ProfilerStep#")) names.insert(name);
+        products += name == "linear";
+      }
+    }
+    BOOST_TEST(products > 0u);
+    return names;
+  };
+  const auto all = steps(""), prefill = steps("--profile-phase prefill"),
+             decode = steps("--profile-phase decode");
+  BOOST_TEST(prefill.size() > 0u);
+  BOOST_TEST(prefill.contains("ProfilerStep#1"));
+  BOOST_TEST(decode.size() > 0u);
+  BOOST_TEST(prefill.size() + decode.size() == all.size());
+  for (const std::string& step : decode) BOOST_TEST(!prefill.contains(step), step);
+  const Folder folder;
+  BOOST_TEST(profile(folder, "--profile 0 --profile-phase warmup").code == 2);
+}
+
+BOOST_AUTO_TEST_CASE(the_start_of_each_rank_is_a_trace_of_its_own) {
+  const Folder folder;
+  const Ran ran = profile(folder, "--profile-startup --on-trace 'test -s {file}'");
+  BOOST_TEST(ran.code == 0, ran.output);
+  const auto files = traces(folder);
+  BOOST_REQUIRE(files.size() == 3u);
+  for (const fs::path& file : files) {
+    BOOST_TEST(file.filename().string().starts_with("startup-"), file);
+    BOOST_TEST(says(ran, file.string()), ran.output);
+    const auto trace = nlohmann::json::parse(read_gzip(file));
+    std::map<std::string, int> seen;
+    for (const auto& event : trace["traceEvents"])
+      if (event["ph"] == "X") ++seen[event["name"]];
+    for (const char* name : {"start: read the config", "start: make the stage", "pack weights",
+                             "start: wait for the channels"})
+      BOOST_TEST(seen[name] > 0, name << " in " << file);
+    BOOST_TEST(trace["limelight"]["memory"]["holders"]["weights"] > 0u);
+  }
+  BOOST_TEST(limelight_command("trace validate" + words(files)).code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_command_runs_for_each_trace_and_its_failure_is_said) {
+  const Folder folder;
+  const std::string kept = folder.path / "kept";
+  fs::create_directories(kept);
+  const Ran ran =
+      profile(folder, "--profile all --profile-orchestrator --on-trace 'cp {file} " + kept + "/'");
+  BOOST_TEST(ran.code == 0, ran.output);
+  const auto files = traces(folder);
+  BOOST_TEST(files.size() == 4u);
+  for (const fs::path& file : files)
+    BOOST_TEST(read_file(fs::path(kept) / file.filename()) == read_file(file), file);
+  const Ran failed =
+      profile(folder, "--profile 0 --on-trace 'sh -c \"echo no room; exit 3\" {file}'");
+  BOOST_TEST(failed.code == 1, failed.output);
+  BOOST_TEST(says(failed, "exited with status 3; its output ends:\nno room"), failed.output);
+  BOOST_TEST(says(failed, "the command failed for 1 trace"), failed.output);
+  const Ran wrong = profile(folder, "--profile 0 --on-trace 'cp a b'");
+  BOOST_TEST(wrong.code == 2);
+  BOOST_TEST(says(wrong, "found no {file}"), wrong.output);
+  BOOST_TEST(!says(wrong, "starting the pipeline"), wrong.output);
 }
 
 // An arrow goes from a publish to a take that begins later, and every thread has a name.

@@ -85,6 +85,20 @@ json to_json(const RankTrace& t) {
               {"bytes", t.bytes}};
   if (!t.earlier_files.empty()) result["earlier_files"] = t.earlier_files;
   if (!t.truncated.empty()) result["truncated"] = t.truncated;
+  if (!t.stacks.file.empty()) result["folded_stacks"] = t.stacks.file;
+  if (t.memory.recorded) {
+    json& memory = result["memory"] = {{"peak_bytes", t.memory.peak_bytes},
+                                       {"device_bytes", t.memory.device_bytes},
+                                       {"peak_resident_bytes", t.memory.peak_resident_bytes},
+                                       {"kv_blocks", t.memory.kv_blocks},
+                                       {"peak_kv_blocks", t.memory.peak_kv_blocks},
+                                       {"pool_chunks", t.memory.pool_chunks},
+                                       {"peak_pool_chunks", t.memory.peak_pool_chunks},
+                                       {"holders", json::object()}};
+    for (const MemoryHolding& holding : t.memory.holders)
+      memory["holders"][holding.name] = holding.bytes;
+    if (!t.memory.failed.empty()) memory["failed"] = t.memory.failed;
+  }
   if (t.error.code != ErrorCode::none)
     result["error"] = {{"code", to_string(t.error.code)}, {"message", t.error.message}};
   return result;

@@ -21,9 +21,11 @@ bool is_profile_name(std::string_view name) {
     return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
   });
   if (!plain) return false;
-  for (const char* end : {".pt.trace.json.gz", ".pt.trace.json.zst", ".pt.trace.json"})
+  for (const char* end :
+       {".pt.trace.json.gz", ".pt.trace.json.zst", ".pt.trace.json", ".pt.trace.pftrace"})
     if (name.ends_with(end)) return true;
-  return name.starts_with("profiler_out_") && name.ends_with(".txt");
+  return (name.starts_with("profiler_out_") && name.ends_with(".txt")) ||
+         name.ends_with(".folded.txt");
 }
 }  // namespace
 

@@ -81,8 +81,11 @@ Result<ProfileRequest> read_profile(const json& body) {
       {"repeat", whole_into(options.repeat)},
       {"record_shapes", truth_into(options.record_shapes)},
       {"with_flops", truth_into(options.with_flops)},
+      {"with_memory", truth_into(options.with_memory)},
+      {"with_stack", truth_into(options.with_stack)},
       {"prefix", text_into(options.prefix)},
       {"format", text_into(options.format)},
+      {"phase", text_into(options.phase)},
       {"activities",
        [&](const json& v, const std::string& k) { options.activities = read_activities(v, k); }},
       {"orchestrator", truth_into(options.orchestrator)}};
@@ -96,12 +99,10 @@ Result<ProfileRequest> read_profile(const json& body) {
                 "none: traces go to the folder that the service was started with (--profile-dir)");
        }},
       {"start_step", whole_into(options.delay_steps)},
-      {"with_stack", only(false, "false: call stacks are not recorded")},
-      {"with_memory", only(false, "false: allocations are not recorded")},
       {"profile_by_stage",
        only(false,
-            "false: a step may serve prompts and answers together; stages are chosen by "
-            "the key stages")},
+            "false: two profiles, one with the key phase \"prefill\" and one with \"decode\"; "
+            "stages are chosen by the key stages")},
       {"merge_profiles", only(false, "false: `limelight trace merge` joins the files")},
       {"profile_stages", only(json::array(), "none: stages are chosen by the key stages")}};
   try {

@@ -14,6 +14,7 @@
 #include "actors/orchestrator/supervisor.hpp"
 #include "actors/pipeline/local_middleman.hpp"
 #include "actors/pipeline/pools.hpp"
+#include "actors/pipeline/startup_request.hpp"
 #include "actors/pipeline/thread_names.hpp"
 #include "actors/pipeline/topics.hpp"
 #include "base/helper.hpp"
@@ -108,13 +109,28 @@ void Engine::State::salvage(int rank, prof::Owner owner) {
        .base_ns = prof::default_base_ns(),
        .profile = {.prefix = "flight"}},
       owner);
-  if (report)
+  if (report) {
+    tell_trace(*report);
     log(LogLevel::warning, "the last of rank " + std::to_string(rank) + ", which " +
                                (owner == prof::Owner::gone ? "is gone" : "does not answer") + ": " +
                                report->file.string());
-  else
+  } else
     log(LogLevel::error, "the last of rank " + std::to_string(rank) +
                              " could not be written: " + report.error().message);
+}
+
+// Two stops at a time get the same answer. complete: also its own file, not only earlier ones.
+void Engine::State::tell_trace(const RankTrace& trace, bool complete) {
+  if (!args.on_trace || trace.error.code != ErrorCode::none) return;
+  const std::lock_guard lock(told_mutex);
+  const auto tell = [this](const std::filesystem::path& file) {
+    if (file.empty() || std::find(told.begin(), told.end(), file) != told.end()) return;
+    told.push_back(file);
+    if (told.size() > most_told) told.pop_front();
+    args.on_trace(file);
+  };
+  for (const std::string& earlier : trace.earlier_files) tell(earlier);
+  if (complete) tell(trace.file);
 }
 
 void Engine::State::fail(Error error) {
@@ -185,7 +201,21 @@ Result<void> Engine::State::start() {
   }));
   std::error_code ignored;
   std::vector<std::map<std::string, std::string>> env;
-  for (int rank = 0; rank < config.world_size(); ++rank) env.push_back(config.stage_of(rank)->env);
+  const std::string timestamp = prof::session_timestamp();
+  for (int rank = 0; rank < config.world_size(); ++rank) {
+    const stages::StageConfig& stage = *config.stage_of(rank);
+    env.push_back(stage.env);
+    if (args.profile_startup)
+      env.back()[startup_variable] =
+          to_text({.directory = std::filesystem::absolute(trace_folder(), ignored).string(),
+                   .timestamp = timestamp,
+                   .base_ns = prof::default_base_ns(),
+                   .world_size = config.world_size(),
+                   .stage_id = stage.stage_id,
+                   .replica = config.replica_of(rank)->index,
+                   .num_replicas = stage.num_replicas,
+                   .stage_name = stage.model_stage});
+  }
   LIMELIGHT_TRY(launcher->start({.executable = *helper,
                                  .config = std::filesystem::absolute(config.file, ignored),
                                  .config_text = config.text,
@@ -229,7 +259,7 @@ Result<void> Engine::State::start() {
 template <class Message>
 void Engine::State::ask_supervisor(const Message& message, OnProfileAnswer done) {
   const CafVisit visit;
-  system->spawn([message, done, to = supervisor](caf::event_based_actor* self) {
+  system->spawn([this, message, done, to = supervisor](caf::event_based_actor* self) {
     // A supervisor that ends leaves its questions unanswered.
     self->monitor(to);
     self->set_down_handler([done, self](const caf::down_msg&) {
@@ -238,10 +268,12 @@ void Engine::State::ask_supervisor(const Message& message, OnProfileAnswer done)
     });
     self->request(to, profile_timeout, message)
         .then(
-            [done, self](const ProfileAnswer& answer) {
+            [this, done, self](const ProfileAnswer& answer) {
               if constexpr (std::is_same_v<Message, StopProfile>)
                 if (const auto written = write_profiler_out(answer.ranks); !written)
                   log(LogLevel::error, written.error().message);
+              for (const RankTrace& trace : answer.ranks)
+                tell_trace(trace, !std::is_same_v<Message, StartProfile>);
               done(traces_of(answer), answer.goes_on);
               self->quit();
             },
@@ -367,6 +399,7 @@ void Engine::stop_profile(const StageIds& stages, OnTraces done) {
                              Result<std::vector<RankTrace>> traces, bool goes_on) {
                            if (!whole && goes_on) return done(std::move(traces));
                            auto own = state->orchestrator_trace.stop();
+                           if (own) state->tell_trace(*own);
                            if (own && traces) traces->push_back(std::move(*own));
                            else if (own && own->error.code == ErrorCode::none)
                              traces = Error{

@@ -110,6 +110,9 @@ struct Engine::State {
   std::unique_ptr<BrokerWatch> broker_watch;
   Deadlines deadlines{[this](std::uint64_t number) { end_late(number); }};
   OrchestratorTrace orchestrator_trace;
+  static constexpr std::size_t most_told = 1024;
+  std::mutex told_mutex;                   // guards `told`; nothing else is locked while it is held
+  std::deque<std::filesystem::path> told;  // the last traces that args.on_trace heard of
 
   Result<void> start();
   void fail(Error error);
@@ -143,6 +146,7 @@ struct Engine::State {
   void end_late(std::uint64_t number);
   static Result<void> check(const Submit& submit, std::chrono::milliseconds deadline);
   void salvage(int rank, prof::Owner owner);
+  void tell_trace(const RankTrace& trace, bool complete = true);  // to args.on_trace, once
 
   std::string name_replica(const stages::Replica& replica) const;
   std::string name_rank(int rank, int pid) const;

@@ -204,6 +204,11 @@ void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silen
 }
 
 void Engine::State::on_join(const Join& joined_rank) {
+  if (!joined_rank.startup_trace.empty()) {
+    tell_trace({.rank = joined_rank.rank, .file = joined_rank.startup_trace});
+    log(LogLevel::info,
+        "the start of rank " + std::to_string(joined_rank.rank) + ": " + joined_rank.startup_trace);
+  }
   const std::lock_guard lock(mutex);
   if (joined_rank.rank < 0 || joined_rank.rank >= config.world_size()) return;
   ReplicaState& replica = replica_of(joined_rank.rank);

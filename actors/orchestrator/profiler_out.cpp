@@ -11,6 +11,7 @@
 #include "base/try.hpp"
 #include "profiling/analysis/op_table.hpp"
 #include "profiling/trace/member_file.hpp"
+#include "profiling/trace/memory_words.hpp"
 #include "profiling/trace/trace_information.hpp"
 
 namespace limelight::actors {
@@ -49,7 +50,7 @@ Result<void> keep_earlier(const fs::path& file) {
 Result<void> write_profiler_out(const std::vector<RankTrace>& ranks) {
   struct Stage {
     std::filesystem::path directory;
-    std::string head;
+    std::string head, memory;
     std::vector<OpTotal> ops;
   };
   std::map<int, Stage> stages;
@@ -61,13 +62,16 @@ Result<void> write_profiler_out(const std::vector<RankTrace>& ranks) {
                   " events, " + std::to_string(rank.drops) + " drops, clock error " +
                   std::to_string(rank.clock_error_ns) + " ns, profiler CPU time " +
                   std::to_string(rank.profiler_cpu_ns / 1000) + " us, " + rank.file.string() + "\n";
+    if (rank.memory.recorded)
+      stage.memory += "memory of rank " + std::to_string(rank.rank) + ": " +
+                      profiling::memory_sentence(rank.memory) + "\n";
     stage.ops.insert(stage.ops.end(), rank.ops.begin(), rank.ops.end());
   }
   for (const auto& [id, stage] : stages) {
     const auto path = stage.directory / ("profiler_out_" + std::to_string(id) + ".txt");
     LIMELIGHT_TRY(keep_earlier(path));
     std::ofstream out(path);
-    out << stage.head << "\n" << profiling::op_table(stage.ops);
+    out << stage.head << stage.memory << "\n" << profiling::op_table(stage.ops);
     out.close();
     if (!out) {
       const Error failed{ErrorCode::io, path.string() + ": cannot write: " + std::strerror(errno)};

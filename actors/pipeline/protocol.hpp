@@ -170,10 +170,12 @@ using RankActor = caf::typed_actor<caf::reacts_to<Submit>,
 struct Join {
   std::int32_t rank = 0, stage = 0, pid = 0, incarnation = 0;
   RankActor actor;
+  std::string startup_trace = {};  // its file; empty: there is none
 };
 template <class I>
 auto inspect(I& f, Join& x) {
-  return f(caf::meta::type_name("Join"), x.rank, x.stage, x.pid, x.incarnation, x.actor);
+  return f(caf::meta::type_name("Join"), x.rank, x.stage, x.pid, x.incarnation, x.actor,
+           x.startup_trace);
 }
 
 using OrchestratorActor =

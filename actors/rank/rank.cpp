@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <limelight/span.hpp>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "actors/pipeline/local_middleman.hpp"
@@ -16,6 +17,7 @@
 #include "actors/pipeline/topics.hpp"
 #include "actors/rank/rank_traces.hpp"
 #include "actors/rank/rank_worker.hpp"
+#include "actors/rank/startup_trace.hpp"
 #include "base/log.hpp"
 #include "profiling/capture/flight_recorder.hpp"
 #include "profiling/record/event_names.hpp"
@@ -95,6 +97,10 @@ RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* 
   };
 }
 
+prof::NameId start_name(std::string_view what) {
+  return prof::intern(what, prof::Category::user_annotation);
+}
+
 int fail(const RankOptions& options, const std::string& what) {
   log(LogLevel::error, "rank " + std::to_string(options.rank) + ": " + what);
   return 1;
@@ -143,7 +149,10 @@ int run_rank(const RankOptions& options) {
   const struct GiveBack {
     ~GiveBack() { prof::disable_flight_recorder(); }
   } give_back;
+  StartupTrace startup(options.rank);
+  std::optional<prof::Span> reading(start_name("start: read the config"));
   auto config = stages::parse(options.config, "/proc/self/exe");
+  reading.reset();
   if (!config) return fail(options, config.error().message);
 
   caf::actor_system_config settings;
@@ -161,9 +170,11 @@ int run_rank(const RankOptions& options) {
   name_network_thread(system);
   // The orchestrator is the process that started this one. A rank whose orchestrator is gone has
   // another parent and finds nobody.
+  std::optional<prof::Span> reaching(start_name("start: reach the orchestrator"));
   const auto orchestrator = connect_local<OrchestratorActor>(
       system, options.control,
       [](const PeerCredentials& peer) { return same_user(peer) && peer.pid == ::getppid(); });
+  reaching.reset();
   if (!orchestrator)
     return fail(options, "cannot reach the orchestrator: " + orchestrator.error().message);
 
@@ -180,8 +191,8 @@ int run_rank(const RankOptions& options) {
     RankState state(**worker, options.rank, config->world_size(), flight);
     finish_when_orphaned(&state.traces);
     const auto actor = system.middleman().spawn_broker(stage_actor, &state);
-    caf::anon_send(*orchestrator,
-                   Join{options.rank, (*worker)->stage_id(), getpid(), options.incarnation, actor});
+    caf::anon_send(*orchestrator, Join{options.rank, (*worker)->stage_id(), getpid(),
+                                       options.incarnation, actor, startup.end()});
     (*worker)->run();
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
     system.await_all_actors_done();  // they point into the state

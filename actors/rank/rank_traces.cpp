@@ -31,6 +31,8 @@ ProfileOptions with_config(ProfileOptions options, const stages::ProfilerConfig&
   }
   options.record_shapes = options.record_shapes && config.record_shapes;
   options.with_flops = options.with_flops || config.with_flops;
+  options.with_memory = options.with_memory || config.with_memory;
+  options.with_stack = options.with_stack || config.with_stack;
   return options;
 }
 }  // namespace
@@ -99,6 +101,10 @@ RankTrace RankTraces::start(const StartTrace& m) {
     const auto report = session_->stop();
     session_.reset();
     finished_ = report ? *report : failed(report.error());
+    if (report) {
+      answer.earlier_files = report->earlier_files;
+      answer.earlier_files.push_back(report->file.string());
+    }
     before = report ? "the trace before ended at its limit: " + report->file.string()
                     : "the trace before is lost: " + report.error().message;
   }
@@ -117,6 +123,7 @@ RankTrace RankTraces::start(const StartTrace& m) {
                                        .stage_name = worker_.stage_name(),
                                        .base_ns = m.base_ns,
                                        .source = source_.get(),
+                                       .memory = &worker_.memory(),
                                        .devices = worker_.device().properties(),
                                        .profile = with_config(m.options, worker_.profiler()),
                                        .backend = worker_.backend(),
@@ -143,6 +150,7 @@ RankTrace RankTraces::stop(const StopTrace& m) {
     std::error_code ignored;
     if (report) {
       std::filesystem::remove(report->file, ignored);
+      if (!report->stacks.file.empty()) std::filesystem::remove(report->stacks.file, ignored);
       for (const std::string& earlier : report->earlier_files)
         std::filesystem::remove(earlier, ignored);
     }

@@ -16,6 +16,7 @@
 #include "ipc/nccl_group.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/event_names.hpp"
+#include "profiling/record/step_phase.hpp"
 #include "stages/stage_factory.hpp"
 
 namespace limelight::actors {
@@ -29,11 +30,18 @@ namespace {
 // A stage throws nothing itself; memory that is not there, and the libraries that compute, do.
 template <class Call>
 auto guarded(Call call) -> decltype(call()) {
+  prof::MemoryLedger& ledger = prof::memory_ledger();
+  const std::uint64_t failures = ledger.failures();
   try {
     return call();
   } catch (const std::bad_alloc&) {
+    // Tensors have said so themselves; what else is allocated has not.
+    const std::string who =
+        ledger.failures() > failures
+            ? ledger.last_failure()
+            : ledger.failed(prof::MemorySpace::host, prof::MemoryHolder::activations, 0);
     return Error{ErrorCode::unavailable, "this step needs more memory than there is: " +
-                                             gibibytes(available_memory()) + " are there"};
+                                             gibibytes(available_memory()) + " are there; " + who};
   } catch (const std::exception& failed) {
     return Error{ErrorCode::internal, std::string("the step failed: ") + failed.what()};
   }
@@ -48,6 +56,11 @@ double ms_since(Clock::time_point start) {
 RankWorker::RankWorker(stages::StageConfig config, const stages::Replica& replica)
     : config_(std::move(config)),
       replica_(replica),
+      memory_([this]() -> prof::MemorySampler::Pool {
+        if (channels_.outlets.empty()) return {};
+        const ipc::Publisher::Pools pools = channels_.outlets.front().publisher.pools();
+        return {pools.used, pools.chunks};
+      }),
       scheduler_({.requests = config_.max_batch_size, .tokens = config_.max_num_batched_tokens}) {}
 
 // The turns of one step, and where each one's output goes.
@@ -68,6 +81,13 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
                  "rank " + std::to_string(place.rank) + " is not in the pipeline"};
   const stages::StageConfig* mine = config.find(replica->stage_id);
   const int index = place.rank - replica->first_rank;
+  // What a trace of the start shows.
+  std::optional<prof::Span> doing;
+  const auto next = [&doing](std::string_view what) {
+    doing.reset();
+    doing.emplace(prof::intern(what, prof::Category::user_annotation));
+  };
+  next("start: attach to the broker");
   std::unique_ptr<RankWorker> worker(new RankWorker(*mine, *replica));
   worker->report_ = std::move(report);
   if (auto attached = ipc::attach(process_name(place.run, place.rank, place.incarnation),
@@ -82,6 +102,7 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
     if (!joined) return joined.error();
     worker->group_.emplace(std::move(joined).value());
   }
+  next("start: make the channels");
   if (worker->is_first_rank()) worker->channels_ = RankChannels::open(config, *replica, place.run);
   worker->sender_ = {
       .stage_id = mine->stage_id,
@@ -89,6 +110,7 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
       .outlets = &worker->channels_.outlets,
       .unwanted = [it = worker.get()](auto request) { return it->unwanted(request); },
       .held_back = std::move(held_back)};
+  next("start: make the device");
   std::string notice;
   auto device = stages::make_device(mine->devices, replica->index * replica->ranks + index, notice,
                                     mine->cpu);
@@ -102,10 +124,12 @@ Result<std::unique_ptr<RankWorker>> RankWorker::create(
     worker->gpu_group_ = std::move(gpus).value();
     group = worker->gpu_group_.get();
   }
+  next("start: make the stage");
   auto stage = stages::make_stage(*mine, *worker->device_, group);
   if (!stage) return stage.error();
   worker->stage_ = std::move(stage).value();
 
+  next("start: wait for the channels");
   // The broker connects ports in its own time; what is published before would be lost.
   const auto deadline = Clock::now() + meeting_timeout;
   while (!worker->channels_.connected(place.absent)) {
@@ -283,6 +307,12 @@ bool RankWorker::step() {
   const bool alone = batch.turns.size() == 1;
   const prof::RequestScope scope(alone ? static_cast<std::uint32_t>(batch.turns.front().request)
                                        : 0);
+  if (prof::recording_phases()) {
+    const bool prefill = std::any_of(batch.turns.begin(), batch.turns.end(), [&](const auto& turn) {
+      return stage_->demand(turn.request).divisible;
+    });
+    prof::set_step_phase(prefill ? prof::StepPhase::prefill : prof::StepPhase::decode);
+  }
   prof::Span span(name, ++steps_);
   const auto start = Clock::now();
   const auto done = guarded([&] { return stage_->step(batch.turns); });
@@ -290,8 +320,11 @@ bool RankWorker::step() {
   const bool idle = std::all_of(batch.turns.begin(), batch.turns.end(), [](const auto& turn) {
     return turn.state == stages::StepState::needs_input && turn.error.code == ErrorCode::none;
   });
-  if (done && idle) span.discard();
-  else record_turns(batch, step_ms);
+  if (done && idle) {
+    span.discard();
+    if (prof::recording_phases()) prof::set_step_phase(prof::StepPhase::none);
+  } else record_turns(batch, step_ms);
+  memory_.step();
   actions_.clear();
   for (const stages::Turn& turn : batch.turns) {
     const Error error = done ? turn.error : done.error();
@@ -405,6 +438,7 @@ void RankWorker::run() {
     }
     if (step()) continue;
     actions_.clear();
+    memory_.rest();
     if (channels_.input) receive(1000ms);
     else take_requests(true);
   }

@@ -23,6 +23,7 @@
 #include "actors/rank/rank_channels.hpp"
 #include "actors/rank/scheduler.hpp"
 #include "ipc/shared_group.hpp"
+#include "profiling/record/memory_sampler.hpp"
 #include "stages/devices/device.hpp"
 
 namespace limelight::actors {
@@ -59,6 +60,7 @@ class RankWorker {
   const std::string& stage_name() const noexcept { return config_.model_stage; }
   const stages::ProfilerConfig& profiler() const noexcept { return config_.profiler; }
   stages::Device& device() noexcept { return *device_; }
+  profiling::MemorySampler& memory() noexcept { return memory_; }
   // Fixed by create(), so any thread may ask. By what the ranks of this stage do their collectives:
   // "nccl" between GPUs, else "shm"; how many they are, and the place of this one among them.
   const char* backend() const noexcept { return gpu_group_ ? "nccl" : "shm"; }
@@ -114,6 +116,7 @@ class RankWorker {
       gpu_group_;  // of ranks on GPUs; those on the CPU sum over group_
   std::unique_ptr<stages::Stage> stage_;
   RankChannels channels_;  // of the first rank
+  profiling::MemorySampler memory_;
   ChunkSender sender_;
   std::map<std::uint64_t, ServedRequest> served_;
   Scheduler scheduler_;          // of the first rank

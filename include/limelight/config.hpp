@@ -149,7 +149,7 @@ struct CodecChunks {
 struct ProfilerConfig {
   std::uint64_t delay_iterations = 0, max_iterations = 0;
   std::uint64_t wait_iterations = 0, warmup_iterations = 0, active_iterations = 0, repeat = 1;
-  bool record_shapes = true, with_flops = false;
+  bool record_shapes = true, with_flops = false, with_memory = false, with_stack = false;
 };
 
 struct StageConfig {
@@ -283,6 +283,9 @@ struct EngineArgs {
   // Called on a thread of the library after each change of the pipeline's health, in order. It must
   // not end the pipeline.
   std::function<void(const PipelineStatus&)> on_status = {};
+  // Called on a thread of the library with each trace once its file is complete: of stops and
+  // dumps, also of those that nobody asked for. It must return at once.
+  std::function<void(const std::filesystem::path&)> on_trace = {};
   // In place of the config's.
   std::optional<stages::Supervision> supervision = {};
   // A model in place of a stage config: a folder, a file, or the name of one that `limelight fetch`
@@ -292,6 +295,8 @@ struct EngineArgs {
   std::filesystem::path deploy_config = {};
   // Keys of stages over those of the deploy config: JSON, such as {"0": {"max_num_seqs": 8}}.
   std::string stage_overrides = {};
+  // Each rank also traces its start, until it has joined: `startup-...` in profile_dir.
+  bool profile_startup = false;
   bool will_profile = false;  // a profile is going to be started: traces are wanted
 };
 

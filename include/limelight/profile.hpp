@@ -44,20 +44,26 @@ struct ProfileOptions {
   // own. `steps` counts all of them, after the delay.
   std::uint64_t delay_steps = 0, wait_steps = 0, warmup_steps = 0, active_steps = 0, repeat = 1;
   std::string prefix = {};         // the beginning of the file names; [A-Za-z0-9_-]
-  std::string format = "json.gz";  // or json.zst
-  std::string activities = {};     // some of cpu,ipc,actors,collectives,gpu; empty: all
+  std::string format = "json.gz";  // or json.zst, or pftrace: Perfetto's own format
+  // Only steps in which some request computes a part of its prompt ("prefill"), or only the others
+  // ("decode"), and what is in no step. Empty: all.
+  std::string phase = {};
+  std::string activities = {};  // some of cpu,ipc,actors,collectives,gpu; empty: all
   // Also trace the orchestrator's process: requests in its queue, and their outputs.
   bool orchestrator = false;
   bool record_shapes = true;  // "Input Dims" of operations
   bool with_flops = false;    // "flops" of matrix products: a multiplication and an addition each
-  bool with_stack = false, with_memory = false;  // not recorded: true fails as invalid_argument
+  // Memory over time as counters, and in the report what had most of it.
+  bool with_memory = false;
+  // Native call stacks of the threads that compute, a thousand in a second of CPU time.
+  bool with_stack = false;
 };
 template <class Inspector>
 auto inspect(Inspector& f, ProfileOptions& x) {
   return f(x.ranks, x.run_id, x.request_id, x.start_at_ns, x.steps, x.milliseconds, x.bytes,
            x.delay_steps, x.wait_steps, x.warmup_steps, x.active_steps, x.repeat, x.prefix,
-           x.format, x.activities, x.orchestrator, x.record_shapes, x.with_flops, x.with_stack,
-           x.with_memory);
+           x.format, x.phase, x.activities, x.orchestrator, x.record_shapes, x.with_flops,
+           x.with_memory, x.with_stack);
 }
 
 // One row of the table of operations. Times are in nanoseconds.
@@ -70,6 +76,45 @@ struct OpTotal {
 template <class Inspector>
 auto inspect(Inspector& f, OpTotal& x) {
   return f(x.name, x.calls, x.total_ns, x.self_ns);
+}
+
+// What one purpose had of a rank's memory.
+struct MemoryHolding {
+  std::string name;  // such as "kv cache"
+  std::uint64_t bytes = 0;
+};
+template <class Inspector>
+auto inspect(Inspector& f, MemoryHolding& x) {
+  return f(x.name, x.bytes);
+}
+
+// The most memory that a rank used while it was profiled with `with_memory`.
+struct MemoryUse {
+  bool recorded = false;           // false: all else is empty
+  std::uint64_t peak_bytes = 0;    // of its tensors, and of the chunks that it filled or read
+  std::uint64_t device_bytes = 0;  // of these, on a device
+  std::vector<MemoryHolding> holders = {};              // of these, at that time, the largest first
+  std::uint64_t peak_resident_bytes = 0;                // of the process, as the kernel counts it
+  std::uint64_t kv_blocks = 0, peak_kv_blocks = 0;      // all, and the most in use
+  std::uint64_t pool_chunks = 0, peak_pool_chunks = 0;  // of iceoryx's pools, by all processes
+  std::string failed = {};  // the last allocation that failed: for what, and who had the rest
+};
+template <class Inspector>
+auto inspect(Inspector& f, MemoryUse& x) {
+  return f(x.recorded, x.peak_bytes, x.device_bytes, x.holders, x.peak_resident_bytes, x.kv_blocks,
+           x.peak_kv_blocks, x.pool_chunks, x.peak_pool_chunks, x.failed);
+}
+
+// The call stacks of a rank that was profiled with `with_stack`.
+struct StackUse {
+  std::uint64_t samples = 0, drops = 0;
+  std::uint64_t handler_ns = 0;  // that the sampled threads spent for it
+  std::string trigger = {};      // what interrupts them; empty: no stacks were asked for
+  std::string file = {};         // the stacks as folded text
+};
+template <class Inspector>
+auto inspect(Inspector& f, StackUse& x) {
+  return f(x.samples, x.drops, x.handler_ns, x.trigger, x.file);
 }
 
 // The trace of one rank. start_profile() returns where it will be written; stop_profile() returns
@@ -98,8 +143,11 @@ struct RankTrace {
   std::string gpu = "no device";      // "recorded", or why device activity is missing
   std::string truncated = {};         // where the file ends early, and why: the disk was full
   // Of the repeats before that of `file`, oldest first; the numbers above are of `file` alone.
+  // After a start: those of a session before, which had ended itself.
   std::vector<std::string> earlier_files = {};
   std::vector<OpTotal> ops = {};  // largest self time first
+  MemoryUse memory = {};
+  StackUse stacks = {};
 
   // The CPU time of recording and writing, in per cent of the session's length; 100 is one core.
   double overhead_percent() const {
@@ -122,7 +170,8 @@ auto inspect(Inspector& f, RankTrace& x) {
   return f(x.rank, x.stage_id, x.replica, x.error, x.note, file.text, x.events, x.bytes, x.drops,
            x.ring_drops, x.device_drops, x.zero_time_records, x.unknown_records,
            x.unmatched_correlations, x.clock_error_ns, x.begin_skew_ns, x.session_ns,
-           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.earlier_files, x.ops);
+           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.earlier_files, x.ops, x.memory,
+           x.stacks);
 }
 
 }  // namespace limelight

@@ -63,7 +63,8 @@ enum class Activity : std::uint8_t {
   ipc = 2,     // loan, publish, take
   actors = 4,  // messages
   collectives = 8,
-  gpu = 16,  // events that the device reports
+  gpu = 16,     // events that the device reports
+  memory = 32,  // counters of memory: recorded where a profile asks for them, not by default
 };
 
 using NameId = std::uint32_t;  // fits 24 bits

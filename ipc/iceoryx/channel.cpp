@@ -26,6 +26,7 @@
 #include "ipc/iceoryx/quiet.hpp"
 #include "ipc/iceoryx/robust_mutex.hpp"
 #include "profiling/record/event_names.hpp"
+#include "profiling/record/memory_ledger.hpp"
 
 namespace limelight::ipc {
 
@@ -185,6 +186,34 @@ bool broker_listens() noexcept {
   return connected || (why != ECONNREFUSED && why != ENOENT);
 }
 
+namespace {
+// iceoryx keeps to itself where the pools of a publisher are; it lets one choose the class of port.
+class Port final : public iox::PublisherPortUserType {
+ public:
+  explicit Port(iox::cxx::not_null<MemberType_t* const> data) noexcept
+      : iox::PublisherPortUserType(data), data_(data) {}
+  const iox::mepoo::MemoryManager& pools() const noexcept {
+    return *data_->m_chunkSenderData.m_memoryMgr;
+  }
+
+ private:
+  const MemberType_t* data_;
+};
+class PublisherPort final : public iox::popo::UntypedPublisherImpl<iox::popo::BasePublisher<Port>> {
+ public:
+  using UntypedPublisherImpl::UntypedPublisherImpl;
+  const iox::mepoo::MemoryManager& pools() const noexcept { return port().pools(); }
+};
+
+// What this process has in chunks: those that it fills, and those that it reads.
+void hold_chunk(std::uint64_t bytes) noexcept {
+  prof::memory_ledger().add(prof::MemorySpace::host, prof::MemoryHolder::chunks, bytes);
+}
+void let_chunk_go(std::uint64_t bytes) noexcept {
+  prof::memory_ledger().remove(prof::MemorySpace::host, prof::MemoryHolder::chunks, bytes);
+}
+}  // namespace
+
 struct Publisher::State {
   struct Sent {
     ChunkHeader* header;  // its memory may be in use for another chunk by now
@@ -194,7 +223,7 @@ struct Publisher::State {
              __atomic_load_n(&header->taken, __ATOMIC_ACQUIRE) != 0;
     }
   };
-  iox::popo::UntypedPublisher port;
+  PublisherPort port;
   std::string topic;
   std::uint64_t max_bytes;
   std::vector<Sent> sent;  // the last `window` chunks; chunk n is at n % window
@@ -241,13 +270,23 @@ Publisher::Publisher(std::string_view topic, std::uint64_t max_bytes, std::size_
                                std::to_string(window) + " chunks, expected 1 to " +
                                std::to_string(most_window) + ": it is " +
                                std::to_string(clamp_window(window)));
-  state_.reset(new State{iox::popo::UntypedPublisher(service(topic), options), std::string(topic),
-                         max_bytes, std::vector<State::Sent>(clamp_window(window))});
+  state_.reset(new State{PublisherPort(service(topic), options), std::string(topic), max_bytes,
+                         std::vector<State::Sent>(clamp_window(window))});
 }
 Publisher::~Publisher() = default;
 Publisher::Publisher(Publisher&&) noexcept = default;
 
 bool Publisher::has_subscribers() const { return state_->port.hasSubscribers(); }
+Publisher::Pools Publisher::pools() const noexcept {
+  const iox::mepoo::MemoryManager& manager = state_->port.pools();
+  Pools pools;
+  for (std::uint32_t i = 0; i < manager.getNumberOfMemPools(); ++i) {
+    const iox::mepoo::MemPoolInfo pool = manager.getMemPoolInfo(i);
+    pools.used += pool.m_usedChunks;
+    pools.chunks += pool.m_numChunks;
+  }
+  return pools;
+}
 void Publisher::consumer_replaced() { state_->replaced.store(true, std::memory_order_release); }
 
 Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::milliseconds timeout) {
@@ -269,6 +308,7 @@ Result<Loan> Publisher::loan(const ChunkHeader& header, std::chrono::millisecond
       if (wait) wait->end_at(prof::ticks());
       auto* placed = new (memory.value()) ChunkHeader(header);
       placed->wanted_ticks = wanted;
+      hold_chunk(*bytes);
       return Loan{
           placed,
           {reinterpret_cast<std::byte*>(placed) + header_bytes, static_cast<std::size_t>(*bytes)}};
@@ -317,11 +357,15 @@ Result<void> Publisher::publish(Loan loan, std::chrono::milliseconds timeout) {
   loan.header->taken = 0;
   s.sent[s.count++ % s.sent.size()] = {loan.header, s.ticket};
   loan.header->sent_ticks = prof::ticks();
+  let_chunk_go(loan.data.size());
   s.port.publish(loan.header);
   return {};
 }
 
-void Publisher::release(Loan loan) { state_->port.release(loan.header); }
+void Publisher::release(Loan loan) {
+  let_chunk_go(loan.data.size());
+  state_->port.release(loan.header);
+}
 
 struct Subscriber::State {
   // The order matters: the wait set must be destroyed before the objects that are attached to it.
@@ -420,6 +464,7 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
       }
       __atomic_store_n(&const_cast<ChunkHeader*>(header)->taken, std::uint8_t{1}, __ATOMIC_RELEASE);
       const std::uint64_t number = port.count++;
+      hold_chunk(*bytes);
       if (found != 0) {
         // What was there at the first look was taken from then on, what came later once it was
         // found: so no take begins before its chunk was sent.
@@ -460,6 +505,7 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
 }
 
 void Subscriber::release(std::size_t channel, const ChunkHeader* header) {
+  let_chunk_go(*header->tensor.bytes());
   state_->ports[channel]->port.release(header);
 }
 

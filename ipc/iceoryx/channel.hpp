@@ -74,6 +74,12 @@ class Publisher {
   void release(Loan loan);
   // A chunk that is published before there is a subscriber is lost.
   bool has_subscribers() const;
+  // Of the pools that all publishers of this process have their memory from: how many chunks are in
+  // use, by any process, and how many there are. On any thread.
+  struct Pools {
+    std::uint64_t used = 0, chunks = 0;
+  };
+  Pools pools() const noexcept;
   // The consumer is another process now, and what it did not take is lost: the window is empty. On
   // any thread; the one that waits in publish() goes on.
   void consumer_replaced();

@@ -30,9 +30,12 @@ std::string MergeInput::label() const {
 }
 
 Result<void> MergeInput::advance() {
-  auto next = reader_.next();
-  if (!next) return next.error();
-  event_ = *next;
+  do {
+    auto next = reader_.next();
+    if (!next) return next.error();
+    event_ = *next;
+    // Stacks refer to a key of their file, which a merged file does not have.
+  } while (event_ && event_->phase == 'P');
   if (!event_) return {};
   const std::int64_t pid = pid_of(*event_), tid = tid_of(event_->tid, pid);
   const bool ours = reader_.origin().limelight;

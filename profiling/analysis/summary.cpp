@@ -9,6 +9,7 @@
 #include "profiling/analysis/counted.hpp"
 #include "profiling/analysis/time_tables.hpp"
 #include "profiling/analysis/trace_set.hpp"
+#include "profiling/trace/memory_words.hpp"
 
 namespace limelight::profiling {
 
@@ -51,6 +52,24 @@ std::string own_words(const std::string& own_json) {
   return text;
 }
 
+// A line for each rank that says what its memory was used for.
+std::string memory_of(const TimeTables::File& file) {
+  const json own = json::parse(file.own_json, nullptr, false);
+  if (!own.is_object()) return "";
+  std::string text;
+  const auto add = [&text](const std::string& rank, const json& of) {
+    const auto at = of.find("memory");
+    if (at == of.end() || !at->is_object()) return;
+    text += "  memory" + (rank.empty() ? "" : " of rank " + rank) + ": " +
+            memory_sentence(read_memory(at->dump())) + "\n";
+  };
+  add("", own);
+  if (const auto ranks = own.find("ranks"); ranks != own.end() && ranks->is_object())
+    for (const auto& [rank, of] : ranks->items())
+      if (of.is_object()) add(rank, of);
+  return text;
+}
+
 std::string head_of(const TimeTables::File& file) {
   const TraceOrigin& origin = file.origin;
   std::string text = file.path.filename().string() + ": ";
@@ -62,7 +81,7 @@ std::string head_of(const TimeTables::File& file) {
   if (!origin.program.empty()) text += ", by " + origin.program;
   text += own_words(file.own_json);
   if (!file.odd.empty()) text += "; " + file.odd;
-  return text + "\n";
+  return text + "\n" + memory_of(file);
 }
 
 std::string heads_of(const TimeTables& tables) {

@@ -7,6 +7,7 @@
 #include "profiling/capture/flight_recorder.hpp"
 #include "profiling/capture/profiler_cost.hpp"
 #include "profiling/capture/session_state.hpp"
+#include "profiling/record/memory_sampler.hpp"
 #include "profiling/record/registry.hpp"
 
 namespace limelight::profiling {
@@ -18,14 +19,25 @@ std::atomic<bool> session_runs{false};
 Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   const ProfileOptions& profile = options.profile;
   LIMELIGHT_TRY(check_profile(profile));
-  const unsigned activities = *parse_activities(profile.activities);
+  const unsigned activities = *parse_activities(profile.activities) |
+                              (profile.with_memory ? static_cast<unsigned>(Activity::memory) : 0u);
   if (session_runs.exchange(true))
     return Error{ErrorCode::busy, "a trace session is already running in this process"};
   if (const auto ready = prepare_folder(options); !ready) {
     session_runs = false;
     return ready.error();
   }
+  std::unique_ptr<StackSampler> stacks;
+  if (profile.with_stack) {
+    auto sampler = StackSampler::start();
+    if (!sampler) {
+      session_runs = false;
+      return sampler.error();
+    }
+    stacks = std::move(sampler).value();
+  }
   auto state = std::make_unique<State>(std::move(options));
+  state->stacks = std::move(stacks);
   state->activities = activities;
   RankTrace& known = state->known;
   known.rank = state->options.rank;
@@ -58,7 +70,9 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     const std::lock_guard lock(detail::registry().drain_mutex);
     detail::registry().session_drains = true;
   }
+  detail::recording_phases.store(state->phase.active(), std::memory_order_relaxed);
   detail::recording.store(true, std::memory_order_relaxed);
+  if (state->records_memory()) state->options.memory->start();
   // Starting a thread takes longer than all of the above, so the recorder's thread does it if there
   // is one.
   if (!detail::schedule_on_recorder_thread([raw] { raw->launch(State::busy_interval); }))
@@ -72,6 +86,7 @@ Result<RankTrace> Session::stop() {
   State& s = *state_;
   if (s.stopped) return Error{ErrorCode::invalid_argument, "the trace session was stopped before"};
   s.stopped = true;
+  if (s.records_memory()) s.options.memory->stop();
   detail::stop_recording();
   {
     const std::lock_guard lock(s.mutex);

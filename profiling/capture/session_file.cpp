@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 
 #include "profiling/record/clock.hpp"
 
@@ -13,9 +14,12 @@ constexpr std::size_t most_members = 64;     // whose ends are remembered, for a
 }  // namespace
 
 SessionFile::SessionFile(const SessionOptions& options, RankTrace known)
-    : text(options), report(std::move(known)), path_(options.directory / trace_file_name(options)) {
+    : text(make_trace_text(options)),
+      report(std::move(known)),
+      path_(options.directory / trace_file_name(options)) {
   report.file = path_;
-  text.begin(clock_source());
+  text->use_stacks(stacks);
+  text->begin(clock_source());
 }
 
 void SessionFile::begin() {
@@ -29,13 +33,13 @@ void SessionFile::begin() {
 }
 
 void SessionFile::flush_if_large() {
-  if (text.size() >= flush_at) flush();
+  if (text->size() >= flush_at) flush();
 }
 
 void SessionFile::flush() {
   if (!begun()) begin();
-  if (status_) status_ = file_->write(text.view());
-  text.clear();
+  if (status_) status_ = file_->write(text->view());
+  text->clear();
   note_member();
 }
 
@@ -57,7 +61,7 @@ void SessionFile::note_member() {
 }
 
 void SessionFile::write_end(const ThreadNames& threads) {
-  text.end(report, threads, file_->path().filename().string());
+  text->end(report, threads, file_->path().filename().string());
   flush();
   if (!status_) return;
   if (auto bytes = file_->finish()) report.bytes = *bytes;
@@ -65,9 +69,23 @@ void SessionFile::write_end(const ThreadNames& threads) {
   report.file = file_->path();
 }
 
+// Beside the trace, whose name is this session's alone. What fails leaves the trace as it is.
+void SessionFile::write_folded(const ThreadNames& threads) {
+  if (stacks.empty()) return;
+  std::string name = report.file.filename().string();
+  name.resize(std::min(name.find(".pt.trace."), name.size()));
+  const std::filesystem::path file = report.file.parent_path() / (name + ".folded.txt");
+  std::ofstream out(file);
+  out << stacks.folded(threads);
+  out.close();
+  if (out) report.stacks.file = file.string();
+  else report.note += (report.note.empty() ? "" : "; ") + file.string() + ": cannot be written";
+}
+
 Result<void> SessionFile::finish(const ThreadNames& threads) {
   if (!begun()) begin();
   if (status_) write_end(threads);
+  if (status_) write_folded(threads);
   if (status_ || !full()) return status_;
   const std::uint64_t all = report.events, drops = report.drops;
   // The cause alone; the file of the message has another name in the end.
@@ -75,7 +93,7 @@ Result<void> SessionFile::finish(const ThreadNames& threads) {
   const std::string why = message.substr(std::min(message.rfind(": ") + 2, message.size()));
   for (; !status_ && full() && !members_.empty(); members_.pop_back()) {
     const Member last = members_.back();
-    text.clear();
+    text->clear();
     if (!file_->cut_to(last.file_bytes)) break;
     status_ = {};
     report.events = last.events;

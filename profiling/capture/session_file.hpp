@@ -9,13 +9,14 @@
 #include <filesystem>
 #include <limelight/profile.hpp>
 #include <limelight/result.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "profiling/trace/member_file.hpp"
-#include "profiling/trace/trace_writer.hpp"
+#include "profiling/trace/trace_text.hpp"
 
 namespace limelight::profiling {
 
@@ -40,7 +41,8 @@ class SessionFile {
   std::uint64_t written() const noexcept { return file_ ? file_->written() : 0; }
   bool full() const noexcept { return file_ && file_->full(); }
 
-  TraceWriter text;
+  StackTree stacks;
+  std::unique_ptr<TraceText> text;
   RankTrace report;
   // When recording for this file began, in ticks(): where a full disk ends it is said from there.
   std::uint64_t begin_ticks = 0;
@@ -53,6 +55,7 @@ class SessionFile {
   void flush();
   void note_member();
   void write_end(const ThreadNames& threads);
+  void write_folded(const ThreadNames& threads);
 
   const std::filesystem::path path_;
   std::optional<MemberFile> file_;

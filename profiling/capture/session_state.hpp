@@ -14,8 +14,10 @@
 #include <utility>
 #include <vector>
 
+#include "profiling/capture/phase_filter.hpp"
 #include "profiling/capture/session.hpp"
 #include "profiling/capture/session_file.hpp"
+#include "profiling/capture/stack_sampler.hpp"
 #include "profiling/capture/step_schedule.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/record.hpp"
@@ -34,11 +36,15 @@ struct Session::State {
   static constexpr auto first_interval = std::chrono::milliseconds(4);
 
   explicit State(SessionOptions opts)
-      : options(std::move(opts)), schedule(options.profile), timestamp(options.timestamp) {}
+      : options(std::move(opts)),
+        schedule(options.profile),
+        phase(options.profile.phase),
+        timestamp(options.timestamp) {}
 
   SessionOptions options;
   unsigned activities = all_activities;
   StepSchedule schedule;
+  PhaseFilter phase;
   const std::string timestamp;      // of the session; that of the options is of the file
   std::optional<SessionFile> file;  // the one that is written now
   std::filesystem::path first_path;
@@ -58,16 +64,21 @@ struct Session::State {
   };
   std::vector<Deferred> deferred;  // what came after the step that closed the file
   struct Kind {
-    bool known = false, step = false, counter = false, chosen = false;
+    // memory: of the whole process, whatever the request is.
+    bool known = false, step = false, counter = false, memory = false, phase = false,
+         chosen = false;
   };
   std::vector<Kind> kinds;  // by NameId
   std::uint32_t wanted_request = 0,
                 other_request = 0;  // the last numbers whose names were looked up
   std::uint64_t drops_before = 0;
   std::chrono::steady_clock::time_point member_begun = std::chrono::steady_clock::now(),
-                                        followed = member_begun, polled = member_begun;
-  RankTrace known;               // what is the same in each report
-  std::uint64_t cpu_before = 0;  // of the writer, when the file was begun
+                                        followed = member_begun, polled = member_begun,
+                                        threads_followed = member_begun;
+  std::unique_ptr<StackSampler> stacks;  // nullptr: none were asked for
+  StackUse stacks_before;                // of the files before this one
+  RankTrace known;                       // what is the same in each report
+  std::uint64_t cpu_before = 0;          // of the writer, when the file was begun
   ActivityLosses losses_before{};
 
   std::mutex mutex;
@@ -85,6 +96,7 @@ struct Session::State {
   std::map<int, ThreadTotals> threads;
   std::vector<OpTotal> totals;  // by NameId
 
+  bool records_memory() const { return options.profile.with_memory && options.memory != nullptr; }
   void launch(std::chrono::milliseconds first);
   void run(std::chrono::milliseconds first);
   std::size_t drain();
@@ -94,6 +106,8 @@ struct Session::State {
   bool limit_reached();
   void poll_device();
   void keep_up();
+  void poll_stacks();
+  void finish_stacks();
   void count_step(const Record& step);
   void begin_file();
   void end_file(bool is_last);

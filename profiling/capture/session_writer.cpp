@@ -10,6 +10,8 @@
 #include "profiling/capture/flight_recorder.hpp"
 #include "profiling/capture/profiler_cost.hpp"
 #include "profiling/capture/session_state.hpp"
+#include "profiling/record/event_names.hpp"
+#include "profiling/record/memory_sampler.hpp"
 #include "profiling/record/registry.hpp"
 
 namespace limelight::profiling {
@@ -50,15 +52,20 @@ const Session::State::Kind& Session::State::kind_of(NameId name) {
   const NameInfo& info = name_info(name);
   // Steps are recorded whatever the activities are, because readers need them.
   const bool step = info.value_kind == ValueKind::step;
-  kind = {true, step, info.value_kind == ValueKind::counter,
+  kind = {true,
+          step,
+          info.value_kind == ValueKind::counter,
+          info.activity == Activity::memory,
+          info.name == event_names::step_phase,
           step || (activities & static_cast<unsigned>(info.activity)) != 0};
   return kind;
 }
 
 // Returns whether the record matches the activities and the request of the options.
 bool Session::State::chosen(const Record& record) {
-  if (!kind_of(record.name).chosen) return false;
-  if (options.profile.request_id.empty()) return true;
+  const Kind& kind = kind_of(record.name);
+  if (!kind.chosen) return false;
+  if (kind.memory || options.profile.request_id.empty()) return true;
   if (record.request == 0 || record.request == other_request) return false;
   if (record.request == wanted_request) return true;
   const bool is_it = detail::request_names().find(record.request) == options.profile.request_id;
@@ -91,6 +98,11 @@ void Session::State::write_record(const Record& record,
     deferred.push_back({record, thread_id});
     return;
   }
+  if (phase.active()) {
+    const Kind& kind = kind_of(record.name);
+    if (kind.phase) return phase.announce(thread_id, record);
+    if (!kind.memory && !phase.chosen(thread_id, record, kind.step)) return;
+  }
   if (record.begin < started_ticks || record.begin >= last_ticks || !chosen(record)) return;
   const bool in_file = record.begin >= begin_ticks && record.begin < end_ticks;
   // The record of a step comes after the records of the spans in it, so the last step is complete.
@@ -100,7 +112,7 @@ void Session::State::write_record(const Record& record,
   const std::int64_t end = clock.to_realtime_ns(record.end) - options.base_ns;
   const auto duration = static_cast<std::uint64_t>(end - begin);
   if (kind_of(record.name).counter) {
-    file->text.event(record, begin, duration, thread_id, 0);
+    file->text->event(record, begin, duration, thread_id, 0);
     file->flush_if_large();
     return;
   }
@@ -113,7 +125,7 @@ void Session::State::write_record(const Record& record,
   total.total_ns += duration;
   total.self_ns += duration - std::min(children, duration);
   ++file->report.events;
-  file->text.event(record, begin, duration, thread_id, record.begin - begin_ticks);
+  file->text->event(record, begin, duration, thread_id, record.begin - begin_ticks);
   file->flush_if_large();
 }
 
@@ -134,12 +146,13 @@ void Session::State::poll_device() {
   const std::int64_t began = begin_ticks == never ? 0 : clock.to_realtime_ns(begin_ticks);
   options.source->poll([&](const DeviceActivity& activity) {
     if (begin_ticks == never || activity.end_ns < began) return;  // from before this file
+    if (activity.external != 0 && !phase.launch_chosen(activity.external)) return;
     DeviceActivity mine = activity;
     mine.begin_ns = std::max<std::int64_t>(activity.begin_ns - options.base_ns, 0);
     mine.end_ns = std::max(activity.end_ns - options.base_ns, mine.begin_ns);
     if (mine.external != 0) mine.external -= begin_ticks;
     ++file->report.events;
-    file->text.device(mine);
+    file->text->device(mine);
     file->flush_if_large();
   });
 }
@@ -156,10 +169,46 @@ void Session::State::keep_up() {
     poll_device();
     polled = now;
   }
+  if (stacks != nullptr && now - threads_followed > poll_interval) {
+    stacks->follow_threads();
+    poll_stacks();
+    threads_followed = now;
+  }
   if (now - member_begun > member_interval) {
     if (file->begun()) file->end_member();
     member_begun = now;
   }
+}
+
+void Session::State::poll_stacks() {
+  stacks->drain([&](const StackSample& sample) {
+    if (sample.ticks < begin_ticks || sample.ticks >= end_ticks) return;
+    if (!options.profile.request_id.empty() &&
+        detail::request_names().find(sample.request) != options.profile.request_id)
+      return;
+    std::uint32_t node = StackTree::root;
+    for (std::size_t i = sample.callers.size(); i-- > 0;)
+      node = file->stacks.callee(node, stacks->function_at(sample.callers[i]).name);
+    file->stacks.count(sample.thread_id, node);
+    ++file->report.stacks.samples;
+    file->text->stack(sample.thread_id, clock.to_realtime_ns(sample.ticks) - options.base_ns, node);
+    file->flush_if_large();
+  });
+}
+
+// What the file's report says of them.
+void Session::State::finish_stacks() {
+  poll_stacks();
+  StackUse& use = file->report.stacks;
+  const StackUse all{.samples = 0,
+                     .drops = stacks->drops(),
+                     .handler_ns = static_cast<std::uint64_t>(
+                         ticks_to_ns(static_cast<std::int64_t>(stacks->handler_ticks()))),
+                     .trigger = stacks->trigger()};
+  use.drops = all.drops - stacks_before.drops;
+  use.handler_ns = all.handler_ns - stacks_before.handler_ns;
+  use.trigger = all.trigger;
+  stacks_before = all;
 }
 
 // The next file of the session. It is made once there is something to write.
@@ -195,6 +244,7 @@ void Session::State::launch(std::chrono::milliseconds first) {
 void Session::State::run(std::chrono::milliseconds interval) {
   const NoSizeSignal no_signal;
   cpu_before = thread_cpu_ns();
+  if (stacks != nullptr) stacks->follow_threads();
   for (bool last = false; !last;) {
     {
       std::unique_lock lock(mutex);
@@ -219,6 +269,9 @@ void Session::State::run(std::chrono::milliseconds interval) {
     detail::registry().session_drains = false;
   }
   if (!status && options.source != nullptr && known.gpu == "recorded") options.source->stop();
+  if (records_memory()) options.memory->stop();  // where it ends at a limit
+  if (!status) stacks.reset();
+  detail::recording_phases.store(false, std::memory_order_relaxed);
   // A file whose first step never came is none, but for the first.
   if (status && (begin_ticks != never || finished.empty())) end_file(true);
   ended = true;
@@ -237,16 +290,19 @@ void Session::State::end_file(bool is_last) {
     losses_before = losses;
   }
   const std::uint64_t cpu = thread_cpu_ns();
-  report.unmatched_correlations = file->text.unmatched();
+  report.unmatched_correlations = file->text->unmatched();
   report.ring_drops = detail::ring_drops() - drops_before;
   report.drops = report.ring_drops + report.device_drops;
   if (begin_ticks != never)
     report.session_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(
         clock.to_realtime_ns(std::min(ticks(), end_ticks)) - clock.to_realtime_ns(begin_ticks), 0));
   else report.note = "the steps that recording was to wait for did not come";
+  if (stacks != nullptr) finish_stacks();
+  if (records_memory()) report.memory = options.memory->take_use();
   report.clock_error_ns = clock.error_ns();
   report.profiler_cpu_ns = cpu - std::exchange(cpu_before, cpu);
   status = file->finish(names_of_threads());
+  if (is_last) stacks.reset();
   if (status) finished.push_back(report);
 }
 

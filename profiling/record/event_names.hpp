@@ -41,6 +41,21 @@ inline constexpr std::string_view orchestrator_finish = "orchestrator.finish";
 // What the name of a step (ValueKind::step) becomes, with its number behind it.
 inline constexpr std::string_view step_prefix = "ProfilerStep#";
 
+// Counters of a rank's memory (Activity::memory): see memory_sampler.hpp.
+inline constexpr std::string_view memory_host = "memory.host";
+inline constexpr std::string_view memory_device = "memory.device";
+inline constexpr std::string_view memory_chunks = "memory.chunks";
+inline constexpr std::string_view memory_resident = "memory.resident";
+inline constexpr std::string_view kv_used_blocks = "kv.used_blocks";
+inline constexpr std::string_view kv_free_blocks = "kv.free_blocks";
+inline constexpr std::string_view pool_used_chunks = "pool.used_chunks";
+// An allocation that failed: a span of no length, and a counter for each holder of memory,
+// "memory.failed: weights" and so on.
+inline constexpr std::string_view memory_failed = "memory.failed";
+
+// Before a step, where a profile is of one phase: see step_phase.hpp.
+inline constexpr std::string_view step_phase = "step.prefill";
+
 // Inside a step that several requests share: what one of them had of it (ValueKind::turn).
 inline constexpr std::string_view turn = "turn";
 

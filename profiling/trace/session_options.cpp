@@ -9,11 +9,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
-#include <tuple>
 #include <utility>
 
 #include "profiling/record/clock.hpp"
 #include "profiling/trace/member_file.hpp"
+#include "profiling/trace/perfetto_writer.hpp"
 #include "profiling/trace/trace_information.hpp"
 
 namespace limelight::profiling {
@@ -61,9 +61,6 @@ Result<void> check_limits(const ProfileOptions& profile) {
       {"active_steps", profile.active_steps}, {"repeat", profile.repeat}};
   for (const auto& [key, number] : numbers)
     if (number > most) return refuse(key, std::to_string(number), "0 to " + std::to_string(most));
-  for (const auto& [key, wish, what] : {std::tuple("with_stack", profile.with_stack, "call stacks"),
-                                        {"with_memory", profile.with_memory, "allocations"}})
-    if (wish) return refuse(key, "true", std::string("false: ").append(what) + " are not recorded");
   if (profile.repeat != 1 && profile.active_steps == 0)
     return refuse("repeat", std::to_string(profile.repeat),
                   "1 where active_steps is 0, which is without an end");
@@ -88,9 +85,13 @@ Result<void> check_profile(const ProfileOptions& profile) {
   if (!plain)
     return Error{ErrorCode::invalid_argument,
                  "prefix: found '" + profile.prefix + "', expected letters, digits, _ and - only"};
-  if (profile.format != "json.gz" && profile.format != "json.zst")
+  if (!profile.phase.empty() && profile.phase != "prefill" && profile.phase != "decode")
     return Error{ErrorCode::invalid_argument,
-                 "format: found '" + profile.format + "', expected json.gz or json.zst"};
+                 "phase: found '" + profile.phase + "', expected prefill or decode"};
+  if (profile.format != "json.gz" && profile.format != "json.zst" &&
+      profile.format != perfetto_format)
+    return Error{ErrorCode::invalid_argument,
+                 "format: found '" + profile.format + "', expected json.gz, json.zst or pftrace"};
   if (const auto known = parse_activities(profile.activities); !known) return known.error();
   return check_limits(profile);
 }

@@ -15,8 +15,10 @@
 
 namespace limelight::profiling {
 
-// All kinds of Activity. A session records a set of them; users write it as words, such as
-// "cpu,ipc".
+class MemorySampler;
+
+// All kinds of Activity but memory, which has an option of its own. A session records a set of
+// them; users write it as words, such as "cpu,ipc".
 constexpr unsigned all_activities = 31;
 // Parses such words; empty: all. Errors: invalid_argument (lists the known words).
 Result<unsigned> parse_activities(std::string_view words);
@@ -41,6 +43,8 @@ struct SessionOptions {
   // Reports the activity of the device that this rank computes on; nullptr: there is none. It must
   // outlive the session.
   ActivitySource* source = nullptr;
+  // Of this process's memory; nullptr: with_memory records nothing. It must outlive the session.
+  MemorySampler* memory = nullptr;
   std::vector<DeviceProperties> devices{};  // as stated in the trace
   ProfileOptions profile{};                 // what is recorded; ranks and run_id are ignored
   int pid = 0;                              // of the traced process; 0: this one

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "profiling/trace/json_writer.hpp"
+#include "profiling/trace/memory_words.hpp"
 
 namespace limelight::profiling {
 
@@ -32,6 +33,8 @@ const TraceKey keys[] = {
     {.key = "span_ns", .member = &Info::span_ns},
     {.key = "overhead_percent", .member = &Info::overhead_percent},
     {.key = "gpu", .member = &Info::gpu},
+    {.key = "memory", .member = TraceKey::Json{&Info::memory_json}, .presence = if_known},
+    {.key = "stacks", .member = TraceKey::Json{&Info::stacks_json}, .presence = if_known},
     {.key = "note", .member = &Info::note, .presence = if_known},
     {.key = "truncated", .member = &Info::truncated, .presence = if_known},
     {.key = "unmatched_chunks", .member = &Info::unmatched_chunks, .presence = if_known},
@@ -40,6 +43,18 @@ const TraceKey keys[] = {
 }  // namespace
 
 std::span<const TraceKey> trace_keys() { return keys; }
+
+namespace {
+std::string stacks_json(const StackUse& stacks) {
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object();
+  json.member("samples", stacks.samples).member("drops", stacks.drops);
+  json.member("handler_ns", stacks.handler_ns).member("trigger", stacks.trigger);
+  json.end_object();
+  return text;
+}
+}  // namespace
 
 TraceInformation information_of(const RankTrace& report, std::string session) {
   TraceInformation info;
@@ -59,6 +74,8 @@ TraceInformation information_of(const RankTrace& report, std::string session) {
   info.span_ns = report.span_ns;
   info.overhead_percent = report.overhead_percent();
   info.gpu = report.gpu;
+  if (report.memory.recorded) info.memory_json = memory_json(report.memory);
+  if (!report.stacks.trigger.empty()) info.stacks_json = stacks_json(report.stacks);
   if (!report.note.empty()) info.note = report.note;
   if (!report.truncated.empty()) info.truncated = report.truncated;
   return info;
@@ -80,11 +97,9 @@ void add_for_merge(TraceInformation& merged, std::string_view own_json, bool fir
   else if (merged.session != session->template get<std::string>()) merged.session.reset();
 }
 
-std::string trace_end(const TraceInformation& information, std::string_view trace_name) {
-  std::string text;
-  JsonWriter json(text, JsonWriter::Style::spaced, "{[");
-  json.line().end_array();
-  json.line().key("limelight").begin_object();
+namespace {
+void write_information(JsonWriter& json, const TraceInformation& information) {
+  json.begin_object();
   for (const TraceKey& entry : keys)
     std::visit(
         [&](const auto& member) {
@@ -100,6 +115,25 @@ std::string trace_end(const TraceInformation& information, std::string_view trac
         },
         entry.member);
   json.end_object();
+}
+}  // namespace
+
+std::string information_json(const TraceInformation& information) {
+  std::string text;
+  JsonWriter json(text);
+  write_information(json, information);
+  return text;
+}
+
+std::string trace_end(const TraceInformation& information,
+                      std::string_view trace_name,
+                      std::string_view stack_frames) {
+  std::string text;
+  JsonWriter json(text, JsonWriter::Style::spaced, "{[");
+  json.line().end_array();
+  if (!stack_frames.empty()) json.line().key("stackFrames").raw(stack_frames);
+  json.line().key("limelight");
+  write_information(json, information);
   json.line().member("traceName", trace_name);
   json.line().end_object();
   return text += '\n';

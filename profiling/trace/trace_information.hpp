@@ -34,6 +34,10 @@ struct TraceInformation {
   std::optional<std::string> gpu, note, truncated;
   std::optional<bool> recovered, merged;
   std::optional<std::uint64_t> unmatched_chunks;
+  // Only where memory was recorded: see memory_words.hpp.
+  std::optional<std::string> memory_json;
+  // Only where stacks were taken: an object with the members of StackUse.
+  std::optional<std::string> stacks_json;
   // Only in a merged file: a JSON object with what each input states about itself, by rank.
   std::optional<std::string> ranks_json;
 };
@@ -65,8 +69,14 @@ TraceInformation information_of(const RankTrace& report, std::string session);
 // same. own_json: the `limelight` object of the input. first: it is the first input.
 void add_for_merge(TraceInformation& merged, std::string_view own_json, bool first);
 
-// Returns the text of a trace from the end of its last event to the end of the file.
-std::string trace_end(const TraceInformation& information, std::string_view trace_name);
+// The value of the key `limelight`.
+std::string information_json(const TraceInformation& information);
+
+// Returns the text of a trace from the end of its last event to the end of the file. stack_frames:
+// a JSON object; empty: no such key.
+std::string trace_end(const TraceInformation& information,
+                      std::string_view trace_name,
+                      std::string_view stack_frames = {});
 
 // The name of a session: `[<prefix>-]<timestamp>`, the same for all ranks that were started
 // together.

@@ -39,11 +39,6 @@ void write_device(JsonWriter& json, const DeviceProperties& d) {
 }
 }  // namespace
 
-Words own_words() {
-  return {[](NameId id) { return name_info(id); },
-          [](std::uint32_t request) { return detail::request_names().find(request); }};
-}
-
 void TraceWriter::number(std::uint64_t value) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
@@ -302,6 +297,17 @@ bool TraceWriter::event(const Record& record,
   return true;
 }
 
+void TraceWriter::stack(int thread_id, std::int64_t at_ns, std::uint32_t node) {
+  ((text_ += ",\n{\"ph\":\"P\",\"cat\":\"stack\",\"pid\":") += pid_) += ",\"name\":";
+  (text_ += json_string(stacks_->function(node))) += ",\"tid\":";
+  number(static_cast<std::uint64_t>(thread_id));
+  text_ += ",\"ts\":";
+  microseconds(static_cast<std::uint64_t>(std::max<std::int64_t>(at_ns, 0)));
+  text_ += ",\"sf\":";
+  number(node);
+  text_ += '}';
+}
+
 void TraceWriter::end(const RankTrace& report,
                       const std::vector<std::pair<int, std::string>>& thread_names,
                       std::string_view trace_name) {
@@ -309,7 +315,8 @@ void TraceWriter::end(const RankTrace& report,
     text_ += ",\n";
     metadata("thread_name", host_pid_, tid, "\"name\":" + json_string(name));
   }
-  text_ += trace_end(information_of(report, session_name(options_)), trace_name);
+  text_ += trace_end(information_of(report, session_name(options_)), trace_name,
+                     stacks_ == nullptr || stacks_->empty() ? "" : stacks_->frames_json());
 }
 
 }  // namespace limelight::profiling

@@ -7,8 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -19,58 +17,34 @@
 #include "profiling/record/device_activity.hpp"
 #include "profiling/record/record.hpp"
 #include "profiling/trace/json_writer.hpp"
+#include "profiling/trace/launch_arrows.hpp"
 #include "profiling/trace/session_options.hpp"
+#include "profiling/trace/trace_text.hpp"
 
 namespace limelight::profiling {
 
-// Looks up the names that records refer to by number: those of this process, or those in the memory
-// of a flight recorder.
-struct Words {
-  std::function<NameInfo(NameId)> name;
-  std::function<std::string(std::uint32_t)> request;
-};
-Words own_words();  // the names of this process
-
-class TraceWriter {
+class TraceWriter final : public TraceText {
  public:
   // options must outlive the object.
   explicit TraceWriter(const SessionOptions& options, Words words = own_words())
       : options_(options), words_(std::move(words)) {}
-  void begin(const char* clock_source);
-  // Writes a span or the value of a counter; true: it was a span. begin_ns: since the base.
-  // thread_id: the kernel's. external: the External id, if the name is correlated.
+  void begin(const char* clock_source) override;
   bool event(const Record& record,
              std::int64_t begin_ns,
              std::uint64_t duration_ns,
              int thread_id,
-             std::uint64_t external);
-  // Writes a slice of device activity, and the arrow from its launch once both are known.
-  // activity.external has the same meaning as in event().
-  void device(const DeviceActivity& activity);
-  // The amount of device work without a launch. (Launches without work are not counted: most calls
-  // start none.)
-  std::uint64_t unmatched() const noexcept { return unmatched_ + works_.size(); }
+             std::uint64_t external) override;
+  void device(const DeviceActivity& activity) override;
+  void stack(int thread_id, std::int64_t at_ns, std::uint32_t node) override;
+  std::uint64_t unmatched() const noexcept override { return arrows_.unmatched(); }
   void end(const RankTrace& report,
            const std::vector<std::pair<int, std::string>>& thread_names,
-           std::string_view trace_name);
-
-  std::string_view view() const noexcept { return text_; }
-  std::size_t size() const noexcept { return text_.size(); }
-  void clear() noexcept { text_.clear(); }
+           std::string_view trace_name) override;
 
  private:
-  // One end of an arrow, which waits for the other end.
-  struct Place {
-    std::int64_t pid, tid, ns;
-    // This launch has its arrow. A launch gets only one, even if it is of a graph with many
-    // kernels.
-    bool linked = false;
-  };
-  using Places = std::unordered_map<std::uint32_t, Place>;
-  void link(std::uint32_t correlation, const Place& place, bool is_launch);
+  using Place = LaunchArrows::Place;
   void flow(const char* phase, std::uint32_t id, const Place& place);
   void introduce(std::int64_t pid, std::int64_t tid, const DeviceActivity& activity);
-  void kernel_args(const DeviceActivity& activity);
   const std::string& escaped(std::string_view name);
   void field(const char* key, std::uint64_t value);
 
@@ -97,7 +71,6 @@ class TraceWriter {
 
   const SessionOptions& options_;
   Words words_;
-  std::string text_;
   std::vector<std::pair<NameInfo, std::string>> heads_;  // by NameId: the beginning of its events
   std::vector<Line> lines_;    // cache, by a hash of name, thread, value, request
   std::uint64_t seconds_ = 0;  // of the last time that was written; its digits follow
@@ -111,9 +84,7 @@ class TraceWriter {
   // Quoted names of device activity, by the address at which the source keeps the name.
   std::unordered_map<const char*, std::string> names_;
   std::set<std::pair<std::int64_t, std::int64_t>> tracks_;
-  Places launches_, works_;
-  std::deque<std::uint32_t> launch_order_, work_order_;
-  std::uint64_t unmatched_ = 0;
+  LaunchArrows arrows_;
 };
 
 }  // namespace limelight::profiling

@@ -1,6 +1,7 @@
 #include "stages/devices/device.hpp"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -9,16 +10,20 @@
 
 namespace limelight::stages {
 
+namespace prof = limelight::profiling;
+
 Array::Array(Array&& other) noexcept
     : device_(other.device_),
       data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      capacity_(std::exchange(other.capacity_, 0)) {}
+      capacity_(std::exchange(other.capacity_, 0)),
+      hold_(std::move(other.hold_)) {}
 Array& Array::operator=(Array&& other) noexcept {
   std::swap(device_, other.device_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(capacity_, other.capacity_);
+  hold_ = std::move(other.hold_);  // which swaps them
   return *this;
 }
 Array::~Array() {
@@ -28,10 +33,19 @@ Array::~Array() {
 void Array::resize(std::size_t size) {
   if (size > capacity_) {
     const std::size_t capacity = std::max(size, capacity_ * 2);
-    float* grown = device_->allocate(capacity);
+    const std::uint64_t bytes = capacity * sizeof(float);
+    float* grown = nullptr;
+    try {
+      grown = device_->allocate(capacity);
+    } catch (const std::bad_alloc&) {
+      prof::memory_ledger().failed(device_->space(), prof::MemoryScope::holder(), bytes);
+      throw;
+    }
+    prof::MemoryHold hold(device_->space(), prof::MemoryScope::holder(), bytes);
     if (size_ > 0) device_->copy({data_, size_}, {grown, size_});
     if (data_ != nullptr) device_->free(data_);
     data_ = grown;
+    hold_ = std::move(hold);
     capacity_ = capacity;
   }
   size_ = size;

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "profiling/record/device_activity.hpp"
+#include "profiling/record/memory_ledger.hpp"
 #include "stages/devices/blocks.hpp"
 
 namespace limelight::stages {
@@ -35,6 +36,7 @@ class Matrix {
  public:
   virtual ~Matrix() = default;
   int in = 0, out = 0;
+  profiling::MemoryHold hold;  // of its memory: the device that packs it says how much
 };
 
 // Weights in blocks, as a model file has them. `keep` owns the memory.
@@ -85,6 +87,9 @@ class Device {
   virtual ~Device() = default;
   virtual std::string name() const = 0;  // "cpu" or "cuda:0"
   virtual bool is_host() const = 0;      // the host can read and write its memory
+  profiling::MemorySpace space() const {
+    return is_host() ? profiling::MemorySpace::host : profiling::MemorySpace::device;
+  }
   // Waits until all operations that were started are done. May be called from any thread.
   virtual void synchronise() {}
   // The properties that the trace states. The CPU has none.
@@ -179,7 +184,7 @@ class Device {
 };
 
 // An array of floats in a device's memory. It grows like a vector, but new elements are not
-// initialised.
+// initialised. It is in the ledger of memory, under the holder of the scope that it grows in.
 class Array {
  public:
   explicit Array(Device& device, std::size_t size = 0) : device_(&device) { resize(size); }
@@ -195,6 +200,7 @@ class Array {
   Device* device_;
   float* data_ = nullptr;
   std::size_t size_ = 0, capacity_ = 0;
+  profiling::MemoryHold hold_;
 };
 
 // Computes linear() on rows in the host's memory, copying them to the device and back if need be.

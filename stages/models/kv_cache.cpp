@@ -24,7 +24,8 @@ std::uint64_t KvCache::block_bytes(const Options& o) noexcept {
 }
 
 KvCache::KvCache(Device& device, const Options& options)
-    : options_(options), blocks_(to_size(options.blocks)) {
+    : options_(options), hold_(options.blocks), blocks_(to_size(options.blocks)) {
+  const profiling::MemoryScope scope(profiling::MemoryHolder::kv_cache);
   const std::size_t slots = to_size(options.blocks) * to_size(options.block_size);
   for (int layer = 0; layer < options.layers; ++layer) {
     keys_.emplace_back(device, slots * to_size(options.width));
@@ -114,6 +115,7 @@ int KvCache::find(std::span<const int> tokens, Sequence& sequence) {
     sequence.blocks.push_back(found);
     parent = block.id;
   }
+  note_use();
   sequence.position = sequence.shared =
       static_cast<int>(sequence.blocks.size()) * options_.block_size;
   return sequence.position;
@@ -123,6 +125,7 @@ bool KvCache::reserve(int rows, Sequence& sequence) {
   const int more = blocks_for(sequence.position + rows) - static_cast<int>(sequence.blocks.size());
   if (more > free_blocks()) return false;
   for (int i = 0; i < more; ++i) sequence.blocks.push_back(take());
+  note_use();
   return true;
 }
 
@@ -155,6 +158,7 @@ void KvCache::release(Sequence& sequence) {
     else block.idle = idle_.insert(idle_.end(), index);
   }
   sequence = {};
+  note_use();
 }
 
 }  // namespace limelight::stages

@@ -84,7 +84,10 @@ class KvCache {
   std::int32_t lookup(std::uint64_t parent, std::span<const int> tokens) const;
   void forget(Block& block);
 
+  void note_use() { hold_.set_used(options_.blocks - free_blocks()); }
+
   Options options_;
+  profiling::BlocksHold hold_;
   std::vector<Array> keys_, values_;  // one for each layer: [slots, width]
   std::vector<Array> states_;
   std::vector<Block> blocks_;

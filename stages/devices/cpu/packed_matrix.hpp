@@ -60,6 +60,13 @@ void pack_panels(std::span<const float> weights,
   }
 }
 
+// Rows are filled up to whole panels.
+inline std::size_t packed_bytes(int out, int in, ipc::DType dtype) {
+  const std::size_t count =
+      (static_cast<std::size_t>(out) + 15) / 16 * 16 * static_cast<std::size_t>(in);
+  return count * (dtype == ipc::DType::bfloat16 ? sizeof(std::uint16_t) : sizeof(float));
+}
+
 inline std::unique_ptr<Matrix> pack_matrix(
     std::span<const float> weights, int out, int in, ipc::DType dtype, WorkPool& pool) {
   auto matrix = std::make_unique<PackedMatrix>();

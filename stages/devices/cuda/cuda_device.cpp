@@ -45,6 +45,14 @@ void check(cudaError_t status, const char* what) {
   std::_Exit(71);
 }
 
+// Also says who has the device's memory, as check() ends the process.
+void check_memory(cudaError_t status, prof::MemoryHolder holder, std::uint64_t bytes) {
+  if (status == cudaErrorMemoryAllocation)
+    log(LogLevel::error,
+        "CUDA: " + prof::memory_ledger().failed(prof::MemorySpace::device, holder, bytes));
+  check(status, "allocate");
+}
+
 struct CudaMatrix final : Matrix {
   ~CudaMatrix() override { cudaFree(memory); }
   void* memory = nullptr;
@@ -87,7 +95,9 @@ class CudaDevice final : public Device {
   // Allocates from the stream's pool: growing a cache does not have to wait for the device.
   float* allocate(std::size_t floats) override {
     void* memory = nullptr;
-    if (floats > 0) check(cudaMallocAsync(&memory, floats * sizeof(float), stream_), "allocate");
+    const std::size_t bytes = floats * sizeof(float);
+    if (floats > 0)
+      check_memory(cudaMallocAsync(&memory, bytes, stream_), prof::MemoryScope::holder(), bytes);
     return static_cast<float*>(memory);
   }
   void free(float* memory) override { check(cudaFreeAsync(memory, stream_), "free"); }
@@ -113,7 +123,9 @@ class CudaDevice final : public Device {
     matrix->dtype = dtype;
     float* plain = allocate(weights.size());
     upload(weights, {plain, weights.size()});
-    check(cudaMalloc(&matrix->memory, weights.size() * ipc::size_of(dtype)), "allocate weights");
+    const std::size_t bytes = weights.size() * ipc::size_of(dtype);
+    check_memory(cudaMalloc(&matrix->memory, bytes), prof::MemoryHolder::weights, bytes);
+    matrix->hold = prof::MemoryHold(prof::MemorySpace::device, prof::MemoryHolder::weights, bytes);
     if (dtype == ipc::DType::bfloat16)
       cuda::round_to_bf16(plain, matrix->memory, static_cast<long>(weights.size()), stream_);
     else copy({plain, weights.size()}, {static_cast<float*>(matrix->memory), weights.size()});

@@ -45,15 +45,17 @@ BOOST_AUTO_TEST_CASE(keys_of_others_mean_the_same_or_are_refused) {
                                   {"profile_prefix", "p"},
                                   {"profile_id", "id"},
                                   {"with_stack", false},
+                                  {"with_memory", true},
                                   {"start_step", 3}});
   BOOST_REQUIRE(read.ok());
   BOOST_TEST(read->options.steps == 5u);
   BOOST_TEST(read->options.delay_steps == 3u);
+  BOOST_TEST(read->options.with_memory);
   BOOST_TEST(read->options.activities == "cpu,ipc,actors,collectives,gpu");
   BOOST_TEST(read->options.prefix == "p");
   BOOST_TEST(read->options.run_id == "id");
   for (const json& bad :
-       {json{{"output_dir", "/tmp"}}, json{{"start_step", -3}}, json{{"with_stack", true}},
+       {json{{"output_dir", "/tmp"}}, json{{"start_step", -3}}, json{{"with_stack", 1}},
         json{{"merge_profiles", true}}, json{{"profile_stages", {"decode"}}}, json{{"steps", -1}},
         json{{"start_at_ns", 1e30}}, json{{"ranks", 1}}, json{{"what", 1}}}) {
     const auto refused = read_profile(bad);

@@ -11,6 +11,7 @@
 
 #include "profiling/capture/flight_recorder.hpp"
 #include "profiling/capture/session.hpp"
+#include "profiling/record/memory_sampler.hpp"
 #include "profiling/record/record.hpp"
 #include "tests/profiling/sessions.hpp"
 #include "tests/support.hpp"
@@ -278,4 +279,42 @@ BOOST_AUTO_TEST_CASE(a_session_keeps_to_its_activities_and_its_format) {
              std::string::npos);
   opts.profile.format = "json";
   BOOST_TEST((prof::Session::start(opts).error().code == limelight::ErrorCode::invalid_argument));
+}
+
+// Memory is of the process, so a choice of requests does not leave it out.
+BOOST_AUTO_TEST_CASE(with_memory_a_trace_has_it_as_counters_and_says_who_had_most) {
+  const Folder folder;
+  prof::MemorySampler memory;
+  const prof::MemoryHold weights(prof::MemorySpace::host, prof::MemoryHolder::weights, 1u << 20);
+  auto how = options(folder.path);
+  how.memory = &memory;
+  how.profile.request_id = "only this";
+  const auto counters = [&](bool with_memory) {
+    how.profile.with_memory = with_memory;
+    auto session = prof::Session::start(how);
+    BOOST_REQUIRE(session.ok());
+    { const prof::MemoryHold step(prof::MemorySpace::host, prof::MemoryHolder::activations, 5000); }
+    memory.rest();
+    const auto report = (*session)->stop();
+    BOOST_REQUIRE(report.ok());
+    const auto trace = nlohmann::json::parse(read_gzip(report->file));
+    std::map<std::string, std::vector<std::uint64_t>> values;
+    for (const auto& event : trace["traceEvents"])
+      if (event["ph"] == "C") values[event["name"]].push_back(event["args"]["value"]);
+    BOOST_TEST(report->memory.recorded == with_memory);
+    BOOST_TEST(trace["limelight"].contains("memory") == with_memory);
+    if (with_memory)
+      BOOST_TEST(trace["limelight"]["memory"]["peak_bytes"] == report->memory.peak_bytes);
+    return values;
+  };
+  auto values = counters(true);
+  BOOST_TEST(values.contains("memory.resident"));
+  BOOST_TEST(values.contains("memory.chunks"));
+  BOOST_TEST(!values.contains("memory.device"));
+  const std::vector<std::uint64_t>& host = values["memory.host"];
+  BOOST_REQUIRE(host.size() >= 3u);  // at the start, at the peak, and afterwards
+  BOOST_TEST(host.front() >= 1u << 20);
+  BOOST_TEST(*std::max_element(host.begin(), host.end()) == host.front() + 5000);
+  BOOST_TEST(host.back() == host.front());
+  BOOST_TEST(counters(false).empty());
 }

@@ -52,6 +52,26 @@ BOOST_AUTO_TEST_CASE(a_sequence_grows_by_blocks_and_gives_all_of_them_back) {
   BOOST_TEST(sequence.position == 0);
 }
 
+BOOST_AUTO_TEST_CASE(its_blocks_and_bytes_are_in_the_ledger_of_memory) {
+  profiling::MemoryLedger& ledger = profiling::memory_ledger();
+  const auto bytes = [&] {
+    return ledger.now().of(profiling::MemorySpace::host, profiling::MemoryHolder::kv_cache);
+  };
+  const std::uint64_t all = ledger.blocks(), used = ledger.used_blocks(), before = bytes();
+  {
+    KvCache second(*device, cache.options());
+    BOOST_TEST(ledger.blocks() == all + 6);
+    BOOST_TEST(bytes() == before + 6 * KvCache::block_bytes(cache.options()));
+    KvCache::Sequence sequence;
+    BOOST_TEST(second.reserve(5, sequence));
+    BOOST_TEST(ledger.used_blocks() == used + 2);
+    second.release(sequence);
+    BOOST_TEST(ledger.used_blocks() == used);
+  }
+  BOOST_TEST(ledger.blocks() == all);
+  BOOST_TEST(bytes() == before);
+}
+
 BOOST_AUTO_TEST_CASE(equal_beginnings_share_whole_blocks_and_one_token_is_left_to_compute) {
   const auto first = filled(counting(0, 10));
   KvCache::Sequence equal, longer, other;
