@@ -46,8 +46,10 @@ Result<const UnwindLibrary*> UnwindLibrary::get() {
   const std::lock_guard lock(mutex);
   if (loaded != nullptr) return loaded;
   const auto missing = [](const std::string& why) {
-    return Error{ErrorCode::unavailable,
-                 std::string("call stacks need ") + library_name + " (Debian: libunwind8): " + why};
+    return Error{ErrorCode::unavailable, std::string("call stacks need ")
+                                             .append(library_name)
+                                             .append(" (Debian: libunwind8): ")
+                                             .append(why)};
   };
   void* handle = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) return missing(dlerror());

@@ -26,7 +26,7 @@ struct Heard {
 };
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(trace_command)
+BOOST_AUTO_TEST_SUITE(command_for_traces)
 
 BOOST_AUTO_TEST_CASE(words_are_those_of_a_shell) {
   using Words = std::vector<std::string>;

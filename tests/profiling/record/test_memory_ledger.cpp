@@ -9,13 +9,13 @@ namespace {
 constexpr MemorySpace host = MemorySpace::host;
 std::uint64_t held(MemoryHolder holder) { return memory_ledger().now().of(host, holder); }
 
-struct Recording {
-  Recording() {
+struct MemoryRecording {
+  MemoryRecording() {
     memory_ledger().begin_peak();
     (void)memory_ledger().take_high(host);
     detail::recording_memory = true;
   }
-  ~Recording() { detail::recording_memory = false; }
+  ~MemoryRecording() { detail::recording_memory = false; }
 };
 }  // namespace
 
@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(the_innermost_scope_says_who_allocates) {
 
 BOOST_AUTO_TEST_CASE(the_peak_has_its_holders_of_that_time) {
   const MemoryHold weights(host, MemoryHolder::weights, 1000);
-  const Recording recording;
+  const MemoryRecording recording;
   const std::uint64_t base = memory_ledger().now().total();
   { const MemoryHold step(host, MemoryHolder::activations, 500); }
   const MemoryHold later(host, MemoryHolder::kv_cache, 300);
@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(the_peak_has_its_holders_of_that_time) {
 }
 
 BOOST_AUTO_TEST_CASE(what_was_highest_between_two_samples_is_told_once) {
-  const Recording recording;
+  const MemoryRecording recording;
   const std::uint64_t before = memory_ledger().now().tensors(host);
   { const MemoryHold step(host, MemoryHolder::activations, 500); }
   const auto high = memory_ledger().take_high(host);
