@@ -22,8 +22,8 @@ class RunOutput {
   // folder: where <request>.txt, <request>.wav and outputs.jsonl go; empty: nowhere. keep_json: for
   // write_json(). Errors: io.
   static Result<RunOutput> create(const std::filesystem::path& folder, bool keep_json);
-  // place: of the answer in the order of the requests, from 0. traceparent: a key of its line; empty:
-  // none. Errors: io.
+  // place: of the answer in the order of the requests, from 0. traceparent: a key of its line;
+  // empty: none. Errors: io.
   Result<void> add(std::size_t place,
                    const RequestOutput& output,
                    const std::string& traceparent = {});
