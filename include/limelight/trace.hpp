@@ -72,8 +72,8 @@ Result<std::string> diff_table(const TraceFiles& before,
                                const TraceFiles& after,
                                Notes* notes = nullptr);
 
-// Returns a table for each rank: where the time of one request went (queue, transfer, compute,
-// collectives), and its slowest operations. Errors: not_found (lists the requests in the files).
+// Returns where the time of one request went: a sentence, its critical path by place, and a table by
+// rank (queue, transfer, compute, collectives) with the slowest operations. Errors: not_found (lists the requests in the files).
 Result<std::string> describe_request(const TraceFiles& files,
                                      const std::string& request,
                                      const std::string& session = {},
