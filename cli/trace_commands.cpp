@@ -53,12 +53,19 @@ TraceCommands::TraceCommands(CLI::App& app) {
       "merge",
       "One timeline of all ranks, with an arrow for each tensor and a track for each request");
   merge_->add_option("-o,--out", out_, "the merged trace (.json.gz)")->required();
-  report_ = trace->add_subcommand(
-      "report", "One HTML page: timeline, requests, operations, hand-off and how ranks differ");
+  report_ = trace->add_subcommand("report",
+                                  "One HTML page: timeline, requests and their critical paths, "
+                                  "flame graph, counters, hand-off, "
+                                  "collectives, operations");
   report_->add_option("-o,--out", report_out_, "the page")->default_val("report.html");
+  report_->add_option("--beside", beside_, "traces of a second run, to show beside the first");
   for (CLI::App* one : {merge_, report_}) {
     one->add_flag("--force", force_, "replace a file that another program made");
     one->footer(
+        std::string(one == report_
+                        ? "Example: limelight trace report new/*.gz --beside old/*.gz -o "
+                          "report.html\n\n"
+                        : "") +
         "A file that is there is replaced only if this command made it, or with --force. An input, "
         "a link, and what is no plain file are never replaced. The result appears when it is "
         "whole.");
@@ -164,8 +171,8 @@ int TraceCommands::merge() const {
 }
 
 int TraceCommands::report() const {
-  const auto written =
-      profiling::write_report(report_out_, files_, {.force = force_, .session = session_});
+  const auto written = profiling::write_report(
+      report_out_, files_, {.force = force_, .session = session_, .beside = beside_});
   if (!written) return refuse("trace report", 1, written.error().message);
   say("report", *written);
   std::cout << report_out_.string() << ": open it in a browser\n";

@@ -29,7 +29,7 @@ class TraceCommands {
 
   CLI::App *validate_ = nullptr, *summary_ = nullptr, *recover_ = nullptr, *merge_ = nullptr,
            *diff_ = nullptr, *report_ = nullptr, *open_ = nullptr;
-  std::vector<std::filesystem::path> files_, before_, after_;
+  std::vector<std::filesystem::path> files_, before_, after_, beside_;
   std::string request_, session_;
   std::vector<std::string> readers_;
   std::filesystem::path out_, report_out_;

@@ -31,18 +31,19 @@ function(limelight_library name)
   set_property(GLOBAL APPEND PROPERTY LIMELIGHT_LIBRARIES limelight_${name})
 endfunction()
 
-# limelight_page(<name> <namespace>): <name>.html of this folder as a constant, in the source
-# <name>.cpp of the folder of the build.
-function(limelight_page name namespace)
+# limelight_page(<name> <namespace> <page> [<part>...]): a page of this folder as a constant, in the
+# source <name>.cpp of the folder of the build. parts: files that the page includes (embed.cmake).
+function(limelight_page name namespace page)
   add_custom_command(
     OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp
     COMMAND ${CMAKE_COMMAND}
-      -D IN=${CMAKE_CURRENT_SOURCE_DIR}/${name}.html
+      -D IN=${CMAKE_CURRENT_SOURCE_DIR}/${page}
       -D OUT=${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp
       -D NAME=${name}
       -D NAMESPACE=${namespace}
       -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
     DEPENDS
-      ${name}.html
+      ${page}
+      ${ARGN}
       ${PROJECT_SOURCE_DIR}/cmake/embed.cmake)
 endfunction()

@@ -72,14 +72,15 @@ Result<std::string> diff_table(const TraceFiles& before,
                                const TraceFiles& after,
                                Notes* notes = nullptr);
 
-// Returns a table for each rank: where the time of one request went (queue, transfer, compute,
-// collectives), and its slowest operations. Errors: not_found (lists the requests in the files).
+// Returns where the time of one request went: a sentence, its critical path by place, and a table
+// by rank (queue, transfer, compute, collectives) with the slowest operations. Errors: not_found
+// (lists the requests in the files).
 Result<std::string> describe_request(const TraceFiles& files,
                                      const std::string& request,
                                      const std::string& session = {},
                                      Notes* notes = nullptr);
 
-// Of what merge and report write.
+// Of what merge writes.
 struct OutputOptions {
   // Replace a file that is there and that the same command did not make. An input, a link, and
   // what is no plain file are never replaced.
@@ -109,13 +110,22 @@ Result<Merged> merge(const TraceFiles& files,
                      const std::filesystem::path& out,
                      const OutputOptions& options = {});
 
+struct ReportOptions {
+  bool force = false;     // as in OutputOptions
+  std::string session{};  // show this one; empty: the latest
+  // A second run, which the page shows beside the first; empty: none.
+  TraceFiles beside{};
+  std::string beside_session{};
+};
 // Writes one HTML page about the traces of all ranks. It needs no network and no server, and shows
-// a timeline of each rank, requests as bars, time by operation and stage, hand-off by channel, and
-// how the ranks of a stage differ. Returns what else is to be known. Errors: invalid_argument (no
-// file, clocks that have nothing in common, or an `out` that must not be replaced).
+// a timeline that zooms, the critical path of each request, time by stack, operation and stage,
+// counters, hand-off, collectives, and how the ranks of a stage differ. Its size is bounded: of
+// more than 1.2 million slices short neighbours are drawn together. Returns what else is to be
+// known. Errors: invalid_argument (no file, clocks that have nothing in common, or an `out` that
+// must not be replaced).
 Result<Notes> write_report(const std::filesystem::path& out,
                            const TraceFiles& files,
-                           const OutputOptions& options = {});
+                           const ReportOptions& options = {});
 
 struct Recovered {
   std::filesystem::path file;  // the trace under its final name; the .part no longer exists

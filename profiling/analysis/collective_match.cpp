@@ -35,7 +35,7 @@ void CollectiveMatch::add(const EventLine& event,
   if (std::none_of(open.parts.begin(), open.parts.end(), same))
     open.parts.push_back({rank, event.pid, event.tid, event.begin_ns, event.end_ns()});
   if (open.parts.size() >= open.size) complete(key);
-  while (order_.size() > most_open) {
+  while (order_.size() > most_open_) {
     complete(order_.front());
     order_.pop_front();
   }

@@ -27,7 +27,9 @@ class CollectiveMatch {
   // parts: at least two, by their begins: the last one is that of the rank that came last.
   using OnMatch = std::function<void(const std::string& name, const std::vector<Part>& parts)>;
 
-  explicit CollectiveMatch(OnMatch on_match) : on_match_(std::move(on_match)) {}
+  // most_open: of those that are not complete, the first is given up when there are more.
+  explicit CollectiveMatch(OnMatch on_match, std::size_t most_open = std::size_t{1} << 16)
+      : on_match_(std::move(on_match)), most_open_(most_open) {}
 
   // Takes any event; those that are no collectives are passed over. stage: of the rank, which is
   // the group where an event names none; size: how many ranks of it there are.
@@ -35,7 +37,6 @@ class CollectiveMatch {
   void finish();
 
  private:
-  static constexpr std::size_t most_open = 1 << 16;
   struct Open {
     std::string name;
     std::size_t size;
@@ -44,6 +45,7 @@ class CollectiveMatch {
   void complete(const std::string& key);
 
   OnMatch on_match_;
+  std::size_t most_open_;
   std::map<std::string, std::uint64_t> counts_;  // by rank and group
   std::map<std::string, Open> open_;
   std::deque<std::string> order_;

@@ -27,6 +27,11 @@ BOOST_AUTO_TEST_CASE(report_is_one_page_that_holds_everything_and_no_name_breaks
   for (const char* absent : {"http://", "https://", "@DATA@"})
     BOOST_TEST(html.find(absent) == std::string::npos, absent);
   BOOST_TEST(has(trace_command("report /no/such.gz"), "/no/such.gz"));
+  const Ran beside =
+      trace_command("report -o " + page.string() + traces.all + " --beside" + traces.all);
+  BOOST_TEST(beside.code == 0, beside.output);
+  BOOST_TEST(read_file(page).find("\"beside\":") != std::string::npos);
+  BOOST_TEST(has(trace_command("report" + traces.all + " --beside /no/such.gz"), "/no/such.gz"));
 }
 
 BOOST_AUTO_TEST_CASE(validate_says_what_is_wrong_and_exits_with_1) {
@@ -50,6 +55,8 @@ BOOST_AUTO_TEST_CASE(summary_has_the_operations_and_one_request_can_be_followed)
   const Ran one = trace_command("summary --request 'the <b>first</b>'" + traces.all);
   BOOST_TEST(one.code == 0);
   BOOST_TEST(has(one, "rank 1"), one.output);
+  BOOST_TEST(has(one, " ms most went to steps of rank "), one.output);
+  BOOST_TEST(has(one, "\ncritical path:\n"), one.output);
   const Ran none = trace_command("summary --request other" + traces.all);
   BOOST_TEST(none.code == 1);
   BOOST_TEST(none.output.starts_with("limelight trace summary: "), none.output);

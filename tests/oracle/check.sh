@@ -27,6 +27,12 @@ if [[ $reader == chromium ]]; then
   words=('rank 0: stage 0 thinker' 'code2wav step' 'rank 0 -&gt; rank 1' 'request 0:'
     'overhead_percent')
   for word in "${words[@]}"; do grep -q "$word" "$folder/dom.html"; done
+  # It is used as by a person, where there is what a browser is driven with.
+  if command -v chromedriver >/dev/null && command -v python3 >/dev/null; then
+    python3 "$here/drive_report.py" "$limelight" "$folder" "$folder/report.html"
+  else
+    echo "not driven: no chromedriver, or no python3"
+  fi
   exit 0
 fi
 if [[ $reader == openai ]]; then

@@ -190,13 +190,115 @@ BOOST_AUTO_TEST_CASE(traces_of_others_have_a_report_too) {
   BOOST_TEST(data["ranks"][0]["operations"][2]["kind"] == "device");
 }
 
+BOOST_AUTO_TEST_CASE(a_request_has_the_path_and_the_sentence_that_the_terminal_prints) {
+  const Report report;
+  const json& request = report.data["requests"][0];
+  const std::string sentence = request["sentence"];
+  BOOST_TEST(sentence.starts_with("Of 0.969 ms most went to steps of rank 0"), sentence);
+  const auto text = prof::describe_request(report.files, "the <b>first</b>");
+  BOOST_TEST(text->find(sentence) != std::string::npos, *text);
+  // The parts follow each other.
+  double at = request["begin_ns"], sum = 0;
+  for (const json& part : request["path"]) {
+    BOOST_TEST(part[3] == at);
+    at = part[4];
+  }
+  BOOST_TEST(at == request["end_ns"]);
+  for (const json& total : request["totals"]) sum += total["us"].get<double>();
+  BOOST_TEST(sum == 969.0);
+}
+
+BOOST_AUTO_TEST_CASE(each_request_is_listed_however_many_there_are) {
+  const Folder folder;
+  std::vector<std::string> events;
+  constexpr int count = 1500;
+  for (int i = 0; i < count; ++i)
+    events.push_back(slice("ProfilerStep#1", 100.0 * i, 10 + i % 50,
+                           R"("request":"r)" + std::to_string(i) + "\"", "user_annotation"));
+  const fs::path page = folder.path / "report.html";
+  BOOST_REQUIRE(prof::write_report(page, {trace(folder.path, 0, events)}).ok());
+  const json data = data_of(page);
+  BOOST_REQUIRE(data["requests"].size() == std::size_t{count});
+  std::size_t with_path = 0;
+  for (const json& request : data["requests"]) with_path += request.contains("path");
+  BOOST_TEST(with_path == 1000u);
+}
+
+BOOST_AUTO_TEST_CASE(slices_stacks_and_counters_are_in_the_page) {
+  const Folder folder;
+  const std::string counter =
+      R"({"ph":"C","cat":"cpu_op","name":"KV bytes","pid":1,"tid":0,"ts":5.000,)"
+      R"("args":{"value":4096}})";
+  const auto file =
+      trace(folder.path, 0,
+            {slice("inner", 2, 3), slice("outer", 1, 8), counter,
+             slice("ProfilerStep#7", 0, 10, R"("step of":"decode")", "user_annotation")});
+  const fs::path page = folder.path / "report.html";
+  BOOST_REQUIRE(prof::write_report(page, {file}).ok());
+  const json data = data_of(page);
+  BOOST_TEST(data["slices"] == 3);
+  BOOST_REQUIRE(data["tracks"].size() == 1u);
+  BOOST_TEST(data["tracks"][0]["rows"] == 3);
+  BOOST_TEST(data["tracks"][0]["label"] == "thread 1");
+  BOOST_TEST(data["together"]["slices"] == 0);
+  BOOST_REQUIRE(data["counters"].size() == 1u);
+  BOOST_TEST(data["counters"][0]["name"] == "KV bytes");
+  BOOST_TEST(data["counters"][0]["values"] == json::array({4096.0}));
+  // The root, the rank, decode, outer, inner.
+  const json& flame = data["flame"];
+  BOOST_REQUIRE(flame["parent"].size() == 5u);
+  BOOST_TEST(data["names"][flame["name"][2].get<std::size_t>()] == "decode");
+  BOOST_TEST(flame["self_us"][2] == 2.0);
+  BOOST_TEST(flame["self_us"][3] == 5.0);
+  BOOST_TEST(flame["parent"][4] == 3);
+}
+
+BOOST_AUTO_TEST_CASE(the_slowest_rank_of_collectives_is_named) {
+  const Folder folder;
+  std::vector<std::string> ranks[2];
+  for (int i = 0; i < 10; ++i) {
+    ranks[0].push_back(slice("collective.all_reduce", 100.0 * i, 60));
+    ranks[1].push_back(slice("collective.all_reduce", 100.0 * i + (i < 9 ? 50 : -5), 10));
+  }
+  const fs::path page = folder.path / "report.html";
+  BOOST_REQUIRE(
+      prof::write_report(page, {trace(folder.path, 0, ranks[0]), trace(folder.path, 1, ranks[1])})
+          .ok());
+  const json data = data_of(page);
+  BOOST_REQUIRE(data["collectives"].size() == 1u);
+  const json& all = data["collectives"][0];
+  BOOST_TEST(all["count"] == 10);
+  BOOST_TEST(all["slowest"] == 1);
+  BOOST_TEST(all["waited_us"] == 455.0);
+  BOOST_TEST(all["ranks"][1]["times"] == 9);
+  BOOST_TEST(all["ranks"][1]["waited_us"] == 450.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_run_is_in_the_page_beside_the_first) {
+  const Report first;
+  const Folder folder;
+  const auto other = trace(folder.path, 0, {slice("work", 0, 500)});
+  const fs::path page = folder.path / "report.html";
+  const auto written = prof::write_report(page, first.files, {.beside = {other}});
+  if (!written) BOOST_FAIL(written.error().message);
+  const json data = data_of(page);
+  BOOST_TEST(data["ranks"] == first.data["ranks"]);
+  BOOST_TEST(data["beside"]["ranks"].size() == 1u);
+  BOOST_TEST(data["beside"]["ranks"][0]["operations"][0]["name"] == "work");
+  BOOST_TEST(read_file(page).find("id=\"slices1\"") != std::string::npos);
+  // No input of either is replaced.
+  const auto refused = prof::write_report(other, first.files, {.force = true, .beside = {other}});
+  BOOST_REQUIRE(!refused.ok());
+  BOOST_TEST((refused.error().code == ErrorCode::invalid_argument));
+}
+
 BOOST_AUTO_TEST_CASE(the_page_needs_nothing_else_and_a_name_cannot_end_its_script) {
   const Report report;
   const std::string html = read_file(report.page);
   BOOST_TEST(html.find("alert(1)") != std::string::npos);
   BOOST_TEST(html.find("<script>alert") == std::string::npos);
   BOOST_TEST(html.find("<test>") == std::string::npos);
-  for (const char* absent : {"http://", "https://", "@DATA@"})
+  for (const char* absent : {"http://", "https://", "@DATA@", ".js@", ".css@"})
     BOOST_TEST(html.find(absent) == std::string::npos, absent);
 }
 
