@@ -74,12 +74,17 @@ void SessionFile::write_folded(const ThreadNames& threads) {
   if (stacks.empty()) return;
   std::string name = report.file.filename().string();
   name.resize(std::min(name.find(".pt.trace."), name.size()));
-  const std::filesystem::path file = report.file.parent_path() / (name + ".folded.txt");
+  name.append(".folded.txt");
+  const std::filesystem::path file = report.file.parent_path() / name;
   std::ofstream out(file);
   out << stacks.folded(threads);
   out.close();
-  if (out) report.stacks.file = file.string();
-  else report.note += (report.note.empty() ? "" : "; ") + file.string() + ": cannot be written";
+  if (out) {
+    report.stacks.file = file.string();
+    return;
+  }
+  if (!report.note.empty()) report.note.append("; ");
+  report.note.append(file.string()).append(": cannot be written");
 }
 
 Result<void> SessionFile::finish(const ThreadNames& threads) {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 namespace limelight::profiling {
 
@@ -36,7 +37,7 @@ std::string unnamed(std::uintptr_t address) {
   std::snprintf(
       text, sizeof text, "+0x%lx]",
       static_cast<unsigned long>(address - reinterpret_cast<std::uintptr_t>(found.dli_fbase)));
-  return "[" + file.substr(file.rfind('/') + 1) + text;
+  return std::string(1, '[').append(file, file.rfind('/') + 1).append(text);
 }
 }  // namespace
 
@@ -45,11 +46,10 @@ Result<const UnwindLibrary*> UnwindLibrary::get() {
   static UnwindLibrary* loaded = nullptr;  // never unloaded: a signal may use it at any time
   const std::lock_guard lock(mutex);
   if (loaded != nullptr) return loaded;
-  const auto missing = [](const std::string& why) {
-    return Error{ErrorCode::unavailable, std::string("call stacks need ")
-                                             .append(library_name)
-                                             .append(" (Debian: libunwind8): ")
-                                             .append(why)};
+  const auto missing = [](const char* why) {
+    std::string text("call stacks need ");
+    text.append(library_name).append(" (Debian: libunwind8): ").append(why);
+    return Error{ErrorCode::unavailable, std::move(text)};
   };
   void* handle = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) return missing(dlerror());

@@ -19,22 +19,25 @@ class LaunchArrows {
     bool linked = false;
   };
 
-  // Calls draw(from, to) if both ends are known now.
+  // Calls draw(from, to) if both ends are known now. Returns whether this end has an arrow, if the
+  // other one comes: false for later work of a launch that has one.
   template <class Draw>
-  void add(std::uint32_t correlation, const Place& place, bool is_launch, Draw draw) {
+  bool add(std::uint32_t correlation, const Place& place, bool is_launch, Draw draw) {
     Place launch = place;
     if (!is_launch) {
       if (const auto at = launches_.find(correlation); at != launches_.end()) {
-        if (!std::exchange(at->second.linked, true)) draw(at->second, place);
-        return;
+        if (std::exchange(at->second.linked, true)) return false;
+        draw(at->second, place);
+        return true;
       }
     } else if (const auto at = works_.find(correlation); at != works_.end()) {
       draw(place, at->second);
       launch.linked = true;
       works_.erase(at);
     }
-    if ((is_launch ? launches_ : works_).insert_or_assign(correlation, launch).second)
-      (is_launch ? launch_order_ : work_order_).push_back(correlation);
+    const bool fresh =
+        (is_launch ? launches_ : works_).insert_or_assign(correlation, launch).second;
+    if (fresh) (is_launch ? launch_order_ : work_order_).push_back(correlation);
     if (launch_order_.size() > most_waiting) {
       launches_.erase(launch_order_.front());
       launch_order_.pop_front();
@@ -43,6 +46,7 @@ class LaunchArrows {
       unmatched_ += works_.erase(work_order_.front());
       work_order_.pop_front();
     }
+    return fresh;
   }
   // Work without a launch.
   std::uint64_t unmatched() const noexcept { return unmatched_ + works_.size(); }

@@ -31,10 +31,8 @@ constexpr std::uint32_t clocks = 1, primary_clock = 2, clock_id = 1, clock_time 
 constexpr std::uint32_t uuid = 1, track_name = 2, process = 3, thread = 4, parent = 5, counter = 8,
                         pid = 1, process_name = 6, process_labels = 8, tid = 2, thread_name = 5;
 // TrackEvent
-constexpr std::uint32_t category_number = 3, annotation = 4, legacy = 6, type = 9, name_number = 10,
-                        track = 11, event_name = 23, counter_value = 30;
-// LegacyEvent
-constexpr std::uint32_t phase = 2, flow_id = 6, to_enclosing = 12;
+constexpr std::uint32_t category_number = 3, annotation = 4, type = 9, name_number = 10, track = 11,
+                        event_name = 23, counter_value = 30, flows = 47;
 // InternedData and what it consists of
 constexpr std::uint32_t categories = 1, names = 2, annotation_names = 3, number = 1, text = 2;
 constexpr std::uint32_t functions = 5, frames = 6, callstacks = 7, mapping_paths = 17,
@@ -447,39 +445,23 @@ std::uint64_t PerfettoWriter::device_track(const DeviceActivity& a) {
   return number;
 }
 
-void PerfettoWriter::put_flow(char phase, std::uint32_t id, const LaunchArrows::Place& place) {
-  const std::uint64_t category = number_of(categories_, field::categories, "ac2g"),
-                      name = number_of(names_, field::names, "ac2g");
-  std::string event;
-  pbf_writer writer(event);
-  writer.add_uint64(field::track, device_tracks_.at({place.pid, place.tid}));
-  writer.add_uint64(field::name_number, name);
-  writer.add_uint64(field::category_number, category);
-  {
-    pbf_writer legacy(writer, field::legacy);
-    legacy.add_int32(field::phase, phase);
-    legacy.add_uint64(field::flow_id, id);
-    if (phase == 'f') legacy.add_bool(field::to_enclosing, true);
-  }
-  packet(static_cast<std::uint64_t>(place.ns + options_.base_ns), event);
-}
-
 void PerfettoWriter::device(const DeviceActivity& a) {
   const std::uint64_t track = device_track(a);
   std::string begins = slice_begin(track, a.name, device_category(a.kind));
   args_.clear();
   append_device_args(a, options_.devices, args_);
   add_json(begins, args_);
+  // The arrow is what two slices share: its number.
+  const bool work = is_device_work(a.kind);
+  const DeviceTrack place = track_of(a, host_pid_);
+  if (a.correlation != 0 && (work || is_host_call(a.kind)) &&
+      arrows_.add(a.correlation, {place.pid, place.tid, a.begin_ns}, !work,
+                  [](const LaunchArrows::Place&, const LaunchArrows::Place&) {}))
+    pbf_writer(begins).add_fixed64(
+        field::flows,
+        unique_number("launch " + std::to_string(host_pid_) + " " + std::to_string(a.correlation)));
   packet(static_cast<std::uint64_t>(a.begin_ns + options_.base_ns), begins);
   put_end(track, static_cast<std::uint64_t>(a.end_ns + options_.base_ns));
-  const bool work = is_device_work(a.kind);
-  if (a.correlation == 0 || (!work && !is_host_call(a.kind))) return;
-  const DeviceTrack place = track_of(a, host_pid_);
-  arrows_.add(a.correlation, {place.pid, place.tid, a.begin_ns}, !work,
-              [&](const LaunchArrows::Place& from, const LaunchArrows::Place& to) {
-                put_flow('s', a.correlation, from);
-                put_flow('f', a.correlation, to);
-              });
 }
 
 void PerfettoWriter::end(const RankTrace& report,

@@ -64,7 +64,6 @@ class PerfettoWriter final : public TraceText {
                  std::uint64_t end_ns);
   void put(Begins& begins);
   void put_end(std::uint64_t track, std::uint64_t end_ns);
-  void put_flow(char phase, std::uint32_t id, const LaunchArrows::Place& place);
   Thread& thread_of(int thread_id);
   std::uint64_t device_track(const DeviceActivity& activity);
   void say_stack(std::uint32_t node);

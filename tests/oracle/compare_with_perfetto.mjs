@@ -12,8 +12,10 @@ const [folder, ...files] = process.argv.slice(2);
 const first = '(select min(ts) from slice)';
 // JSON keeps args below `args`, Perfetto's own format below `debug`. The instant at the end has
 // what JSON has outside of its events.
+// JSON's counters have the name of the arg in their own.
 const ours = "slice.name != 'limelight'";
-const key = "replace(replace(flat_key, 'args.', ''), 'debug.', '')";
+// The importer has no points in the keys of its own format.
+const key = "replace(replace(replace(flat_key, 'args.', ''), 'debug.', ''), '.', '_')";
 const tables = {
   slices:
     `select slice.ts - ${first} as ts, slice.dur, slice.name, category, depth, ` +
@@ -25,8 +27,8 @@ const tables = {
     'round(real_value, 3) as real_value from slice join args using (arg_set_id) ' +
     `where ${ours} and (flat_key like 'args.%' or flat_key like 'debug.%')`,
   counters:
-    `select counter.ts - ${first} as ts, counter_track.name, value from counter ` +
-    'join counter_track on track_id = counter_track.id',
+    `select counter.ts - ${first} as ts, replace(name, ' value', '') as name, value ` +
+    'from counter join counter_track on track_id = counter_track.id',
   flows:
     `select source.ts - ${first} as source_ts, source.name as source, ` +
     `target.ts - ${first} as target_ts, target.name as target from flow ` +

@@ -1,7 +1,7 @@
 // Writes the same records twice, as JSON and in Perfetto's format, for compare_with_perfetto.mjs:
 //   pftrace_probe <folder>   makes same.json and same.pftrace
 // The records are random, and nest as those of threads do: what is inside ends first, and may begin
-// and end together with what is around it.
+// or end together with what is around it. (Both at once JSON cannot tell apart.)
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -67,15 +67,19 @@ class Both {
     std::uint64_t value = random_();
     if (names[name].value_kind == ValueKind::bytes) value %= 1u << 30;
     if (names[name].value_kind == ValueKind::number) value %= 1000;
+    if (names[name].value_kind == ValueKind::matmul)
+      value = prof::pack_dims(1 + value % 100, 1 + value / 100 % 1000, 1 + value / 100'000 % 1000);
     if (names[name].value_kind == ValueKind::step) value = ++steps_;
     const auto request = static_cast<std::uint32_t>(below(3));
     const std::int64_t inside = depth < 4 ? below(4) : 0;
-    std::int64_t now = begin + (below(2) == 0 ? 0 : 1 + below(500));
+    const std::int64_t gap = below(2) == 0 ? 0 : 1 + below(500);
+    std::int64_t now = begin + gap;
     for (std::int64_t i = 0; i < inside; ++i) {
       now = span(thread, depth + 1, now);
       if (below(2) == 0) now += 1 + below(100);
     }
-    const std::int64_t end = now + (inside > 0 && below(2) == 0 ? 0 : 1 + below(900));
+    const bool may_end_together = inside > 1 || (inside == 1 && gap > 0);
+    const std::int64_t end = now + (may_end_together && below(2) == 0 ? 0 : 1 + below(900));
     if (below(5) == 0) {
       const auto counter = static_cast<prof::NameId>(spans + below(counters));
       text_->event({0, 0, random_() % 1'000'000, counter, 0, 0}, now, 0, thread, 0);

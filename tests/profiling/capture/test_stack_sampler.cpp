@@ -4,12 +4,13 @@
 
 #include <atomic>
 #include <boost/test/unit_test.hpp>
-#include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <ctime>
 #include <future>
-#include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "profiling/capture/stack_sampler.hpp"
 
