@@ -59,6 +59,8 @@ TraceCommands::TraceCommands(CLI::App& app) {
                                   "collectives, operations");
   report_->add_option("-o,--out", report_out_, "the page")->default_val("report.html");
   report_->add_option("--beside", beside_, "traces of a second run, to show beside the first");
+  report_->add_option("--beside-session", beside_session_,
+                      "of files of several sessions after --beside, show this one");
   for (CLI::App* one : {merge_, report_}) {
     one->add_flag("--force", force_, "replace a file that another program made");
     one->footer(
@@ -172,7 +174,8 @@ int TraceCommands::merge() const {
 
 int TraceCommands::report() const {
   const auto written = profiling::write_report(
-      report_out_, files_, {.force = force_, .session = session_, .beside = beside_});
+      report_out_, files_,
+      {.force = force_, .session = session_, .beside = beside_, .beside_session = beside_session_});
   if (!written) return refuse("trace report", 1, written.error().message);
   say("report", *written);
   std::cout << report_out_.string() << ": open it in a browser\n";

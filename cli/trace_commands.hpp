@@ -30,7 +30,7 @@ class TraceCommands {
   CLI::App *validate_ = nullptr, *summary_ = nullptr, *recover_ = nullptr, *merge_ = nullptr,
            *diff_ = nullptr, *report_ = nullptr, *open_ = nullptr;
   std::vector<std::filesystem::path> files_, before_, after_, beside_;
-  std::string request_, session_;
+  std::string request_, session_, beside_session_;
   std::vector<std::string> readers_;
   std::filesystem::path out_, report_out_;
   bool force_ = false, json_ = false, csv_ = false, by_stage_ = false, by_shape_ = false;

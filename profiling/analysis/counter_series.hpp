@@ -20,11 +20,7 @@ class CounterSeries {
     std::int64_t ns;
     double value;
   };
-  struct Key {
-    int rank;
-    std::string name;
-    auto operator<=>(const Key&) const = default;
-  };
+  using Key = std::pair<int, std::string>;  // rank and name
   struct Series {
     std::vector<Point> points;  // by time, once finished
     std::uint64_t values = 0;   // that were added

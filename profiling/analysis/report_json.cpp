@@ -253,8 +253,8 @@ ordered_json ReportData::counters_json() const {
       times.push_back(since(point.ns));
       values.push_back(point.value);
     }
-    all.push_back({{"rank", key.rank},
-                   {"name", key.name},
+    all.push_back({{"rank", key.first},
+                   {"name", key.second},
                    {"count", series.values},
                    {"ns", std::move(times)},
                    {"values", std::move(values)}});

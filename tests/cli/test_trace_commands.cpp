@@ -32,6 +32,10 @@ BOOST_AUTO_TEST_CASE(report_is_one_page_that_holds_everything_and_no_name_breaks
   BOOST_TEST(beside.code == 0, beside.output);
   BOOST_TEST(read_file(page).find("\"beside\":") != std::string::npos);
   BOOST_TEST(has(trace_command("report" + traces.all + " --beside /no/such.gz"), "/no/such.gz"));
+  const Ran session = trace_command("report --force -o " + page.string() + traces.all +
+                                    " --beside-session none --beside" + traces.all);
+  BOOST_TEST(session.code == 1, session.output);
+  BOOST_TEST(has(session, "none"), session.output);
 }
 
 BOOST_AUTO_TEST_CASE(validate_says_what_is_wrong_and_exits_with_1) {

@@ -24,7 +24,7 @@ if [[ $reader == chromium ]]; then
     --dump-dom "file://$folder/report.html" 2>"$folder/chromium.log" >"$folder/dom.html"
   # The page's script ran to its end, and filled the tables.
   grep -q 'data-ready="yes"' "$folder/dom.html"
-  words=('rank 0: stage 0 thinker' 'code2wav step' 'rank 0 -&gt; rank 1' 'request 0:'
+  words=('rank 0: stage 0 thinker' 'code2wav step' 'rank 0 → rank 1' 'request 0:'
     'overhead_percent')
   for word in "${words[@]}"; do grep -q "$word" "$folder/dom.html"; done
   # It is used as by a person, where there is what a browser is driven with.

@@ -58,7 +58,7 @@ class Browser:
 
     def open(self, page):
         self.call("/url", {"url": pathlib.Path(page).resolve().as_uri()})
-        self.wait('document.body.dataset.ready === "yes"')
+        self.wait('document.body.dataset.slices === "yes"')
         self.settle()
 
     def settle(self):

@@ -96,6 +96,7 @@ async function unpackAll() {
   showLegends();
   draw();
   document.body.dataset.opened = Math.round(performance.now());
-  document.body.dataset.ready = "yes";
+  document.body.dataset.slices = "yes";
 }
+document.body.dataset.ready = "yes";
 unpackAll();

@@ -96,7 +96,8 @@ function hover(event, x, y) {
   const shares = run.kinds.slice(0, 6)
     .map((kind, i) => at.rank.busy[i]?.[bin] ? `${kind} ${at.rank.busy[i][bin]} %` : "")
     .filter(Boolean);
-  tip.show(event, [at.rank.name, `at ${time(timeAt(x))}`, ...shares]);
+  tip.show(event, [at.rank.name, `at ${time(timeAt(x))}, mean of ${time(run.span_ns / 1000)}`,
+                   ...shares]);
 }
 function click(event, x, y) {
   const at = hit(x, y);
