@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(self_times_are_those_of_a_look_at_each_instant) {
     std::vector<prof::TrackSlice> slices;
     for (std::uint32_t i = 0; i < 20; ++i) {
       const auto from = static_cast<std::int64_t>(random() % 900);
-      slices.push_back(slice(i, from, from + 1 + static_cast<std::int64_t>(random() % 90)));
+      slices.push_back(swept(i, from, from + 1 + static_cast<std::int64_t>(random() % 90)));
     }
     std::stable_sort(slices.begin(), slices.end(), prof::TrackSliceBefore());
     std::map<std::uint32_t, std::int64_t> expected;
