@@ -63,8 +63,7 @@ int main(int argc, char** argv) {
   prompts->add_option("--prompts", run.prompts_file,
                       "a file, or - for standard input, with one JSON object in each line: "
                       "prompt, messages or prompt_token_ids, request_id, deadline_ms, and sampling "
-                      "parameters such as "
-                      "max_tokens (docs/config.md lists them)");
+                      "parameters such as max_tokens (docs/config.md lists them)");
   prompts->require_option(0, 1);
   command
       ->add_option("--modalities", run.modalities,
@@ -81,6 +80,7 @@ int main(int argc, char** argv) {
       "--json\n"
       "  limelight run --prompts prompts.jsonl --temperature 0 --output-dir out\n"
       "  limelight run --model FOLDER --image cat.png --audio purr.wav --prompt \"What is this?\"\n"
+      "  limelight run --model FOLDER --speaker vivian --language english --prompt Hello\n"
       "  limelight run --model FOLDER --deploy-config deploy.yaml --stage-overrides '{\"0\": "
       "{\"devices\": \"cpu\"}}' --prompt Hello\n"
       "  limelight run --model FOLDER --deploy-config deploy.yaml --check");

@@ -48,7 +48,7 @@ Result<GenerateRequest> read_request(const json& line,
                                      std::string* traceparent) {
   GenerateRequest request;
   stages::SamplingParams params = defaults;
-  const Handlers sampling = sampling_handlers(params);
+  const Handlers sampling = sampling_handlers(params), speech = speech_handlers(params.speech);
   bool has_prompt = false;
   const Handlers own{{"prompt",
                       [&](const json& v, const std::string& k) {
@@ -111,12 +111,12 @@ Result<GenerateRequest> read_request(const json& line,
                       }},
                      {"sampling_params", [&](const json& v, const std::string& k) {
                         if (!v.is_object()) refuse(k, show(v), "an object");
-                        read_object(v, k + ".", {&sampling});
+                        read_object(v, k + ".", {&sampling, &speech});
                       }}};
   try {
     if (!line.is_object())
       throw Refusal{"found no JSON object, expected one such as {\"prompt\": \"...\"}"};
-    read_object(line, "", {&own, &sampling});
+    read_object(line, "", {&own, &sampling, &speech});
     const int kinds = (has_prompt ? 1 : 0) + (request.messages.empty() ? 0 : 1) +
                       (request.prompt_token_ids.empty() ? 0 : 1);
     if (kinds != 1 && (kinds != 0 || request.attachments.empty()))

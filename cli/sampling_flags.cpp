@@ -1,5 +1,7 @@
 #include "cli/sampling_flags.hpp"
 
+#include <string>
+#include <tuple>
 #include <type_traits>
 
 #include "cli/whole_number.hpp"
@@ -30,6 +32,20 @@ void add(CLI::App& command,
 }  // namespace
 
 void add_sampling_flags(CLI::App& command, RunOptions& options) {
+  const std::tuple<const char*, std::string stages::SpeechParams::*, const char*> voices[] = {
+      {"--speaker", &stages::SpeechParams::speaker, "who speaks, of a model that has speakers"},
+      {"--language", &stages::SpeechParams::language, "of the speech, such as english; else auto"},
+      {"--instructions", &stages::SpeechParams::instructions, "how to speak, in plain words"}};
+  for (const auto& [flag, member, what] : voices)
+    command
+        .add_option_function<std::string>(
+            flag,
+            [&options, member = member](const std::string& value) {
+              options.sampling.emplace_back(
+                  [member, value](SamplingParams& params) { params.speech.*member = value; });
+            },
+            what)
+        ->group("Speech");
   command.add_option("--system", options.system, "system message, where a prompt has none")
       ->group("Sampling");
   add<float>(command, options, "--temperature", &SamplingParams::temperature, "0: greedy");

@@ -223,8 +223,12 @@ void set_model(std::shared_ptr<const ModelFile> model, StageConfig& config) {
     if (!rope.long_frequencies.empty())
       config.shape.max_model_len = std::min(config.shape.max_model_len, rope.short_length);
   if (const Qwen3Omni* omni = model->omni(); omni != nullptr && omni->speaks) {
-    config.codec.codebooks = omni->code_groups;
-    config.codec.codebook_size = omni->predictor.vocab;
+    config.codec.codebooks = omni->predictor.groups;
+    config.codec.codebook_size = omni->predictor.decoder.vocab;
+  }
+  if (const Qwen3Tts* tts = model->tts(); tts != nullptr) {
+    config.codec.codebooks = tts->predictor.groups;
+    config.codec.codebook_size = tts->predictor.decoder.vocab;
   }
   if (const Qwen25Omni* omni = model->qwen2_5_omni(); omni != nullptr && omni->speaks) {
     config.codec.codebooks = 1;

@@ -29,6 +29,10 @@ const Types& types_of_qwen3_omni() {
   static const Types all{{"talker", qwen3_omni_talker_type()}, {"code2wav", wave_decoder_type()}};
   return all;
 }
+const Types& types_of_qwen3_tts() {
+  static const Types all{{"talker", qwen3_tts_talker_type()}};
+  return all;
+}
 
 }  // namespace
 
@@ -52,6 +56,7 @@ const StageType& type_of(const StageConfig& stage) {
     of_model = &types_of_qwen2_5_omni();
   if (stage.code2wav || (stage.model && stage.model->omni() != nullptr))
     of_model = &types_of_qwen3_omni();
+  if (stage.model && stage.model->tts() != nullptr) of_model = &types_of_qwen3_tts();
   if (of_model != nullptr)
     if (const auto at = of_model->find(stage.model_stage); at != of_model->end()) return at->second;
   return types().find(stage.model_stage)->second;

@@ -69,5 +69,7 @@ StageType token2wav_type();
 // In place of talker_type() and code2wav_type() for those whose model is a Qwen3-Omni.
 StageType qwen3_omni_talker_type();
 StageType wave_decoder_type();
+// In place of talker_type() for those whose model is a Qwen3-TTS; its code2wav is that above.
+StageType qwen3_tts_talker_type();
 
 }  // namespace limelight::stages

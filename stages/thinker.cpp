@@ -107,6 +107,10 @@ Result<void> Thinker::begin(const Request& request) {
   const auto of_request = [&](const Error& error) {
     return Error{error.code, "request '" + request.id + "': " + error.message};
   };
+  if (!(request.sampling.speech == SpeechParams{}))
+    return of_request({ErrorCode::invalid_argument,
+                       "found a speaker, a language or instructions of a voice, expected none: the "
+                       "first stage writes a text, and the config says who speaks it"});
   auto media = media_of(request);
   if (!media) return of_request(media.error());
   auto tokens = tokens_of(request);

@@ -49,6 +49,16 @@ Handlers sampling_handlers(stages::SamplingParams& p) {
   return known;
 }
 
+Handlers speech_handlers(stages::SpeechParams& p) {
+  Handlers known{{"non_streaming_mode", [&](const json& v, const std::string& k) {
+                    p.non_streaming_mode = truth(v, k);
+                  }}};
+  for (const auto& [name, to] : std::initializer_list<std::pair<const char*, std::string*>>{
+           {"speaker", &p.speaker}, {"language", &p.language}, {"instructions", &p.instructions}})
+    known[name] = [to](const json& v, const std::string& k) { *to = text(v, k); };
+  return known;
+}
+
 void check_ranges(const stages::SamplingParams& params) {
   const auto good = stages::check(params);
   if (good) return;

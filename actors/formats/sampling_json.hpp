@@ -11,6 +11,9 @@ namespace limelight::formats {
 // has the ranges.
 Handlers sampling_handlers(stages::SamplingParams& params);
 
+// The same for who speaks, and how.
+Handlers speech_handlers(stages::SpeechParams& params);
+
 // Throws a Refusal that names the key, if a parameter is out of its range.
 void check_ranges(const stages::SamplingParams& params);
 

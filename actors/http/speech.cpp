@@ -9,6 +9,7 @@
 #include "actors/http/api_error.hpp"
 #include "actors/http/generation.hpp"
 #include "actors/http/limited_json.hpp"
+#include "stages/models/model_file.hpp"
 
 namespace limelight::http {
 
@@ -25,28 +26,58 @@ struct SpeechRequest {
   bool parts = false;                     // as they come
 };
 
-void check_voice(const json& value, const std::string& key, const std::string& speaker) {
+std::string voice_name(const json& value, const std::string& key) {
   const std::string name = formats::text(value.is_object() ? value.value("id", json()) : value, key,
                                          "the name of a voice");
-  if (!speaker.empty() && name != speaker && name != "default")
-    refuse(key, show(name), "'" + speaker + "', which the config names, or 'default'");
+  return name == "default" ? "" : name;
 }
 
-SpeechRequest read(const json& body, const PipelineFacts& facts, const std::string& speaker) {
+// The voice of a pipeline, as its config has it.
+struct Voice {
+  std::string speaker = {};  // empty: any name is good
+  bool by_request = false;   // a request says who speaks, in which language and how
+};
+Voice voice_of(const stages::PipelineConfig& config) {
+  Voice voice;
+  for (const auto& stage : config.stages) {
+    if (!stage.speaker.empty()) voice.speaker = stage.speaker;
+    if (stage.model && stage.model->tts() != nullptr) voice.by_request = true;
+  }
+  return voice;
+}
+
+// The keys that say who speaks: of each pipeline, and those that only some obey.
+formats::Handlers voice_handlers(const Voice& voice, stages::SpeechParams& params) {
+  formats::Handlers known;
+  if (voice.by_request) {
+    known = formats::speech_handlers(params);
+    known["voice"] = [&params](const json& v, const std::string& k) {
+      params.speaker = voice_name(v, k);
+    };
+    return known;
+  }
+  known["voice"] = [speaker = voice.speaker](const json& v, const std::string& k) {
+    const std::string name = voice_name(v, k);
+    if (!speaker.empty() && !name.empty() && name != speaker)
+      refuse(k, show(name), "'" + speaker + "', which the config names, or 'default'");
+  };
+  known["instructions"] = [](const json& v, const std::string& k) {
+    if (!formats::text(v, k).empty()) refuse(k, show(v), "none: the voice is the model's");
+  };
+  return known;
+}
+
+SpeechRequest read(const json& body, const PipelineFacts& facts, const Voice& voice) {
   if (!facts.has("audio"))
     refuse("model", "a pipeline without sound", "one that has an output of audio");
   SpeechRequest request;
   stages::SamplingParams params = facts.defaults;
-  const formats::Handlers sampling = formats::sampling_handlers(params);
+  const formats::Handlers sampling = formats::sampling_handlers(params),
+                          speech = voice_handlers(voice, params.speech);
   bool streams = false;
   const formats::Handlers own{
       {"input",
        [&](const json& v, const std::string& k) { request.generate.prompt = formats::text(v, k); }},
-      {"voice", [&](const json& v, const std::string& k) { check_voice(v, k, speaker); }},
-      {"instructions",
-       [](const json& v, const std::string& k) {
-         if (!formats::text(v, k).empty()) refuse(k, show(v), "none: the voice is the model's");
-       }},
       {"speed",
        [](const json& v, const std::string& k) {
          if (v != 1) refuse(k, show(v), "1: the speed is the model's");
@@ -64,7 +95,7 @@ SpeechRequest read(const json& body, const PipelineFacts& facts, const std::stri
          streams = true;
        }},
       {"stream", [&](const json& v, const std::string& k) { streams = formats::truth(v, k); }}};
-  read_object(body, "", {&sampling, &own}, formats::UnknownKeys::ignored);
+  read_object(body, "", {&sampling, &speech, &own}, formats::UnknownKeys::ignored);
   if (request.generate.prompt.empty()) refuse("input", "no text", "a text");
   if (request.events && !comes_in_parts(request.format))
     refuse("response_format", "another one than wav and pcm for a stream of events",
@@ -134,14 +165,11 @@ Task<void> speak(ContextPtr context, ExchangePtr exchange) {
   if (refuse_now(*context, *exchange, 1)) co_return;
   const auto body = read_json_object(exchange->request().body);
   const PipelineFacts facts = context->facts();
-  std::string speaker;
-  for (const auto& stage : context->pipeline->config().stages)
-    if (!stage.speaker.empty()) speaker = stage.speaker;
   const auto model = body ? check_model(*body, facts) : Result<void>(body.error());
   SpeechRequest request;
   Error wrong = model ? Error{ErrorCode::none, {}} : model.error();
   try {
-    if (model) request = read(*body, facts, speaker);
+    if (model) request = read(*body, facts, voice_of(context->pipeline->config()));
   } catch (const formats::Refusal& refusal) {
     wrong = {ErrorCode::invalid_argument, refusal.text};
   }

@@ -25,6 +25,17 @@
 
 namespace limelight::stages {
 
+// Who speaks a text, and how: what a talker that reads the request itself (Qwen3-TTS) is told
+// beside the text. Other first stages refuse whatever is not as it is here.
+struct SpeechParams {
+  std::string speaker = {};       // empty: the stage's own
+  std::string language = {};      // such as "english"; empty: auto
+  std::string instructions = {};  // in plain words; empty: none
+  // The whole text is read before the first frame; if not, a token of it with each frame.
+  bool non_streaming_mode = true;
+  bool operator==(const SpeechParams&) const = default;
+};
+
 // How the tokens of one request are chosen, and when they end. The names, the meanings and the
 // order of the operations are those of vLLM: logit_bias, penalties, temperature, min_p, top_k,
 // top_p.
@@ -45,6 +56,7 @@ struct SamplingParams {
   bool ignore_eos = false;
   int logprobs = -1;  // the likeliest tokens to report at each position; -1: report nothing
   int n = 1;          // answers to one prompt, with the seeds seed, seed + 1, ...
+  SpeechParams speech = {};
 };
 
 // Samples of sound in a second, where an output states no other rate.
@@ -79,7 +91,8 @@ auto inspect(Inspector& f, SamplingParams& x) {
   return f(x.temperature, x.top_p, x.top_k, x.min_p, max_tokens.given, max_tokens.value,
            x.min_tokens, seed.given, seed.value, x.repetition_penalty, x.presence_penalty,
            x.frequency_penalty, x.logit_bias, x.stop, x.stop_token_ids, x.ignore_eos, x.logprobs,
-           x.n);
+           x.n, x.speech.speaker, x.speech.language, x.speech.instructions,
+           x.speech.non_streaming_mode);
 }
 
 // How the CPU represents activations in products with weights from a model file. It depends on the

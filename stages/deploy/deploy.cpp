@@ -295,8 +295,37 @@ struct Resolver {
     else refuse(value.place, "dtype", value.show(), "auto, float32 or bfloat16");
   }
 
+  // How a code predictor samples: that of a Qwen3-TTS is the model's to say, and other stages than
+  // talkers have none.
+  void settle_subtalker(const TopologyStage& row, Value& stage) {
+    constexpr const char* key = "subtalker_sampling_params";
+    const Value* stated = stage.find(key);
+    if (stated == nullptr || !stated->is_map()) return;
+    if (row.stage == "talker" && topology.name != "qwen3_tts") return;  // refused as by its table
+    if (row.stage != "talker")
+      out.ignored.add(key, "the stage has no code predictor", stage.place_of(key));
+    else if (const auto model = ModelFile::open(wish.model, "talker"); model) {
+      const SamplingParams& own = (*model)->tts()->subtalker;
+      for (std::size_t i = 0; i < stated->members.size(); ++i) {
+        const auto& [name, value] = stated->members[i];
+        if (value.null()) continue;
+        const bool same =
+            name == "do_sample"     ? as_bool(value, name) == (own.temperature > 0)
+            : name == "temperature" ? static_cast<float>(as_number(value, name)) == own.temperature
+            : name == "top_p"
+                ? static_cast<float>(as_number(value, name)) == own.top_p
+                : name == "top_k" && as_integer(value, name, -1, 1 << 30) == own.top_k;
+        if (!same)
+          refuse(stated->member_places[i], std::string(key) + "." + name, value.show(),
+                 "what generation_config.json of the model says, or no such key");
+      }
+    }
+    stage.erase(key);
+  }
+
   void write_stage(int id, const TopologyStage& row) {
-    const Value stage = stage_of(id);
+    Value stage = stage_of(id);
+    settle_subtalker(row, stage);
     settle_members(stage_keys, stage);
     settle_async_chunk(stage);
     profiler(stage);

@@ -34,6 +34,9 @@ const std::vector<Topology>& rows() {
         {.stage = "code2wav", .sources = {1}, .output_type = "audio", .reads_chunks = true}}},
       {"qwen3_omni_moe_thinker_only",
        {{.stage = "thinker", .output_type = "text", .max_tokens = text_max_tokens}}},
+      {"qwen3_tts",
+       {{.stage = "talker", .reads_chunks = true},
+        {.stage = "code2wav", .sources = {0}, .output_type = "audio", .reads_chunks = true}}},
   };
   return all;
 }
@@ -97,6 +100,7 @@ constexpr std::pair<const char*, const char*> other_names[] = {
     {"moss_ttsd", "moss_tts_delay"},
     {"moss_voice_generator", "moss_tts_delay"},
     {"qwen3_omni", "qwen3_omni_moe"},
+    {"qwen3_tts_forced_aligner", "qwen3_forced_aligner"},
 };
 // Checkpoints of one kind that state the model_type of another.
 constexpr std::pair<const char*, const char*> other_architectures[] = {

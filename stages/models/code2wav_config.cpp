@@ -110,9 +110,10 @@ Code2WavShape read_qwen3_tts(ConfigKeys& top) {
   shape.quantized = keys.count("codebook_dim", -1, 1 << 16);
   if (shape.quantized % 2 != 0) keys.wrong("codebook_dim", "an even number");
   if (shape.codebooks < 2) keys.wrong("num_quantizers", "2 or more");
-  // In published files, and nobody reads them: the first codebook is as large as the others.
+  // In published files, and nobody reads them: the first codebook is as large as the others, and
+  // there is no embedding of words.
   for (const char* key : {"num_semantic_quantizers", "semantic_codebook_size",
-                          "vector_quantization_hidden_dimension"})
+                          "vector_quantization_hidden_dimension", "tie_word_embeddings"})
     (void)keys[key];
   keys.refuse_others(true, "the decoder of qwen3_tts_tokenizer_12hz");
   if (top.whole("output_sample_rate", 24'000) != 24'000) top.wrong("output_sample_rate", "24000");

@@ -5,31 +5,48 @@
 namespace limelight::stages {
 
 namespace {
-StageConfig predictor_config(StageConfig config, const Qwen3Omni& omni) {
-  config.shape = omni.predictor;
-  config.shape.max_model_len = omni.code_groups;
+StageConfig predictor_config(StageConfig config, const CodePredictorShape& shape) {
+  config.shape = shape.decoder;
+  config.shape.max_model_len = shape.groups;
   config.cache = {.share_prefixes = false};
   return config;
 }
 }  // namespace
 
 CodePredictor::CodePredictor(const StageConfig& config,
-                             const Qwen3Omni& omni,
+                             const CodePredictorShape& shape,
                              WeightLoader& weights,
                              Device& device)
-    : config_(predictor_config(config, omni)),
-      groups_(omni.code_groups),
+    : config_(predictor_config(config, shape)),
+      groups_(shape.groups),
+      width_(shape.width),
       device_(device),
       weights_(weights, "predictor."),
       decoder_(config_, weights_, device, nullptr),
-      cache_(decoder_.make_cache(config.max_batch_size)) {
+      cache_(decoder_.make_cache(config.max_batch_size)),
+      projection_bias_(device) {
   const int vocab = config_.shape.vocab, h = config_.shape.hidden;
   for (int g = 0; g + 1 < groups_; ++g) {
     const std::string number = std::to_string(g);
-    embeddings_.push_back(weights_.rows("embed." + number, vocab, h));
+    embeddings_.push_back(weights_.rows("embed." + number, vocab, width_));
     heads_.push_back(
         weights_.matrix(device, "head." + number, MatrixPart::whole(vocab, h), config_.dtype));
   }
+  if (width_ == h) return;
+  projection_ = weights_.matrix(device, "projection", MatrixPart::whole(h, width_), config_.dtype);
+  projection_bias_ = load_vector(weights_, device, "projection.bias", h, 0, h);
+}
+
+void CodePredictor::narrow(std::vector<float>& rows) const {
+  if (!projection_) return;
+  const std::size_t n = rows.size() / static_cast<std::size_t>(width_),
+                    h = static_cast<std::size_t>(config_.shape.hidden);
+  Array in(device_, rows.size()), out(device_, n * h);
+  device_.upload(rows, in.span());
+  device_.linear(in.span(), *projection_, out.span(), static_cast<int>(n));
+  device_.add(out.span(), projection_bias_.span());
+  rows.resize(n * h);
+  device_.download(out.span(), rows);
 }
 
 void CodePredictor::add_embedding(int group, int code, std::span<float> row) const {
@@ -62,9 +79,11 @@ Result<void> CodePredictor::predict(std::vector<float> rows,
                                     std::span<std::int32_t> codes,
                                     std::span<Error> errors) {
   const std::size_t frames = samplers.size(), others = static_cast<std::size_t>(groups_ - 1),
-                    h = static_cast<std::size_t>(config_.shape.hidden);
+                    h = static_cast<std::size_t>(config_.shape.hidden),
+                    width = static_cast<std::size_t>(width_);
   std::vector<KvCache::Sequence> sequences(frames);
   const auto forward = [&](int each) {
+    narrow(rows);
     std::vector<Decoder::Part> parts;
     for (KvCache::Sequence& sequence : sequences) parts.push_back({&sequence, each, {}});
     return decoder_.forward(rows, parts, cache_);
@@ -78,10 +97,11 @@ Result<void> CodePredictor::predict(std::vector<float> rows,
     for (int group = 1;; ++group) {
       LIMELIGHT_TRY(choose(group, rows, samplers, codes, errors));
       if (group + 1 == groups_) return {};
+      rows.resize(frames * width);
       for (std::size_t f = 0; f < frames; ++f)
         embeddings_[static_cast<std::size_t>(group - 1)](
             codes[f * others + static_cast<std::size_t>(group - 1)],
-            std::span(rows).subspan(f * h, h));
+            std::span(rows).subspan(f * width, width));
       LIMELIGHT_TRY(forward(1));
     }
   };

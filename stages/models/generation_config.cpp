@@ -170,6 +170,37 @@ struct GenerationReader {
     return tokens;
   }
 
+  // Those arguments of the reference's generate() that it takes from the file.
+  TtsSampling tts() {
+    TtsSampling made;
+    made.talker = {
+        .temperature = 0.9f, .top_k = 50, .max_tokens = 2048, .repetition_penalty = 1.05f};
+    made.subtalker = {.temperature = 0.9f, .top_k = 50};
+    const auto samples = [&](const char* key) {
+      const json& value = get(key);
+      if (!value.is_null() && !value.is_boolean()) wrong(key, "true or false");
+      return value.is_null() || value.get<bool>();
+    };
+    const bool talker = samples("do_sample"), subtalker = samples("subtalker_dosample");
+    if (talker != subtalker)
+      wrong(all.contains("do_sample") ? "do_sample" : "subtalker_dosample",
+            "the same in do_sample and subtalker_dosample: all codes of a frame are sampled, or "
+            "none");
+    real("temperature", made.talker.temperature);
+    real("top_p", made.talker.top_p);
+    whole("top_k", made.talker.top_k);
+    real("repetition_penalty", made.talker.repetition_penalty);
+    whole("max_new_tokens", made.talker.max_tokens);
+    real("subtalker_temperature", made.subtalker.temperature);
+    real("subtalker_top_p", made.subtalker.top_p);
+    whole("subtalker_top_k", made.subtalker.top_k);
+    if (!talker) made.talker.temperature = made.subtalker.temperature = 0;
+    for (const SamplingParams* params : {&made.talker, &made.subtalker})
+      if (const auto good = check(*params); !good) refuse(path, good.error().message);
+    refuse_others(false);
+    return made;
+  }
+
   void refuse_others(bool speaks) const {
     for (const auto& [key, value] : all.items()) {
       if (asked.contains(key) || (speaks && talker_keys.contains(key))) continue;
@@ -193,6 +224,13 @@ GenerationConfig read_generation_config(const fs::path& path, int vocab, bool sp
   made.ends = reader.ends(vocab);
   reader.refuse_others(speaks);
   return made;
+}
+
+TtsSampling read_tts_sampling(const fs::path& path) {
+  std::error_code failed;
+  return GenerationReader{.path = path,
+                          .all = fs::exists(path, failed) ? read_json(path) : json::object()}
+      .tts();
 }
 
 SamplingParams read_talker_sampling(const fs::path& path, SamplingParams usual) {

@@ -15,6 +15,7 @@
 #include "stages/models/config_keys.hpp"
 #include "stages/models/qwen2_5_omni.hpp"
 #include "stages/models/qwen3_omni.hpp"
+#include "stages/models/qwen3_tts.hpp"
 #include "stages/models/refusal.hpp"
 #include "stages/models/regex.hpp"
 #include "stages/models/tokenizer_spec.hpp"
@@ -49,6 +50,7 @@ struct NetworkConfig {
   std::vector<ExpectedTensor> tensors = {};  // of no decoder
   std::optional<Qwen25Omni> qwen2_5 = {};
   std::optional<Qwen3Omni> omni = {};
+  std::optional<Qwen3Tts> tts = {};
 };
 // Every key is obeyed, known to change nothing, or refused by name. part: of a model with several
 // networks; a text model is a thinker.
@@ -67,6 +69,11 @@ NetworkConfig read_qwen3_omni(const std::filesystem::path& config_json,
                               const nlohmann::json& config,
                               std::string_view part);
 
+// config: that of a qwen3_tts.
+NetworkConfig read_qwen3_tts(const std::filesystem::path& config_json,
+                             const nlohmann::json& config,
+                             std::string_view part);
+
 // What generation_config.json says: the parameters that the model's authors recommend, and the
 // tokens that end an answer.
 struct GenerationConfig {
@@ -79,8 +86,18 @@ struct GenerationConfig {
 GenerationConfig read_generation_config(const std::filesystem::path& path, int vocab, bool speaks);
 // The same file's parameters of the talker, and the usual ones where it has none.
 SamplingParams read_talker_sampling(const std::filesystem::path& path, SamplingParams usual);
+// The file of a qwen3_tts: first codes, and those of the code predictor where first ones are
+// sampled.
+struct TtsSampling {
+  SamplingParams talker = {}, subtalker = {};
+};
+TtsSampling read_tts_sampling(const std::filesystem::path& path);
 
-// folder: with tokenizer.json. vocab: the network's number of tokens, which no id reaches.
+// What tokenizer.json would say, of the files of an older tokenizer of Qwen: vocab.json, merges.txt
+// and tokenizer_config.json.
+nlohmann::json tokenizer_of_vocabulary(const std::filesystem::path& folder);
+// folder: with tokenizer.json, or with those files. vocab: the network's number of tokens, which no
+// id reaches.
 TokenizerSpec read_tokenizer(const std::filesystem::path& folder, int vocab);
 
 }  // namespace limelight::stages

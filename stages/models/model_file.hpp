@@ -8,7 +8,8 @@
 //                generation_config.json
 //
 // Supported are the families of architectures.hpp, Qwen2.5-Omni (its token2wav has files of its
-// own: token2wav_model.hpp) and Qwen3-Omni. Nothing that changes results is left unread: a key that
+// own: token2wav_model.hpp), Qwen3-Omni and Qwen3-TTS (its code2wav has files of its own, too:
+// code2wav_model.hpp). Nothing that changes results is left unread: a key that
 // is not obeyed, and a tensor that no part of the network uses, are errors. Files are not trusted:
 // every count, length and offset is compared with the size of the file before it is used. An error
 // names the file, the offset or key, what was found and what was expected. A ModelFile does not
@@ -32,6 +33,7 @@
 #include "stages/models/architectures.hpp"
 #include "stages/models/qwen2_5_omni.hpp"
 #include "stages/models/qwen3_omni.hpp"
+#include "stages/models/qwen3_tts.hpp"
 #include "stages/models/tokenizer_spec.hpp"
 
 namespace limelight::stages {
@@ -48,8 +50,8 @@ struct FileTensor {
 class ModelFile {
  public:
   // path: a .gguf file, a .safetensors file, the index of shards, or a folder with one of them.
-  // part: which of its networks; a text model is a thinker, and qwen2_5_omni.hpp and qwen3_omni.hpp
-  // have the parts of those.
+  // part: which of its networks; a text model is a thinker, and qwen2_5_omni.hpp, qwen3_omni.hpp
+  // and qwen3_tts.hpp have the parts of those.
   // Errors: not_found, corrupt, unavailable (names the architecture, tensor type or tokenizer that
   // is not supported).
   static Result<std::shared_ptr<const ModelFile>> open(const std::filesystem::path& path,
@@ -78,6 +80,8 @@ class ModelFile {
   }
   // What only Qwen3-Omni has; nullptr for other models.
   const Qwen3Omni* omni() const noexcept { return omni_ ? &*omni_ : nullptr; }
+  // What only Qwen3-TTS has; nullptr for other models.
+  const Qwen3Tts* tts() const noexcept { return tts_ ? &*tts_ : nullptr; }
 
  private:
   friend struct GgufReader;
@@ -103,6 +107,7 @@ class ModelFile {
   SamplingParams sampling_;
   std::optional<Qwen25Omni> qwen2_5_;
   std::optional<Qwen3Omni> omni_;
+  std::optional<Qwen3Tts> tts_;
 };
 
 // The folder that `limelight fetch` saves models in: $XDG_CACHE_HOME/limelight or

@@ -268,17 +268,18 @@ NetworkConfig read_network_config(const fs::path& path, std::string_view part) {
   const json type = config.contains("model_type") ? config["model_type"] : json();
   if (type == "qwen2_5_omni") return read_qwen2_5_omni(path, config, part);
   if (type == "qwen3_omni_moe") return read_qwen3_omni(path, config, part);
+  if (type == "qwen3_tts") return read_qwen3_tts(path, config, part);
   const Architecture* found =
       type.is_string() ? find_architecture(type.get<std::string>()) : nullptr;
   if (found == nullptr)
     refuse(path,
            "key 'model_type': found " + type.dump().substr(0, 60) + ", expected " +
-               architecture_names(false) + ", qwen2_5_omni or qwen3_omni_moe",
+               architecture_names(false) + ", qwen2_5_omni, qwen3_omni_moe or qwen3_tts",
            ErrorCode::unavailable);
   if (part != "thinker")
     refuse(path,
            "key 'model_type': found " + type.dump() +
-               ", expected qwen2_5_omni or qwen3_omni_moe: a text model has no " +
+               ", expected qwen2_5_omni, qwen3_omni_moe or qwen3_tts: a text model has no " +
                std::string(part),
            ErrorCode::unavailable);
   return read_network(ConfigKeys(path, config), *found);

@@ -14,10 +14,10 @@
 // A folder without one of the encoders serves texts alone.
 #pragma once
 
-#include <limelight/shape.hpp>
 #include <map>
 #include <string>
 
+#include "stages/models/code_predictor_shape.hpp"
 #include "stages/models/omni_media.hpp"
 
 namespace limelight::stages {
@@ -36,8 +36,7 @@ struct Qwen3Omni : OmniMedia {
   int codec_bos = 0, codec_eos = 0, codec_pad = 0;
   int codec_nothink = 0, codec_think_bos = 0, codec_think_eos = 0;
   std::map<std::string, int> speakers = {};  // in lower case
-  int code_groups = 0;                       // of a frame
-  DecoderShape predictor = {};               // of all groups but the first
+  CodePredictorShape predictor = {};
 };
 
 }  // namespace limelight::stages

@@ -112,7 +112,7 @@ struct OmniReader {
                                     "one to the other as they are");
     predictor_network = decoder(std::move(keys), predictor);
     predictor_network.parts.bare = true;
-    omni.predictor = predictor_network.shape;
+    omni.predictor = {.groups = groups, .width = hidden, .decoder = predictor_network.shape};
   }
 
   void read_speakers(ConfigKeys& keys, int vocab) {
@@ -132,8 +132,8 @@ struct OmniReader {
     talker_network.parts.tied = keys.flag("tie_word_embeddings", false);
     set_sections(talker_network.shape);
     const int vocab = talker_network.shape.vocab;
-    omni.code_groups = keys.whole("num_code_groups");
-    if (omni.code_groups < 2 || omni.code_groups > most_groups)
+    const int groups = keys.whole("num_code_groups");
+    if (groups < 2 || groups > most_groups)
       keys.wrong("num_code_groups", "2 to " + std::to_string(most_groups));
     if (keys.whole("thinker_hidden_size") != omni.thinker_hidden)
       keys.wrong("thinker_hidden_size", std::to_string(omni.thinker_hidden) +
@@ -151,7 +151,7 @@ struct OmniReader {
     omni.codec_think_eos = token(keys, "codec_think_eos_id", vocab);
     read_speakers(keys, vocab);
     read_predictor(object(keys, "code_predictor_config", "talker_config.code_predictor_config."),
-                   omni.code_groups, talker_network.shape.hidden);
+                   groups, talker_network.shape.hidden);
     const int merge = omni.encoders.vision.merge;
     if (keys.whole("spatial_merge_size", merge) != merge)
       keys.wrong("spatial_merge_size", std::to_string(merge) + ", as in thinker_config");
@@ -213,7 +213,7 @@ struct OmniReader {
       all.tensors.push_back({name + "fc2", s.hidden, s.mlp});
       all.tensors.push_back({name + "fc2.bias", 1, s.hidden});
     }
-    for (int g = 0; g + 1 < omni.code_groups; ++g) {
+    for (int g = 0; g + 1 < omni.predictor.groups; ++g) {
       const std::string number = std::to_string(g), at = "talker.code_predictor.";
       all.names.push_back(
           {at + "model.codec_embedding." + number, "predictor.embed." + number, true});

@@ -9,6 +9,7 @@
 #include "stages/models/hf_files.hpp"
 #include "stages/models/model_file.hpp"
 #include "stages/models/safetensors_file.hpp"
+#include "stages/models/tts_inputs.hpp"
 
 namespace limelight::stages {
 
@@ -159,13 +160,20 @@ struct SafetensorsReader {
     model.shape_ = network.shape;
     model.qwen2_5_ = network.qwen2_5;
     model.omni_ = network.omni;
+    model.tts_ = network.tts;
     model.norms_from_one_ = network.architecture->norms_from_one;
     if (file.extension() == ".json")
       for (const auto& [shard, names] : read_shards(file)) add(folder / shard, &names);
     else add(file, nullptr);
     tie(file);
     if (model.media() != nullptr && part == "thinker") expect_encoders();
-    if (part == "talker") {
+    if (model.tts_) {
+      model.tokenizer_ = read_tokenizer(folder, model.tts_->text_vocab);
+      model.tokenizer_.chat_template = tts_template;  // the reference's code has it, no file
+      const TtsSampling sampling = read_tts_sampling(folder / "generation_config.json");
+      model.sampling_ = sampling.talker;
+      model.tts_->subtalker = sampling.subtalker;
+    } else if (part == "talker") {
       talker_sampling();
       model.sampling_ = read_talker_sampling(folder / "generation_config.json", model.sampling_);
     } else {

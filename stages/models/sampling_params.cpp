@@ -2,13 +2,15 @@
 #include "stages/models/sampling_params.hpp"
 
 #include <cmath>
+#include <tuple>
 
 namespace limelight::stages {
 
 namespace {
 
 constexpr int most_tokens = 1 << 20, most_answers = 128, most_logprobs = 20;
-constexpr std::size_t most_stops = 64, most_stop_bytes = 1024;
+constexpr std::size_t most_stops = 64, most_stop_bytes = 1024, most_name_bytes = 256,
+                      most_instruction_bytes = 1 << 16;
 constexpr float most_bias = 100;
 
 std::string text_of(float number) {
@@ -68,6 +70,14 @@ Result<void> check(const SamplingParams& p) {
                    "1 to " + std::to_string(most_stop_bytes) + " bytes");
   for (const int token : p.stop_token_ids)
     if (token < 0) return wrong("stop_token_ids", std::to_string(token), "tokens of 0 or more");
+  const std::tuple<const char*, const std::string*, std::size_t> texts[] = {
+      {"speaker", &p.speech.speaker, most_name_bytes},
+      {"language", &p.speech.language, most_name_bytes},
+      {"instructions", &p.speech.instructions, most_instruction_bytes}};
+  for (const auto& [key, text, most] : texts)
+    if (text->size() > most)
+      return wrong(key, "a text of " + std::to_string(text->size()) + " bytes",
+                   std::to_string(most) + " at most");
   return {};
 }
 

@@ -11,18 +11,10 @@ constexpr std::size_t rows_of_beginning = 9;
 void add_row(std::span<float> row, std::span<const float> values) {
   for (std::size_t i = 0; i < row.size(); ++i) row[i] += values[i];
 }
-}  // namespace
-
-TalkerEmbedding::Projection TalkerEmbedding::load(const std::string& name,
-                                                  WeightLoader& weights) const {
-  const int in = omni_.thinker_hidden, width = static_cast<int>(ones_.size()),
-            out = static_cast<int>(hidden_);
-  return {
-      weights.matrix(device_, name + ".fc1", MatrixPart::whole(width, in), ipc::DType::float32),
-      weights.matrix(device_, name + ".fc2", MatrixPart::whole(out, width), ipc::DType::float32),
-      load_vector(weights, device_, name + ".fc1.bias", width, 0, width),
-      load_vector(weights, device_, name + ".fc2.bias", out, 0, out)};
+ResizeMlp::Widths widths(const StageConfig& config, const Qwen3Omni& omni) {
+  return {.in = omni.thinker_hidden, .middle = config.shape.mlp, .out = config.shape.hidden};
 }
+}  // namespace
 
 TalkerEmbedding::TalkerEmbedding(const StageConfig& config,
                                  const Qwen3Omni& omni,
@@ -30,12 +22,9 @@ TalkerEmbedding::TalkerEmbedding(const StageConfig& config,
                                  WeightLoader& weights,
                                  Device& device)
     : omni_(omni),
-      device_(device),
       hidden_(static_cast<std::size_t>(config.shape.hidden)),
-      activation_(config.shape.activation),
-      ones_(device, static_cast<std::size_t>(config.shape.mlp)),
-      text_(load("text_projection", weights)),
-      states_(load("hidden_projection", weights)),
+      text_("text_projection", widths(config, omni), config.shape.activation, weights, device),
+      states_("hidden_projection", widths(config, omni), config.shape.activation, weights, device),
       token_(weights.rows("thinker.embed_tokens", omni.thinker_vocab, omni.thinker_hidden)),
       code_(weights.rows("embed_tokens", config.shape.vocab, config.shape.hidden)),
       begin_(hidden_),
@@ -43,29 +32,9 @@ TalkerEmbedding::TalkerEmbedding(const StageConfig& config,
       padding_(hidden_),
       beginning_{omni.codec_nothink,        omni.codec_think_bos, omni.codec_think_eos,
                  omni.speakers.at(speaker), omni.codec_pad,       omni.codec_bos} {
-  device.upload(std::vector<float>(ones_.size(), 1.0f), ones_.span());
   text({&omni.tts_bos, 1}, begin_);
   text({&omni.tts_eos, 1}, end_);
   text({&omni.tts_pad, 1}, padding_);
-}
-
-// second(activation(first(x)))
-void TalkerEmbedding::project(const Projection& p,
-                              std::span<const float> x,
-                              std::span<float> rows) const {
-  const std::size_t n = rows.size() / hidden_;
-  if (n == 0) return;
-  Array in(device_, x.size()), middle(device_, n * ones_.size()), ones(device_, middle.size()),
-      out(device_, rows.size());
-  device_.upload(x, in.span());
-  device_.linear(in.span(), *p.first, middle.span(), static_cast<int>(n));
-  device_.add(middle.span(), p.first_bias.span());
-  device_.clear(ones.span());
-  device_.add(ones.span(), ones_.span());
-  device_.gate_mul(middle.span(), ones.span(), activation_);
-  device_.linear(middle.span(), *p.second, out.span(), static_cast<int>(n));
-  device_.add(out.span(), p.second_bias.span());
-  device_.download(out.span(), rows);
 }
 
 void TalkerEmbedding::text(std::span<const int> tokens, std::span<float> rows) const {
@@ -73,11 +42,11 @@ void TalkerEmbedding::text(std::span<const int> tokens, std::span<float> rows) c
   std::vector<float> x(tokens.size() * width);
   for (std::size_t i = 0; i < tokens.size(); ++i)
     token_(tokens[i], std::span(x).subspan(i * width, width));
-  project(text_, x, rows);
+  text_(x, rows);
 }
 
 void TalkerEmbedding::states(std::span<const float> states, std::span<float> rows) const {
-  project(states_, states, rows);
+  states_(states, rows);
 }
 
 void TalkerEmbedding::code(int code, std::span<float> row) const { code_(code, row); }

@@ -24,8 +24,10 @@
 #include <vector>
 
 #include "stages/models/decoder.hpp"
+#include "stages/models/frame_inputs.hpp"
 #include "stages/models/media_positions.hpp"
 #include "stages/models/qwen3_omni.hpp"
+#include "stages/models/resize_mlp.hpp"
 
 namespace limelight::stages {
 
@@ -51,26 +53,16 @@ class TalkerEmbedding {
   const Qwen3Omni& omni() const noexcept { return omni_; }
 
  private:
-  struct Projection {
-    std::unique_ptr<Matrix> first, second;
-    Array first_bias, second_bias;
-  };
-  Projection load(const std::string& name, WeightLoader& weights) const;
-  void project(const Projection& p, std::span<const float> x, std::span<float> rows) const;
-
   const Qwen3Omni& omni_;
-  Device& device_;
   std::size_t hidden_;
-  Activation activation_;
-  Array ones_;  // [width of the projections]
-  Projection text_, states_;
+  ResizeMlp text_, states_;
   std::function<void(int, std::span<float>)> token_, code_;
   std::vector<float> begin_, end_, padding_;  // [hidden]
   std::vector<int> beginning_;                // codes
 };
 
 // The rows of one request.
-class TalkerInputs {
+class TalkerInputs final : public FrameInputs {
  public:
   explicit TalkerInputs(const TalkerEmbedding& embedding) : embedding_(&embedding) {}
   // First the prompt; then, in any order of the two, the states of its placeholders, in their
@@ -84,17 +76,15 @@ class TalkerInputs {
   Result<void> add_grids(std::span<const std::int32_t> grids);
   void end() { ended_ = true; }
 
-  // Whether all rows before the first code are known; and that the answer ended before it had text.
-  bool ready() const noexcept { return answer() >= spoken_before && waiting_.empty(); }
-  bool silent() const noexcept { return ended_ && answer() < spoken_before; }
-  int beginning() const noexcept;  // the number of rows before the first code
-  // Whether frame t's part of the text is known.
-  bool has(std::size_t frame) const noexcept { return ended_ || answer() > spoken_before + frame; }
-  void write(std::size_t row, std::span<float> to) const;  // before the first code
-  // Time, height and width of row `position`, codes included, for a decoder; nothing without
-  // pictures, where all three are the position.
-  std::optional<std::array<std::int32_t, 3>> turn(int position) const;
-  void add_text(std::size_t frame, std::span<float> to) const;
+  bool ready() const noexcept override { return answer() >= spoken_before && waiting_.empty(); }
+  bool silent() const noexcept override { return ended_ && answer() < spoken_before; }
+  int beginning() const noexcept override;
+  bool has(std::size_t frame) const noexcept override {
+    return ended_ || answer() > spoken_before + frame;
+  }
+  void write(std::size_t row, std::span<float> to) const override;
+  std::optional<std::array<std::int32_t, 3>> turn(int position) const override;
+  void add_text(std::size_t frame, std::span<float> to) const override;
 
  private:
   static constexpr std::size_t spoken_before = 4;  // tokens of the answer before the first code

@@ -338,8 +338,7 @@ struct TokenizerReader {
               "one of bytes if, and only if, the pre-tokenizer or the model is");
   }
 
-  TokenizerSpec read() {
-    const json all = read_json(path);
+  TokenizerSpec read(const json& all) {
     for (const auto& [key, value] : all.items())
       if (static const std::set<std::string> known{"version", "truncation", "padding",
                                                    "added_tokens", "normalizer", "pre_tokenizer",
@@ -372,9 +371,12 @@ std::string chat_template_of(const json& value) {
 }  // namespace
 
 TokenizerSpec read_tokenizer(const fs::path& folder, int vocab) {
-  const fs::path path = folder / "tokenizer.json";
-  TokenizerSpec t = TokenizerReader{path, vocab}.read();
   std::error_code failed;
+  const bool whole =
+      fs::exists(folder / "tokenizer.json", failed) || !fs::exists(folder / "merges.txt", failed);
+  const fs::path path = folder / (whole ? "tokenizer.json" : "vocab.json");
+  TokenizerSpec t =
+      TokenizerReader{path, vocab}.read(whole ? read_json(path) : tokenizer_of_vocabulary(folder));
   if (fs::exists(folder / "chat_template.jinja", failed))
     t.chat_template = read_text(folder / "chat_template.jinja");
   if (!fs::exists(folder / "tokenizer_config.json", failed)) return t;

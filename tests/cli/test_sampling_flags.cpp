@@ -64,6 +64,14 @@ BOOST_AUTO_TEST_CASE(a_system_message_is_an_option_of_the_run) {
   BOOST_TEST(options.system == "Be brief.");
 }
 
+BOOST_AUTO_TEST_CASE(a_voice_is_a_speaker_a_language_and_instructions) {
+  const auto speech = with("--speaker vivian --language english --instructions \"Be fast\"").speech;
+  BOOST_TEST(speech.speaker == "vivian");
+  BOOST_TEST(speech.language == "english");
+  BOOST_TEST(speech.instructions == "Be fast");
+  BOOST_TEST((with("").speech == stages::SpeechParams{}));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_number_is_refused) {
   for (const char* wrong :
        {"--temperature warm", "--top-k 1.5", "--seed -1", "--seed 18446744073709551616", "--n"})

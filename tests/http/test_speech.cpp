@@ -100,4 +100,29 @@ BOOST_AUTO_TEST_CASE(what_the_model_does_not_do_is_refused) {
   BOOST_TEST(speak({{"model", "tts-1"}}).status == 404);
 }
 
+BOOST_AUTO_TEST_CASE(a_model_with_speakers_obeys_the_voice_the_language_and_the_instructions) {
+  const Served tts({"--model", FIXTURES "/qwen3_tts"});
+  const auto said = [&](const json& changes) {
+    json body{{"input", "kabi"}, {"voice", "default"}, {"response_format", "pcm"}};
+    body.update({{"max_tokens", 9}, {"temperature", 0}});
+    body.update(changes);
+    return tts.post("/v1/audio/speech", body);
+  };
+  const Reply usual = said(json::object());
+  BOOST_TEST(usual.status == 200, usual.body.substr(0, 300));
+  BOOST_TEST(!usual.body.empty());
+  BOOST_TEST((said({{"voice", "vivian"}}).body == usual.body));
+  BOOST_TEST((said({{"voice", "Aiden"}}).body != usual.body));
+  BOOST_TEST((said({{"language", "english"}}).body != usual.body));
+  BOOST_TEST((said({{"instructions", "kabi"}}).body != usual.body));
+  for (const auto& [changes, what] :
+       {std::pair{json::object({{"voice", "alloy"}}), "expected one of aiden, eric, vivian"},
+        std::pair{json::object({{"language", "latin"}}),
+                  "expected one of auto, chinese, english, german"}}) {
+    const Reply bad = said(changes);
+    BOOST_TEST(bad.status == 400, bad.body.substr(0, 300));
+    BOOST_TEST(bad.body.find(what) != std::string::npos, bad.body);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,12 +3,13 @@
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
 # reader: perfetto, pftrace, hta, chromium, openai, fetch, deploy, smollm2, llama, transformers,
-#   text_models, omni_models, qwen25_models, code2wav_models, token2wav_models, tokenizer, jinja,
-#   media, encoder or voice.
+#   text_models, omni_models, qwen25_models, tts_models, code2wav_models, token2wav_models, tokenizer,
+#   jinja, media, encoder or voice.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
 # gpu writer: a program that writes GPU traces into a folder; for pftrace, one that writes the same
-#   trace in two formats; for voice, its probe; for omni_models and qwen25_models, the command.
+#   trace in two formats; for voice, its probe; for omni_models, qwen25_models and tts_models, the
+#   command.
 # Exit status: 0 if the reader found what was expected, 77 if it is not installed.
 set -euo pipefail
 reader=$1 limelight=$2 folder=$3 gpu_writer=${4:-}
@@ -159,6 +160,23 @@ if [[ $reader == omni_models || $reader == qwen25_models ]]; then
   rm -rf "$folder"
   "$python" -W ignore "$here/make_$reader.py" "$folder" --seed "${LIMELIGHT_SEED:-0}"
   "$python" "$here/compare_omni_models.py" "$limelight" "$folder" \
+    --command "$gpu_writer"
+  exit
+fi
+if [[ $reader == tts_models ]]; then
+  # Its reference needs an older transformers than the others do.
+  python=${LIMELIGHT_TTS_PYTHON:-$here/../../build/oracle_tts/bin/python}
+  needs="torch, transformers.models.qwen2, tokenizers, numpy, einops, accelerate"
+  "$python" -c "import $needs, importlib.metadata as m; m.version('qwen-tts')" 2>/dev/null ||
+    skip "no python with qwen-tts, $needs (LIMELIGHT_TTS_PYTHON names one)"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  seed=${LIMELIGHT_SEED:-0}
+  make() { "$python" -W ignore "$here/make_tts_models.py" "$@"; }
+  make "$folder/voice" --seed "$seed" --prompts 5
+  make "$folder/design" --seed $((seed + 1)) --prompts 3 --design --tokenizer-json
+  make "$folder/ends" --seed $((seed + 2)) --prompts 5 --ending 2
+  "$python" "$here/compare_tts_models.py" "$limelight" "$folder"/{voice,design,ends} \
     --command "$gpu_writer"
   exit
 fi

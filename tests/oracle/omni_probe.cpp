@@ -37,7 +37,7 @@ struct Probe {
   TextModel thought{thinker.config, thinker_weights, *thinker.device, nullptr};
   TextModel spoken{talker.config, talker_weights, *talker.device, nullptr};
   TalkerEmbedding embedding{talker.config, omni, "ethan", talker_weights, *talker.device};
-  CodePredictor predictor{talker.config, omni, talker_weights, *talker.device};
+  CodePredictor predictor{talker.config, omni.predictor, talker_weights, *talker.device};
   std::unique_ptr<Stage> thinker_stage = need(make_stage(thinker.config, *thinker.device, nullptr));
   std::unique_ptr<Stage> talker_stage = need(make_stage(talker.config, *talker.device, nullptr));
 
@@ -116,7 +116,7 @@ struct Probe {
     for (std::size_t i = 0; i < beginning; ++i) inputs.write(i, std::span(y).subspan(i * c, c));
     answer["talker.inputs"] = y;
     const auto codes = answer["codes"].get<std::vector<int>>();
-    const auto groups = static_cast<std::size_t>(omni.code_groups);
+    const auto groups = static_cast<std::size_t>(omni.predictor.groups);
     for (std::size_t f = 0; f < codes.size() / groups; ++f) {
       y.resize(y.size() + c);
       const auto row = std::span(y).last(c);

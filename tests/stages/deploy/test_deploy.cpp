@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(other_models_are_refused_by_their_names) {
   TEST_FINDS(refusal(pipeline_of({.model = written.file("m.gguf", gguf).string()})),
              "m.gguf: model mamba is not supported");
   std::filesystem::remove(written.folder.path / "m.gguf");
-  for (const char* kind : {"moss_tts_nano", "qwen3_tts", "t5"}) {
+  for (const char* kind : {"moss_tts_nano", "voxtral_tts", "t5"}) {
     written.file("config.json", std::string("{\"model_type\": \"") + kind + "\"}");
     const std::string text = refusal(pipeline_of({.model = written.folder.path.string()}));
     TEST_FINDS(text, std::string("config.json: model ") + kind + " is not supported; expected ");
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(a_file_of_vllm_omni_says_by_its_name_which_model_it_is_for)
   const auto with = [&](const char* name, const std::string& of) {
     return refusal(pipeline_of({.model = of, .deploy_config = written.file(name, "stages: []\n")}));
   };
-  TEST_FINDS(with("qwen3_tts_high_concurrency.yaml", ""), "model qwen3_tts is not supported");
+  TEST_FINDS(with("voxtral_tts_high_concurrency.yaml", ""), "model voxtral_tts is not supported");
   TEST_FINDS(with("minicpmo_4_5_turn.yaml", model), "model minicpmo_4_5 is not supported");
   TEST_FINDS(with("mine.yaml", ""), "mine.yaml: found no model, expected one: pass --model");
   BOOST_TEST(with("mine.yaml", model) == "nothing was refused");

@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(errors_name_file_line_and_key) {
       {"a: [\n", "not YAML"},
       {"[]\n", "found a list, expected a map"},
       {"stage_args: []\n", "found a stage config of Limelight"},
-      {"pipeline: qwen3_tts\n", "deploy.yaml:1: model qwen3_tts is not supported; expected "},
+      {"pipeline: voxtral_tts\n", "deploy.yaml:1: model voxtral_tts is not supported; expected "},
       {"pipeline: [1]\n", "key 'pipeline': found a list"},
   };
   for (const auto& [text, expected] : cases) TEST_FINDS(refusal(written.with(text)), expected);

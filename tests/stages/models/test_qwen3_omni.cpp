@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(what_the_talker_reads_and_makes_of_it_is_that_of_an_indepen
 BOOST_AUTO_TEST_CASE(the_code_predictor_gives_the_codes_of_the_reference_for_many_frames_at_once) {
   Part talker("talker");
   talker.config.max_batch_size = 2;
-  CodePredictor predictor(talker.config, talker.omni, *talker.weights, *talker.device);
+  CodePredictor predictor(talker.config, talker.omni.predictor, *talker.weights, *talker.device);
   const json all = expected();
   std::vector<float> rows;
   std::vector<std::int32_t> wanted;

@@ -30,6 +30,10 @@ BOOST_AUTO_TEST_CASE(each_parameter_has_a_range_that_its_error_states) {
       {{.stop_token_ids = {-1}}, "stop_token_ids: found -1, expected tokens of 0 or more"},
       {{.logprobs = 21}, "logprobs: found 21, expected 0 to 20"},
       {{.n = 0}, "n: found 0, expected 1 to 128"},
+      {{.speech = {.speaker = std::string(257, 'a')}}, "speaker: found a text of 257 bytes"},
+      {{.speech = {.language = std::string(257, 'a')}}, "language: found a text of 257 bytes"},
+      {{.speech = {.instructions = std::string(1 << 17, 'a')}},
+       "instructions: found a text of 131072 bytes, expected 65536 at most"},
   };
   for (const auto& c : cases) {
     const auto refused = check(c.params);
@@ -62,7 +66,11 @@ BOOST_AUTO_TEST_CASE(an_inspector_reads_and_writes_members_that_may_be_missing) 
                     const std::vector<int>&,
                     bool,
                     int,
-                    int) {
+                    int,
+                    const std::string&,
+                    const std::string&,
+                    const std::string&,
+                    bool) {
       ++seen;
       if (write_max) max_given = true, max = 7;
       if (write_seed) seed_given = false, seed = 9;
