@@ -36,7 +36,7 @@ struct RunOptions {
   LogFormat log_format = LogFormat::text;
   bool log_stats = false;
   std::chrono::milliseconds log_stats_interval{10'000};
-  std::string on_trace;                                      // see TraceCommand; empty: none
+  std::string on_trace;  // see TraceCommand; empty: none
   std::chrono::seconds on_trace_time{300};
   bool json = false;
 };

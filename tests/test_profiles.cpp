@@ -18,9 +18,9 @@ namespace {
 bool says(const Ran& ran, const std::string& what) {
   return ran.output.find(what) != std::string::npos;
 }
-Ran profile(const Folder& folder, const std::string& flags) {
-  return limelight_command("run --prompt Hi --max-tokens 8 --profile-dir " +
-                           (folder.path / "traces").string() + " " + flags);
+Ran profile(const Folder& folder, const std::string& flags, int tokens = 8) {
+  return limelight_command("run --prompt Hi --max-tokens " + std::to_string(tokens) +
+                           " --profile-dir " + (folder.path / "traces").string() + " " + flags);
 }
 std::vector<fs::path> traces(const Folder& folder) {
   std::vector<fs::path> files;
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(a_schedule_gives_a_file_for_each_repeat_and_detail_is_obeye
 
 BOOST_AUTO_TEST_CASE(stacks_are_in_the_trace_and_beside_it_as_folded_text) {
   const Folder folder;
-  const Ran ran = profile(folder, "--profile 0 --profile-with-stack --max-tokens 80");
+  const Ran ran = profile(folder, "--profile 0 --profile-with-stack", 80);
   BOOST_TEST(ran.code == 0, ran.output);
   const auto files = traces(folder);
   BOOST_REQUIRE(files.size() == 1u);

@@ -1,10 +1,12 @@
 #include "actors/formats/sampling_json.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "actors/formats/refusal.hpp"
 #include "base/whole_number.hpp"
+#include "stages/models/model_file.hpp"
 #include "stages/models/sampling_params.hpp"
 
 namespace limelight::formats {
@@ -57,6 +59,12 @@ Handlers speech_handlers(stages::SpeechParams& p) {
            {"speaker", &p.speaker}, {"language", &p.language}, {"instructions", &p.instructions}})
     known[name] = [to](const json& v, const std::string& k) { *to = text(v, k); };
   return known;
+}
+
+bool takes_speech(const stages::PipelineConfig& config) {
+  return std::any_of(config.stages.begin(), config.stages.end(), [](const auto& stage) {
+    return stage.model && stage.model->tts() != nullptr;
+  });
 }
 
 void check_ranges(const stages::SamplingParams& params) {

@@ -13,6 +13,8 @@ Handlers sampling_handlers(stages::SamplingParams& params);
 
 // The same for who speaks, and how.
 Handlers speech_handlers(stages::SpeechParams& params);
+// True if requests of this pipeline may say so: the model of a stage has voices to choose from.
+bool takes_speech(const stages::PipelineConfig& config);
 
 // Throws a Refusal that names the key, if a parameter is out of its range.
 void check_ranges(const stages::SamplingParams& params);

@@ -9,7 +9,6 @@
 #include "actors/http/api_error.hpp"
 #include "actors/http/generation.hpp"
 #include "actors/http/limited_json.hpp"
-#include "stages/models/model_file.hpp"
 
 namespace limelight::http {
 
@@ -39,10 +38,9 @@ struct Voice {
 };
 Voice voice_of(const stages::PipelineConfig& config) {
   Voice voice;
-  for (const auto& stage : config.stages) {
+  voice.by_request = formats::takes_speech(config);
+  for (const auto& stage : config.stages)
     if (!stage.speaker.empty()) voice.speaker = stage.speaker;
-    if (stage.model && stage.model->tts() != nullptr) voice.by_request = true;
-  }
   return voice;
 }
 

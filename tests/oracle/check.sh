@@ -3,8 +3,8 @@
 # for, and compares the models with other implementations.
 #   check.sh <reader> <program> <folder> [<gpu writer>]
 # reader: perfetto, pftrace, hta, chromium, openai, fetch, deploy, smollm2, llama, transformers,
-#   text_models, omni_models, qwen25_models, tts_models, code2wav_models, token2wav_models, tokenizer,
-#   jinja, media, encoder or voice.
+#   text_models, omni_models, qwen25_models, tts_models, code2wav_models, token2wav_models,
+#   tokenizer, jinja, media, encoder or voice.
 # program: the limelight command; for those after smollm2, the probe that they ask.
 # folder: where the traces go. It is emptied first.
 # gpu writer: a program that writes GPU traces into a folder; for pftrace, one that writes the same
