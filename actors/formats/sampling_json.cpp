@@ -52,13 +52,15 @@ Handlers sampling_handlers(stages::SamplingParams& p) {
 }
 
 Handlers speech_handlers(stages::SpeechParams& p) {
-  Handlers known{{"non_streaming_mode", [&](const json& v, const std::string& k) {
-                    p.non_streaming_mode = truth(v, k);
-                  }}};
-  for (const auto& [name, to] : std::initializer_list<std::pair<const char*, std::string*>>{
-           {"speaker", &p.speaker}, {"language", &p.language}, {"instructions", &p.instructions}})
-    known[name] = [to](const json& v, const std::string& k) { *to = text(v, k); };
-  return known;
+  // A function: a clang of this age cannot capture names of a structured binding.
+  const auto into = [](std::string& to) {
+    return [&to](const json& v, const std::string& k) { to = text(v, k); };
+  };
+  return {{"speaker", into(p.speaker)},
+          {"language", into(p.language)},
+          {"instructions", into(p.instructions)},
+          {"non_streaming_mode",
+           [&p](const json& v, const std::string& k) { p.non_streaming_mode = truth(v, k); }}};
 }
 
 bool takes_speech(const stages::PipelineConfig& config) {

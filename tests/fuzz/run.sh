@@ -22,7 +22,7 @@ mapfile -t sources < <(cd "$root" && find stages/models stages/media -name '*.cp
   grep -vE '/(audio_encoder|code2wav_(network|weights)|code_predictor|convolution)\.cpp$' |
   grep -vE '/(encoder_parts|media_encoders|qwen2_5_talker_inputs|talker_inputs)\.cpp$' |
   grep -vE '/(convolution_loader|diffusion_transformer|mel_vocoder|smooth_snake)\.cpp$' |
-  grep -vE '/(speaker_encoder|vision_encoder)\.cpp$' |
+  grep -vE '/(resize_mlp|speaker_encoder|tts_inputs|vision_encoder)\.cpp$' |
   sed 's/\.cpp$//')
 sources+=(stages/devices/blocks base/{mapped_file,result})
 sources+=(
