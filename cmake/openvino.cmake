@@ -3,6 +3,9 @@
 set(LIMELIGHT_OPENVINO AUTO CACHE STRING "AUTO, ON or OFF")
 set_property(CACHE LIMELIGHT_OPENVINO PROPERTY STRINGS AUTO ON OFF)
 set(OpenVINO_FOUND FALSE)
+# A user builds them source by source.
+set(unity ${CMAKE_UNITY_BUILD})
+set(CMAKE_UNITY_BUILD OFF)
 if(LIMELIGHT_OPENVINO)
   add_subdirectory(examples/own_engine)
   add_subdirectory(examples/voice)
@@ -13,5 +16,6 @@ if(LIMELIGHT_OPENVINO)
       "OpenVINOConfig.cmake; or configure with -DLIMELIGHT_OPENVINO=OFF")
   endif()
 endif()
+set(CMAKE_UNITY_BUILD ${unity})
 message(STATUS
   "OpenVINO for examples/own_engine: ${OpenVINO_FOUND} (LIMELIGHT_OPENVINO=${LIMELIGHT_OPENVINO})")

@@ -15,6 +15,12 @@
 
 namespace limelight::stages {
 
+// The bytes of the largest chunk of codes that such a stage puts out.
+inline std::uint64_t largest_codes(const StageConfig& config, int) {
+  return static_cast<std::uint64_t>(config.chunks.most_frames(config.codec.chunk_frames)) *
+         static_cast<std::uint64_t>(config.codec.codebooks) * sizeof(std::int32_t);
+}
+
 // Talker: the stage. family: what ModelFile has of its family. usual_speaker: that of the
 // reference's generate(), which a config need not name.
 template <class Talker, class Family>
@@ -52,12 +58,7 @@ StageType file_talker_type(std::vector<PortType> inputs,
           .splits = true,
           .reads_chunks = true,
           .check = check,
-          .largest_output =
-              [](const StageConfig& config, int) {
-                return static_cast<std::uint64_t>(
-                           config.chunks.most_frames(config.codec.chunk_frames)) *
-                       static_cast<std::uint64_t>(config.codec.codebooks) * sizeof(std::int32_t);
-              },
+          .largest_output = largest_codes,
           .weight_bytes = [](const StageConfig&) { return std::uint64_t{0}; },
           .make = [=](const StageConfig& config, Device& device,
                       ipc::Collective* group) -> Result<std::unique_ptr<Stage>> {

@@ -4,6 +4,7 @@
 #include <limelight/span.hpp>
 
 #include "base/try.hpp"
+#include "stages/file_talker_type.hpp"
 #include "stages/models/model_file.hpp"
 #include "stages/registry.hpp"
 
@@ -166,12 +167,7 @@ StageType qwen3_tts_talker_type() {
           .splits = true,
           .reads_chunks = true,
           .check = check_tts_talker,
-          .largest_output =
-              [](const StageConfig& config, int) {
-                return static_cast<std::uint64_t>(
-                           config.chunks.most_frames(config.codec.chunk_frames)) *
-                       static_cast<std::uint64_t>(config.codec.codebooks) * sizeof(std::int32_t);
-              },
+          .largest_output = largest_codes,
           .weight_bytes = [](const StageConfig&) { return std::uint64_t{0}; },
           .make = make_tts_talker};
 }

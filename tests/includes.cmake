@@ -33,7 +33,7 @@ set(knows_actors/http actors/telemetry actors/formats base)
 set(knows_bench
   actors/orchestrator ipc/iceoryx ipc stages/models stages/devices
   profiling/analysis profiling/capture profiling/trace profiling/record base)
-set(knows_bench/load base)
+set(knows_bench/load profiling/analysis base)
 list(APPEND knows_bench bench/load)
 set(knows_cli
   actors/http actors/telemetry actors/formats stages/models

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -37,11 +36,6 @@ struct Row {
     return (change() > 0) == more_is_better ? "better" : "worse";
   }
 };
-
-double quantile(double degrees) {
-  return boost::math::quantile(boost::math::students_t_distribution<double>(degrees),
-                               (1 + confidence) / 2);
-}
 
 Result<ordered_json> read(const std::filesystem::path& path) {
   std::ifstream in(path);
@@ -91,7 +85,7 @@ Row paired(const std::vector<double>& a, const std::vector<double>& b) {
   Row row{.before = Sample(a).mean(), .after = Sample(b).mean(), .how = "pairs"};
   const double others = static_cast<double>(differences.size()) - 1;
   if (differences.size() >= least_runs)
-    row.half_width = quantile(others) * sample.deviation() / std::sqrt(others);
+    row.half_width = student_quantile(others, confidence) * sample.deviation() / std::sqrt(others);
   return row;
 }
 
@@ -103,8 +97,10 @@ Row unpaired(const std::vector<double>& a, const std::vector<double>& b) {
   const double va = x.deviation() * x.deviation() / n, vb = y.deviation() * y.deviation() / m;
   if (va + vb == 0) row.half_width = 0;
   else
-    row.half_width = quantile(std::max(1.0, (va + vb) * (va + vb) / (va * va / n + vb * vb / m))) *
-                     std::sqrt(va + vb);
+    row.half_width =
+        student_quantile(std::max(1.0, (va + vb) * (va + vb) / (va * va / n + vb * vb / m)),
+                         confidence) *
+        std::sqrt(va + vb);
   return row;
 }
 

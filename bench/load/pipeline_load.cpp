@@ -152,7 +152,7 @@ Result<std::unique_ptr<AsyncOmni>> start(const PipelineLoadOptions& options) {
 }  // namespace
 
 Result<void> bench_throughput(const PipelineLoadOptions& options) {
-  LIMELIGHT_TRY(check(options.output.report));
+  LIMELIGHT_TRY(check(options.output));
   const auto plan = make_plan(options.plan);
   if (!plan) return plan.error();
   const auto omni = start(options);
@@ -212,6 +212,7 @@ Result<void> bench_throughput(const PipelineLoadOptions& options) {
 }
 
 Result<void> bench_latency(const PipelineLoadOptions& options) {
+  LIMELIGHT_TRY(check(options.output));
   PipelineLoadOptions own = options;
   own.plan.num_prompts = options.batch_size;
   const auto plan = make_plan(own.plan);

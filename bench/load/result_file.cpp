@@ -1,13 +1,11 @@
 #include "bench/load/result_file.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <iostream>
 #include <nlohmann/json.hpp>
+
+#include "base/try.hpp"
+#include "profiling/analysis/output_file.hpp"
 
 namespace limelight::bench {
 
@@ -29,23 +27,6 @@ std::string usual_name(const LoadResult& result) {
   return name + "-" + time_in_name() + ".json";
 }
 
-Result<void> write_new(const std::filesystem::path& path, const std::string& text) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (fd < 0 && errno == EEXIST)
-    return Error{ErrorCode::invalid_argument,
-                 path.string() + ": is there already; say another --result-filename"};
-  bool good = fd >= 0;
-  for (std::size_t at = 0; good && at < text.size();) {
-    const ssize_t n = ::write(fd, text.data() + at, text.size() - at);
-    good = n > 0;
-    if (good) at += static_cast<std::size_t>(n);
-  }
-  const int error = errno;
-  if (fd >= 0) ::close(fd);
-  if (good) return {};
-  return Error{ErrorCode::io, path.string() + ": cannot write: " + std::strerror(error)};
-}
-
 }  // namespace
 
 std::string time_in_name() {
@@ -55,6 +36,17 @@ std::string time_in_name() {
   char text[32];
   std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &local);
   return text;
+}
+
+Result<void> check(const OutputOptions& options) {
+  LIMELIGHT_TRY(check(options.report));
+  const std::filesystem::path path = options.result_dir / options.result_filename;
+  std::error_code ignored;
+  if (options.save_result && !options.result_filename.empty() &&
+      std::filesystem::exists(std::filesystem::symlink_status(path, ignored)))
+    return Error{ErrorCode::invalid_argument,
+                 path.string() + ": is there already; say another --result-filename"};
+  return {};
 }
 
 Result<void> put_out(const std::vector<LoadResult>& runs,
@@ -78,8 +70,8 @@ Result<void> put_out(const std::vector<LoadResult>& runs,
   const std::filesystem::path path =
       options.result_dir /
       (options.result_filename.empty() ? usual_name(result) : options.result_filename);
-  const auto written =
-      write_new(path, all.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n");
+  const auto written = profiling::write_whole(
+      path, all.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n");
   if (written) std::cerr << "result: " << path.string() << "\n";
   return written;
 }

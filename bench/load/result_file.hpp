@@ -19,6 +19,9 @@ struct OutputOptions {
   LoadReport report = {};
 };
 
+// Whether a result could be put out so, before hours are spent on it. Errors: of check(LoadReport);
+// invalid_argument (the file exists).
+Result<void> check(const OutputOptions& options);
 // Prints the result of all runs together and keeps it, with what each run came to in "runs". `more`
 // is added to the JSON object. Errors: io, or
 // invalid_argument (the file exists).

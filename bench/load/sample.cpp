@@ -30,8 +30,9 @@ double Sample::half_width() const {
   return student_quantile(others) * deviation_ / std::sqrt(others);
 }
 
-double student_quantile(double degrees) {
-  return boost::math::quantile(boost::math::students_t_distribution<double>(degrees), 0.975);
+double student_quantile(double degrees, double confidence) {
+  return boost::math::quantile(boost::math::students_t_distribution<double>(degrees),
+                               (1 + confidence) / 2);
 }
 
 }  // namespace limelight::bench

@@ -27,7 +27,8 @@ class Sample {
   double mean_ = 0, deviation_ = 0;
 };
 
-// The 0.975 quantile of Student's distribution with so many degrees of freedom, 1 or more.
-double student_quantile(double degrees);
+// That of Student's distribution with so many degrees of freedom (1 or more) within whose negative
+// and itself the share `confidence` of it lies.
+double student_quantile(double degrees, double confidence = 0.95);
 
 }  // namespace limelight::bench

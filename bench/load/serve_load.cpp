@@ -39,7 +39,7 @@ ordered_json stop_profile(const OpenAiClient& client) {
 }  // namespace
 
 Result<void> bench_serve(const ServeLoadOptions& options) {
-  LIMELIGHT_TRY(check(options.output.report));
+  LIMELIGHT_TRY(check(options.output));
   const auto plan = make_plan(options.plan);
   if (!plan) return plan.error();
   OpenAiClient client(options.client);
