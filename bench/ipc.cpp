@@ -21,6 +21,7 @@
 #include "base/helper.hpp"
 #include "bench/ipc_transport.hpp"
 #include "ipc/iceoryx/broker.hpp"
+#include "ipc/iceoryx/broker_link.hpp"
 #include "ipc/iceoryx/channel.hpp"
 #include "profiling/record/clock.hpp"
 

@@ -88,6 +88,7 @@ const char* profile_type(std::string_view name) {
   return name.ends_with(".gz")    ? "application/gzip"
          : name.ends_with(".zst") ? "application/zstd"
          : name.ends_with(".txt") ? "text/plain; charset=utf-8"
+         : name.ends_with(".pftrace") ? "application/x-protobuf"
                                   : "application/json";
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/helper.hpp"
 #include "base/try.hpp"
+#include "ipc/iceoryx/broker_link.hpp"
 
 namespace limelight::actors {
 

@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "base/memory.hpp"
 #include "base/try.hpp"
+#include "ipc/iceoryx/broker_link.hpp"
 #include "ipc/nccl_group.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/event_names.hpp"

@@ -19,6 +19,7 @@
 #include "base/whole_number.hpp"
 #include "ipc/iceoryx/broker.hpp"
 #include "ipc/iceoryx/broker_files.hpp"
+#include "ipc/iceoryx/broker_link.hpp"
 #include "ipc/iceoryx/broker_memory.hpp"
 #include "ipc/iceoryx/channel.hpp"
 #include "ipc/iceoryx/quiet.hpp"

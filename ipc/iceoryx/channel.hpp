@@ -1,11 +1,17 @@
-// Before the producer exceeds the window it looks for chunks that were taken. A chunk was taken if
-// `taken` is 1, or if its ticket has changed, because then the memory is in use for a later chunk.
+// Channels: tensors from one process to another through iceoryx's shared memory, without a copy, in
+// order and without loss. A channel has one publisher and one subscriber, which name it alike.
+//
+// A publisher is held back at a window, the number of chunks that were published and not taken.
+// Before it exceeds the window it looks for chunks that were taken. A chunk was taken if `taken` is
+// 1, or if its ticket has changed, because then the memory is in use for a later chunk.
+//
+// The process is attached to a broker before (broker_link.hpp). One thread uses a publisher, and
+// one a subscriber, but for what says otherwise.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limelight/result.hpp>
 #include <limelight/tensor.hpp>
 #include <memory>
@@ -34,22 +40,6 @@ struct ChunkHeader {
   TensorSpec tensor;
 };
 static_assert(sizeof(ChunkHeader) == 64);
-
-enum class BrokerComes {
-  some_time,  // wait until one listens
-  was_there   // one was there a moment ago: if it does not listen, it has ended
-};
-// Registers this process with the broker. It also sets iceoryx's log level and error handler for
-// the whole process. name: unique on the machine, [A-Za-z0-9_-]; that of the first call counts.
-// Errors: unavailable (no broker within the timeout, or one that ends meanwhile).
-Result<void> attach(const std::string& name,
-                    std::chrono::milliseconds timeout,
-                    BrokerComes comes = BrokerComes::some_time);
-// Runs a call of iceoryx that the broker has to answer, such as the making of a port, on a thread
-// of its own. That thread is left behind where the broker does not answer. Errors: unavailable.
-Result<void> ask_broker(std::function<void()> call, std::chrono::milliseconds timeout);
-// Whether a process listens on the broker's socket, which one that was killed leaves behind.
-bool broker_listens() noexcept;
 
 // Memory of a chunk that is not published yet. It must be given to publish() or release().
 struct Loan {

@@ -12,9 +12,8 @@
 //   work          was computed in a step of the rank, or in operations outside of steps, such as
 //                 those that take a chunk in: of a shared step, its share
 //   beside        waited in a step that it shares, for the shares of the others
-//   collective    waited in a step, since rank `other` had not come to a collective yet; the time
-//   is
-//                 that rank's
+//   collective    waited in a step, since rank `other` had not come to a collective yet: the time
+//                 is that rank's
 //   full_queue    waited in a step for room in the queue to rank `other`
 //   memory        waited in a step for memory for a chunk
 //   behind        stood behind steps of the rank for other requests

@@ -5,8 +5,7 @@
 //   a pid that no file before it has       the same
 //   of ours: the pids of GPUs              100,000,000 + 1000 * rank + pid
 //   other pids, and those that are texts   numbers from 1,000,000,000
-//   tids that are texts, or do not fit     numbers from 1,000,000,000, named by the text
-//   32 bits
+//   tids that are texts or beyond 32 bits  numbers from 1,000,000,000, named by the text
 //   id of flows and spans                  a number: its value, else a hash, + number * 2^40
 //   process_name of another program        "rank 3: stage 2: python"
 #pragma once

@@ -7,8 +7,7 @@
 //   files of several sessions                 those of one: the latest profile; a flight recorder's
 //                                             only if there is no profile
 //   a merged file, and files of its ranks     the ranks' files
-//   files of other programs whose session     all of them
-//   nothing tells
+//   files of others that tell no session      all of them
 //
 // What was not taken is said. Any thread may call the function.
 #pragma once

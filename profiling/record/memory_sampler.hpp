@@ -8,10 +8,9 @@
 //   counter                     what
 //   memory.host, memory.device  bytes of tensors: weights, caches, activations
 //   memory.chunks               bytes of chunks that the process fills or reads
-//   memory.resident             bytes that the kernel counts (statm), files that are mapped
-//   included kv.used_blocks, .free_...   blocks of KV caches; a free one may still hold what can be
-//   found pool.used_chunks            chunks in use of the pools that it sends from, by all
-//   processes
+//   memory.resident             bytes that the kernel counts (statm), mapped files included
+//   kv.used_blocks, .free_...   blocks of KV caches; a free one may still hold what can be found
+//   pool.used_chunks            chunks in use of the pools that it sends from, by all processes
 //
 // Any thread may call any function.
 #pragma once

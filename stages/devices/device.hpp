@@ -8,9 +8,8 @@
 //   - Sizes are not checked: sizes that do not match are a bug of the caller.
 //   - What an operation computes for a row does not depend on the other rows, to the last bit: a
 //     request has the same output whatever else is in the batch.
-//   - Operations that are not pure virtual have a definition for every device, which computes on
-//   the
-//     host (host_operations.cpp).
+//   - Operations that are not pure virtual have a definition for every device, which computes
+//     on the host (host_operations.cpp).
 //   - One thread uses a device; only synchronise() may be called from others.
 //   - A device that fails during an operation writes the reason to standard error and ends the
 //     process. The orchestrator then reports the rank as failed.

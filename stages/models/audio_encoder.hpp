@@ -3,8 +3,8 @@
 //
 //   frames     in chunks of 2 * window; a last chunk may be shorter
 //   stem       three convolutions of 3 x 3 with stride 2 and GELU over bands and time, then a
-//   linear
-//              layer over channels and bands, and sinusoids for the time within the chunk
+//              linear layer over channels and bands, and sinusoids for the time within the
+//              chunk
 //   layers     x += attention(norm(x)); x += fc2(gelu(fc1(norm(x)))); attention among the rows of
 //              `attention` frames of a sound
 //   end        norm, linear, GELU, linear

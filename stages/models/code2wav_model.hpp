@@ -2,9 +2,9 @@
 //
 //   config.json                part of the files  source
 //   qwen3_omni_moe             code2wav.          transformers 5, models/qwen3_omni_moe
-//   qwen3_tts_tokenizer_12hz   decoder.           qwen-tts 0.1 (PyPI), core/tokenizer_12hz; it lies
-//   in
-//                                                 the folder speech_tokenizer of a qwen3_tts
+//   qwen3_tts_tokenizer_12hz   decoder.           qwen-tts 0.1 (PyPI), core/tokenizer_12hz; it
+//                                                 lies in the folder speech_tokenizer of a
+//                                                 qwen3_tts
 //
 // Every key of its config is obeyed, known to change nothing, or refused by name, and so is every
 // tensor; a model does not change after open(), so any thread may read it.

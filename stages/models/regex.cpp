@@ -3,7 +3,39 @@
 
 #include <pcre2.h>
 
+#include <cctype>
+#include <limits>
+#include <new>
+
 namespace limelight::stages {
+
+namespace {
+
+// Finds the next match that is not empty. A compiled pattern has a small stack, which a group that
+// repeats fills with a long text; what then fails is matched again by the interpreter, whose memory
+// is the heap. No limit stands between a text and its matches: a text that is cut otherwise because
+// it is long would be wrong in silence.
+bool find_next(const pcre2_code* code,
+               std::string_view text,
+               std::size_t from,
+               pcre2_match_data* match) {
+  const auto* begin = reinterpret_cast<PCRE2_SPTR>(text.data());
+  int found = pcre2_match(code, begin, text.size(), from, PCRE2_NOTEMPTY, match, nullptr);
+  if (found < 0 && found != PCRE2_ERROR_NOMATCH) {
+    pcre2_match_context* unlimited = pcre2_match_context_create(nullptr);
+    constexpr auto most = std::numeric_limits<std::uint32_t>::max();
+    pcre2_set_match_limit(unlimited, most);
+    pcre2_set_depth_limit(unlimited, most);
+    pcre2_set_heap_limit(unlimited, most);
+    found = pcre2_match(code, begin, text.size(), from, PCRE2_NOTEMPTY | PCRE2_NO_JIT, match,
+                        unlimited);
+    pcre2_match_context_free(unlimited);
+    if (found < 0 && found != PCRE2_ERROR_NOMATCH) throw std::bad_alloc();
+  }
+  return found > 0;
+}
+
+}  // namespace
 
 Result<Regex> Regex::compile(const std::string& pattern) {
   int number = 0;
@@ -28,15 +60,15 @@ Result<Regex> Regex::compile(const std::string& pattern) {
 void Regex::for_each_match(std::string_view text,
                            const std::function<void(std::size_t, std::size_t)>& each) const {
   const auto* code = static_cast<const pcre2_code*>(code_.get());
-  pcre2_match_data* match = pcre2_match_data_create_from_pattern(code, nullptr);
+  const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> made(
+      pcre2_match_data_create_from_pattern(code, nullptr), pcre2_match_data_free);
+  pcre2_match_data* match = made.get();
   std::size_t from = 0;
-  while (from < text.size() && pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()),
-                                           text.size(), from, PCRE2_NOTEMPTY, match, nullptr) > 0) {
+  while (from < text.size() && find_next(code, text, from, match)) {
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(match);
     each(ends[0], ends[1]);
     from = ends[1];
   }
-  pcre2_match_data_free(match);
 }
 
 std::string escaped(std::string_view text) {

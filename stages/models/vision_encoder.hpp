@@ -3,10 +3,9 @@
 //
 //   patches    a linear layer each; plus learned positions, interpolated from a square to the
 //              picture's rows and columns
-//   layers     x += attention(norm(x)); x += fc2(gelu(fc1(norm(x)))); attention among the patches
-//   of
-//              a picture. Queries and keys are rotated: the first half of the frequencies by the
-//              patch's row, the second by its column
+//   layers     x += attention(norm(x)); x += fc2(gelu(fc1(norm(x)))); attention among the
+//              patches of a picture. Queries and keys are rotated: the first half of the
+//              frequencies by the patch's row, the second by its column
 //   merger     merge x merge neighbours become one row: norm, linear, GELU, linear
 //   deepstack  mergers of their own after some layers; the thinker adds their rows to the outputs
 //              of its first layers

@@ -3,8 +3,7 @@
 //   tokenizer_probe <folder with tokenizer.json>
 //
 // It reads lines of {"text"}, or of {"messages"} with "role" and "content" each, and writes lines
-// of
-// {"ids", "back"}: the tokens, and the text of them.
+// of {"ids", "back"}: the tokens, and the text of them.
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>

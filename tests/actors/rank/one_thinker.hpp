@@ -19,6 +19,7 @@
 #include "actors/pipeline/topics.hpp"
 #include "actors/rank/rank_worker.hpp"
 #include "ipc/iceoryx/broker.hpp"
+#include "ipc/iceoryx/broker_link.hpp"
 #include "tests/actors/small_pipeline.hpp"
 #include "tests/support.hpp"
 

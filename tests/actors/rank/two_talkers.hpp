@@ -13,6 +13,7 @@
 #include "actors/pipeline/pools.hpp"
 #include "actors/rank/rank_channels.hpp"
 #include "ipc/iceoryx/broker.hpp"
+#include "ipc/iceoryx/broker_link.hpp"
 #include "tests/support.hpp"
 
 namespace limelight::tests {

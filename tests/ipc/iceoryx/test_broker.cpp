@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "ipc/iceoryx/broker.hpp"
+#include "ipc/iceoryx/broker_link.hpp"
 #include "tests/ipc/iceoryx/channels.hpp"
 #include "tests/support.hpp"
 

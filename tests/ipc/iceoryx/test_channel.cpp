@@ -5,6 +5,7 @@
 #include <fstream>
 #include <limelight/log.hpp>
 
+#include "ipc/iceoryx/broker_link.hpp"
 #include "ipc/iceoryx/channel.hpp"
 #include "tests/ipc/iceoryx/channels.hpp"
 #include "tests/support.hpp"

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "ipc/iceoryx/broker_link.hpp"
 #include "profiling/capture/session.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/event_names.hpp"

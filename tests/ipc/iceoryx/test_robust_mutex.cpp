@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "ipc/iceoryx/broker_link.hpp"
 #include "ipc/iceoryx/robust_mutex.hpp"
 #include "tests/ipc/iceoryx/channels.hpp"
 #include "tests/support.hpp"

@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "ipc/iceoryx/broker_link.hpp"
 #include "ipc/iceoryx/watched_roudi.hpp"
 #include "tests/ipc/iceoryx/channels.hpp"
 #include "tests/support.hpp"
