@@ -4,8 +4,13 @@ if(CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache$")
   list(PREPEND CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros)
 endif()
 add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fpch-preprocess>)
-# What an optimiser makes little of: it halves the time to build large templates.
-set(little_optimised $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O1>)
+# What an optimiser makes little of: it halves the time to build large templates. The presets with
+# sanitizers optimise little of anything, and compiled headers have to be built alike.
+if(LIMELIGHT_SANITIZE)
+  set(little_optimised "")
+else()
+  set(little_optimised $<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-O1>)
+endif()
 
 # limelight_library(<name> [HEADERS <target>] SOURCES ... PUBLIC ... PRIVATE ...): the target
 # limelight_<name>, which the project calls limelight::<name>. One target a folder: what a folder

@@ -16,6 +16,13 @@
 
 namespace limelight::tests {
 
+// The allocators of sanitizers end the process in place of throwing std::bad_alloc.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool allocations_throw = false;
+#else
+inline constexpr bool allocations_throw = true;
+#endif
+
 // Of this case alone, and removed at its end.
 struct Folder {
   std::filesystem::path path;

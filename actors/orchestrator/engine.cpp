@@ -62,8 +62,8 @@ Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
 
 }  // namespace
 
-// Something happened that the last seconds may explain. Not waited for, but by the end of the
-// engine.
+// Asks the flight recorders for their last seconds, which may explain what has happened. Nobody
+// waits for the files, but the engine's end does.
 void Engine::State::dump_if_due(const std::string& why) {
   if (args.flight_recorder.count() == 0 || ending || !supervisor) return;
   if (last_dump && Clock::now() - *last_dump < args.dump_interval) return;

@@ -9,7 +9,8 @@ using namespace limelight::tests;
 BOOST_AUTO_TEST_SUITE(doctor_command)
 
 BOOST_AUTO_TEST_CASE(each_part_of_the_machine_has_a_line) {
-  const Ran ran = run(LIMELIGHT_COMMAND " doctor");
+  // CUPTI keeps what it allocates when it is loaded, which a sanitizer would count as the command's.
+  const Ran ran = run("ASAN_OPTIONS=detect_leaks=0 " LIMELIGHT_COMMAND " doctor");
   BOOST_TEST(ran.code == 0);
   for (const char* part :
        {"cores ", "CPU features ", "clock ", "shared memory ", "CUDA driver ", "CUPTI ", "NCCL "})

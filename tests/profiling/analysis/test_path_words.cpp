@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(a_sentence_names_the_three_largest_parts_above_5_percent_an
           .starts_with("Of 0.100 ms the largest part went to waits of rank 1 (stage 1 "
                        "thinker) for memory for chunks: 0.040 ms, 40 %; then to"));
   BOOST_TEST(prof::path_sentence(path_of({part(Kind::work, 990), part(Kind::idle, 10)}), names) ==
-             "Of 1.000 ms most went to steps of rank 1 (stage 1 thinker): 0.990 ms, 99 %; 1.0 % "
+             "Of 1.000 ms most went to steps of rank 1 (stage 1 thinker): 0.990 ms, 99 %; 1 % "
              "went elsewhere.");
   BOOST_TEST(prof::path_sentence({}, names) == "");
 }

@@ -2,9 +2,11 @@
 #include <boost/test/unit_test.hpp>
 
 #include "stages/devices/device.hpp"
+#include "tests/support.hpp"
 
 using namespace limelight;
 using namespace limelight::stages;
+using limelight::tests::allocations_throw;
 namespace prof = limelight::profiling;
 
 BOOST_AUTO_TEST_CASE(devices_are_chosen_by_their_names) {
@@ -44,7 +46,8 @@ BOOST_AUTO_TEST_CASE(arrays_and_weights_are_in_the_ledger_of_memory) {
   BOOST_TEST(held(prof::MemoryHolder::weights) == weights);
 }
 
-BOOST_AUTO_TEST_CASE(an_array_that_finds_no_room_says_who_has_it) {
+BOOST_AUTO_TEST_CASE(an_array_that_finds_no_room_says_who_has_it,
+                     *boost::unit_test::enable_if<allocations_throw>()) {
   const auto device = make_cpu_device();
   const prof::MemoryScope scope(prof::MemoryHolder::kv_cache);
   constexpr std::size_t too_many = std::size_t{1} << 60;

@@ -19,7 +19,7 @@ struct Vocabulary : limelight::tests::Folder {
                R"({"a":0,"b":1,"ab":2,"\u0120":3,"\u0120ab":4,"1":5,"e":6,"\u00c3":7,"\u00a9":8})");
     write_file(path / "merges.txt", "#version: 0.2\na b\r\n\u0120 ab\n\n");
     config(R"({"tokenizer_class":"Qwen2Tokenizer","added_tokens_decoder":
-               {"9":{"content":"<|end|>","special":true,"__type":"AddedToken"}}})");
+               {"9":{"content":"<|end|>","special":false,"__type":"AddedToken"}}})");
   }
   void config(std::string_view text) const { write_file(path / "tokenizer_config.json", text); }
   std::string refusal() const {
