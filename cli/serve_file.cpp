@@ -103,8 +103,8 @@ Result<void> serve_to_perfetto(const std::filesystem::path& file, int port, bool
             " of 127.0.0.1 is taken: end the program that uses it, or choose another with --port"};
   EndSignals signals;
   signals.watch([&server](int) { server.stop(); });
-  const std::string address =
-      std::string(page) + "/#!/?url=http://127.0.0.1:" + std::to_string(port) + path;
+  std::string address(page);
+  address.append("/#!/?url=http://127.0.0.1:").append(std::to_string(port)).append(path);
   std::cout << name << " is at " << address << std::endl;
   if (open_browser) open_in_browser(address);
   server.listen_after_bind();
