@@ -112,6 +112,8 @@ ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(comman
              "memory over time, and who had most of it: tensors, KV blocks, chunks, process");
   add_detail("--profile-with-stack", "LIMELIGHT_PROFILE_WITH_STACK", profile.with_stack,
              "native call stacks of computing threads, a thousand in a second");
+  add_detail("--profile-nvtx", "LIMELIGHT_PROFILE_NVTX", profile.nvtx,
+             "spans are NVTX ranges, too, for Nsight Systems and its like");
   command_
       .add_option("--profile-prefix", profile.prefix,
                   "the beginning of the names of the trace files")

@@ -42,6 +42,11 @@ ProfileWords describe_traces(const std::vector<RankTrace>& traces,
     if (!t.truncated.empty())
       words.failures.push_back("the trace of " + whose(t) + " ends early, " + t.truncated);
     if (!t.note.empty()) words.remarks.push_back("trace of " + whose(t) + ": " + t.note);
+    if (const AllocationFailures& failed = t.failed_allocations; failed.times > 0)
+      words.remarks.push_back(
+          "trace of " + whose(t) + ": " + std::to_string(failed.times) +
+          (failed.times == 1 ? " allocation failed: " : " allocations failed, the last: ") +
+          failed.last + (failed.file.empty() ? std::string() : "; see " + failed.file));
     ++whole;
     if (t.events > 0) continue;
     ++without;

@@ -64,13 +64,16 @@ void claim_port(int socket) {
 }
 }  // namespace
 
-Result<void> serve_to_perfetto(const std::filesystem::path& file, int port, bool open_browser) {
+Result<void> serve_to_perfetto(const std::filesystem::path& file,
+                               int port,
+                               bool open_browser,
+                               const std::string& shown) {
   std::error_code failed;
   const auto size = std::filesystem::file_size(file, failed);
   if (failed) return Error{ErrorCode::not_found, file.string() + ": " + failed.message()};
   if (size == 0)
     return Error{ErrorCode::corrupt, file.string() + ": found an empty file, expected a trace"};
-  const std::string name = file.filename();
+  const std::string name = shown.empty() ? file.filename().string() : shown;
   const std::string path = "/" + random_word() + "/trace";
   Fetched fetched(size);
   httplib::Server server;

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <iomanip>
 #include <iostream>
 #include <limelight/trace.hpp>
@@ -16,6 +17,20 @@ void say(const char* command, const profiling::Notes& notes) {
   for (const std::string& note : notes)
     std::cerr << "limelight trace " << command << ": " << note << "\n";
 }
+// Removed at the end of the scope.
+struct TemporaryFolder {
+  std::filesystem::path path;  // empty: it could not be made
+  TemporaryFolder() {
+    std::error_code failed;
+    std::string name = std::filesystem::temp_directory_path(failed) / "limelight-open-XXXXXX";
+    if (!failed && ::mkdtemp(name.data()) != nullptr) path = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path.empty()) std::filesystem::remove_all(path, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+};
 const char* outcome_of(const profiling::TraceReading& reading) {
   using Outcome = profiling::TraceReading::Outcome;
   switch (reading.outcome) {
@@ -87,6 +102,9 @@ TraceCommands::TraceCommands(CLI::App& app) {
   diff_ = trace->add_subcommand("diff", "What became slower from A to B, by operation");
   diff_->add_option("--a,-a", before_, "trace files of A")->required();
   diff_->add_option("--b,-b", after_, "trace files of B")->required();
+  diff_->add_option("--a-session,--session", session_,
+                    "of files of several sessions in A, take this one (default: the latest)");
+  diff_->add_option("--b-session,--beside-session", beside_session_, "the same in B");
   diff_->footer("Example: limelight trace diff -a old/*.gz -b new/*.gz");
 }
 
@@ -142,7 +160,8 @@ int TraceCommands::summary() const {
 
 int TraceCommands::diff() const {
   profiling::Notes notes;
-  const auto text = profiling::diff_table(before_, after_, &notes);
+  const auto text = profiling::diff_table(
+      before_, after_, &notes, {.before_session = session_, .after_session = beside_session_});
   say("diff", notes);
   if (!text) return refuse("trace diff", 1, text.error().message);
   std::cout << *text;
@@ -187,8 +206,23 @@ int TraceCommands::open() const {
     return refuse("trace open", 1,
                   "found " + std::to_string(files_.size()) +
                       " files, expected one: `limelight trace merge` makes one of many");
-  const auto served = serve_to_perfetto(files_.front(), port_, browser_);
-  return served ? 0 : refuse("trace open", 1, served.error().message);
+  const auto looked = profiling::examine(files_).front();
+  if (looked.readings.empty()) return refuse("trace open", 1, looked.findings.front());
+  const auto perfetto =
+      std::find_if(looked.readings.begin(), looked.readings.end(),
+                   [](const auto& reading) { return reading.program == "Perfetto"; });
+  const TemporaryFolder folder;
+  std::filesystem::path served = files_.front();
+  if (perfetto->outcome != profiling::TraceReading::Outcome::accepts) {
+    // What the tools make of it has nothing that Perfetto could refuse.
+    const auto copy = folder.path / "copy.json.gz";
+    const bool made = !folder.path.empty() && profiling::merge(files_, copy).ok();
+    say("open", {files_.front().string() + ": Perfetto " + outcome_of(*perfetto) + perfetto->why +
+                 (made ? "; a copy without that is served" : "")});
+    if (made) served = copy;
+  }
+  const auto done = serve_to_perfetto(served, port_, browser_, files_.front().filename().string());
+  return done ? 0 : refuse("trace open", 1, done.error().message);
 }
 
 int TraceCommands::run() const {

@@ -86,6 +86,9 @@ json to_json(const RankTrace& t) {
   if (!t.earlier_files.empty()) result["earlier_files"] = t.earlier_files;
   if (!t.truncated.empty()) result["truncated"] = t.truncated;
   if (!t.stacks.file.empty()) result["folded_stacks"] = t.stacks.file;
+  if (const AllocationFailures& failed = t.failed_allocations; failed.times > 0)
+    result["failed_allocations"] = {
+        {"times", failed.times}, {"last", failed.last}, {"file", failed.file}};
   if (t.memory.recorded) {
     json& memory = result["memory"] = {{"peak_bytes", t.memory.peak_bytes},
                                        {"device_bytes", t.memory.device_bytes},

@@ -83,6 +83,7 @@ Result<ProfileRequest> read_profile(const json& body) {
       {"with_flops", truth_into(options.with_flops)},
       {"with_memory", truth_into(options.with_memory)},
       {"with_stack", truth_into(options.with_stack)},
+      {"nvtx", truth_into(options.nvtx)},
       {"prefix", text_into(options.prefix)},
       {"format", text_into(options.format)},
       {"phase", text_into(options.phase)},

@@ -6,6 +6,7 @@
 #include "actors/rank/rank_worker.hpp"
 #include "base/log.hpp"
 #include "profiling/capture/flight_recorder.hpp"
+#include "stages/devices/machine_peak.hpp"
 
 namespace limelight::actors {
 
@@ -92,6 +93,13 @@ void RankTraces::close() {
             ": the orchestrator is gone, and the trace is lost: " + report.error().message);
 }
 
+// Of whom counts the operations of products the trace says what the machine can do.
+std::string RankTraces::peak(const ProfileOptions& options) {
+  if (!options.with_flops) return "";
+  if (worker_.device().is_host()) return stages::machine_peak_json(worker_.threads());
+  return R"({"not_measured": "only the peak of the host's processor is measured"})";
+}
+
 RankTrace RankTraces::start(const StartTrace& m) {
   const std::lock_guard lock(mutex_);
   if (closed_) return refused();
@@ -113,6 +121,7 @@ RankTrace RankTraces::start(const StartTrace& m) {
     answer.file = session_->file();
     return answer;
   }
+  const ProfileOptions options = with_config(m.options, worker_.profiler());
   auto session = prof::Session::start({.directory = m.directory,
                                        .timestamp = m.timestamp,
                                        .rank = rank_,
@@ -125,9 +134,10 @@ RankTrace RankTraces::start(const StartTrace& m) {
                                        .source = source_.get(),
                                        .memory = &worker_.memory(),
                                        .devices = worker_.device().properties(),
-                                       .profile = with_config(m.options, worker_.profiler()),
+                                       .profile = options,
                                        .backend = worker_.backend(),
-                                       .groups = groups()});
+                                       .groups = groups(),
+                                       .peak_json = peak(options)});
   if (!session) return failed(session.error());
   session_ = std::move(session).value();
   // The host's operations are worth a trace without those of the device.
@@ -150,7 +160,8 @@ RankTrace RankTraces::stop(const StopTrace& m) {
     std::error_code ignored;
     if (report) {
       std::filesystem::remove(report->file, ignored);
-      if (!report->stacks.file.empty()) std::filesystem::remove(report->stacks.file, ignored);
+      for (const std::string& beside : {report->stacks.file, report->failed_allocations.file})
+        if (!beside.empty()) std::filesystem::remove(beside, ignored);
       for (const std::string& earlier : report->earlier_files)
         std::filesystem::remove(earlier, ignored);
     }

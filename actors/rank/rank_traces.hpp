@@ -39,6 +39,7 @@ class RankTraces {
   RankTrace blank() const;
   // That this rank is in, for the trace's head: none if it has its stage alone.
   std::vector<profiling::ProcessGroup> groups() const;
+  std::string peak(const ProfileOptions& options);
   RankTrace failed(const Error& error) const;
   RankWorker& worker_;
   std::mutex mutex_;  // guards everything below

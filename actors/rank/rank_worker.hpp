@@ -60,6 +60,7 @@ class RankWorker {
   const std::string& stage_name() const noexcept { return config_.model_stage; }
   const stages::ProfilerConfig& profiler() const noexcept { return config_.profiler; }
   stages::Device& device() noexcept { return *device_; }
+  int threads() const noexcept { return config_.cpu.threads; }  // of a product
   profiling::MemorySampler& memory() noexcept { return memory_; }
   // Fixed by create(), so any thread may ask. By what the ranks of this stage do their collectives:
   // "nccl" between GPUs, else "shm"; how many they are, and the place of this one among them.

@@ -57,13 +57,15 @@ struct ProfileOptions {
   bool with_memory = false;
   // Native call stacks of the threads that compute, a thousand in a second of CPU time.
   bool with_stack = false;
+  // Spans are NVTX ranges, too, while the profile runs: for Nsight Systems and its like.
+  bool nvtx = false;
 };
 template <class Inspector>
 auto inspect(Inspector& f, ProfileOptions& x) {
   return f(x.ranks, x.run_id, x.request_id, x.start_at_ns, x.steps, x.milliseconds, x.bytes,
            x.delay_steps, x.wait_steps, x.warmup_steps, x.active_steps, x.repeat, x.prefix,
            x.format, x.phase, x.activities, x.orchestrator, x.record_shapes, x.with_flops,
-           x.with_memory, x.with_stack);
+           x.with_memory, x.with_stack, x.nvtx);
 }
 
 // One row of the table of operations. Times are in nanoseconds.
@@ -103,6 +105,17 @@ template <class Inspector>
 auto inspect(Inspector& f, MemoryUse& x) {
   return f(x.recorded, x.peak_bytes, x.device_bytes, x.holders, x.peak_resident_bytes, x.kv_blocks,
            x.peak_kv_blocks, x.pool_chunks, x.peak_pool_chunks, x.failed);
+}
+
+// Allocations that failed while a rank was profiled, whatever the options.
+struct AllocationFailures {
+  std::uint64_t times = 0;
+  std::string last = {};  // a sentence: for what it was, and who had the rest
+  std::string file = {};  // a snapshot of each: sizes, holders and counters at that moment
+};
+template <class Inspector>
+auto inspect(Inspector& f, AllocationFailures& x) {
+  return f(x.times, x.last, x.file);
 }
 
 // The call stacks of a rank that was profiled with `with_stack`.
@@ -148,6 +161,7 @@ struct RankTrace {
   std::vector<OpTotal> ops = {};  // largest self time first
   MemoryUse memory = {};
   StackUse stacks = {};
+  AllocationFailures failed_allocations = {};
 
   // The CPU time of recording and writing, in per cent of the session's length; 100 is one core.
   double overhead_percent() const {
@@ -171,7 +185,7 @@ auto inspect(Inspector& f, RankTrace& x) {
            x.ring_drops, x.device_drops, x.zero_time_records, x.unknown_records,
            x.unmatched_correlations, x.clock_error_ns, x.begin_skew_ns, x.session_ns,
            x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.earlier_files, x.ops, x.memory,
-           x.stacks);
+           x.stacks, x.failed_allocations);
 }
 
 }  // namespace limelight

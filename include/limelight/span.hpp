@@ -118,6 +118,10 @@ void record_span(std::uint64_t begin,
                  std::uint64_t value,
                  NameId name,
                  std::uint32_t depth) noexcept;
+// Spans are NVTX ranges, too, where a profile asks for it (ProfileOptions::nvtx).
+extern std::atomic<bool> marking;
+void push_mark(NameId name, std::uint64_t value) noexcept;
+void pop_mark() noexcept;
 }  // namespace detail
 
 inline bool recording() noexcept { return detail::recording.load(std::memory_order_relaxed); }
@@ -130,6 +134,10 @@ class Span {
     name_ = name;
     value_ = value;
     ++detail::thread_state.depth;
+    if (detail::marking.load(std::memory_order_relaxed)) [[unlikely]] {
+      detail::push_mark(name, value);
+      name_ |= marked;
+    }
     begin_ = ticks();
   }
   ~Span() {
@@ -148,11 +156,16 @@ class Span {
     if (begin_ == 0) return;
     begin_ = 0;
     --detail::thread_state.depth;
+    if ((name_ & marked) != 0) [[unlikely]]
+      detail::pop_mark();
   }
 
  private:
+  static constexpr NameId marked = NameId{1} << 31;  // beside the 24 bits of names
   void finish() noexcept {
-    detail::record_span(begin_, value_, name_, --detail::thread_state.depth);
+    detail::record_span(begin_, value_, name_ & ~marked, --detail::thread_state.depth);
+    if ((name_ & marked) != 0) [[unlikely]]
+      detail::pop_mark();
   }
 
   std::uint64_t begin_ = 0;

@@ -2,7 +2,8 @@
 //
 // A program that needs only these links limelight::trace, and neither CAF nor iceoryx. Any thread
 // may call any function. Files are traces in Chrome's format of any program (PyTorch, vLLM, SGLang,
-// viztracer, JAX, Perfetto's JSON, Limelight), plain or compressed by gzip or zstd. They are read
+// viztracer, JAX, Perfetto's JSON, Limelight), or in Perfetto's own, plain or compressed by gzip or
+// zstd. They are read
 // as a stream: the memory that is used grows with the number of names, requests and unmatched
 // chunks, but not with the number of events. Errors of all functions: not_found, io, corrupt (not a
 // trace; says what it is).
@@ -66,11 +67,15 @@ Result<std::string> summary_table(const TraceFiles& files,
                                   const SummaryOptions& options = {},
                                   Notes* notes = nullptr);
 
+struct DiffOptions {
+  std::string before_session{}, after_session{};  // show these; empty: the latest of each
+};
 // Returns a table of the mean time of each operation in `before` and in `after`, ordered by the
 // change of the total time, largest first.
 Result<std::string> diff_table(const TraceFiles& before,
                                const TraceFiles& after,
-                               Notes* notes = nullptr);
+                               Notes* notes = nullptr,
+                               const DiffOptions& options = {});
 
 // Returns where the time of one request went: a sentence, its critical path by place, and a table
 // by rank (queue, transfer, compute, collectives) with the slowest operations. Errors: not_found

@@ -1,12 +1,15 @@
 #include "profiling/analysis/compressed_reader.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <vector>
 
 namespace limelight::profiling {
@@ -22,6 +25,8 @@ struct CompressedReader::State {
   std::size_t at = 0, filled = 0;
   std::uint64_t consumed = 0, text = 0, whole_bytes = 0, whole_text = 0;
   bool ended = false, broken = false, in_member = false;
+  std::string ahead;  // read already, by peek()
+  std::size_t ahead_at = 0;
   z_stream gzip{};
   ZSTD_DStream* zstd = nullptr;
 
@@ -85,6 +90,21 @@ CompressedReader::CompressedReader(std::unique_ptr<State> state) : state_(std::m
 CompressedReader::CompressedReader(CompressedReader&&) noexcept = default;
 CompressedReader::~CompressedReader() = default;
 bool CompressedReader::broken() const noexcept { return state_->broken; }
+std::string CompressedReader::damage() const {
+  const State& s = *state_;
+  if (!s.broken) return "";
+  const std::string at = std::to_string(s.consumed);
+  if (s.ended)
+    return "the compressed data ends early, behind byte " + at + ": what followed is lost";
+  struct stat status {};
+  const std::uint64_t size = ::fstat(s.fd, &status) == 0 && S_ISREG(status.st_mode)
+                                 ? static_cast<std::uint64_t>(status.st_size)
+                                 : 0;
+  std::string text = "the compressed data is damaged at about byte " + at;
+  if (size > s.consumed) text += " of " + std::to_string(size) + ": what is behind it is lost";
+  return text;
+}
+
 std::uint64_t CompressedReader::whole_bytes() const noexcept { return state_->whole_bytes; }
 std::uint64_t CompressedReader::whole_text() const noexcept { return state_->whole_text; }
 
@@ -109,8 +129,28 @@ Result<CompressedReader> CompressedReader::open(const std::filesystem::path& pat
   return CompressedReader(std::move(state));
 }
 
+std::string_view CompressedReader::peek(std::size_t bytes) {
+  std::string begin(bytes, '\0');
+  std::size_t filled = 0;
+  while (filled < bytes) {
+    const std::size_t n = read(begin.data() + filled, bytes - filled);
+    if (n == 0) break;
+    filled += n;
+  }
+  begin.resize(filled);
+  state_->ahead = std::move(begin);
+  state_->ahead_at = 0;
+  return state_->ahead;
+}
+
 std::size_t CompressedReader::read(char* to, std::size_t room) {
   State& s = *state_;
+  if (s.ahead_at < s.ahead.size()) {
+    const std::size_t n = std::min(room, s.ahead.size() - s.ahead_at);
+    std::memcpy(to, s.ahead.data() + s.ahead_at, n);
+    s.ahead_at += n;
+    return n;
+  }
   while (!s.ended && !s.broken) {
     if (!s.fill()) {
       s.ended = true;

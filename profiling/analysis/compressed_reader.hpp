@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <limelight/result.hpp>
 #include <memory>
+#include <string>
+#include <string_view>
 
 namespace limelight::profiling {
 
@@ -23,8 +25,14 @@ class CompressedReader {
   // Reads the next bytes, at most `room`. Returns 0 at the end, or where the compressed data is
   // damaged.
   std::size_t read(char* to, std::size_t room);
+  // The text's first bytes, which read() returns nevertheless. Before the first read(); the view is
+  // valid until then.
+  std::string_view peek(std::size_t bytes);
   // True if the compressed data is damaged or ends early.
   bool broken() const noexcept;
+  // Where and how, for people, after read() returned 0; empty if it is not broken. Such as "the
+  // compressed data ends early, behind byte 1200: what followed is lost".
+  std::string damage() const;
   // The end of the last complete member in the file. For compressed files only, after read()
   // returned 0.
   std::uint64_t whole_bytes() const noexcept;

@@ -11,7 +11,7 @@ DeviceWork device_work_of(std::string_view name, std::string_view category) {
     return text.find(part) != std::string_view::npos;
   };
   if (name.starts_with("nccl")) return DeviceWork::communication;
-  for (const char* part : {"memcpy", "memset", "Memcpy", "Memset"})
+  for (const char* part : {"memcpy", "memset", "Memcpy", "Memset", "memory_copy"})
     if (has(category, part)) return DeviceWork::memory;
   if (has(name, "Memcpy") || has(name, "Memset")) return DeviceWork::memory;
   return DeviceWork::computation;

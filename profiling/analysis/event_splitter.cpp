@@ -83,14 +83,24 @@ bool EventSplitter::read_value(std::string& to, std::size_t most) {
   return true;
 }
 
-Result<EventSplitter> EventSplitter::open(const std::filesystem::path& path) {
+Result<void> not_a_file(const std::filesystem::path& path) {
   std::error_code failed;
   if (std::filesystem::is_directory(path, failed))
     return Error{ErrorCode::corrupt,
                  path.string() + ": found a folder, expected a trace; name the files in it"};
+  return {};
+}
+
+Result<EventSplitter> EventSplitter::open(const std::filesystem::path& path) {
+  LIMELIGHT_TRY(not_a_file(path));
   auto input = CompressedReader::open(path);
   if (!input) return input.error();
-  EventSplitter splitter(path, std::move(input).value());
+  return open(path, std::move(input).value());
+}
+
+Result<EventSplitter> EventSplitter::open(const std::filesystem::path& path,
+                                          CompressedReader input) {
+  EventSplitter splitter(path, std::move(input));
   LIMELIGHT_TRY(splitter.begin());
   if (splitter.place_ == Place::keys) {
     const auto more = splitter.next_key();
@@ -122,21 +132,14 @@ Result<void> EventSplitter::begin() {
       if (take() != expected) return broken("found no JSON, expected a trace");
     has_mark_ = true;
   }
-  // Perfetto's own format begins with the tag of a packet, which is a line end, and its length.
-  bool packet = peek() == 0x0a;
-  if (packet) take();
-  packet = packet && peek() >= 0 && !is_blank(peek()) && peek() != '{' && peek() != '[';
   const int first = after_blanks();
   if (first < 0 && input_.broken())
-    return broken("the compressed data is damaged from its beginning on");
+    return broken(input_.damage() + "; it begins with nothing that is whole");
   if (first < 0) return broken("found nothing in the file, expected a trace");
-  if (packet)
-    return broken(
-        "found what may be a protobuf file of Perfetto (pftrace), expected a trace in JSON; "
-        "convert "
-        "it with Perfetto's `traceconv json FILE OUT`");
   if (first != '{' && first != '[')
-    return broken("found no JSON object and no array at the beginning, expected a trace in JSON");
+    return broken(
+        "found no JSON object and no array at the beginning, expected a trace in JSON, or in "
+        "Perfetto's own format");
   take();
   is_array_ = has_events_ = first == '[';
   place_ = is_array_ ? Place::events : Place::keys;
@@ -204,7 +207,11 @@ Result<std::optional<std::string_view>> EventSplitter::next() {
       }
     }
   }
-  if (input_.broken()) return broken("the compressed data is damaged or ends early");
+  if (input_.broken()) {
+    damage_ = input_.damage();
+    if (!any_) return broken(damage_ + "; found no event before it");
+    ends_early_ = true;
+  }
   return std::optional<std::string_view>();
 }
 

@@ -20,11 +20,16 @@
 
 namespace limelight::profiling {
 
+// An error where a path is that of a folder.
+Result<void> not_a_file(const std::filesystem::path& path);
+
 class EventSplitter {
  public:
   // Reads the head, up to the first event. Errors: not_found, corrupt (what the file is in place of
   // a trace).
   static Result<EventSplitter> open(const std::filesystem::path& path);
+  // input: stands at the beginning of that file.
+  static Result<EventSplitter> open(const std::filesystem::path& path, CompressedReader input);
 
   // The next event, {...}, valid until the next call; nothing at the end. Errors: corrupt, with
   // file and line.
@@ -42,6 +47,8 @@ class EventSplitter {
   }                                                         // that have no element before them,
                                                             // or none behind them
   bool ends_early() const noexcept { return ends_early_; }  // no bracket closes what was begun
+  // What of the compressed data is lost, for people; empty if nothing is.
+  const std::string& damage() const noexcept { return damage_; }
   const std::filesystem::path& path() const noexcept { return path_; }
 
  private:
@@ -61,7 +68,7 @@ class EventSplitter {
 
   std::filesystem::path path_;
   CompressedReader input_;
-  std::string bytes_, event_;
+  std::string bytes_, event_, damage_;
   std::size_t at_ = 0, line_ = 1, strays_ = 0;
   std::map<std::string, std::string, std::less<>> keys_;
   enum class Place { start, keys, events, end } place_ = Place::start;

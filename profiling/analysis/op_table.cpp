@@ -91,6 +91,25 @@ std::string quoted(const std::string& text) {
   return out += '"';
 }
 
+std::string three(double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.3f", value);
+  return text;
+}
+
+// Empty where nothing is known.
+void add_products(const TimeRow& row, std::vector<std::string>& cells) {
+  const bool any = row.flops > 0 && row.product_ns > 0;
+  const auto ns = static_cast<double>(std::max<std::int64_t>(row.product_ns, 1));
+  cells.push_back(any ? three(static_cast<double>(row.flops) / 1e9) : "");
+  cells.push_back(any ? three(static_cast<double>(row.flops) / ns) : "");
+  cells.push_back(any && row.bytes_moved > 0 ? three(static_cast<double>(row.bytes_moved) / ns)
+                                             : "");
+  cells.push_back(any && row.of_peak_ns > 0
+                      ? three(100 * row.peak_ns / static_cast<double>(row.of_peak_ns))
+                      : "");
+}
+
 std::string table(const std::vector<TimeRow>& rows,
                   const std::string& what,
                   bool cpu,
@@ -108,6 +127,9 @@ std::string table(const std::vector<TimeRow>& rows,
     head.push_back(column);
   if (waiting) head.emplace_back("Waiting");
   if (bytes) head.emplace_back("Bytes");
+  const bool products = any(rows, [](const TimeRow& row) { return row.flops > 0; });
+  if (products)
+    for (const char* column : {"GFLOPs", "GFLOP/s", "GB/s", "% of peak"}) head.emplace_back(column);
   head.emplace_back("# of Calls");
   std::vector<std::int64_t> self, waits;
   for (const TimeRow& row : rows) {
@@ -130,6 +152,7 @@ std::string table(const std::vector<TimeRow>& rows,
     cells.push_back(us_text(row.total_ns / calls));
     if (waiting) cells.push_back(ms_text(row.waiting_ns));
     if (bytes) cells.push_back(std::to_string(row.bytes));
+    if (products) add_products(row, cells);
     cells.push_back(std::to_string(row.calls));
     text.row(std::move(cells));
   }
@@ -173,7 +196,7 @@ std::string time_table(const std::string& what, const std::vector<TimeRow>& rows
 
 std::string csv_head() {
   return "table,name,stage,input_dims,calls,self_ns,self_percent,total_ns,waiting_ns,"
-         "waiting_within_ns,bytes\n";
+         "waiting_within_ns,bytes,flops,bytes_moved,product_ns,percent_of_peak\n";
 }
 std::string csv_rows(const std::string& table, const std::vector<TimeRow>& rows) {
   std::vector<std::int64_t> self;
@@ -190,7 +213,12 @@ std::string csv_rows(const std::string& table, const std::vector<TimeRow>& rows)
     out.append(",").append(percent).append(",").append(std::to_string(row.total_ns));
     out.append(",").append(std::to_string(row.waiting_ns)).append(",");
     out.append(std::to_string(row.waiting_within_ns)).append(",");
-    out.append(std::to_string(row.bytes)).append("\n");
+    out.append(std::to_string(row.bytes)).append(",").append(std::to_string(row.flops));
+    out.append(",").append(std::to_string(row.bytes_moved)).append(",");
+    out.append(std::to_string(row.product_ns)).append(",");
+    if (row.of_peak_ns > 0)
+      out.append(three(100 * row.peak_ns / static_cast<double>(row.of_peak_ns)));
+    out.append("\n");
   }
   return out;
 }

@@ -21,6 +21,12 @@ struct TimeRow {
   std::int64_t total_ns = 0;           // with what is inside, without waiting
   std::int64_t waiting_ns = 0;         // of the row alone; 0 if it is not waiting
   std::int64_t waiting_within_ns = 0;  // with what is inside
+  // Of products whose operations were counted; 0: none were.
+  std::uint64_t flops = 0, bytes_moved = 0;
+  std::int64_t product_ns = 0;  // that they took
+  // That a machine at its peak would need for those whose peak is known, and what these took.
+  double peak_ns = 0;
+  std::int64_t of_peak_ns = 0;
 };
 
 // Hundredths of a per cent of the sum of the parts; they add up to 10,000 unless all parts are 0.
@@ -28,7 +34,9 @@ std::vector<std::int64_t> percentages(const std::vector<std::int64_t>& parts);
 
 void sort_rows(std::vector<TimeRow>& rows);
 
-// rows: sorted. Columns of stage, shape and bytes are there if a row has such.
+// rows: sorted. Columns of stage, shape, bytes and products are there if a row has such. "% of
+// peak": how near the products came to what the machine can compute, or read and write, whatever is
+// less.
 std::string cpu_table(const std::vector<TimeRow>& rows);
 // What is not time of a CPU's threads. what: such as "Device".
 std::string time_table(const std::string& what, const std::vector<TimeRow>& rows);

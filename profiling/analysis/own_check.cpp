@@ -50,10 +50,15 @@ class OwnCheck {
       findings_.add(hta | limelight_itself, ReaderFindings::Effect::loses, 1,
                     "key 'distributedInfo.rank': found none near the top, expected '\"rank\": "
                     "<number>' with a space after the colon");
+    name(rank, file);
+  }
+
+  void name(const std::optional<std::int64_t>& rank, const std::filesystem::path& file) {
     // The TensorBoard plugin mistakes a host id of digits only for a time stamp.
     const std::string name = file.filename();
     std::smatch named;
-    if (!std::regex_search(name, named, std::regex(R"(-rank-(\d{1,9})\.(.+)\.pt\.trace\.json)")))
+    if (!std::regex_search(name, named,
+                           std::regex(R"(-rank-(\d{1,9})\.(.+)\.pt\.trace\.(json|pftrace))")))
       return;
     if (rank && std::stoll(named[1]) != *rank)
       say("found rank " + std::to_string(*rank) + " in the file, expected " + named[1].str() +
@@ -100,6 +105,16 @@ void check_own(const TraceKeys& keys,
   OwnCheck check(findings);
   check.order(keys, head);
   check.rank(head, file);
+  check.statement(keys, slices);
+}
+
+void check_statement(const TraceKeys& keys,
+                     std::uint64_t slices,
+                     const std::filesystem::path& file,
+                     ReaderFindings& findings) {
+  OwnCheck check(findings);
+  const TraceOrigin origin = origin_of(keys, file);
+  check.name(origin.rank, file);
   check.statement(keys, slices);
 }
 

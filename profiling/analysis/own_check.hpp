@@ -18,4 +18,10 @@ void check_own(const TraceKeys& keys,
                const std::filesystem::path& file,
                ReaderFindings& findings);
 
+// The part of it that does not depend on the format: what the trace states, and its file's name.
+void check_statement(const TraceKeys& keys,
+                     std::uint64_t slices,
+                     const std::filesystem::path& file,
+                     ReaderFindings& findings);
+
 }  // namespace limelight::profiling

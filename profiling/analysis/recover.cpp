@@ -8,8 +8,11 @@
 #include <limelight/trace.hpp>
 
 #include "profiling/analysis/compressed_reader.hpp"
+#include "profiling/analysis/packet_reader.hpp"
 #include "profiling/analysis/trace_reader.hpp"
+#include "profiling/trace/json_writer.hpp"
 #include "profiling/trace/member_file.hpp"
+#include "profiling/trace/perfetto_writer.hpp"
 #include "profiling/trace/trace_information.hpp"
 
 namespace limelight::profiling {
@@ -58,6 +61,7 @@ class Ends {
     end_ += text.substr(text.size() - std::min(text.size(), most_kept));
     end_.erase(0, end_.size() - std::min(end_.size(), most_kept));
   }
+  bool packets() const { return is_packets(begin_); }
   bool begins() const {
     return begin_.starts_with("{") && begin_.find("\n\"traceEvents\": [\n") != std::string::npos;
   }
@@ -74,7 +78,7 @@ class Ends {
 
 struct Members {
   std::uint64_t whole_bytes = 0, slices = 0;
-  bool begins = false;
+  bool begins = false, packets = false;  // packets: Perfetto's own format
   bool complete = false;  // its rank was killed between the last write and the renaming
 };
 Result<Members> read_members(const fs::path& part) {
@@ -103,8 +107,38 @@ Result<Members> read_members(const fs::path& part) {
   members.whole_bytes = input->whole_bytes();
   members.slices = count.slices;
   members.begins = ends.begins();
+  members.packets = ends.packets();
   members.complete = ends.ends();
   return members;
+}
+
+// Counts the slices of whole members in Perfetto's format, and finds out when the last one ended.
+Result<void> count_packets(const fs::path& part, Members& members, std::int64_t& last_ns) {
+  auto events = TraceReader::open(part);
+  if (!events) return events.error();
+  const std::int64_t base_ns = events->origin().base_ns.value_or(0);
+  members.complete = events->keys().contains("limelight");
+  for (;;) {
+    const auto next = events->next();
+    if (!next) return next.error();
+    if (!*next) return {};
+    if ((*next)->phase != 'X') continue;
+    ++members.slices;
+    last_ns = std::max(last_ns, base_ns + (*next)->end_ns());
+  }
+}
+
+// What the rank would have written at the end. Of its process only the file's name is known.
+std::string packets_end(const TraceInformation& information,
+                        const std::string& name,
+                        std::int64_t last_ns) {
+  std::string trace;
+  JsonWriter json(trace, JsonWriter::Style::compact);
+  json.begin_object();
+  if (const auto rank = origin_of({}, name).rank) json.member("rank", *rank);
+  json.member("traceName", name).end_object();
+  return perfetto_statement(information_json(information), trace, 0,
+                            static_cast<std::uint64_t>(std::max<std::int64_t>(last_ns, 0)));
 }
 
 // Reads the trace to its end. Errors: corrupt.
@@ -147,11 +181,11 @@ Result<Recovered> recover(const fs::path& part) {
   const auto size = static_cast<std::uint64_t>(::lseek(file.fd, 0, SEEK_END));
   const auto read = read_members(part);
   if (!read) return read.error();
-  const Members members = *read;
+  Members members = *read;
   if (members.whole_bytes == 0)
     return Error{ErrorCode::corrupt,
                  part.string() + ": found no complete member, so nothing can be recovered"};
-  if (!members.begins)
+  if (!members.begins && !members.packets)
     return Error{ErrorCode::corrupt, part.string() + ": found no head of a trace in it"};
 
   const auto io_error = [&](const char* what) {
@@ -163,6 +197,10 @@ Result<Recovered> recover(const fs::path& part) {
   };
   if (!cut_off()) return io_error("cannot cut off the torn member");
   int number = free_number(whole);
+  std::int64_t last_ns = 0;
+  if (members.packets)
+    if (const auto counted = count_packets(part, members, last_ns); !counted)
+      return Error{ErrorCode::corrupt, "no trace can be made of it: " + counted.error().message};
   if (!members.complete) {
     const auto compressor = make_compressor(whole);
     TraceInformation information;  // all other values were known to the rank only
@@ -170,7 +208,9 @@ Result<Recovered> recover(const fs::path& part) {
       information.session = std::move(session);
     information.recovered = true;
     information.events = members.slices;
-    compressor->add(trace_end(information, numbered(whole, number).filename().string()));
+    const std::string name = numbered(whole, number).filename().string();
+    compressor->add(members.packets ? packets_end(information, name, last_ns)
+                                    : trace_end(information, name));
     const std::string_view end = compressor->finish();
     if (::write(file.fd, end.data(), end.size()) != static_cast<ssize_t>(end.size()) ||
         ::fsync(file.fd) != 0) {
@@ -197,7 +237,8 @@ std::vector<fs::path> unfinished_traces(const fs::path& folder) {
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator(*named, failed))
     if (const std::string name = whole_of(entry.path());
-        (name.ends_with(".pt.trace.json.gz") || name.ends_with(".pt.trace.json.zst")) &&
+        (name.ends_with(".pt.trace.json.gz") || name.ends_with(".pt.trace.json.zst") ||
+         name.ends_with(".pt.trace.pftrace")) &&
         File(entry.path()).is_free())
       found.push_back(entry.path());
   std::sort(found.begin(), found.end());

@@ -45,6 +45,18 @@ std::string own_words(const std::string& own_json) {
   say("begin_skew_ns", 1e3, "; began %.1f us off");
   say("clock_error_ns", 1e3, "; clock %.1f us off");
   say("overhead_percent", 1, "; cost %.2f %% of a core");
+  if (const auto failed = own.find("failed_allocations");
+      failed != own.end() && failed->is_object()) {
+    const auto word = [&](const char* key) {
+      const auto at = failed->find(key);
+      return at != failed->end() && at->is_string() ? at->get<std::string>() : std::string();
+    };
+    const auto times = failed->find("times");
+    const auto many =
+        times != failed->end() && times->is_number_unsigned() ? times->get<std::uint64_t>() : 1;
+    text += "; " + counted(many, "allocation", "allocations") + " failed, the last " +
+            word("last") + " (see " + (word("file").empty() ? "the trace" : word("file")) + ")";
+  }
   for (const auto& [key, before] :
        {std::pair("truncated", "truncated "), std::pair("gpu", "GPU: "), std::pair("note", "")})
     if (const auto at = own.find(key); at != own.end() && at->is_string())
@@ -70,6 +82,24 @@ std::string memory_of(const TimeTables::File& file) {
   return text;
 }
 
+// What the percentages of a peak are of; or why there are none.
+std::string peak_of(const TimeTables::File& file) {
+  if (!file.products) return "";
+  const json peak = json::parse(file.peak_json, nullptr, false);
+  if (!peak.is_object()) return "  peak: not stated in the file, so there is no share of it\n";
+  if (const auto why = peak.find("not_measured"); why != peak.end() && why->is_string())
+    return "  peak: not measured: " + why->get<std::string>() + "\n";
+  const auto number = [&](const char* key) {
+    const auto at = peak.find(key);
+    return at != peak.end() && at->is_number() ? at->get<double>() : 0.0;
+  };
+  char text[200];
+  std::snprintf(text, sizeof text,
+                "  peak, as measured with %.0f thread(s): %.1f GFLOP/s in float32, %.1f GB/s\n",
+                number("threads"), number("gflops"), number("gb_per_s"));
+  return text;
+}
+
 std::string head_of(const TimeTables::File& file) {
   const TraceOrigin& origin = file.origin;
   std::string text = file.path.filename().string() + ": ";
@@ -81,7 +111,7 @@ std::string head_of(const TimeTables::File& file) {
   if (!origin.program.empty()) text += ", by " + origin.program;
   text += own_words(file.own_json);
   if (!file.odd.empty()) text += "; " + file.odd;
-  return text + "\n" + memory_of(file);
+  return text + "\n" + memory_of(file) + peak_of(file);
 }
 
 std::string heads_of(const TimeTables& tables) {
@@ -173,6 +203,8 @@ std::string json_of(const TimeTables& tables, const std::vector<std::string>& no
     one["odd"] = file.odd;
     ordered_json own = ordered_json::parse(file.own_json, nullptr, false);
     if (own.is_object()) one["limelight"] = std::move(own);
+    ordered_json peak = ordered_json::parse(file.peak_json, nullptr, false);
+    if (peak.is_object()) one["peak"] = std::move(peak);
     all["files"].push_back(std::move(one));
   }
   for (const TimeKind kind : all_kinds) {
@@ -188,6 +220,13 @@ std::string json_of(const TimeTables& tables, const std::vector<std::string>& no
                   {"waiting_ns", row.waiting_ns},
                   {"waiting_within_ns", row.waiting_within_ns},
                   {"bytes", row.bytes}});
+      if (row.flops > 0) {
+        one.update({{"flops", row.flops},
+                    {"bytes_moved", row.bytes_moved},
+                    {"product_ns", row.product_ns}});
+        if (row.of_peak_ns > 0)
+          one["share_of_peak"] = row.peak_ns / static_cast<double>(row.of_peak_ns);
+      }
       rows.push_back(std::move(one));
     }
   }
@@ -252,11 +291,14 @@ Result<std::string> summary_table(const TraceFiles& files,
   return text_of(tables, said);
 }
 
-Result<std::string> diff_table(const TraceFiles& before, const TraceFiles& after, Notes* notes) {
+Result<std::string> diff_table(const TraceFiles& before,
+                               const TraceFiles& after,
+                               Notes* notes,
+                               const DiffOptions& options) {
   TimeTables old_tables, new_tables;
   std::vector<std::string> said;
-  LIMELIGHT_TRY(read(before, "", old_tables, said));
-  LIMELIGHT_TRY(read(after, "", new_tables, said));
+  LIMELIGHT_TRY(read(before, options.before_session, old_tables, said));
+  LIMELIGHT_TRY(read(after, options.after_session, new_tables, said));
   std::map<std::string, Mean> old_means = means_of(old_tables), new_means = means_of(new_tables);
   std::set<std::string> names;
   for (const auto* means : {&old_means, &new_means})

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
+#include <limits>
 
 #include "base/try.hpp"
 #include "profiling/analysis/json_members.hpp"
@@ -35,6 +37,14 @@ std::string operation_of(const EventLine& event) {
 
 constexpr char between = '\x1f';  // name and shape
 
+// A number of limelight_peak; 0 if it is not there. Billions a second are as many a nanosecond.
+double peak_number(std::string_view peak, std::string_view key) {
+  if (!peak.starts_with('{')) return 0;
+  const auto value = json_member(peak, key);
+  const double number = value ? std::strtod(std::string(*value).c_str(), nullptr) : 0;
+  return number > 0 && number < 1e9 ? number : 0;
+}
+
 // Such as "2 code2wav" of "rank 3: stage 2 code2wav, replica 0".
 std::string stage_of_process(std::string_view name) {
   constexpr std::string_view mark = ": stage ";
@@ -48,8 +58,8 @@ std::string stage_of_process(std::string_view name) {
 
 bool is_device_category(std::string_view category) {
   static const std::set<std::string, std::less<>> known{
-      "concurrent_kernel", "gpu_memcpy", "gpu_memset", "kernel", "memcpy", "memset",
-      "mtia_ccp_events"};
+      "concurrent_kernel", "gpu_memcpy", "gpu_memset",     "kernel", "kernel_dispatch", "memcpy",
+      "memory_copy",       "memset",     "mtia_ccp_events"};
   return known.contains(lower(category));
 }
 
@@ -65,6 +75,12 @@ Result<void> TimeTables::add(const std::filesystem::path& path) {
   files_.push_back({.path = path, .origin = reader->origin()});
   begun_.clear();
   unfinished_ = 0;
+  flops_per_ns_ = bytes_per_ns_ = 0;
+  if (const auto peak = reader->keys().find("limelight_peak"); peak != reader->keys().end()) {
+    files_.back().peak_json = peak->second;
+    flops_per_ns_ = peak_number(peak->second, "gflops");
+    bytes_per_ns_ = peak_number(peak->second, "gb_per_s");
+  }
   ranks_.begin(*reader);
   for (;;) {
     const auto event = reader->next();
@@ -147,8 +163,31 @@ Result<void> TimeTables::slice(const EventLine& event,
   ++files_.back().slices;
   if (is_device_category(event.category))
     LIMELIGHT_TRY(device_time_.add(rank_, device_work_of(name, event.category), from, to));
-  return totals_.add(track, name_of(event, name), from, to,
+  const SliceTotals::Name id = name_of(event, name);
+  if (event.args.find("\"flops\"") != std::string_view::npos) product(event, track, id);
+  return totals_.add(track, id, from, to,
                      event.args.empty() ? 0 : event.number_arg("bytes").value_or(0));
+}
+
+// A product takes at its best the longer of two times: that of its operations, and that of what it
+// has to read and write.
+void TimeTables::product(const EventLine& event, SliceTotals::Track track, SliceTotals::Name name) {
+  const std::uint64_t flops = event.number_arg("flops").value_or(0),
+                      bytes = event.number_arg("bytes moved").value_or(0);
+  if (flops == 0) return;
+  files_.back().products = true;
+  Products& all = products_[{track, name}];
+  const auto add = [](auto number, auto& to) {
+    if (__builtin_add_overflow(to, number, &to))
+      to = std::numeric_limits<std::decay_t<decltype(to)>>::max();
+  };
+  add(flops, all.flops);
+  add(bytes, all.bytes);
+  add(event.duration_ns, all.ns);
+  if (flops_per_ns_ == 0) return;
+  add(event.duration_ns, all.of_peak_ns);
+  all.peak_ns += std::max(static_cast<double>(flops) / flops_per_ns_,
+                          bytes_per_ns_ > 0 ? static_cast<double>(bytes) / bytes_per_ns_ : 0);
 }
 
 SliceTotals::Name TimeTables::name_of(const EventLine& event, std::string_view name) {
@@ -222,6 +261,13 @@ Result<void> TimeTables::finish() {
         add(total.self_ns, totals_.waits(name) ? row.waiting_ns : row.self_ns);
         add(total.total_ns - total.waiting_ns, row.total_ns);
         add(total.waiting_ns, row.waiting_within_ns);
+        if (const auto at = products_.find({track, name}); at != products_.end()) {
+          row.flops += at->second.flops;
+          row.bytes_moved += at->second.bytes;
+          add(at->second.ns, row.product_ns);
+          add(at->second.of_peak_ns, row.of_peak_ns);
+          row.peak_ns += at->second.peak_ns;
+        }
       }));
   LIMELIGHT_TRY(
       device_time_.finish([this](const DeviceShares& shares) { devices_.push_back(shares); }));

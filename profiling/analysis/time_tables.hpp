@@ -31,8 +31,8 @@ namespace limelight::profiling {
 enum class TimeKind : std::size_t { cpu, device, annotations, other };
 constexpr std::array<const char*, 4> time_kind_names{"cpu", "device", "annotations", "other"};
 
-// Whether Kineto, of this year or earlier ones and with GPUs of either maker, gives the category to
-// what a device computes or copies.
+// Whether Kineto, of this year or earlier ones and with GPUs of either maker, or rocprofv3 gives
+// the category to what a device computes or copies.
 bool is_device_category(std::string_view category);
 
 class TimeTables {
@@ -47,6 +47,9 @@ class TimeTables {
     std::uint64_t slices = 0, others = 0;  // others: events that are no slices
     std::string odd{};                     // what was left out or mended; empty if nothing was
     std::string own_json{};                // what a trace of ours says of itself; else empty
+    // What its machine can do at most, as JSON (SessionOptions::peak_json); empty: not stated.
+    std::string peak_json{};
+    bool products = false;  // operations were counted in it
   };
 
   explicit TimeTables(Options options) : options_(options) {}
@@ -96,10 +99,18 @@ class TimeTables {
   Result<void> async(const EventLine& event);
   void metadata(const EventLine& event);
   SliceTotals::Name name_of(const EventLine& event, std::string_view name);
+  void product(const EventLine& event, SliceTotals::Track track, SliceTotals::Name name);
   TimeKind kind_of(const Lane& lane) const;
   std::string stage_of(const Lane& lane) const;
 
+  struct Products {
+    std::uint64_t flops = 0, bytes = 0;
+    std::int64_t ns = 0, of_peak_ns = 0;
+    double peak_ns = 0;
+  };
   Options options_;
+  std::map<std::pair<SliceTotals::Track, SliceTotals::Name>, Products> products_;
+  double flops_per_ns_ = 0, bytes_per_ns_ = 0;  // the peak of the file's machine; 0: not known
   RankNumbers ranks_;
   std::vector<File> files_;
   SliceTotals totals_;

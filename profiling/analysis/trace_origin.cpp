@@ -27,6 +27,9 @@ std::string_view value_of(const TraceKeys& keys, std::string_view key) {
 std::string program_of(const TraceKeys& keys) {
   const auto has = [&](const char* key) { return keys.contains(key); };
   if (has("limelight_clock") || has("limelight")) return "Limelight";
+  if (has("perfetto")) return "Perfetto";
+  if (has("beginningOfTime")) return "Clang";
+  if (value_of(keys, "otherData").find("bazel") != std::string::npos) return "Bazel";
   if (has("viztracer_metadata")) return "viztracer";
   if (has("schemaVersion") || has("deviceProperties") || has("distributedInfo")) return "PyTorch";
   if (has("systemTraceEvents") || value_of(keys, "metadata").find("chrome") != std::string::npos)
@@ -94,6 +97,10 @@ TraceOrigin origin_of(const TraceKeys& keys, const std::filesystem::path& file) 
   if (!origin.base_ns && value_of(keys, "viztracer_metadata").starts_with('{'))
     if (const auto base = json_member(value_of(keys, "viztracer_metadata"), "baseTimeNanoseconds"))
       origin.base_ns = number_of<std::int64_t>(*base);
+  // Clang's -ftime-trace says it in microseconds.
+  if (const auto begin = number_of<std::int64_t>(value_of(keys, "beginningOfTime"));
+      begin && !origin.base_ns && *begin >= 0 && *begin < INT64_MAX / 1000)
+    origin.base_ns = *begin * 1000;
   return origin;
 }
 

@@ -5,8 +5,10 @@
 //
 //   in the file                      comes as
 //   X                                itself; without dur it has a duration of 0
-//   B, E                             one X for each pair, as they nest on their thread, at the E
-//   B without E                      itself, after all others
+//   B, E                             one X for each pair, after all others: they are paired in the
+//                                    order of time, an E with the last open B of its thread, and
+//                                    of its name if it has one, as Perfetto does
+//   B without E                      itself, behind these
 //   b, e, n, S, T, F, s, t, f, C,    themselves
 //   i, M and others
 //   ts or dur that is a text         a number
@@ -14,18 +16,21 @@
 //   fraction or too large
 //   no name, or null                 the name "(no name)"
 //   invalid UTF-8, NaN               U+FFFD, null
+//   Perfetto's own format            what the same trace has in JSON: see perfetto_trace.hpp
 //
-// Memory: the longest event, and the events that began and have not ended. One thread uses an
-// object.
+// Memory: the longest event, and the events that began and have not ended; of Perfetto's format
+// more, see there. One thread uses an object.
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "profiling/analysis/any_event.hpp"
 #include "profiling/analysis/event_splitter.hpp"
+#include "profiling/analysis/perfetto_events.hpp"
 #include "profiling/analysis/trace_event.hpp"
 #include "profiling/analysis/trace_origin.hpp"
 
@@ -41,6 +46,9 @@ struct OddEvents {
   std::uint64_t unfinished = 0;  // begins without ends, and ends without begins
   std::uint64_t without_duration = 0, unnamed = 0, repaired = 0;
   bool ends_early = false;  // the file ends within its events
+  std::string damage{};     // of the compressed data
+  bool packets_damaged = false;
+  std::string packets{};  // of Perfetto's format: what was left out, and where it ends early
 
   std::uint64_t left_out() const { return damaged + no_phase + no_time + backwards; }
   // Such as "left out 2 events: 1 has no phase, 1 has ..."; empty if nothing was odd.
@@ -58,27 +66,38 @@ class TraceReader {
 
   const TraceOrigin& origin() const noexcept { return origin_; }
   const OddEvents& odd() const noexcept { return odd_; }
-  const std::filesystem::path& path() const noexcept { return events_.path(); }
-  std::size_t line() const noexcept { return events_.line(); }  // of the event, from 1
+  const std::filesystem::path& path() const noexcept;
+  // Of the event, from 1; of Perfetto's format its number.
+  std::size_t line() const noexcept;
   // Top-level keys; those behind the events after next() has returned nothing.
-  const TraceKeys& keys() const noexcept { return events_.keys(); }
+  const TraceKeys& keys() const noexcept;
+  // Nothing, or what makes it cheap to open the file again while somebody has it.
+  std::shared_ptr<const void> kept() const;
+  bool is_perfetto() const noexcept { return packets_.has_value(); }
   // What a pid or tid was in the file where it was no whole number; empty for the others.
   std::string text_of(std::int64_t id) const { return any_.text_of(id); }
 
  private:
   explicit TraceReader(EventSplitter events);
+  explicit TraceReader(PerfettoEvents packets);
   using Thread = std::pair<std::int64_t, std::int64_t>;
 
   // Makes the line of an event; nothing if it is left out or has not ended yet.
   std::optional<EventLine> convert(const AnyEvent& event);
   std::optional<EventLine> end(const AnyEvent& event);
+  Result<std::optional<EventLine>> next_pair();
   std::optional<EventLine> unfinished();
   EventLine write(char phase, const AnyEvent& event, std::int64_t duration_ns);
 
-  EventSplitter events_;
+  Result<std::optional<EventLine>> next_of_packets();
+
+  std::optional<EventSplitter> events_;  // one of the two
+  std::optional<PerfettoEvents> packets_;
   TraceOrigin origin_;
   AnyEventReader any_;
   OddEvents odd_;
+  std::unique_ptr<SortedTexts> pairs_;  // begins and ends, by their times
+  std::optional<SortedTexts::Cursor> pair_;
   std::map<Thread, std::vector<AnyEvent>> begun_;
   std::string text_;
   bool ended_ = false;

@@ -21,6 +21,7 @@ struct Candidate {
   fs::path path;
   TraceOrigin origin;
   struct stat status {};
+  std::shared_ptr<const void> kept{};
 };
 
 // A pipe or a device has no bytes that could be compared and read again.
@@ -54,6 +55,7 @@ Result<Candidate> look_at(const fs::path& file) {
   auto reader = TraceReader::open(file);
   if (!reader) return reader.error();
   found.origin = reader->origin();
+  found.kept = reader->kept();
   if (found.origin.limelight && found.origin.session.empty()) {
     auto session = session_behind_events(file);
     if (!session) return session.error();
@@ -164,6 +166,7 @@ Result<TraceSet> choose_traces(const std::vector<fs::path>& files, const std::st
                             "; both are shown");
     }
     set.files.push_back(candidate.path);
+    if (candidate.kept) set.kept.push_back(candidate.kept);
   }
   return set;
 }

@@ -14,6 +14,7 @@
 
 #include <filesystem>
 #include <limelight/result.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ namespace limelight::profiling {
 struct TraceSet {
   std::vector<std::filesystem::path> files;
   std::vector<std::string> notes;  // sentences, such as "shown: session '...' ..."
+  // What makes it cheap to read them again, as long as the set lives.
+  std::vector<std::shared_ptr<const void>> kept{};
 };
 
 // session: take this one; empty: choose. Errors: invalid_argument (no file; no such session, lists

@@ -6,10 +6,13 @@
 #include <set>
 
 #include "base/try.hpp"
+#include "profiling/analysis/counted.hpp"
 #include "profiling/analysis/event_check.hpp"
 #include "profiling/analysis/event_splitter.hpp"
 #include "profiling/analysis/own_check.hpp"
+#include "profiling/analysis/packet_reader.hpp"
 #include "profiling/analysis/trace_origin.hpp"
+#include "profiling/analysis/trace_reader.hpp"
 #include "profiling/analysis/track_check.hpp"
 
 namespace limelight::profiling {
@@ -52,6 +55,10 @@ class FileCheck {
 
   // Errors: what the file is in place of a trace.
   Result<void> run() {
+    LIMELIGHT_TRY(not_a_file(file_));
+    auto input = CompressedReader::open(file_);
+    if (!input) return input.error();
+    if (is_packets(input->peek(head_bytes))) return run_packets();
     auto events = EventSplitter::open(file_);
     if (!events) return events.error();
     auto head = head_of(file_);
@@ -81,8 +88,30 @@ class FileCheck {
   TraceOrigin origin;
   ReaderFindings findings;
   std::uint64_t slices = 0;
+  bool packets = false;  // Perfetto's own format, which no other program reads
 
  private:
+  Result<void> run_packets() {
+    packets = true;
+    auto reader = TraceReader::open(file_);
+    if (!reader) return reader.error();
+    for (;;) {
+      const auto event = reader->next();
+      if (!event) return event.error();
+      if (!*event) break;
+      if ((*event)->phase == 'X') ++slices;
+    }
+    origin = reader->origin();
+    const OddEvents& odd = reader->odd();
+    if (odd.unfinished > 0)
+      findings.add(perfetto, Effect::loses, 0,
+                   "found " + counted(odd.unfinished, "begin or end without the other",
+                                      "begins or ends without the other"));
+    // What the tools here do not understand is no fault of the file.
+    if (odd.packets_damaged) findings.add(perfetto, Effect::loses, 0, odd.packets);
+    if (origin.limelight) check_statement(reader->keys(), slices, file_, findings);
+    return {};
+  }
   void whole(const EventSplitter& events, std::uint64_t bytes) {
     const auto refuse = [&](unsigned programs, const std::string& what) {
       findings.add(programs, Effect::refuses, 0, what);
@@ -90,7 +119,8 @@ class FileCheck {
     if (events.has_mark()) refuse(perfetto | hta, "found a byte-order mark, expected none");
     if (events.is_array())
       refuse(hta, "found an array of events, expected an object with the key traceEvents");
-    if (events.ends_early())
+    if (!events.damage().empty()) refuse(all_programs, events.damage());
+    if (events.ends_early() && events.damage().empty())
       refuse(events.is_array() ? hta | 0u : unsigned{all_programs},
              "the file ends without a closing bracket");
     if (events.strays() > 0) refuse(perfetto, "found events that are no objects");
@@ -115,10 +145,12 @@ TraceReading reading_of(const FileCheck& check, Program program, const char* nam
   TraceReading reading{.program = name};
   using Outcome = TraceReading::Outcome;
   const bool empty = check.slices == 0 && (program == hta || program == speedscope);
-  if (empty || (zstd && program != perfetto)) {
+  const bool other_format = program != perfetto && (zstd || check.packets);
+  if (empty || other_format) {
     reading.outcome = Outcome::refuses;
-    reading.why = empty ? "found no slice, expected events with ph X"
-                        : "found zstd, expected plain JSON or gzip";
+    reading.why = check.packets && other_format ? "found Perfetto's own format, expected JSON"
+                  : empty                       ? "found no slice, expected events with ph X"
+                                                : "found zstd, expected plain JSON or gzip";
     return reading;
   }
   for (const auto& finding : check.findings.all()) {

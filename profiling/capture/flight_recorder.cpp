@@ -12,6 +12,7 @@
 
 #include "base/try.hpp"
 #include "profiling/capture/flight_memory.hpp"
+#include "profiling/capture/memory_snapshot.hpp"
 #include "profiling/capture/profiler_cost.hpp"
 #include "profiling/record/clock.hpp"
 #include "profiling/record/registry.hpp"
@@ -193,8 +194,9 @@ void disable_flight_recorder() {
 }
 
 namespace {
-// Writes the trace of a dump or of a salvage.
-Result<RankTrace> write_records(SessionOptions options,
+// Writes the trace of a dump or of a salvage. own: of this process.
+Result<RankTrace> write_records(bool own,
+                                SessionOptions options,
                                 Words words,
                                 const std::vector<KeptRecord>& records,
                                 std::uint64_t from,
@@ -233,12 +235,13 @@ Result<RankTrace> write_records(SessionOptions options,
   LIMELIGHT_TRY(file->write(text.view()));
   text.clear();
   LIMELIGHT_TRY(file->end_member());  // from here on its name is known
+  report.file = file->path();
+  if (own) write_memory_snapshot(from, clock, options.base_ns, report);
   text.end(report, threads, file->path().filename().string());
   LIMELIGHT_TRY(file->write(text.view()));
   auto bytes = file->finish();
   if (!bytes) return bytes.error();
   report.bytes = *bytes;
-  report.file = file->path();
   return report;
 }
 
@@ -266,7 +269,7 @@ Result<RankTrace> dump_flight_recorder(SessionOptions options, std::chrono::mill
     report.note = "flight recorder: the last " + std::to_string(window.count()) + " ms" +
                   (overwritten ? ", without the oldest records, which were overwritten" : "");
   }
-  return write_records(options, own_words(), records, from, detail::thread_names(), cpu_share,
+  return write_records(true, options, own_words(), records, from, detail::thread_names(), cpu_share,
                        report);
 }
 
@@ -285,7 +288,7 @@ Result<RankTrace> salvage_flight_recorder(const std::filesystem::path& file,
                 (owner == Owner::gone ? "has ended" : "does not answer") +
                 ": the records of its last 0.1 s are missing";
   const std::uint64_t from = records.empty() ? 0 : records.front().record.begin;
-  return write_records(options,
+  return write_records(false, options,
                        {[&left](NameId id) { return left.name(id); },
                         [&left](std::uint32_t request) { return left.request_name(request); }},
                        records, from, left.thread_names(), left.cpu_share(), report);

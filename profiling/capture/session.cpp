@@ -8,13 +8,22 @@
 #include "profiling/capture/profiler_cost.hpp"
 #include "profiling/capture/session_state.hpp"
 #include "profiling/record/memory_sampler.hpp"
+#include "profiling/record/nvtx_marks.hpp"
 #include "profiling/record/registry.hpp"
 
 namespace limelight::profiling {
 
 namespace {
 std::atomic<bool> session_runs{false};
+
+std::string nvtx_domain(const SessionOptions& options) {
+  std::string name = "limelight rank " + std::to_string(options.rank);
+  if (options.stage_id >= 0) name += ": stage " + std::to_string(options.stage_id);
+  if (!options.stage_name.empty())
+    name += (options.stage_id >= 0 ? " " : ": ") + options.stage_name;
+  return name;
 }
+}  // namespace
 
 Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   const ProfileOptions& profile = options.profile;
@@ -36,6 +45,11 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     }
     stacks = std::move(sampler).value();
   }
+  if (profile.nvtx)
+    if (const auto marks = start_nvtx(nvtx_domain(options)); !marks) {
+      session_runs = false;
+      return marks.error();
+    }
   auto state = std::make_unique<State>(std::move(options));
   state->stacks = std::move(stacks);
   state->activities = activities;
@@ -101,11 +115,18 @@ Result<RankTrace> Session::stop() {
   RankTrace report = std::move(s.finished.back());
   s.finished.pop_back();
   for (const RankTrace& before : s.finished) report.earlier_files.push_back(before.file.string());
+  // Names that differ in what else is known of them alone are one.
+  std::map<std::string, OpTotal> by_name;
   for (std::size_t name = 0; name < s.totals.size(); ++name) {
     if (s.totals[name].calls == 0) continue;
-    s.totals[name].name = name_info(static_cast<NameId>(name)).name;
-    report.ops.push_back(s.totals[name]);
+    const std::string& text = name_info(static_cast<NameId>(name)).name;
+    OpTotal& op = by_name[text];
+    op.name = text;
+    op.calls += s.totals[name].calls;
+    op.total_ns += s.totals[name].total_ns;
+    op.self_ns += s.totals[name].self_ns;
   }
+  for (auto& [name, op] : by_name) report.ops.push_back(std::move(op));
   std::sort(report.ops.begin(), report.ops.end(),
             [](const OpTotal& a, const OpTotal& b) { return a.self_ns > b.self_ns; });
   return report;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "profiling/capture/memory_snapshot.hpp"
 #include "profiling/record/clock.hpp"
 
 namespace limelight::profiling {
@@ -87,10 +88,20 @@ void SessionFile::write_folded(const ThreadNames& threads) {
   report.note.append(file.string()).append(": cannot be written");
 }
 
+// The file of failed allocations was written before the trace had its name.
+void SessionFile::rename_snapshot() {
+  if (report.failed_allocations.file.empty() || report.file == path_) return;
+  const std::filesystem::path file = memory_snapshot_of(report.file);
+  std::error_code failed;
+  std::filesystem::rename(report.failed_allocations.file, file, failed);
+  if (!failed) report.failed_allocations.file = file.string();
+}
+
 Result<void> SessionFile::finish(const ThreadNames& threads) {
   if (!begun()) begin();
   if (status_) write_end(threads);
   if (status_) write_folded(threads);
+  if (status_) rename_snapshot();
   if (status_ || !full()) return status_;
   const std::uint64_t all = report.events, drops = report.drops;
   // The cause alone; the file of the message has another name in the end.

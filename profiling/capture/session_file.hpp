@@ -56,6 +56,7 @@ class SessionFile {
   void note_member();
   void write_end(const ThreadNames& threads);
   void write_folded(const ThreadNames& threads);
+  void rename_snapshot();
 
   const std::filesystem::path path_;
   std::optional<MemberFile> file_;

@@ -77,6 +77,7 @@ struct Session::State {
                                         threads_followed = member_begun;
   std::unique_ptr<StackSampler> stacks;  // nullptr: none were asked for
   StackUse stacks_before;                // of the files before this one
+  std::uint64_t failures_seen = 0;       // allocations that failed, when it was looked last
   RankTrace known;                       // what is the same in each report
   std::uint64_t cpu_before = 0;          // of the writer, when the file was begun
   ActivityLosses losses_before{};
@@ -109,6 +110,7 @@ struct Session::State {
   void poll_stacks();
   void finish_stacks();
   void count_step(const Record& step);
+  void snapshot_failures();
   void begin_file();
   void end_file(bool is_last);
   void next_file();

@@ -8,10 +8,12 @@
 #include <set>
 
 #include "profiling/capture/flight_recorder.hpp"
+#include "profiling/capture/memory_snapshot.hpp"
 #include "profiling/capture/profiler_cost.hpp"
 #include "profiling/capture/session_state.hpp"
 #include "profiling/record/event_names.hpp"
 #include "profiling/record/memory_sampler.hpp"
+#include "profiling/record/nvtx_marks.hpp"
 #include "profiling/record/registry.hpp"
 
 namespace limelight::profiling {
@@ -169,6 +171,7 @@ void Session::State::keep_up() {
     poll_device();
     polled = now;
   }
+  if (memory_ledger().failures() != failures_seen) snapshot_failures();
   if (stacks != nullptr && now - threads_followed > poll_interval) {
     stacks->follow_threads();
     poll_stacks();
@@ -209,6 +212,13 @@ void Session::State::finish_stacks() {
   use.handler_ns = all.handler_ns - stacks_before.handler_ns;
   use.trigger = all.trigger;
   stacks_before = all;
+}
+
+// Before the file has its name, since who lacks memory may not live to its end.
+void Session::State::snapshot_failures() {
+  failures_seen = memory_ledger().failures();
+  if (begin_ticks != never)
+    write_memory_snapshot(begin_ticks, clock, options.base_ns, file->report);
 }
 
 // The next file of the session. It is made once there is something to write.
@@ -272,6 +282,7 @@ void Session::State::run(std::chrono::milliseconds interval) {
   if (records_memory()) options.memory->stop();  // where it ends at a limit
   if (!status) stacks.reset();
   detail::recording_phases.store(false, std::memory_order_relaxed);
+  if (options.profile.nvtx) stop_nvtx();
   // A file whose first step never came is none, but for the first.
   if (status && (begin_ticks != never || finished.empty())) end_file(true);
   ended = true;
@@ -299,6 +310,7 @@ void Session::State::end_file(bool is_last) {
   else report.note = "the steps that recording was to wait for did not come";
   if (stacks != nullptr) finish_stacks();
   if (records_memory()) report.memory = options.memory->take_use();
+  snapshot_failures();
   report.clock_error_ns = clock.error_ns();
   report.profiler_cpu_ns = cpu - std::exchange(cpu_before, cpu);
   status = file->finish(names_of_threads());

@@ -1,6 +1,11 @@
 #include "profiling/record/memory_ledger.hpp"
 
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <limelight/span.hpp>
 
@@ -124,10 +129,49 @@ std::string MemoryLedger::failed(MemorySpace space, MemoryHolder holder, std::ui
       any = true;
     }
   if (!any) text.append(" nothing else");
+  MemoryFailure kept{.ticks = begin,
+                     .thread_id = static_cast<int>(::syscall(SYS_gettid)),
+                     .request = detail::thread_state.request,
+                     .space = space,
+                     .holder = holder,
+                     .bytes = bytes,
+                     .held = cells,
+                     .blocks = blocks(),
+                     .used_blocks = used_blocks(),
+                     .resident_bytes = resident_memory(),
+                     .pool_chunks = pool_chunks_.load(std::memory_order_relaxed),
+                     .used_pool_chunks = used_pool_chunks_.load(std::memory_order_relaxed),
+                     .sentence = text};
   const std::lock_guard lock(mutex_);
   last_failure_ = text;
-  failures_.fetch_add(1, std::memory_order_relaxed);
+  kept.number = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
+  kept_failures_.push_back(std::move(kept));
+  if (kept_failures_.size() > most_failures) kept_failures_.pop_front();
   return text;
+}
+
+std::vector<MemoryFailure> MemoryLedger::failures_since(std::uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<MemoryFailure> found;
+  for (const MemoryFailure& one : kept_failures_)
+    if (one.number > number) found.push_back(one);
+  return found;
+}
+
+// The second number of statm: pages.
+std::uint64_t resident_memory() noexcept {
+  // Opened each time: a child of this process would read its parent's.
+  const int statm = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  char text[128];
+  const ssize_t size = statm < 0 ? -1 : ::pread(statm, text, sizeof text, 0);
+  if (statm >= 0) ::close(statm);
+  if (size <= 0) return 0;
+  const char* end = text + size;
+  const char* at = std::find(static_cast<const char*>(text), end, ' ');
+  std::uint64_t pages = 0;
+  if (at != end) std::from_chars(at + 1, end, pages);
+  static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return pages * page;
 }
 
 std::string MemoryLedger::last_failure() const {

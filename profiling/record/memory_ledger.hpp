@@ -13,10 +13,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace limelight::profiling {
 
@@ -39,6 +41,22 @@ struct MemoryCells {
   }
   std::uint64_t tensors(MemorySpace space) const noexcept;  // all but chunks
   std::uint64_t total() const noexcept;
+};
+
+// An allocation that failed, and what was there at that moment.
+struct MemoryFailure {
+  std::uint64_t number = 0;  // from 1, of the process
+  std::uint64_t ticks = 0;
+  int thread_id = 0;
+  std::uint32_t request = 0;  // that the thread worked for; 0: none, or several
+  MemorySpace space = MemorySpace::host;
+  MemoryHolder holder = MemoryHolder::activations;
+  std::uint64_t bytes = 0;  // that were wanted; 0: not known
+  MemoryCells held{};
+  std::uint64_t blocks = 0, used_blocks = 0;            // of KV caches
+  std::uint64_t resident_bytes = 0;                     // of the process, as the kernel counts it
+  std::uint64_t pool_chunks = 0, used_pool_chunks = 0;  // as last seen; 0: never
+  std::string sentence{};
 };
 
 namespace detail {
@@ -69,6 +87,14 @@ class MemoryLedger {
   std::string failed(MemorySpace space, MemoryHolder holder, std::uint64_t bytes);
   std::uint64_t failures() const noexcept { return failures_.load(std::memory_order_relaxed); }
   std::string last_failure() const;  // empty: there was none
+  // Those with higher numbers, of the last 64.
+  static constexpr std::size_t most_failures = 64;
+  std::vector<MemoryFailure> failures_since(std::uint64_t number) const;
+  // What the pools of chunks had when somebody looked.
+  void note_pool(std::uint64_t used, std::uint64_t chunks) noexcept {
+    used_pool_chunks_.store(used, std::memory_order_relaxed);
+    pool_chunks_.store(chunks, std::memory_order_relaxed);
+  }
 
   // The highest sums begin anew with those of now.
   void begin_peak();
@@ -89,12 +115,15 @@ class MemoryLedger {
   std::array<std::array<std::atomic<std::uint64_t>, memory_holders>, memory_spaces> cells_{};
   std::atomic<std::int64_t> blocks_{0}, used_blocks_{0};
   std::array<std::atomic<std::uint64_t>, memory_spaces> high_{}, high_ticks_{};
-  std::atomic<std::uint64_t> peak_bytes_{0}, failures_{0};
+  std::atomic<std::uint64_t> peak_bytes_{0}, failures_{0}, used_pool_chunks_{0}, pool_chunks_{0};
   mutable std::mutex mutex_;  // guards the members below
   MemoryCells peak_;
   std::string last_failure_;
+  std::deque<MemoryFailure> kept_failures_;
 };
 MemoryLedger& memory_ledger();
+// Of this process, in bytes, with files that are mapped; 0: not known.
+std::uint64_t resident_memory() noexcept;
 
 // What the calling thread allocates until the end of the scope is held by this holder.
 class MemoryScope {

@@ -1,10 +1,6 @@
 #include "profiling/record/memory_sampler.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 
 #include "profiling/record/clock.hpp"
@@ -31,7 +27,6 @@ MemorySampler::MemorySampler(std::function<Pool()> pool)
       sample_ticks_(ticks_of(sample_ns)),
       resident_ticks_(ticks_of(resident_ns)),
       repeat_ticks_(ticks_of(repeat_ns)),
-      statm_(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)),
       host_{track(event_names::memory_host)},
       device_{track(event_names::memory_device)},
       chunks_{track(event_names::memory_chunks)},
@@ -40,23 +35,7 @@ MemorySampler::MemorySampler(std::function<Pool()> pool)
       free_blocks_{track(event_names::kv_free_blocks)},
       pool_chunks_{track(event_names::pool_used_chunks)} {}
 
-MemorySampler::~MemorySampler() {
-  stop();
-  if (statm_ >= 0) ::close(statm_);
-}
-
-// The second number of statm: pages.
-std::uint64_t MemorySampler::resident() const noexcept {
-  char text[128];
-  const ssize_t size = statm_ < 0 ? -1 : ::pread(statm_, text, sizeof text, 0);
-  if (size <= 0) return 0;
-  const char* end = text + size;
-  const char* at = std::find(static_cast<const char*>(text), end, ' ');
-  std::uint64_t pages = 0;
-  if (at != end) std::from_chars(at + 1, end, pages);
-  static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  return pages * page;
-}
+MemorySampler::~MemorySampler() { stop(); }
 
 void MemorySampler::show(Track& track, std::uint64_t value, std::uint64_t at) {
   if (track.ticks != 0 && track.value == value && at - track.ticks < repeat_ticks_) return;
@@ -94,12 +73,13 @@ void MemorySampler::sample(bool now) {
   }
   if (pool_) {
     const Pool pool = pool_();
+    memory_ledger().note_pool(pool.used, pool.chunks);
     show(pool_chunks_, pool.used, at);
     use_.pool_chunks = pool.chunks;
     use_.peak_pool_chunks = std::max(use_.peak_pool_chunks, pool.used);
   }
   if (resident_at_ == 0 || at - resident_at_ >= resident_ticks_) {
-    const std::uint64_t bytes = resident();
+    const std::uint64_t bytes = resident_memory();
     show(resident_, bytes, at);
     use_.peak_resident_bytes = std::max(use_.peak_resident_bytes, bytes);
     resident_at_ = at;

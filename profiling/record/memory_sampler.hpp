@@ -60,11 +60,9 @@ class MemorySampler {
   void show(Track& track, std::uint64_t value, std::uint64_t at);
   void show_tensors(Track& track, MemorySpace space, std::uint64_t bytes, std::uint64_t at);
   void begin_use();
-  std::uint64_t resident() const noexcept;
 
   const std::function<Pool()> pool_;
   const std::uint64_t sample_ticks_, resident_ticks_, repeat_ticks_;
-  int statm_ = -1;
   std::mutex mutex_;  // guards the members below
   std::uint64_t sampled_ = 0, resident_at_ = 0;
   Track host_, device_, chunks_, resident_, used_blocks_, free_blocks_, pool_chunks_;

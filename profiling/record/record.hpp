@@ -20,7 +20,14 @@ struct NameInfo {
   bool correlated = false;  // the span launches work on a device, so its events carry an External
                             // id (see correlated_span.hpp)
   Activity activity = Activity::cpu;
+  // Of a product: hundredths of a bit that a weight has where it is stored; 0: not known.
+  std::uint32_t weight_centibits = 0;
 };
+
+// As intern(), of a product (ValueKind::matmul) with weights of that size.
+NameId intern_product(std::string_view name,
+                      std::uint32_t weight_centibits,
+                      bool correlated = false);
 
 const NameInfo& name_info(NameId id) noexcept;
 NameId name_count() noexcept;  // valid ids are 0 to name_count() - 1
@@ -52,6 +59,13 @@ constexpr Dims unpack_dims(std::uint64_t packed) noexcept {
   return {static_cast<std::uint32_t>(packed >> 42 & mask),
           static_cast<std::uint32_t>(packed >> 21 & mask),
           static_cast<std::uint32_t>(packed & mask)};
+}
+
+// What a product [a, c] x [c, b] of float32 rows reads and writes at least: each of its rows, its
+// weights and its results once.
+constexpr std::uint64_t bytes_moved(const Dims& d, std::uint32_t weight_centibits) noexcept {
+  const std::uint64_t a = d.a, b = d.b, c = d.c;
+  return 4 * (a * c + a * b) + b * c / 8 * weight_centibits / 100;
 }
 
 }  // namespace limelight::profiling

@@ -10,7 +10,7 @@ namespace limelight::profiling {
 
 namespace detail {
 
-std::atomic<bool> recording{false};
+std::atomic<bool> recording{false}, marking{false};
 constinit thread_local ThreadState thread_state;
 
 Registry& registry() {

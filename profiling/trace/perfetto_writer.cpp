@@ -10,6 +10,7 @@
 
 #include "profiling/record/event_names.hpp"
 #include "profiling/trace/device_words.hpp"
+#include "profiling/trace/perfetto_fields.hpp"
 #include "profiling/trace/trace_information.hpp"
 
 namespace limelight::profiling {
@@ -18,31 +19,7 @@ namespace {
 
 using protozero::pbf_writer;
 
-// The numbers of Perfetto's messages, as its reference has them.
-namespace field {
-constexpr std::uint32_t trace_packet = 1;  // Trace
-// TracePacket
-constexpr std::uint32_t clock_snapshot = 6, timestamp = 8, sequence = 10, track_event = 11,
-                        interned_data = 12, sequence_flags = 13, track_descriptor = 60,
-                        packet_defaults = 59, default_clock = 58, first_on_sequence = 87;
-// ClockSnapshot and Clock
-constexpr std::uint32_t clocks = 1, primary_clock = 2, clock_id = 1, clock_time = 2;
-// TrackDescriptor, ProcessDescriptor and ThreadDescriptor
-constexpr std::uint32_t uuid = 1, track_name = 2, process = 3, thread = 4, parent = 5, counter = 8,
-                        pid = 1, process_name = 6, process_labels = 8, tid = 2, thread_name = 5;
-// TrackEvent
-constexpr std::uint32_t category_number = 3, annotation = 4, type = 9, name_number = 10, track = 11,
-                        event_name = 23, counter_value = 30, flows = 47;
-// InternedData and what it consists of
-constexpr std::uint32_t categories = 1, names = 2, annotation_names = 3, number = 1, text = 2;
-constexpr std::uint32_t functions = 5, frames = 6, callstacks = 7, mapping_paths = 17,
-                        mappings = 19, function_of = 2, mapping_of = 3, frames_of = 2, path_of = 7;
-// PerfSample
-constexpr std::uint32_t perf_sample = 66, sample_pid = 2, sample_tid = 3, callstack_number = 4;
-// DebugAnnotation
-constexpr std::uint32_t name_of = 1, boolean = 2, whole = 3, negative = 4, real = 5, string = 6,
-                        json = 9, plain_name = 10, array = 12;
-}  // namespace field
+namespace field = perfetto_field;
 
 constexpr std::int32_t slice_begins = 1, slice_ends = 2, instant = 3, counts = 4;
 constexpr std::uint32_t realtime = 1, boottime = 6;
@@ -295,8 +272,11 @@ void PerfettoWriter::add_args(std::string& event, const Record& record, std::uin
       break;
     }
     case ValueKind::matmul:
-      if (options_.profile.with_flops)
+      if (options_.profile.with_flops) {
         add_number(event, "flops", std::uint64_t{2} * d.a * d.b * d.c);
+        if (info.weight_centibits != 0)
+          add_number(event, "bytes moved", bytes_moved(d, info.weight_centibits));
+      }
       add_shapes(event, {{d.a, d.c}, {d.c, d.b}});
       break;
   }
@@ -483,26 +463,48 @@ void PerfettoWriter::end(const RankTrace& report,
     }
     describe(track);
   }
+  nlohmann::ordered_json trace{{"rank", options_.rank},
+                               {"world_size", options_.world_size},
+                               {"backend", options_.backend},
+                               {"baseTimeNanoseconds", options_.base_ns},
+                               {"limelight_clock", clock_source_},
+                               {"traceName", trace_name}};
+  if (!options_.peak_json.empty())
+    trace["limelight_peak"] = nlohmann::ordered_json::parse(options_.peak_json, nullptr, false);
+  text_ += perfetto_statement(
+      information_json(information_of(report, session_name(options_))),
+      trace.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace),
+      unique_number("process " + std::to_string(host_pid_)),
+      last_ns_ != 0 ? last_ns_ : now_ns(CLOCK_REALTIME));
+}
+
+std::string perfetto_statement(std::string_view information,
+                               std::string_view trace,
+                               std::uint64_t track,
+                               std::uint64_t at_ns) {
   // Without numbers: what said them may have been cut off, where the disk is full.
   std::string event;
-  pbf_writer writer(event);
-  writer.add_enum(field::type, instant);
-  writer.add_uint64(field::track, unique_number("process " + std::to_string(host_pid_)));
-  writer.add_string(field::event_name, "limelight");
-  const auto add = [&](const char* name, const std::string& json) {
-    pbf_writer annotation(writer, field::annotation);
-    annotation.add_string(field::plain_name, name);
-    annotation.add_string(field::json, json);
-  };
-  add("limelight", information_json(information_of(report, session_name(options_))));
-  add("trace", nlohmann::ordered_json{{"rank", options_.rank},
-                                      {"world_size", options_.world_size},
-                                      {"backend", options_.backend},
-                                      {"baseTimeNanoseconds", options_.base_ns},
-                                      {"limelight_clock", clock_source_},
-                                      {"traceName", trace_name}}
-                   .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  packet(last_ns_ != 0 ? last_ns_ : now_ns(CLOCK_REALTIME), event);
+  {
+    pbf_writer writer(event);
+    writer.add_enum(field::type, instant);
+    writer.add_uint64(field::track, track);
+    writer.add_string(field::event_name, "limelight");
+    for (const auto& [name, json] :
+         {std::pair("limelight", information), std::pair("trace", trace)}) {
+      pbf_writer annotation(writer, field::annotation);
+      annotation.add_string(field::plain_name, name);
+      annotation.add_string(field::json, json.data(), json.size());
+    }
+  }
+  std::string text;
+  pbf_writer all(text);
+  pbf_writer packet(all, field::trace_packet);
+  packet.add_uint64(field::timestamp, at_ns);
+  packet.add_uint32(field::sequence, our_sequence);
+  packet.add_uint32(field::sequence_flags, needs_state);
+  packet.add_message(field::track_event, event);
+  packet.commit();
+  return text;
 }
 
 }  // namespace limelight::profiling

@@ -90,4 +90,11 @@ class PerfettoWriter final : public TraceText {
   std::uint64_t last_ns_ = 0;  // the latest time that was written
 };
 
+// The packet that ends such a file: information and trace are JSON objects, what JSON has behind
+// and before its events. at_ns: of CLOCK_REALTIME. track: of the process; 0 if it is not known.
+std::string perfetto_statement(std::string_view information,
+                               std::string_view trace,
+                               std::uint64_t track,
+                               std::uint64_t at_ns);
+
 }  // namespace limelight::profiling

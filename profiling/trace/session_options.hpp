@@ -50,6 +50,10 @@ struct SessionOptions {
   int pid = 0;                              // of the traced process; 0: this one
   std::string backend = "shm";              // of this rank's collectives: "nccl" between GPUs
   std::vector<ProcessGroup> groups{};       // those that this rank belongs to
+  // What the machine can do at most, or why that is not known: the value of `limelight_peak` in the
+  // trace, {"gflops": 1.0, "gb_per_s": 1.0, "threads": 2, ...} or {"not_measured": "why"}. Empty:
+  // not there.
+  std::string peak_json{};
 };
 
 // Whether a profile can be recorded as it is asked for. Errors: invalid_argument (prefix, format,

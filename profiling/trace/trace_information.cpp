@@ -34,6 +34,9 @@ const TraceKey keys[] = {
     {.key = "overhead_percent", .member = &Info::overhead_percent},
     {.key = "gpu", .member = &Info::gpu},
     {.key = "memory", .member = TraceKey::Json{&Info::memory_json}, .presence = if_known},
+    {.key = "failed_allocations",
+     .member = TraceKey::Json{&Info::failed_allocations_json},
+     .presence = if_known},
     {.key = "stacks", .member = TraceKey::Json{&Info::stacks_json}, .presence = if_known},
     {.key = "note", .member = &Info::note, .presence = if_known},
     {.key = "truncated", .member = &Info::truncated, .presence = if_known},
@@ -52,6 +55,14 @@ std::string stacks_json(const StackUse& stacks) {
   json.member("samples", stacks.samples).member("drops", stacks.drops);
   json.member("handler_ns", stacks.handler_ns).member("trigger", stacks.trigger);
   json.end_object();
+  return text;
+}
+
+std::string failures_json(const AllocationFailures& failed) {
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object().member("times", failed.times).member("last", failed.last);
+  json.member("file", std::filesystem::path(failed.file).filename().string()).end_object();
   return text;
 }
 }  // namespace
@@ -75,6 +86,8 @@ TraceInformation information_of(const RankTrace& report, std::string session) {
   info.overhead_percent = report.overhead_percent();
   info.gpu = report.gpu;
   if (report.memory.recorded) info.memory_json = memory_json(report.memory);
+  if (report.failed_allocations.times > 0)
+    info.failed_allocations_json = failures_json(report.failed_allocations);
   if (!report.stacks.trigger.empty()) info.stacks_json = stacks_json(report.stacks);
   if (!report.note.empty()) info.note = report.note;
   if (!report.truncated.empty()) info.truncated = report.truncated;

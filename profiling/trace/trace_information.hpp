@@ -36,6 +36,8 @@ struct TraceInformation {
   std::optional<std::uint64_t> unmatched_chunks;
   // Only where memory was recorded: see memory_words.hpp.
   std::optional<std::string> memory_json;
+  // Only where allocations failed: {"times": 1, "last": "...", "file": "..."}.
+  std::optional<std::string> failed_allocations_json;
   // Only where stacks were taken: an object with the members of StackUse.
   std::optional<std::string> stacks_json;
   // Only in a merged file: a JSON object with what each input states about itself, by rank.

@@ -107,6 +107,7 @@ void TraceWriter::begin(const char* clock_source) {
   json.end_array().end_object();
   json.line().member("record_shapes", options_.profile.record_shapes ? 1 : 0);
   json.line().member("limelight_clock", clock_source);
+  if (!options_.peak_json.empty()) json.line().key("limelight_peak").raw(options_.peak_json);
   json.line().member("displayTimeUnit", "ms");
   json.line().member("baseTimeNanoseconds", options_.base_ns);
   json.line().key("traceEvents").begin_array();
@@ -204,7 +205,10 @@ void TraceWriter::tail(const Record& record, std::uint64_t external) {
       text_ += "]]";
       break;
     case ValueKind::matmul:
-      if (options_.profile.with_flops) field("flops", std::uint64_t{2} * d.a * d.b * d.c);
+      if (options_.profile.with_flops) {
+        field("flops", std::uint64_t{2} * d.a * d.b * d.c);
+        if (info.weight_centibits != 0) field("bytes moved", bytes_moved(d, info.weight_centibits));
+      }
       if (!options_.profile.record_shapes) break;
       if (text_.back() != '{') text_ += ',';
       text_ += "\"Input Dims\":[[";

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <limelight/config.hpp>
 #include <limelight/result.hpp>
+#include <limelight/span.hpp>
 #include <limelight/tensor.hpp>
 #include <memory>
 #include <span>
@@ -35,7 +36,8 @@ class Matrix {
  public:
   virtual ~Matrix() = default;
   int in = 0, out = 0;
-  profiling::MemoryHold hold;  // of its memory: the device that packs it says how much
+  profiling::NameId product = 0;  // of the spans of its products; 0: of no known size of weights
+  profiling::MemoryHold hold;     // of its memory: the device that packs it says how much
 };
 
 // Weights in blocks, as a model file has them. `keep` owns the memory.

@@ -53,13 +53,16 @@ BOOST_AUTO_TEST_CASE(failures_and_notes_of_ranks_are_told) {
   lost.error = {ErrorCode::io, "a.gz: cannot write"};
   noted.note = "its disk was full";
   noted.truncated = "after 5.000 ms: a.gz: no space";
+  noted.failed_allocations = {.times = 1, .last = "found no room", .file = "a.json"};
   const auto words = describe_traces({lost, noted}, {}, false, now);
   BOOST_TEST(words.failures ==
              (std::vector<std::string>{
                  "no trace of rank 0 (stage 0): a.gz: cannot write",
                  "the trace of rank 1 (stage 1) ends early, after 5.000 ms: a.gz: no space"}));
-  BOOST_TEST(words.remarks ==
-             std::vector<std::string>{"trace of rank 1 (stage 1): its disk was full"});
+  BOOST_TEST(words.remarks == (std::vector<std::string>{
+                                  "trace of rank 1 (stage 1): its disk was full",
+                                  "trace of rank 1 (stage 1): 1 allocation failed: found no room; "
+                                  "see a.json"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

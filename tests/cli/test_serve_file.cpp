@@ -174,4 +174,30 @@ BOOST_AUTO_TEST_CASE(a_missing_file_and_a_port_that_is_taken_are_errors) {
   close(taken);
 }
 
+// Perfetto refuses a byte-order mark; what the UI gets has none.
+BOOST_AUTO_TEST_CASE(a_file_that_perfetto_refuses_is_served_as_one_that_it_takes) {
+  const Folder folder;
+  const fs::path file = write_file(
+      folder.path / "marked.json",
+      "\xef\xbb\xbf[{\"ph\": \"X\", \"name\": \"a\", \"cat\": \"c\", \"pid\": 1, \"tid\": 1, "
+      "\"ts\": 1, \"dur\": 2}]");
+  const int port = 20'000 + getpid() % 20'000;
+  const std::string command = "exec " LIMELIGHT_COMMAND " trace open --no-browser --port " +
+                              std::to_string(port) + " " + file.string() + " 2>" +
+                              (folder.path / "said").string();
+  FILE* pipe = popen(command.c_str(), "r");
+  std::string line;
+  for (int byte; (byte = fgetc(pipe)) != EOF && byte != '\n';) line += static_cast<char>(byte);
+  BOOST_TEST(line.starts_with("marked.json is at "), line);
+  const std::string mark = ":" + std::to_string(port);
+  BOOST_REQUIRE(line.find(mark) != std::string::npos);
+  const std::string answer = get(port, line.substr(line.find(mark) + mark.size()));
+  BOOST_TEST(limelight::tests::code_of_status(pclose(pipe)) == 0);
+  const std::string body = answer.substr(answer.find("\r\n\r\n") + 4);
+  BOOST_TEST(body.starts_with("\x1f\x8b"));
+  const std::string said = read_file(folder.path / "said");
+  BOOST_TEST(said.find("found a byte-order mark") != std::string::npos, said);
+  BOOST_TEST(said.find("a copy without that is served") != std::string::npos, said);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -126,6 +126,30 @@ BOOST_AUTO_TEST_CASE(recover_goes_on_after_a_file_that_it_cannot_recover) {
   BOOST_TEST(trace_command("validate " + traces.files[0].string()).code == 0);
 }
 
+BOOST_AUTO_TEST_CASE(diff_compares_the_sessions_that_are_named) {
+  const TwoTraces traces;
+  const std::string both = "diff -a" + traces.all + " -b" + traces.all;
+  BOOST_TEST(trace_command(both + " --a-session 1700000000000").code == 0);
+  for (const char* of : {" --a-session other", " --b-session other"}) {
+    const Ran none = trace_command(both + of);
+    BOOST_TEST(none.code == 1, of);
+    BOOST_TEST(has(none, "found no session 'other'"), none.output);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(open_says_what_a_file_is_in_place_of_a_trace) {
+  const Folder folder;
+  for (const auto& [text, expected] :
+       {std::pair("{\"profiles\": []}", "found the keys 'profiles'"),
+        std::pair("hello", "found no JSON object"), std::pair("", "found nothing in the file")}) {
+    const fs::path file = write_file(folder.path / "a.json", text);
+    const Ran ran = trace_command("open --no-browser " + file.string());
+    BOOST_TEST(ran.code == 1);
+    BOOST_TEST(has(ran, file.string() + ":"), ran.output);
+    BOOST_TEST(has(ran, expected), ran.output);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(wrong_usage_is_2_and_a_missing_file_is_1) {
   for (const char* wrong : {"", "no-such-command", "validate", "merge a.gz", "diff -a a.gz"})
     BOOST_TEST(trace_command(wrong).code == 2, wrong);

@@ -9,6 +9,7 @@
 #include <new>
 #include <vector>
 
+#include "profiling/record/record.hpp"
 #include "stages/devices/activations.hpp"
 #include "stages/devices/cpu/cpu_kernels.hpp"
 #include "stages/devices/cpu/packed_matrix.hpp"
@@ -81,6 +82,7 @@ class CpuDevice final : public Device {
     try {
       auto matrix = pack_matrix(weights, out, in, dtype, pool_);
       matrix->hold = prof::MemoryHold(prof::MemorySpace::host, prof::MemoryHolder::weights, bytes);
+      matrix->product = prof::intern_product("linear", dtype == ipc::DType::bfloat16 ? 1600 : 3200);
       return matrix;
     } catch (const std::bad_alloc&) {
       prof::memory_ledger().failed(prof::MemorySpace::host, prof::MemoryHolder::weights, bytes);
@@ -93,13 +95,17 @@ class CpuDevice final : public Device {
     matrix->in = in;
     matrix->out = out;
     matrix->weights = weights;
+    if (in > 0)
+      matrix->product = prof::intern_product(
+          "linear",
+          static_cast<std::uint32_t>(weights.row_bytes * 800 / static_cast<std::size_t>(in)));
     matrix->hold = prof::MemoryHold(prof::MemorySpace::host, prof::MemoryHolder::mapped_weights,
                                     static_cast<std::uint64_t>(out) * weights.row_bytes);
     return matrix;
   }
 
   void linear(std::span<const float> x, const Matrix& w, std::span<float> y, int n) override {
-    const prof::Span span(linear_name, dims(n, w.out, w.in));
+    const prof::Span span(w.product != 0 ? w.product : linear_name, dims(n, w.out, w.in));
     if (const auto* blocks = dynamic_cast<const BlockMatrix*>(&w))
       return linear_of_blocks(x, *blocks, y, n);
     multiply(w, {x.data(), static_cast<std::size_t>(w.in), 1, 0}, nullptr, y, n);

@@ -10,6 +10,7 @@
 
 #include "base/log.hpp"
 #include "profiling/record/correlated_span.hpp"
+#include "profiling/record/record.hpp"
 #include "stages/devices/cuda/cuda_kernels.hpp"
 #include "stages/devices/device.hpp"
 
@@ -121,6 +122,8 @@ class CudaDevice final : public Device {
     matrix->in = in;
     matrix->out = out;
     matrix->dtype = dtype;
+    matrix->product =
+        prof::intern_product("linear", dtype == ipc::DType::bfloat16 ? 1600 : 3200, correlated);
     float* plain = allocate(weights.size());
     upload(weights, {plain, weights.size()});
     const std::size_t bytes = weights.size() * ipc::size_of(dtype);
@@ -134,7 +137,7 @@ class CudaDevice final : public Device {
     return matrix;
   }
   void linear(std::span<const float> x, const Matrix& w, std::span<float> y, int n) override {
-    const prof::CorrelatedSpan span(linear_name, dims(n, w.out, w.in));
+    const prof::CorrelatedSpan span(w.product != 0 ? w.product : linear_name, dims(n, w.out, w.in));
     const auto& matrix = static_cast<const CudaMatrix&>(w);
     if (matrix.dtype == ipc::DType::bfloat16)
       cuda::linear_bf16(x.data(), matrix.memory, y.data(), n, w.in, w.out, stream_);

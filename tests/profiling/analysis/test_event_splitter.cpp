@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_trace_is_said_in_our_words) {
   BOOST_TEST(prof::EventSplitter::open(folder.path).error().message ==
              folder.path.string() + ": found a folder, expected a trace; name the files in it");
   BOOST_TEST(split("").error.find(": found nothing in the file") != std::string::npos);
-  BOOST_TEST(split("\x0a\x05hello").error.find("a protobuf file") != std::string::npos);
+  BOOST_TEST(split("\x0a\x05hello").error.find("Perfetto's own format") != std::string::npos);
   BOOST_TEST(split("hello").error.find("found no JSON object and no array") != std::string::npos);
   BOOST_TEST(split("{\"a\" 1}").error.find("found no colon after the key \"a\"") !=
              std::string::npos);

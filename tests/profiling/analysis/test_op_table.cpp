@@ -68,4 +68,25 @@ BOOST_AUTO_TEST_CASE(a_table_of_nothing_has_its_head_alone) {
   BOOST_TEST(op_table({{"none", 0, 0, 0}}).find("none") != std::string::npos);  // no calls
 }
 
+BOOST_AUTO_TEST_CASE(products_have_their_rates_and_their_share_of_the_peak) {
+  using limelight::profiling::cpu_table;
+  const std::string table = cpu_table({{.name = "linear",
+                                        .calls = 2,
+                                        .self_ns = 2'000'000,
+                                        .total_ns = 2'000'000,
+                                        .flops = 40'000'000,
+                                        .bytes_moved = 6'000'000,
+                                        .product_ns = 2'000'000,
+                                        .peak_ns = 500'000,
+                                        .of_peak_ns = 2'000'000},
+                                       {.name = "other", .calls = 1, .self_ns = 1}});
+  for (const char* column : {"GFLOPs", "GFLOP/s", "GB/s", "% of peak"})
+    BOOST_TEST(table.find(column) != std::string::npos, table);
+  const auto row = table.substr(table.find("\nlinear"));
+  for (const char* value : {" 0.040 ", " 20.000 ", " 3.000 ", " 25.000 "})
+    BOOST_TEST(row.find(value) != std::string::npos, row);
+  BOOST_TEST(cpu_table({{.name = "other", .calls = 1, .self_ns = 1}}).find("GFLOP") ==
+             std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

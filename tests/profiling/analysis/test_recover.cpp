@@ -56,6 +56,45 @@ BOOST_AUTO_TEST_CASE(a_killed_rank_leaves_a_trace_that_can_be_recovered) {
               limelight::ErrorCode::corrupt));
 }
 
+BOOST_AUTO_TEST_CASE(so_does_one_in_the_format_of_perfetto) {
+  const Folder folder;
+  auto how = options(folder.path);
+  how.profile.format = "pftrace";
+  const pid_t rank = fork();
+  if (rank == 0) {
+    auto session = prof::Session::start(how);
+    for (;;) {
+      const prof::Span a(outer);
+      const prof::Span b(inner, prof::pack_dims(2, 3, 4));
+      usleep(20);
+    }
+  }
+  fs::path part;
+  while (part.empty() || fs::file_size(part) < 20'000)  // some members
+    for (const auto& entry : fs::directory_iterator(folder.path)) part = entry.path();
+  kill(rank, SIGKILL);
+  waitpid(rank, nullptr, 0);
+  const auto left = prof::unfinished_traces(folder.path);
+  BOOST_REQUIRE(left.size() == 1u);
+  const auto recovered = prof::recover(left[0]);
+  if (!recovered) BOOST_FAIL(recovered.error().message);
+  BOOST_TEST(recovered->file.string().ends_with(".pt.trace.pftrace"));
+  BOOST_TEST(recovered->events > 100u);
+  const auto table = prof::summary_table({recovered->file}, {.format = prof::TableFormat::json});
+  BOOST_REQUIRE(table.ok());
+  const auto json = nlohmann::json::parse(*table);
+  BOOST_TEST(json["files"][0]["rank"] == 3);
+  BOOST_TEST(json["files"][0]["limelight"]["recovered"] == true);
+  BOOST_TEST(json["files"][0]["slices"] == recovered->events);
+  // A second time it is whole.
+  const fs::path again = prof::part_of(recovered->file);
+  fs::rename(recovered->file, again);
+  const std::string bytes = read_file(again);
+  const auto whole = prof::recover(again);
+  if (!whole) BOOST_FAIL(whole.error().message);
+  BOOST_TEST((read_file(whole->file) == bytes));
+}
+
 // Between the last write and the renaming.
 BOOST_AUTO_TEST_CASE(a_trace_that_was_whole_gets_no_second_end) {
   const Folder folder;

@@ -7,6 +7,7 @@
 #include "tests/support.hpp"
 
 namespace prof = limelight::profiling;
+namespace fs = std::filesystem;
 using namespace limelight::tests;
 
 namespace {
@@ -206,6 +207,42 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_not_there_is_named) {
   for (const auto& error : {prof::summary_table({"/no/such.gz"}).error(),
                             prof::diff_table({"/no/such.gz"}, {"/no/such.gz"}).error()})
     BOOST_TEST(error.message.starts_with("/no/such.gz: "), error.message);
+}
+
+// Two products: the first is bound by its operations, the second by its bytes.
+BOOST_AUTO_TEST_CASE(the_share_of_the_peak_is_that_of_the_slower_of_operations_and_bytes) {
+  const Folder folder;
+  const auto trace = [&](const char* name, const std::string& peak) {
+    return write_file(
+        folder.path / name,
+        "{" + peak +
+            "\"traceEvents\": [{\"ph\": \"X\", \"name\": \"linear\", \"cat\": \"cpu_op\", \"pid\": "
+            "1, \"tid\": 1, \"ts\": 1, \"dur\": 10, \"args\": {\"flops\": 50000, \"bytes moved\": "
+            "100}}, {\"ph\": \"X\", \"name\": \"linear\", \"cat\": \"cpu_op\", \"pid\": 1, "
+            "\"tid\": "
+            "1, \"ts\": 20, \"dur\": 10, \"args\": {\"flops\": 1000, \"bytes moved\": 20000}}]}");
+  };
+  const auto row_of = [&](const fs::path& file) {
+    const auto text = prof::summary_table({file}, {.format = prof::TableFormat::json});
+    BOOST_REQUIRE(text.ok());
+    return nlohmann::json::parse(*text)["cpu"][0];
+  };
+  const fs::path known = trace("known.json",
+                               "\"limelight_peak\": {\"gflops\": 10.0, \"gb_per_s\": 4.0, "
+                               "\"threads\": 2}, ");
+  const auto row = row_of(known);
+  BOOST_TEST(row["flops"] == 51000);
+  BOOST_TEST(row["bytes_moved"] == 20100);
+  BOOST_TEST(row["product_ns"] == 20000);
+  BOOST_TEST(row["share_of_peak"] == 0.5);  // 5 us of 10, twice
+  BOOST_TEST(prof::summary_table({known})->find("peak, as measured with 2 thread(s): 10.0 GFLOP/s "
+                                                "in float32, 4.0 GB/s") != std::string::npos);
+  const fs::path unknown = trace("unknown.json", "");
+  BOOST_TEST(!row_of(unknown).contains("share_of_peak"));
+  BOOST_TEST(prof::summary_table({unknown})->find("peak: not stated in the file") !=
+             std::string::npos);
+  const fs::path gpu = trace("gpu.json", "\"limelight_peak\": {\"not_measured\": \"a GPU\"}, ");
+  BOOST_TEST(prof::summary_table({gpu})->find("peak: not measured: a GPU") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

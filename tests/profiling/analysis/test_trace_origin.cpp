@@ -46,6 +46,12 @@ BOOST_AUTO_TEST_CASE(keys_decide_before_names) {
       {{"viztracer_metadata", R"({"version": "1", "baseTimeNanoseconds": 5})"}}, "result.json");
   BOOST_TEST(viz.program == "viztracer");
   BOOST_TEST(viz.base_ns.value() == 5);
+  const auto clang = prof::origin_of({{"beginningOfTime", "1774000000000123"}}, "a.json");
+  BOOST_TEST(clang.program == "Clang");
+  BOOST_TEST(clang.base_ns.value() == 1'774'000'000'000'123'000);
+  BOOST_TEST(!prof::origin_of({{"beginningOfTime", "-9223372036854775808"}}, "a.json").base_ns);
+  BOOST_TEST(prof::origin_of({{"otherData", R"({"bazel_version": "8"})"}}, "a.json").program ==
+             "Bazel");
 }
 
 BOOST_AUTO_TEST_CASE(values_of_other_types_are_passed_over) {

@@ -62,14 +62,41 @@ BOOST_AUTO_TEST_CASE(events_of_others_come_in_the_form_of_ours) {
   const std::vector<std::string> expected{
       R"({"ph":"X","name":"a\nb","pid":1,"tid":2,"ts":1764180000123456.789,"dur":2.000,)"
       R"("args":{"x":  [1, 2]}})",
-      R"({"ph":"X","name":"pair","pid":1,"tid":2,"ts":-1.500,"dur":2.500,"args":{"q":1}})",
       R"({"ph":"f","name":"n","id":"0x1","bp":"e","pid":1,"tid":2,"ts":3.000})",
       R"x({"ph":"X","name":"(no name)","pid":1,"tid":0,"ts":4.000,"dur":0.000})x",
+      R"({"ph":"X","name":"pair","pid":1,"tid":2,"ts":-1.500,"dur":2.500,"args":{"q":1}})",
       R"({"ph":"B","name":"open","pid":1,"tid":2,"ts":9.000})"};
   BOOST_TEST(made.lines == expected, boost::test_tools::per_element());
   BOOST_TEST(made.odd ==
              "1 begin or end without the other; 1 slice without a duration, taken as 0; 1 event "
              "without a name");
+}
+
+// As Perfetto pairs them: by time, not by their place in the file, and by name where the end has
+// one.
+BOOST_AUTO_TEST_CASE(begins_and_ends_are_paired_by_time_and_by_name) {
+  const auto event = [](char phase, const char* name, int ts, const char* args = "") {
+    return std::string("{\"ph\":\"") + phase + "\",\"name\":\"" + name +
+           "\",\"pid\":1,\"tid\":2,\"ts\":" + std::to_string(ts) + args + "}";
+  };
+  const auto odd_order =
+      read_text("[" + event('E', "", 9) + "," + event('B', "inner", 3) + "," +
+                event('B', "outer", 1, ",\"args\":{\"a\":1}") + "," + event('E', "", 4) + "]");
+  const std::vector<std::string> nested{
+      R"({"ph":"X","name":"inner","pid":1,"tid":2,"ts":3.000,"dur":1.000})",
+      R"({"ph":"X","name":"outer","pid":1,"tid":2,"ts":1.000,"dur":8.000,"args":{"a":1}})"};
+  BOOST_TEST(odd_order.lines == nested, boost::test_tools::per_element());
+  BOOST_TEST(odd_order.odd == "");
+
+  const auto overlapping =
+      read_text("[" + event('B', "first", 1, ",\"args\":{\"a\":1}") + "," +
+                event('B', "second", 2) + "," + event('E', "first", 5, ",\"args\":{\"b\":2}") +
+                "," + event('E', "other", 6) + "," + event('E', "second", 7) + "]");
+  const std::vector<std::string> by_name{
+      R"({"ph":"X","name":"first","pid":1,"tid":2,"ts":1.000,"dur":4.000,"args":{"a":1,"b":2}})",
+      R"({"ph":"X","name":"second","pid":1,"tid":2,"ts":2.000,"dur":5.000})"};
+  BOOST_TEST(overlapping.lines == by_name, boost::test_tools::per_element());
+  BOOST_TEST(overlapping.odd == "1 begin or end without the other");
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_used_is_left_out_and_said) {
@@ -101,7 +128,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_trace_is_said_in_our_words_with_what_to_do) {
                  .error.find("found the keys '$schema', 'profiles', and neither the key "
                              "'traceEvents' with an array nor an array of events") !=
              std::string::npos);
-  BOOST_TEST(read_text("\x0a\x10packet", "a.pftrace").error.find("traceconv") != std::string::npos);
+  BOOST_TEST(read_text("\x0a\x10packet", "a.pftrace").error.find("Perfetto's own format") !=
+             std::string::npos);
   BOOST_TEST(read_text("PK\x03\x04").error.find("found no JSON object") != std::string::npos);
   const Folder folder;
   BOOST_TEST(read(folder.path).error.find("found a folder") != std::string::npos);
@@ -140,6 +168,48 @@ BOOST_AUTO_TEST_CASE(a_trace_of_ours_is_read_as_other_tools_rewrite_it) {
     const auto origin = prof::TraceReader::open(file)->origin();
     BOOST_TEST(origin.rank.value() == 3, form.name);
   }
+}
+
+// Of others, whose gzip is one member.
+BOOST_AUTO_TEST_CASE(of_a_torn_file_what_is_there_is_read_and_what_is_lost_is_said) {
+  const Folder folder;
+  std::string text = "{\"traceEvents\": [";
+  std::uint64_t number = 1;
+  for (int i = 0; i < 3000; ++i) {
+    number = number * 6364136223846793005u + 1442695040888963407u;  // no compressor foresees them
+    text += (i > 0 ? "," : "") + ("{\"ph\": \"X\", \"name\": \"a" + std::to_string(number)) +
+            "\", \"pid\": 1, \"tid\": 1, \"ts\": " + std::to_string(i) + ", \"dur\": 1}";
+  }
+  const fs::path file = folder.path / "torn.json.gz";
+  gzFile out = gzopen(file.c_str(), "wb");
+  gzwrite(out, text.data(), static_cast<unsigned>(text.size()));
+  gzclose(out);
+  const std::string whole = read_file(file), half = whole.substr(0, whole.size() / 2);
+  const Reading torn = read(write_file(file, half));
+  BOOST_TEST(torn.error == "");
+  BOOST_TEST(torn.lines.size() > 1000u);
+  BOOST_TEST(torn.lines.size() < 2000u);
+  BOOST_TEST(torn.odd == "the compressed data ends early, behind byte " +
+                             std::to_string(half.size()) + ": what followed is lost");
+  const auto table = prof::summary_table({file});
+  BOOST_REQUIRE(table.ok());
+  BOOST_TEST(table->find("the compressed data ends early") != std::string::npos);
+  const auto findings = prof::validate({file});
+  BOOST_TEST(std::any_of(findings.begin(), findings.end(), [](const std::string& finding) {
+    return finding.find("the compressed data ends early") != std::string::npos &&
+           finding.find("refuse the file") != std::string::npos;
+  }));
+
+  std::string damaged = whole;
+  for (std::size_t i = whole.size() / 2; i < whole.size() / 2 + 300; ++i) damaged[i] = '\xff';
+  const Reading read_on = read(write_file(file, damaged));
+  BOOST_TEST(read_on.error == "");
+  BOOST_TEST(read_on.lines.size() > 1000u);
+  BOOST_TEST(read_on.odd.find("the compressed data is damaged at about byte ") !=
+             std::string::npos);
+  BOOST_TEST(read_on.odd.find(" of " + std::to_string(whole.size()) +
+                              ": what is behind it is lost") != std::string::npos,
+             read_on.odd);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

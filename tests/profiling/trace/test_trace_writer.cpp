@@ -26,8 +26,9 @@ const std::vector<prof::NameInfo> known{
     {.name = "decode", .category = prof::Category::user_annotation, .value_kind = ValueKind::step},
     {.name = "launch", .correlated = true},
     {.name = "queue \"a\"", .value_kind = ValueKind::counter},
+    {.name = "small weights", .value_kind = ValueKind::matmul, .weight_centibits = 450},
 };
-enum : prof::NameId { plain, product, shape, copy, count, hand_on, decode, launch, queue };
+enum : prof::NameId { plain, product, shape, copy, count, hand_on, decode, launch, queue, small };
 
 struct Trace {
   prof::SessionOptions options{.directory = {},
@@ -103,6 +104,24 @@ BOOST_AUTO_TEST_CASE(a_counter_is_a_value_of_the_process_at_a_time) {
   BOOST_TEST(counters[0]["args"] == json({{"value", 7}}));
   BOOST_TEST(counters[1]["args"] == json({{"value", 0}}));
   BOOST_TEST(!counters[0].contains("dur"));
+}
+
+// 4 * (2 * 64 + 2 * 32) of rows, and 64 * 32 weights of 4.5 bits.
+BOOST_AUTO_TEST_CASE(a_product_says_its_operations_and_what_it_moves_and_the_trace_the_peak) {
+  Trace trace;
+  trace.options.profile.with_flops = true;
+  trace.options.peak_json = R"({"gflops": 1.5})";
+  trace.writer.clear();
+  trace.writer.begin("tsc");
+  trace.span(small, prof::pack_dims(2, 32, 64));
+  trace.span(product, prof::pack_dims(2, 32, 64));
+  const json parsed = trace.parsed();
+  BOOST_TEST(parsed["limelight_peak"]["gflops"] == 1.5);
+  const auto slices = events(parsed, "X");
+  BOOST_REQUIRE(slices.size() == 2u);
+  BOOST_TEST(slices[0]["args"]["flops"] == 2 * 2 * 32 * 64);
+  BOOST_TEST(slices[0]["args"]["bytes moved"] == 4 * (2 * 64 + 2 * 32) + 64 * 32 * 9 / 16);
+  BOOST_TEST(!slices[1]["args"].contains("bytes moved"));
 }
 
 BOOST_AUTO_TEST_CASE(the_head_says_what_readers_look_for_in_the_form_that_they_look_for) {
