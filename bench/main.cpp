@@ -8,6 +8,7 @@
 #include "base/whole_number.hpp"
 #include "bench/blocks.hpp"
 #include "bench/chaos.hpp"
+#include "bench/count/count_command.hpp"
 #include "bench/decode.hpp"
 #include "bench/ipc.hpp"
 #include "bench/load/commands.hpp"
@@ -47,7 +48,8 @@ int main(int argc, char** argv) {
       "  limelight bench chaos --kills 200\n"
       "  limelight bench serve --base-url http://127.0.0.1:8091 --request-rate 8\n"
       "  limelight bench throughput --model smollm2 --num-prompts 64\n"
-      "  limelight bench compare before.json after.json");
+      "  limelight bench compare before.json after.json\n"
+      "  limelight bench count --check bench/count/last.json");
   bool quick = false, json = false;
   std::string config, model = "smollm2";
   if (const auto found = limelight::find_shared("configs/omni_tiny.yaml")) config = found->string();
@@ -136,6 +138,13 @@ int main(int argc, char** argv) {
       "scale", "Start and end of a pipeline, what it uses while idle, what it adds to a request");
   scale->add_option("--config", config, "stage config of the pipeline that is idle and asked")
       ->capture_default_str();
+  bench::CountOptions count_options;
+  CLI::App* count = app.add_subcommand(
+      "count", "Instructions, allocations, system calls and bytes of the hot paths, by valgrind");
+  count->add_option("--check", count_options.check,
+                    "the last values: exit status 1 where a path has grown by more than 3 %");
+  count->add_option("--write", count_options.write, "write the counts there as the last values");
+  count->add_flag("--json", count_options.json, "the counts as they are written");
   bench::LoadCommands loads(app);
   for (CLI::App* one : {ipc, matmul, blocks, profiler, decode, omni, chaos, scale}) {
     one->add_flag("--quick", quick, "a short run: fewer sizes or rounds");
@@ -148,6 +157,7 @@ int main(int argc, char** argv) {
   }
 
   if (const auto code = loads.run()) return *code;
+  if (count->parsed()) return bench::bench_count(count_options);
   if (ipc->parsed()) return print("ipc", json, bench::bench_ipc({.quick = quick}));
   if (matmul->parsed()) return print("matmul", json, bench::bench_matmul(quick));
   if (blocks->parsed()) {

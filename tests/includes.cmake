@@ -34,7 +34,10 @@ set(knows_bench
   actors/orchestrator ipc/iceoryx ipc stages/models stages/devices
   profiling/analysis profiling/capture profiling/trace profiling/record base)
 set(knows_bench/load profiling/analysis base)
-list(APPEND knows_bench bench/load)
+set(knows_bench/count
+  bench actors/http actors/rank actors/pipeline ipc/iceoryx ipc profiling/trace profiling/record
+  base)
+list(APPEND knows_bench bench/load bench/count)
 set(knows_cli
   actors/http actors/telemetry actors/formats stages/models
   profiling/analysis profiling/record base)

@@ -31,14 +31,16 @@ class Events final : public Generation::Sink {
     if (part.finished && part.error.code != ErrorCode::none) co_return false;
     State& state = states_[index];
     std::string events;
-    if (chat_ && !std::exchange(state.begun, true)) events += event(answer_.begin(index));
+    if (chat_ && !std::exchange(state.begun, true)) events += server_event(answer_.begin(index));
     // The last part has the logprobs of all tokens.
     auto fresh = std::span<const PositionLogprobs>(part.answer.logprobs);
     if (part.finished) fresh = fresh.subspan(std::min(state.sent.tokens, fresh.size()));
-    if (!part.text.empty()) events += event(answer_.text(index, part.text, fresh, state.sent));
+    if (!part.text.empty())
+      events += server_event(answer_.text(index, part.text, fresh, state.sent));
     if (!part.audio.empty())
-      events += event(answer_.sound(index, state.sound.encode(part.audio, part.sample_rate)));
-    if (part.finished) events += event(answer_.end(index, part, state.sent));
+      events +=
+          server_event(answer_.sound(index, state.sound.encode(part.audio, part.sample_rate)));
+    if (part.finished) events += server_event(answer_.end(index, part, state.sent));
     begin();
     const bool stays = co_await exchange_->write(events);
     co_return stays;
@@ -50,9 +52,9 @@ class Events final : public Generation::Sink {
       return exchange_->answer(api_error(error).answer());
     begin();
     std::string events;
-    if (error.code != ErrorCode::none) events += event(api_error(error).body());
-    else if (!usage.empty()) events += event(usage);
-    exchange_->write(events + event("[DONE]"));
+    if (error.code != ErrorCode::none) events += server_event(api_error(error).body());
+    else if (!usage.empty()) events += server_event(usage);
+    exchange_->write(events + server_event("[DONE]"));
     exchange_->end();
   }
 
@@ -62,7 +64,6 @@ class Events final : public Generation::Sink {
     CompletionAnswer::Sent sent = {};
     bool begun = false;
   };
-  static std::string event(const std::string& data) { return "data: " + data + "\n\n"; }
   void begin() {
     if (exchange_->begun()) return;
     exchange_->begin({.type = "text/event-stream; charset=utf-8",

@@ -42,4 +42,12 @@ bool asks_for_websocket(const HttpRequest& request);
 // any of - _ . : @
 bool is_plain_word(std::string_view text);
 
+// One server-sent event with this data, which has no line break.
+inline std::string server_event(std::string_view data) {
+  std::string event("data: ");
+  event += data;
+  event += "\n\n";
+  return event;
+}
+
 }  // namespace limelight::http

@@ -143,7 +143,7 @@ class Parts final : public Generation::Sink {
 
  private:
   static std::string event(const json& data) {
-    return "data: " + data.dump(-1, ' ', false, json::error_handler_t::replace) + "\n\n";
+    return server_event(data.dump(-1, ' ', false, json::error_handler_t::replace));
   }
   static json done(const AnswerInfo& answer) {
     return {{"type", "speech.audio.done"},

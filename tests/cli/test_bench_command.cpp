@@ -14,6 +14,14 @@ BOOST_AUTO_TEST_CASE(the_arguments_reach_the_program_and_its_exit_code_comes_bac
   BOOST_TEST(run(LIMELIGHT_COMMAND " bench no-such-benchmark").code == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_count_without_its_last_values_is_wrong_usage_before_it_counts) {
+  const Ran ran = run(LIMELIGHT_COMMAND " bench count --check /nonexistent/last.json");
+  BOOST_TEST(ran.code == 2);
+  BOOST_TEST(ran.output ==
+             "limelight bench count: /nonexistent/last.json: expected the last values "
+             "of a count\n");
+}
+
 BOOST_AUTO_TEST_CASE(without_the_benchmarks_it_is_said_how_to_build_them) {
   const Folder folder;
   // A copy in a folder of its own finds no helper beside it.
