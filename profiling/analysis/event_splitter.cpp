@@ -14,6 +14,22 @@ constexpr std::size_t most_key_bytes = std::size_t{1} << 20;
 
 bool is_blank(int byte) { return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r'; }
 
+// What people give in place of a trace, by its first bytes; nullptr: none of these.
+const char* known_kind(std::string_view begin) {
+  constexpr std::size_t tar_mark = 257;
+  if (begin.size() > tar_mark + 5 && begin.substr(tar_mark, 5) == "ustar")
+    return "an archive (tar); unpack it first";
+  if (begin.starts_with("PK\x03\x04")) return "an archive (zip); unpack it first";
+  if (begin.starts_with("SQLite format 3"))
+    return "a database (SQLite), as Nsight Systems and rocprofv3 write; export JSON or pftrace "
+           "with their tools";
+  if (begin.starts_with("\x7f"
+                        "ELF"))
+    return "a program";
+  if (begin.starts_with("<")) return "HTML or XML";
+  return nullptr;
+}
+
 }  // namespace
 
 Error EventSplitter::broken(const std::string& what) const {
@@ -136,6 +152,11 @@ Result<void> EventSplitter::begin() {
   if (first < 0 && input_.broken())
     return broken(input_.damage() + "; it begins with nothing that is whole");
   if (first < 0) return broken("found nothing in the file, expected a trace");
+  if (const char* what = known_kind(bytes_); what != nullptr && first != '{' && first != '[') {
+    std::string found("found ");
+    found.append(what).append(", expected a trace in JSON, or in Perfetto's own format");
+    return broken(found);
+  }
   if (first != '{' && first != '[')
     return broken(
         "found no JSON object and no array at the beginning, expected a trace in JSON, or in "

@@ -32,7 +32,8 @@ std::string program_of(const TraceKeys& keys) {
   if (value_of(keys, "otherData").find("bazel") != std::string::npos) return "Bazel";
   if (has("viztracer_metadata")) return "viztracer";
   if (has("schemaVersion") || has("deviceProperties") || has("distributedInfo")) return "PyTorch";
-  if (has("systemTraceEvents") || value_of(keys, "metadata").find("chrome") != std::string::npos)
+  if (has("systemTraceEvents") || value_of(keys, "metadata").find("chrome") != std::string::npos ||
+      value_of(keys, "metadata").find("DevTools") != std::string::npos)
     return "Chrome";
   return "";
 }

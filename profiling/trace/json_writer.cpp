@@ -55,8 +55,12 @@ JsonWriter& JsonWriter::value(double number) {
 
 JsonWriter& JsonWriter::microseconds(std::int64_t ns) {
   char digits[40];
-  std::snprintf(digits, sizeof digits, "%lld.%03lld", static_cast<long long>(ns / 1000),
-                static_cast<long long>(ns % 1000));
+  const bool negative = ns < 0;
+  const std::uint64_t size =
+      negative ? 0 - static_cast<std::uint64_t>(ns) : static_cast<std::uint64_t>(ns);
+  std::snprintf(digits, sizeof digits, "%s%llu.%03llu", negative ? "-" : "",
+                static_cast<unsigned long long>(size / 1000),
+                static_cast<unsigned long long>(size % 1000));
   return raw(digits);
 }
 

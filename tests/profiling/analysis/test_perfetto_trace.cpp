@@ -118,6 +118,8 @@ BOOST_AUTO_TEST_CASE(a_request_and_a_merge_are_those_of_the_same_records_in_json
     const auto table = prof::summary_table({out}, {.format = prof::TableFormat::csv});
     BOOST_REQUIRE(table.ok());
     text[packets ? 1 : 0] = *table;
+    for (const std::string& finding : prof::validate({out}))
+      BOOST_TEST(finding.find("no JSON") == std::string::npos, finding);
   }
   BOOST_TEST(merged[0].events == merged[1].events);
   BOOST_TEST(merged[0].arrows == merged[1].arrows);

@@ -130,7 +130,14 @@ BOOST_AUTO_TEST_CASE(what_is_no_trace_is_said_in_our_words_with_what_to_do) {
              std::string::npos);
   BOOST_TEST(read_text("\x0a\x10packet", "a.pftrace").error.find("Perfetto's own format") !=
              std::string::npos);
-  BOOST_TEST(read_text("PK\x03\x04").error.find("found no JSON object") != std::string::npos);
+  for (const auto& [begin, what] :
+       {std::pair(std::string("PK\x03\x04"), "an archive (zip)"),
+        std::pair(std::string(257, 'a') + "ustar  ", "an archive (tar)"),
+        std::pair(std::string("SQLite format 3"), "a database (SQLite)"),
+        std::pair(std::string("<!DOCTYPE html>"), "HTML or XML")}) {
+    const std::string error = read_text(begin).error;
+    BOOST_TEST(error.find(std::string(": found ") + what) != std::string::npos, error);
+  }
   const Folder folder;
   BOOST_TEST(read(folder.path).error.find("found a folder") != std::string::npos);
 }

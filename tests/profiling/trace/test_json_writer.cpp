@@ -26,3 +26,13 @@ BOOST_AUTO_TEST_CASE(the_json_writer_puts_commas_and_escapes_where_they_belong) 
   rest.value(2).end_array().member("nan", 0.0 / 0.0).end_object();
   BOOST_TEST(events == "{\"events\": [1,2],\"nan\":null}");
 }
+// Merged traces of others have times before their base.
+BOOST_AUTO_TEST_CASE(times_before_the_base_are_numbers_too) {
+  std::string text;
+  prof::JsonWriter writer(text, prof::JsonWriter::Style::compact);
+  writer.begin_array();
+  for (const std::int64_t ns : {std::int64_t{-1}, std::int64_t{-1'234'567}, INT64_MIN, INT64_MAX})
+    writer.microseconds(ns);
+  writer.end_array();
+  BOOST_TEST(text == "[-0.001,-1234.567,-9223372036854775.808,9223372036854775.807]");
+}
