@@ -27,6 +27,9 @@ const char* known_kind(std::string_view begin) {
                         "ELF"))
     return "a program";
   if (begin.starts_with("<")) return "HTML or XML";
+  if (begin.starts_with("\xff\xfe") || begin.starts_with("\xfe\xff"))
+    return "text in UTF-16; convert it to UTF-8";
+  if (begin.starts_with("\x1f\x8b")) return "gzip within compressed data; unpack it once";
   return nullptr;
 }
 
@@ -228,6 +231,9 @@ Result<std::optional<std::string_view>> EventSplitter::next() {
       }
     }
   }
+  // The object form still stands at its bracket.
+  if (!is_array_ && peek() == '}') take();
+  has_more_ = has_more_ || after_blanks() >= 0;
   if (input_.broken()) {
     damage_ = input_.damage();
     if (!any_) return broken(damage_ + "; found no event before it");

@@ -47,6 +47,7 @@ class EventSplitter {
   }                                                         // that have no element before them,
                                                             // or none behind them
   bool ends_early() const noexcept { return ends_early_; }  // no bracket closes what was begun
+  bool has_more() const noexcept { return has_more_; }  // text behind its end, which is not read
   // What of the compressed data is lost, for people; empty if nothing is.
   const std::string& damage() const noexcept { return damage_; }
   const std::filesystem::path& path() const noexcept { return path_; }
@@ -73,7 +74,7 @@ class EventSplitter {
   std::map<std::string, std::string, std::less<>> keys_;
   enum class Place { start, keys, events, end } place_ = Place::start;
   bool is_array_ = false, has_events_ = false, ends_early_ = false;
-  bool has_mark_ = false, after_comma_ = true, any_ = false;
+  bool has_more_ = false, has_mark_ = false, after_comma_ = true, any_ = false;
   std::size_t commas_ = 0;
 };
 

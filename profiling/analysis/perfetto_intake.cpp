@@ -6,7 +6,6 @@
 #include <set>
 
 #include "base/try.hpp"
-#include "profiling/analysis/counted.hpp"
 #include "profiling/analysis/json_members.hpp"
 #include "profiling/trace/json_writer.hpp"
 #include "profiling/trace/perfetto_fields.hpp"
@@ -17,7 +16,7 @@ namespace field = perfetto_field;
 
 namespace {
 
-constexpr std::size_t most_sequences = 1 << 16, most_word_bytes = std::size_t{256} << 20;
+constexpr std::size_t most_word_bytes = std::size_t{256} << 20;
 constexpr std::uint64_t most_flow = (std::uint64_t{1} << 53) - 1;  // of what doubles hold
 constexpr int begins = 1, ends = 2, instant = 3, counts_only = 4;
 
@@ -26,32 +25,6 @@ bool is_of_service(std::uint32_t kind) {
   static const std::set<std::uint32_t> known{33, 34, 35, 36, 45, 46,  47,  51,  67, 69,
                                              72, 78, 89, 90, 95, 107, 124, 126, 128};
   return known.contains(kind);
-}
-
-std::string name_of_packet(std::uint32_t kind) {
-  static const std::map<std::uint32_t, const char*> known{{1, "ftrace_events"},
-                                                          {5, "chrome_events"},
-                                                          {7, "sys_stats"},
-                                                          {9, "process_stats"},
-                                                          {37, "profile_packet"},
-                                                          {38, "battery"},
-                                                          {39, "android_log"},
-                                                          {40, "power_rails"},
-                                                          {49, "perfetto_metatrace"},
-                                                          {52, "gpu_counter_event"},
-                                                          {53, "gpu_render_stage_event"},
-                                                          {54, "streaming_profile_packet"},
-                                                          {57, "graphics_frame_event"},
-                                                          {61, "module_symbols"},
-                                                          {62, "vulkan_memory_event"},
-                                                          {65, "vulkan_api_event"},
-                                                          {68, "smaps_packet"},
-                                                          {71, "gpu_mem_total_event"},
-                                                          {73, "memory_tracker_snapshot"},
-                                                          {76, "frame_timeline_event"},
-                                                          {133, "zstd_compressed_packets"}};
-  const auto at = known.find(kind);
-  return at != known.end() ? at->second : "packet of kind " + std::to_string(kind);
 }
 
 bool is_understood(std::uint32_t kind) {
@@ -77,87 +50,6 @@ std::string real_text(double value) {
 }
 
 }  // namespace
-
-PerfettoIntake::Packet PerfettoIntake::read_packet(std::string_view bytes) {
-  Packet packet;
-  PacketFields message(bytes);
-  while (message.next()) switch (message.tag()) {
-      case field::timestamp: packet.time = message.number(); break;
-      case field::packet_clock: packet.clock = static_cast<std::uint32_t>(message.number()); break;
-      case field::sequence: packet.sequence = static_cast<std::uint32_t>(message.number()); break;
-      case field::sequence_flags: packet.flags |= message.number(); break;
-      case field::state_cleared_before: packet.flags |= message.flag() ? 1 : 0; break;
-      case field::packets_dropped: packet.dropped = message.flag(); break;
-      case field::first_on_sequence: packet.first = message.flag(); break;
-      case field::interned_data: packet.interned = message.text(); break;
-      case field::packet_defaults: packet.defaults = message.text(); break;
-      case 3:   // trusted_uid
-      case 79:  // trusted_pid
-      case 98: message.skip(); break;
-      default: packet.kind = message.tag(); packet.data = message.text();
-    }
-  return packet;
-}
-
-PerfettoIntake::Legacy PerfettoIntake::read_legacy(PacketFields event) {
-  Legacy legacy;
-  while (event.next()) switch (event.tag()) {
-      case field::legacy_name: legacy.name = event.number(); break;
-      case field::phase: legacy.phase = static_cast<char>(event.number() & 0x7f); break;
-      case field::duration_us: legacy.duration_us = event.whole(); break;
-      case field::unscoped_id:
-      case field::global_id:
-        legacy.id = event.number();
-        legacy.id_key = "id";
-        break;
-      case field::local_id:
-        legacy.id = event.number();
-        legacy.id_key = "local";
-        break;
-      case field::binds_to_enclosing: legacy.binds = event.flag(); break;
-      case field::pid_override: legacy.pid = event.whole(); break;
-      case field::tid_override: legacy.tid = event.whole(); break;
-      default: event.skip();
-    }
-  return legacy;
-}
-
-PerfettoIntake::Read PerfettoIntake::read_event(PacketFields event) {
-  Read read;
-  const auto to = [](auto& numbers) {
-    return [&numbers](std::uint64_t one) {
-      numbers.push_back(static_cast<typename std::decay_t<decltype(numbers)>::value_type>(one));
-    };
-  };
-  while (event.next()) switch (event.tag()) {
-      case field::type: read.type = static_cast<int>(event.number() & 0xff); break;
-      case field::track: read.track = event.number(); break;
-      case field::name_number: read.name_number = event.number(); break;
-      case field::event_name: read.name = event.text(); break;
-      case field::category_number: event.numbers(false, to(read.category_numbers)); break;
-      case field::category: read.categories.push_back(event.text()); break;
-      case field::annotation: read.annotations.push_back(event.text()); break;
-      case field::legacy_event: read.legacy = read_legacy(event.message()); break;
-      case field::delta_us: read.delta_us = event.whole(); break;
-      case field::absolute_us: read.absolute_us = event.whole(); break;
-      case field::counter_value: read.count = event.whole(); break;
-      case field::real_counter_value: read.real_count = event.real(); break;
-      case field::more_counters: event.numbers(false, to(read.counters)); break;
-      case field::more_counts: event.numbers(false, to(read.counts)); break;
-      case field::more_real_counters: event.numbers(false, to(read.real_counters)); break;
-      case field::more_real_counts:
-        event.numbers(true, [&](std::uint64_t bits) {
-          read.real_counts.push_back(std::bit_cast<double>(bits));
-        });
-        break;
-      case field::flows_before: event.numbers(false, to(read.flows)); break;
-      case field::flows: event.numbers(true, to(read.flows)); break;
-      case field::last_flows_before: event.numbers(false, to(read.last_flows)); break;
-      case field::last_flows: event.numbers(true, to(read.last_flows)); break;
-      default: event.skip();
-    }
-  return read;
-}
 
 Result<void> PerfettoIntake::packet(std::string_view bytes, std::uint64_t offset) {
   ++packets_;
@@ -504,46 +396,6 @@ void PerfettoIntake::keys() {
     const std::string& text = base->second;
     std::from_chars(text.data(), text.data() + text.size(), trace_.base_ns_);
   }
-}
-
-std::string PerfettoIntake::losses(const std::string& broken,
-                                   std::uint64_t compressed_damaged) const {
-  std::string text;
-  const auto add = [&text](const std::string& what) {
-    text.append(text.empty() ? "" : "; ").append(what);
-  };
-  std::uint64_t unknown = 0;
-  std::string kinds;
-  for (const auto& [kind, times] : unknown_) {
-    unknown += times;
-    kinds.append(kinds.empty() ? "" : ", ").append(std::to_string(times)).append(" ");
-    kinds += kind == field::track_event ? "events without a known type" : name_of_packet(kind);
-  }
-  if (unknown > 0)
-    add("left out " + counted(unknown, "packet", "packets") + " that the trace tools do not " +
-        "understand (" + kinds + ")");
-  if (damaged_ > 0)
-    add("left out " + counted(damaged_, "damaged packet", "damaged packets") +
-        ", the first at byte " + std::to_string(*damaged_at_));
-  if (compressed_damaged > 0)
-    add("left out " + counted(compressed_damaged, "packet", "packets") +
-        " whose compressed packets are damaged");
-  if (no_time_ > 0)
-    add("left out " + counted(no_time_, "event", "events") +
-        " whose time is missing or of a clock that no snapshot knows");
-  if (no_state_ > 0)
-    add("left out " + counted(no_state_, "event", "events") +
-        " that refer to packets which are not in the file");
-  if (of_too_many_ > 0)
-    add("left out " + counted(of_too_many_, "packet", "packets") + " of more than " +
-        std::to_string(most_sequences) + " writers");
-  if (dropped_ > 0)
-    add("the file says " + counted(dropped_, "time", "times") +
-        " that packets were lost before it " + "was written");
-  if (unknown_words_ > 0)
-    add(counted(unknown_words_, "name", "names") + " that the file does not have");
-  if (!broken.empty()) add(broken);
-  return text;
 }
 
 Result<void> PerfettoIntake::finish(const std::string& broken, std::uint64_t compressed_damaged) {

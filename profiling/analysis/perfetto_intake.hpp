@@ -107,6 +107,7 @@ class PerfettoIntake {
   void keys();
   std::string losses(const std::string& broken, std::uint64_t compressed_damaged) const;
 
+  static constexpr std::size_t most_sequences = 1 << 16;
   PerfettoTrace& trace_;
   PerfettoClock clock_;
   std::unordered_map<std::uint32_t, Sequence> sequences_;

@@ -49,6 +49,7 @@ std::string OddEvents::text() const {
   add(repaired, counted(repaired, "event whose text was mended", "events whose text was mended"));
   add(ends_early && packets.empty() && damage.empty() ? 1 : 0,
       "the file ends without a closing bracket");
+  add(has_more ? 1 : 0, "text behind the end of its JSON was not read");
   add(damage.empty() ? 0 : 1, damage);
   add(packets.empty() ? 0 : 1, packets);
   return text;
@@ -120,6 +121,7 @@ Result<std::optional<EventLine>> TraceReader::next() {
     if (!*text) {
       ended_ = true;
       odd_.damage = events_->damage();
+      odd_.has_more = events_->has_more();
       odd_.damaged += events_->strays();
       break;
     }

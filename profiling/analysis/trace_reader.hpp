@@ -46,6 +46,7 @@ struct OddEvents {
   std::uint64_t unfinished = 0;  // begins without ends, and ends without begins
   std::uint64_t without_duration = 0, unnamed = 0, repaired = 0;
   bool ends_early = false;  // the file ends within its events
+  bool has_more = false;    // text behind the end of its JSON
   std::string damage{};     // of the compressed data
   bool packets_damaged = false;
   std::string packets{};  // of Perfetto's format: what was left out, and where it ends early

@@ -123,6 +123,8 @@ class FileCheck {
     if (events.ends_early() && events.damage().empty())
       refuse(events.is_array() ? hta | 0u : unsigned{all_programs},
              "the file ends without a closing bracket");
+    if (events.has_more())
+      refuse(chrome | hta | speedscope, "found text behind the end of the JSON");
     if (events.strays() > 0) refuse(perfetto, "found events that are no objects");
     if (events.commas() > 0)
       refuse(events.is_array() ? hta | 0u : chrome | hta | speedscope,

@@ -202,9 +202,12 @@ BOOST_AUTO_TEST_CASE(a_trace_of_another_program_is_read) {
   const PacketReading made = read_packets(trace.text);
   const std::vector<std::string> expected{
       R"({"ph":"M","name":"thread_name","ts":0.000,"pid":40,"tid":41,"args":{"name":"worker"}})",
-      R"({"ph":"M","name":"thread_name","ts":0.000,"pid":40,"tid":1500000002,"args":{"name":"worker: waiting"}})",
-      R"({"ph":"M","name":"process_name","ts":0.000,"pid":2000000000,"tid":0,"args":{"name":"queue"}})",
-      R"({"ph":"M","name":"thread_name","ts":0.000,"pid":2000000000,"tid":1500000001,"args":{"name":"queue"}})",
+      R"({"ph":"M","name":"thread_name","ts":0.000,"pid":40,"tid":1500000002,)"
+      R"("args":{"name":"worker: waiting"}})",
+      R"({"ph":"M","name":"process_name","ts":0.000,"pid":2000000000,"tid":0,)"
+      R"("args":{"name":"queue"}})",
+      R"({"ph":"M","name":"thread_name","ts":0.000,"pid":2000000000,"tid":1500000001,)"
+      R"("args":{"name":"queue"}})",
       R"({"ph":"s","cat":"flow","name":"flow","id":5,"pid":40,"tid":41,"ts":2.000})",
       R"({"ph":"b","name":"a wait","pid":40,"tid":1500000002,"id":2,"ts":3.500})",
       R"({"ph":"i","name":"mark","pid":2000000000,"tid":1500000001,"ts":3.600,"s":"p"})",
@@ -213,7 +216,8 @@ BOOST_AUTO_TEST_CASE(a_trace_of_another_program_is_read) {
       R"({"ph":"X","name":"target","pid":40,"tid":41,"ts":5.000,"dur":0.500})",
       R"({"ph":"C","name":"load of worker","pid":40,"tid":0,"ts":6.000,"args":{"value":0.5}})",
       R"({"ph":"e","name":"a wait","pid":40,"tid":1500000002,"id":2,"ts":8.000})",
-      R"({"ph":"X","cat":"app","name":"step \"one\"","pid":40,"tid":41,"ts":2.000,"dur":7.000,"args":{"sizes":[3,4]}})"};
+      R"({"ph":"X","cat":"app","name":"step \"one\"","pid":40,"tid":41,"ts":2.000,"dur":7.000,)"
+      R"("args":{"sizes":[3,4]}})"};
   BOOST_TEST(made.lines == expected, boost::test_tools::per_element());
   BOOST_TEST(made.odd == "");
 

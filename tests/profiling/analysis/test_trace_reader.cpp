@@ -134,6 +134,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_trace_is_said_in_our_words_with_what_to_do) {
        {std::pair(std::string("PK\x03\x04"), "an archive (zip)"),
         std::pair(std::string(257, 'a') + "ustar  ", "an archive (tar)"),
         std::pair(std::string("SQLite format 3"), "a database (SQLite)"),
+        std::pair(std::string("\xff\xfe[\0", 4), "text in UTF-16"),
         std::pair(std::string("<!DOCTYPE html>"), "HTML or XML")}) {
     const std::string error = read_text(begin).error;
     BOOST_TEST(error.find(std::string(": found ") + what) != std::string::npos, error);
@@ -174,6 +175,18 @@ BOOST_AUTO_TEST_CASE(a_trace_of_ours_is_read_as_other_tools_rewrite_it) {
     BOOST_TEST(prof::diff_table({own}, {file}).ok(), form.name);
     const auto origin = prof::TraceReader::open(file)->origin();
     BOOST_TEST(origin.rank.value() == 3, form.name);
+  }
+}
+
+// Such as two traces in one file.
+BOOST_AUTO_TEST_CASE(what_stands_behind_the_end_is_said) {
+  const std::string event =
+      "{\"ph\": \"X\", \"name\": \"a\", \"pid\": 1, \"tid\": 1, \"ts\": 1, \"dur\": 2}";
+  for (const std::string& whole : {"[" + event + "]", "{\"traceEvents\": [" + event + "]}"}) {
+    BOOST_TEST(read_text(whole + " \n").odd == "");
+    const Reading twice = read_text(whole + "\n" + whole);
+    BOOST_TEST(twice.lines.size() == 1u);
+    BOOST_TEST(twice.odd == "text behind the end of its JSON was not read");
   }
 }
 
