@@ -62,7 +62,7 @@ Result<std::vector<int>> Thinker::tokens_of(const Request& request) const {
   if (request.prompt.empty()) return Error{ErrorCode::invalid_argument, "the prompt is empty"};
   auto tokens = request.use_chat_template
                     ? tokenizer_->encode_prompt(request.prompt)
-                    : Result<std::vector<int>>(tokenizer_->encode_plain(request.prompt));
+                    : tokenizer_->encode_plain(request.prompt);
   if (tokens && tokens->empty())
     return Error{ErrorCode::invalid_argument, "the prompt has no tokens"};
   return tokens;
