@@ -45,74 +45,77 @@ void check_id(const std::string& id, const std::string& key) {
 Result<GenerateRequest> read_request(const json& line,
                                      const stages::SamplingParams& defaults,
                                      const std::filesystem::path& folder,
-                                     std::string* traceparent) {
+                                     std::string* traceparent,
+                                     std::string_view source) {
   GenerateRequest request;
   stages::SamplingParams params = defaults;
   const Handlers sampling = sampling_handlers(params), speech = speech_handlers(params.speech);
   bool has_prompt = false;
-  const Handlers own{{"prompt",
-                      [&](const json& v, const std::string& k) {
-                        request.prompt = text(v, k);
-                        if (request.prompt.empty()) refuse(k, "an empty text", "a text");
-                        has_prompt = true;
-                      }},
-                     {"messages",
-                      [&](const json& v, const std::string& k) {
-                        request.messages = read_messages(v, k, {.folder = &folder});
-                      }},
-                     {"mm_processor_kwargs",
-                      [&](const json& v, const std::string& k) {
-                        refuse(
-                            k, show(v),
-                            "none: use_audio_in_video and its other keys are about videos, which "
-                            "are not read");
-                      }},
-                     {"use_audio_in_video",
-                      [&](const json& v, const std::string& k) {
-                        refuse(k, show(v), "none: videos are not read");
-                      }},
-                     {"prompt_token_ids",
-                      [&](const json& v, const std::string& k) {
-                        request.prompt_token_ids = wholes(v, k);
-                        if (request.prompt_token_ids.empty())
-                          refuse(k, "an empty list", "one token or more");
-                      }},
-                     {"attachments",
-                      [&](const json& v, const std::string&) {
-                        auto attachments = read_attachments(v, folder);
-                        if (!attachments) throw Refusal{attachments.error().message};
-                        request.attachments = std::move(*attachments);
-                      }},
-                     {"request_id",
-                      [&](const json& v, const std::string& k) {
-                        request.request_id = text(v, k);
-                        check_id(request.request_id, k);
-                      }},
-                     {"traceparent",
-                      [&](const json& v, const std::string& k) {
-                        const std::string given = text(v, k);
-                        if (!telemetry::parse_traceparent(given))
-                          refuse(k, show(v),
-                                 "one of W3C Trace Context, such as "
-                                 "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-                        if (traceparent != nullptr) *traceparent = given;
-                      }},
-                     {"modalities",
-                      [&](const json& v, const std::string& k) {
-                        const char* expected = "a list such as [\"text\"]";
-                        if (!v.is_array() || v.empty()) refuse(k, show(v), expected);
-                        for (const json& item : v)
-                          request.modalities.push_back(text(item, k, expected));
-                      }},
-                     {"deadline_ms",
-                      [&](const json& v, const std::string& k) {
-                        request.deadline = std::chrono::milliseconds(whole(v, k));
-                        if (request.deadline.count() < 1) refuse(k, show(v), "1 or more");
-                      }},
-                     {"sampling_params", [&](const json& v, const std::string& k) {
-                        if (!v.is_object()) refuse(k, show(v), "an object");
-                        read_object(v, k + ".", {&sampling, &speech});
-                      }}};
+  const Handlers own{
+      {"prompt",
+       [&](const json& v, const std::string& k) {
+         request.prompt = text(v, k);
+         if (request.prompt.empty()) refuse(k, "an empty text", "a text");
+         has_prompt = true;
+       }},
+      {"messages",
+       [&](const json& v, const std::string& k) {
+         request.messages = read_messages(v, k, {.folder = &folder, .source = source});
+       }},
+      {"mm_processor_kwargs",
+       [&](const json& v, const std::string& k) {
+         refuse(k, show(v),
+                "none: use_audio_in_video and its other keys are about videos, which "
+                "are not read");
+       }},
+      {"use_audio_in_video",
+       [&](const json& v, const std::string& k) {
+         refuse(k, show(v), "none: videos are not read");
+       }},
+      {"tools",
+       [&](const json& v, const std::string& k) {
+         refuse(k, show(v), "none: tools are not offered to models here");
+       }},
+      {"prompt_token_ids",
+       [&](const json& v, const std::string& k) {
+         request.prompt_token_ids = wholes(v, k);
+         if (request.prompt_token_ids.empty()) refuse(k, "an empty list", "one token or more");
+       }},
+      {"attachments",
+       [&](const json& v, const std::string&) {
+         auto attachments = read_attachments(v, folder);
+         if (!attachments) throw Refusal{attachments.error().message};
+         request.attachments = std::move(*attachments);
+       }},
+      {"request_id",
+       [&](const json& v, const std::string& k) {
+         request.request_id = text(v, k);
+         check_id(request.request_id, k);
+       }},
+      {"traceparent",
+       [&](const json& v, const std::string& k) {
+         const std::string given = text(v, k);
+         if (!telemetry::parse_traceparent(given))
+           refuse(k, show(v),
+                  "one of W3C Trace Context, such as "
+                  "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+         if (traceparent != nullptr) *traceparent = given;
+       }},
+      {"modalities",
+       [&](const json& v, const std::string& k) {
+         const char* expected = "a list such as [\"text\"]";
+         if (!v.is_array() || v.empty()) refuse(k, show(v), expected);
+         for (const json& item : v) request.modalities.push_back(text(item, k, expected));
+       }},
+      {"deadline_ms",
+       [&](const json& v, const std::string& k) {
+         request.deadline = std::chrono::milliseconds(whole(v, k));
+         if (request.deadline.count() < 1) refuse(k, show(v), "1 or more");
+       }},
+      {"sampling_params", [&](const json& v, const std::string& k) {
+         if (!v.is_object()) refuse(k, show(v), "an object");
+         read_object(v, k + ".", {&sampling, &speech});
+       }}};
   try {
     if (!line.is_object())
       throw Refusal{"found no JSON object, expected one such as {\"prompt\": \"...\"}"};
@@ -209,7 +212,7 @@ Result<std::optional<GenerateRequest>> RequestLines::next(const stages::Sampling
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     traceparent_.clear();
     auto request =
-        read_request(json::parse(line, nullptr, false), defaults, folder_, &traceparent_);
+        read_request(json::parse(line, nullptr, false), defaults, folder_, &traceparent_, line);
     if (!request)
       return Error{request.error().code,
                    file_.string() + ":" + std::to_string(line_) + ": " + request.error().message};

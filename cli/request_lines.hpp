@@ -17,17 +17,20 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace limelight::cli {
 
 // One request. defaults: where the line says nothing. A max_tokens of the defaults counts as one
 // that was asked for. folder: where relative paths of files begin. Errors: invalid_argument,
 // without file and line. traceparent: where the key of that name goes, which says the trace that
-// the request belongs to (W3C Trace Context).
+// the request belongs to (W3C Trace Context). source: what the line was read from, for the order of
+// keys in tools' calls.
 Result<GenerateRequest> read_request(const nlohmann::json& line,
                                      const stages::SamplingParams& defaults,
                                      const std::filesystem::path& folder = {},
-                                     std::string* traceparent = nullptr);
+                                     std::string* traceparent = nullptr,
+                                     std::string_view source = {});
 
 // Sets a system message before the prompt or the messages, unless they begin with one.
 void add_system(const std::string& system, GenerateRequest& request);

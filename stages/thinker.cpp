@@ -60,9 +60,8 @@ Result<std::vector<int>> Thinker::tokens_of(const Request& request) const {
   const prof::Span span(name, bytes);
   if (!request.messages.empty()) return tokenizer_->encode_messages(request.messages);
   if (request.prompt.empty()) return Error{ErrorCode::invalid_argument, "the prompt is empty"};
-  auto tokens = request.use_chat_template
-                    ? tokenizer_->encode_prompt(request.prompt)
-                    : Result<std::vector<int>>(tokenizer_->encode_plain(request.prompt));
+  auto tokens = request.use_chat_template ? tokenizer_->encode_prompt(request.prompt)
+                                          : tokenizer_->encode_plain(request.prompt);
   if (tokens && tokens->empty())
     return Error{ErrorCode::invalid_argument, "the prompt has no tokens"};
   return tokens;

@@ -1,5 +1,6 @@
 // A conversation as JSON: [{"role": "user", "content": "Hello"}, ...], the content a text or a list
-// of parts (request_parts.hpp).
+// of parts (request_parts.hpp). An assistant's may have tool_calls (tool_calls_json.hpp), in place
+// of a content too; one of the role tool, what a tool answered, has tool_call_id and name as well.
 #pragma once
 
 #include <limelight/request.hpp>

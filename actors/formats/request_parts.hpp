@@ -12,6 +12,7 @@
 #include <limelight/request.hpp>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/formats/json_values.hpp"
@@ -21,6 +22,12 @@ namespace limelight::formats {
 struct PartRules {
   const std::filesystem::path* folder = nullptr;  // where relative paths begin; null: no files
   UnknownKeys unknown = UnknownKeys::refused;
+  // Whether the arguments of tools' calls are JSON in a text, as OpenAI's API has them: then they
+  // become what the text says. Else they are taken as they are.
+  bool arguments_in_text = false;
+  // What the messages were read from, an object with the key `messages`: templates show the
+  // arguments of a call in their order. Empty: the order of their names.
+  std::string_view source = {};
 };
 
 // key: of the list, for messages. Throws a Refusal.

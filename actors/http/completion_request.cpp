@@ -149,7 +149,10 @@ void check_streaming(const CompletionRequest& request) {
            "one of these: the others do not come in parts");
 }
 
-CompletionRequest read(const json& body, bool chat, const PipelineFacts& facts) {
+CompletionRequest read(const json& body,
+                       bool chat,
+                       const PipelineFacts& facts,
+                       std::string_view source) {
   CompletionRequest request{.chat = chat};
   request.text = facts.has("text");
   request.audio = !request.text;
@@ -183,7 +186,9 @@ CompletionRequest read(const json& body, bool chat, const PipelineFacts& facts) 
        }}};
   if (chat) {
     own["messages"] = [&](const json& v, const std::string& k) {
-      messages = formats::read_messages(v, k, {.unknown = formats::UnknownKeys::ignored});
+      messages = formats::read_messages(
+          v, k,
+          {.unknown = formats::UnknownKeys::ignored, .arguments_in_text = true, .source = source});
     };
     own["modalities"] = [&](const json& v, const std::string&) {
       read_modalities(v, facts, request);
@@ -223,10 +228,13 @@ Result<void> check_model(const json& body, const PipelineFacts& facts) {
                                          " is not served here, expected \"" + facts.model + "\""};
 }
 
-Result<CompletionRequest> read_completion(const json& body, bool chat, const PipelineFacts& facts) {
+Result<CompletionRequest> read_completion(const json& body,
+                                          bool chat,
+                                          const PipelineFacts& facts,
+                                          std::string_view source) {
   LIMELIGHT_TRY(check_model(body, facts));
   try {
-    return read(body, chat, facts);
+    return read(body, chat, facts, source);
   } catch (const formats::Refusal& refusal) {
     return Error{ErrorCode::invalid_argument, refusal.text};
   }

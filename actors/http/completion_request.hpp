@@ -9,6 +9,7 @@
 #include <limelight/result.hpp>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/http/sound_format.hpp"
@@ -35,11 +36,13 @@ struct CompletionRequest {
   SoundFormat sound = SoundFormat::wav;
 };
 
-// Errors: invalid_argument (names the key, what was found and what was expected), not_found (a
-// model that is not served).
+// source: what the body was read from, for the order of keys in tools' calls. Errors:
+// invalid_argument (names the key, what was found and what was expected), not_found (a model that
+// is not served).
 Result<CompletionRequest> read_completion(const nlohmann::json& body,
                                           bool chat,
-                                          const PipelineFacts& facts);
+                                          const PipelineFacts& facts,
+                                          std::string_view source = {});
 
 // The key `model`, of any route. Errors: not_found.
 Result<void> check_model(const nlohmann::json& body, const PipelineFacts& facts);

@@ -85,7 +85,8 @@ Task<void> complete(ContextPtr context, ExchangePtr exchange, bool chat) {
   std::string text = std::move(exchange->request().body);
   const auto parse = [&] {
     const auto body = read_json_object(text);
-    read = body ? read_completion(*body, chat, facts) : Result<CompletionRequest>(body.error());
+    read =
+        body ? read_completion(*body, chat, facts, text) : Result<CompletionRequest>(body.error());
   };
   if (text.size() < longest_at_once) {
     parse();

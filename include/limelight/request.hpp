@@ -36,12 +36,16 @@ auto inspect(Inspector& f, ContentPart& x) {
 
 // A turn of a conversation.
 struct Message {
-  std::string role = {}, content = {};  // role: "system", "user" or "assistant"
+  std::string role = {}, content = {};  // role: "system", "user", "assistant" or "tool"
   std::vector<ContentPart> parts = {};  // in place of the content, in a user's message
+  // What else the chat template may read of it, one JSON object, such as {"tool_call_id": "1"} or
+  // {"tool_calls": [{"function": {"name": "add", "arguments": {"a": 1}}}]}.
+  std::string fields = {};
+  bool has_content = true;  // false beside tool_calls: templates can tell it from an empty text
 };
 template <class Inspector>
 auto inspect(Inspector& f, Message& x) {
-  return f(x.role, x.content, x.parts);
+  return f(x.role, x.content, x.parts, x.fields, x.has_content);
 }
 
 // A tensor for a stage, which the config's `attachments` name.

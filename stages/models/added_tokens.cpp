@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stages/models/characters.hpp"
+#include "stages/models/oniguruma.hpp"
 #include "stages/models/regex.hpp"
 
 namespace limelight::stages {
@@ -11,7 +12,7 @@ namespace {
 
 // Whether the text has a letter, digit or underscore at that end.
 bool ends_in_word(std::string_view text, bool at_front) {
-  static const std::string word = words_of_oniguruma(R"(\w)");
+  static const std::string word = "[" + std::string(rust_word) + "]";
   static const Regex front = *Regex::compile("^" + word), back = *Regex::compile(word + R"(\z)");
   bool found = false;
   // Long enough for a character.
@@ -21,8 +22,7 @@ bool ends_in_word(std::string_view text, bool at_front) {
   return found;
 }
 
-bool stands_at(const AddedToken& token, std::string_view text, std::size_t at) {
-  if (!text.substr(at).starts_with(token.content)) return false;
+bool may_stand_at(const AddedToken& token, std::string_view text, std::size_t at) {
   return !token.single_word || (!ends_in_word(text.substr(0, at), false) &&
                                 !ends_in_word(text.substr(at + token.content.size()), true));
 }
@@ -44,15 +44,20 @@ std::vector<AddedTokens::Part> AddedTokens::cut(std::string_view text, bool spec
   std::size_t done = 0;  // up to here the text is in parts
   for (std::size_t at = 0; at < text.size();) {
     const auto candidates = by_first_byte_.find(text[at]);
-    const AddedToken* found = nullptr;
+    const AddedToken* found = nullptr;  // the longest one
     if (candidates != by_first_byte_.end())
       for (const std::size_t i : candidates->second)
-        if ((special || !tokens_[i].special) && stands_at(tokens_[i], text, at)) {
+        if (text.substr(at).starts_with(tokens_[i].content)) {
           found = &tokens_[i];
           break;
         }
     if (found == nullptr) {
       ++at;
+      continue;
+    }
+    // One that does not count is text as a whole: no other token is looked for inside.
+    if ((found->special && !special) || !may_stand_at(*found, text, at)) {
+      at += found->content.size();
       continue;
     }
     std::size_t begin = at, end = at + found->content.size();

@@ -43,7 +43,8 @@ class BpeModel final : public PieceModel {
                      "merge " + std::to_string(rank) + " of the tokenizer: found '" +
                          merge.substr(0, 60) +
                          "', expected two tokens of the vocabulary whose union is a third"};
-      merges_.emplace(key(a, b), Merge{static_cast<double>(-rank), both});
+      // Of a merge that is there twice the last one counts.
+      merges_.insert_or_assign(key(a, b), Merge{static_cast<double>(-rank), both});
       ++rank;
     }
     return {};
@@ -51,6 +52,7 @@ class BpeModel final : public PieceModel {
 
   void encode(std::string_view piece, std::vector<int>& tokens) const override {
     if (piece.empty()) return;
+    const std::size_t first = tokens.size();
     if (whole_words_first_)
       if (const int whole = id_of(in_letters(piece)); whole >= 0) return tokens.push_back(whole);
     std::vector<Symbol> symbols = symbols_of(piece);
@@ -59,7 +61,7 @@ class BpeModel final : public PieceModel {
     for (int at = 0; at >= 0;) {
       const Symbol& symbol = symbols[static_cast<std::size_t>(at)];
       if (symbol.id >= 0) tokens.push_back(symbol.id);
-      else unknown_.encode(piece.substr(symbol.begin, symbol.end - symbol.begin), tokens);
+      else unknown_.encode(piece.substr(symbol.begin, symbol.end - symbol.begin), first, tokens);
       at = symbol.next;
     }
   }
@@ -103,8 +105,8 @@ class BpeModel final : public PieceModel {
       const std::size_t length = byte_level_ ? 1 : character_length(piece.substr(at));
       const int id = byte_level_ ? letters_[static_cast<unsigned char>(piece[at])]
                                  : id_of(piece.substr(at, length));
-      // A vocabulary of bytes that lacks one has no other word for it.
-      if (id >= 0 || !byte_level_) {
+      // What has no token is left out before anything is merged: its neighbours may be.
+      if (id >= 0 || (!byte_level_ && !unknown_.leaves_out(piece.substr(at, length)))) {
         const int n = static_cast<int>(symbols.size());
         symbols.push_back({id, n - 1, n + 1, at, at + length});
       }
@@ -170,19 +172,25 @@ UnknownCharacters::UnknownCharacters(const TokenizerSpec& spec)
     char name[8];
     std::snprintf(name, sizeof name, "<0x%02X>", static_cast<unsigned>(byte));
     const auto at = ids.find(name);
-    if (at == ids.end()) {
-      bytes_.clear();
-      return;
-    }
-    bytes_.push_back(at->second);
+    bytes_.push_back(at == ids.end() ? -1 : at->second);
   }
 }
 
-void UnknownCharacters::encode(std::string_view character, std::vector<int>& tokens) const {
-  for (const char byte : character)
-    if (!bytes_.empty()) tokens.push_back(bytes_[static_cast<unsigned char>(byte)]);
-  if (!bytes_.empty() || unknown_ < 0) return;
-  if (!fuse_ || tokens.empty() || tokens.back() != unknown_) tokens.push_back(unknown_);
+bool UnknownCharacters::has_bytes(std::string_view character) const {
+  return !bytes_.empty() && std::all_of(character.begin(), character.end(), [&](char byte) {
+    return bytes_[static_cast<unsigned char>(byte)] >= 0;
+  });
+}
+
+void UnknownCharacters::encode(std::string_view character,
+                               std::size_t first,
+                               std::vector<int>& tokens) const {
+  if (has_bytes(character)) {
+    for (const char byte : character) tokens.push_back(bytes_[static_cast<unsigned char>(byte)]);
+    return;
+  }
+  if (unknown_ < 0) return;
+  if (!fuse_ || tokens.size() == first || tokens.back() != unknown_) tokens.push_back(unknown_);
 }
 
 Result<std::unique_ptr<PieceModel>> make_bpe_model(const TokenizerSpec& spec) {

@@ -254,8 +254,25 @@ std::string read_text(const fs::path& path) {
   return text.str();
 }
 
+void refuse_deep_json(const fs::path& path, std::string_view text) {
+  constexpr int deepest = 100;
+  int depth = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_text && c == '\\') ++i;
+    else if (c == '"') in_text = !in_text;
+    else if (!in_text && (c == '[' || c == '{') && ++depth > deepest)
+      refuse(path, "found values that are nested deeper than " + std::to_string(deepest) +
+                       " levels, expected fewer");
+    else if (!in_text && (c == ']' || c == '}')) --depth;
+  }
+}
+
 json read_json(const fs::path& path) {
-  json parsed = json::parse(read_text(path), nullptr, false);
+  const std::string text = read_text(path);
+  refuse_deep_json(path, text);
+  json parsed = json::parse(text, nullptr, false);
   if (!parsed.is_object()) refuse(path, "found no JSON object, expected one");
   return parsed;
 }

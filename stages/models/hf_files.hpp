@@ -25,6 +25,9 @@ namespace limelight::stages {
 constexpr std::uint64_t most_json_bytes = std::uint64_t{100} << 20;
 std::string read_text(const std::filesystem::path& path);
 nlohmann::json read_json(const std::filesystem::path& path);  // an object
+// Whoever walks through values of JSON, or shows them, does so on the stack: more than 100 levels
+// are refused. text: JSON that may be none.
+void refuse_deep_json(const std::filesystem::path& path, std::string_view text);
 // The kind that config.json says a model is of; empty: it says none, or cannot be read. path: a
 // folder, or a file beside config.json.
 std::string model_type_of(const std::filesystem::path& path);

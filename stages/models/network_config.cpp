@@ -53,6 +53,9 @@ struct NetworkReader {
              ErrorCode::unavailable);
     if (p.dims % 2 != 0) rope.wrong("partial_rotary_factor", "one that leaves pairs of numbers");
     p.context = shape.max_model_len;
+    // Each class has a number of its own without the key.
+    if (p.type != "default" && p.type != "linear" && !keys.has("max_position_embeddings"))
+      keys.wrong("max_position_embeddings", "a whole number, as rope_type is " + p.type);
     p.factor = rope.real("factor");
     p.attention_factor = rope.real("attention_factor");
     p.original_context = rope.real("original_max_position_embeddings", 0);
@@ -60,8 +63,9 @@ struct NetworkReader {
       p.original_context = keys.real("original_max_position_embeddings", 0);
     p.low = rope.real("low_freq_factor", p.low);
     p.high = rope.real("high_freq_factor", p.high);
-    p.fast = rope.real("beta_fast", p.fast);
-    p.slow = rope.real("beta_slow", p.slow);
+    // 0 is none, too.
+    if (const double fast = rope.real("beta_fast", 0); fast != 0) p.fast = fast;
+    if (const double slow = rope.real("beta_slow", 0); slow != 0) p.slow = slow;
     p.mscale = rope.real("mscale", 0);
     p.mscale_all = rope.real("mscale_all_dim", 0);
     p.truncate = rope.flag("truncate", true);
@@ -101,7 +105,7 @@ struct NetworkReader {
     const json none;
     const bool nested = parameters.is_object() && (parameters.contains("full_attention") ||
                                                    parameters.contains("sliding_attention"));
-    const json& all = scaling.is_object() ? scaling : parameters;
+    const json& all = scaling.is_object() && !scaling.empty() ? scaling : parameters;
     const auto part = [&](const char* name) {
       return parameters.contains(name) ? parameters[name] : none;
     };
@@ -130,8 +134,8 @@ struct NetworkReader {
       case Windows::switched: return used();
       case Windows::alternating: return layer % 2 == 0;
       case Windows::pattern: {
-        const int pattern =
-            keys.whole("sliding_window_pattern", keys.whole("_sliding_window_pattern", 6));
+        (void)keys["_sliding_window_pattern"];  // the class writes it beside layer_types
+        const int pattern = keys.whole("sliding_window_pattern", 6);
         if (pattern < 1) keys.wrong("sliding_window_pattern", "1 or more");
         return (layer + 1) % pattern != 0;
       }

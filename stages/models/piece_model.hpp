@@ -41,10 +41,16 @@ Result<std::unique_ptr<PieceModel>> make_unigram_model(const TokenizerSpec& spec
 class UnknownCharacters {
  public:
   explicit UnknownCharacters(const TokenizerSpec& spec);
-  void encode(std::string_view character, std::vector<int>& tokens) const;
+  bool leaves_out(std::string_view character) const {
+    return unknown_ < 0 && !has_bytes(character);
+  }
+  // first: of the tokens of the piece, in which unknown ones may become one.
+  void encode(std::string_view character, std::size_t first, std::vector<int>& tokens) const;
 
  private:
-  std::vector<int> bytes_;  // <0x00> to <0xFF>; empty: not all of them are there
+  bool has_bytes(std::string_view character) const;
+
+  std::vector<int> bytes_;  // <0x00> to <0xFF>, -1 for one that is not there; empty: none is used
   int unknown_;
   bool fuse_;
 };

@@ -1,4 +1,7 @@
 // A regular expression over UTF-8, by PCRE2. Any thread may use it.
+//
+// Matches are looked for as Hugging Face's tokenizers do: an empty one counts, unless it stands
+// where the match before it ended.
 #pragma once
 
 #include <functional>
@@ -9,11 +12,17 @@
 
 namespace limelight::stages {
 
+// Thrown where a search takes too long: a pattern may need exponential time. Whoever encodes a text
+// catches it.
+struct MatchFailed {
+  std::string message;
+};
+
 class Regex {
  public:
   // Errors: unavailable (it cannot be compiled).
   static Result<Regex> compile(const std::string& pattern);
-  // Calls `each` with the beginning and the end of every match that is not empty, in order.
+  // Calls `each` with the beginning and the end of every match, in order. Throws MatchFailed.
   void for_each_match(std::string_view text,
                       const std::function<void(std::size_t begin, std::size_t end)>& each) const;
 
@@ -23,8 +32,4 @@ class Regex {
 
 // The expression that matches `text` alone.
 std::string escaped(std::string_view text);
-// A pattern for Oniguruma, which tokenizers are written for, as one for PCRE2: \w and \W take marks
-// and connecting punctuation for parts of words.
-std::string words_of_oniguruma(std::string_view pattern);
-
 }  // namespace limelight::stages

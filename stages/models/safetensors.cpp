@@ -52,7 +52,7 @@ std::string decoder_name(std::string name, const Architecture& architecture) {
   if (second == std::string::npos) return "";
   const std::string layer = name.substr(0, second + 1), part = name.substr(second + 1);
   if (part == "post_attention_layernorm")
-    return layer + (architecture.out_norms ? "attention_out_norm" : "post_norm");
+    return layer + (architecture.out_norms ? "attention_out_norm" : "post_norm") + suffix;
   for (const char* several : {"mlp.experts.", "mlp.shared_expert."})
     if (part.starts_with(several)) return layer + part.substr(4) + suffix;
   const auto known = parts.find(part);
@@ -101,7 +101,10 @@ struct SafetensorsReader {
     if (network.architecture->shared_expert && network.shape.experts.shared_mlp == 0 &&
         ours.find(".shared_expert") != std::string::npos)
       return;
-    if (is_computed(name) || (wanted != nullptr && !wanted->contains(name))) return;
+    if (is_computed(name)) return;
+    if (wanted != nullptr && !wanted->contains(name))
+      refuse(path, entry.quoted() + ": expected none of this name in this file: the index, " +
+                       model.path_.filename().string() + ", does not say so");
     if (ours.empty())
       refuse(path,
              entry.quoted() + ": expected none of this name: no part of a " +

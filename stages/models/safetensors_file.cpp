@@ -64,6 +64,7 @@ std::shared_ptr<const MappedFile> read_safetensors(
                      std::to_string(bytes.size() - sizeof header) + " that follow, and at most " +
                      std::to_string(most_json_bytes));
   const char* text = reinterpret_cast<const char*>(bytes.data()) + sizeof header;
+  refuse_deep_json(path, {text, header});
   const json parsed = json::parse(text, text + header, nullptr, false);
   if (!parsed.is_object())
     refuse(path,

@@ -6,6 +6,7 @@
 
 #include "base/try.hpp"
 #include "stages/models/characters.hpp"
+#include "stages/models/oniguruma.hpp"
 
 namespace limelight::stages {
 
@@ -58,6 +59,11 @@ std::string lowered(const std::string& text) {
       out += text[at++];
       continue;
     }
+    if (point == 0x130) {  // the only letter whose lower case is two
+      out += "i\u0307";
+      at += static_cast<std::size_t>(length);
+      continue;
+    }
     utf8proc_uint8_t bytes[4];
     const auto written = utf8proc_encode_char(utf8proc_tolower(point), bytes);
     out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(written));
@@ -89,8 +95,10 @@ Result<TextNormalizer> TextNormalizer::make(const std::vector<NormalizerStep>& s
   for (const NormalizerStep& step : steps) {
     made.steps_.push_back({step, {}});
     if (step.kind != Kind::replace_regex) continue;
-    auto regex = Regex::compile(words_of_oniguruma(step.from));
-    if (!regex) return regex.error();
+    auto pattern = pattern_of_oniguruma(step.from);
+    if (!pattern) return Error{pattern.error().code, "the normalizer: " + pattern.error().message};
+    auto regex = Regex::compile(*pattern);
+    if (!regex) return Error{regex.error().code, "the normalizer: " + regex.error().message};
     made.steps_.back().regex = std::move(regex).value();
   }
   return made;

@@ -4,6 +4,7 @@
 
 #include "base/try.hpp"
 #include "stages/models/characters.hpp"
+#include "stages/models/oniguruma.hpp"
 
 namespace limelight::stages {
 
@@ -78,7 +79,8 @@ void split(const std::string& text,
     case Behavior::contiguous: merge_alike(ranges); break;
   }
   for (const Range& range : ranges)
-    pieces.push_back(text.substr(range.begin, range.end - range.begin));
+    if (range.end > range.begin)
+      pieces.push_back(text.substr(range.begin, range.end - range.begin));
 }
 
 std::string with_blanks_as(const SplitStep& step, const std::string& text, bool first) {
@@ -97,8 +99,12 @@ Result<TextSplitter> TextSplitter::make(const std::vector<SplitStep>& steps) {
     made.steps_.push_back({step, {}});
     if (step.kind == SplitStep::Kind::prefix_space) continue;
     const bool blanks = step.kind == SplitStep::Kind::metaspace;
-    auto regex =
-        Regex::compile(blanks ? escaped(step.replacement) : words_of_oniguruma(step.pattern));
+    auto pattern = blanks                  ? escaped(step.replacement)
+                   : step.pattern_is_ready ? Result<std::string>(step.pattern)
+                                           : pattern_of_oniguruma(step.pattern);
+    if (!pattern)
+      return Error{pattern.error().code, "the pre-tokenizer: " + pattern.error().message};
+    auto regex = Regex::compile(*pattern);
     if (!regex) return Error{regex.error().code, "the pre-tokenizer: " + regex.error().message};
     made.steps_.back().regex = std::move(regex).value();
   }

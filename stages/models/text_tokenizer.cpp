@@ -7,6 +7,7 @@
 #include "stages/models/characters.hpp"
 #include "stages/models/chat_prompt.hpp"
 #include "stages/models/piece_model.hpp"
+#include "stages/models/regex.hpp"
 #include "stages/models/text_normalizer.hpp"
 #include "stages/models/text_splitter.hpp"
 #include "stages/models/tokenizer.hpp"
@@ -45,9 +46,13 @@ class TextTokenizer final : public Tokenizer {
     const Message message{"user", std::string(prompt)};
     return chat_.has_template() ? encode_messages({&message, 1}) : encode_plain(prompt);
   }
-  std::vector<int> encode_plain(std::string_view prompt) const override {
+  Result<std::vector<int>> encode_plain(std::string_view prompt) const override {
     std::vector<int> tokens = prefix_;
-    encode(prompt, false, tokens);
+    try {
+      encode(prompt, false, tokens);
+    } catch (const MatchFailed& failed) {
+      return Error{ErrorCode::too_large, failed.message};
+    }
     tokens.insert(tokens.end(), suffix_.begin(), suffix_.end());
     return tokens;
   }
@@ -57,7 +62,11 @@ class TextTokenizer final : public Tokenizer {
     auto rendered = chat_.render(messages);
     if (!rendered) return rendered.error();
     std::vector<int> tokens;
-    encode(rendered->text, true, tokens, rendered->mark);
+    try {
+      encode(rendered->text, true, tokens, rendered->mark);
+    } catch (const MatchFailed& failed) {
+      return Error{ErrorCode::too_large, failed.message};
+    }
     return tokens;
   }
 
@@ -118,7 +127,9 @@ class TextTokenizer final : public Tokenizer {
     for (const AddedToken& token : spec.added) {
       const auto at = static_cast<std::size_t>(token.id);
       if (at >= bytes_.size()) bytes_.resize(at + 1);
-      bytes_[at] = token.content;
+      bytes_[at] = spec.byte_level || spec.space_letter.empty()
+                       ? token.content
+                       : replaced(token.content, spec.space_letter, " ");
     }
     for (std::size_t id = 0; id < std::min(bytes_.size(), spec.special.size()); ++id)
       if (spec.special[id]) bytes_[id].clear();

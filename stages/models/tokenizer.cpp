@@ -18,6 +18,10 @@ class ByteTokenizer final : public Tokenizer {
     LIMELIGHT_TRY(check(messages));
     std::string text;
     for (const Message& message : messages) {
+      if (!message.has_content || message.fields.find("\"tool_calls\"") != std::string::npos)
+        return Error{ErrorCode::unavailable,
+                     "messages: found tool_calls, expected a model whose chat template shows them; "
+                     "this one has none"};
       text += message.role + "\n" + message.content;
       for (const ContentPart& part : message.parts) text += part.text;
       text += "\n";
@@ -61,10 +65,10 @@ Result<void> check(std::span<const Message> messages) {
     return Error{ErrorCode::invalid_argument, "messages: found none, expected one or more"};
   for (std::size_t i = 0; i < messages.size(); ++i)
     if (const std::string& role = messages[i].role;
-        role != "system" && role != "user" && role != "assistant")
+        role != "system" && role != "user" && role != "assistant" && role != "tool")
       return Error{ErrorCode::invalid_argument, "messages[" + std::to_string(i) +
                                                     "]: found role '" + role.substr(0, 60) +
-                                                    "', expected system, user or assistant"};
+                                                    "', expected system, user, assistant or tool"};
     else if (!messages[i].parts.empty() && (role != "user" || !messages[i].content.empty()))
       return Error{ErrorCode::invalid_argument,
                    "messages[" + std::to_string(i) + "]: found parts " +

@@ -18,16 +18,19 @@ struct TokenizerSpec;
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
+  // May throw MatchFailed (regex.hpp), which the others return as an error.
   virtual std::vector<int> encode(std::string_view text) const = 0;
   // The tokens of a user's prompt, inside the texts and special tokens of the model's chat
   // template, if it has one. Errors: as of encode_messages().
   virtual Result<std::vector<int>> encode_prompt(std::string_view prompt) const = 0;
   // The tokens of a text that the model goes on with as it is, inside those that it puts around
-  // every text.
-  virtual std::vector<int> encode_plain(std::string_view prompt) const { return encode(prompt); }
+  // every text. Errors: too_large (a pattern of the tokenizer needs too long for it).
+  virtual Result<std::vector<int>> encode_plain(std::string_view prompt) const {
+    return encode(prompt);
+  }
   // The same as encode_prompt() of a conversation; what follows is the assistant's answer. Errors:
   // invalid_argument (a role, a model without a chat template, a conversation that the template
-  // refuses), unavailable (a template that uses what is not understood here).
+  // refuses), unavailable (a template that uses what is not understood here), too_large (as above).
   virtual Result<std::vector<int>> encode_messages(std::span<const Message> messages) const = 0;
   // The bytes of a token, which need not be whole characters. Empty for special tokens and unknown
   // ids.
@@ -44,7 +47,8 @@ class Tokenizer {
 // A tokenizer with one token for each byte. Ids from 256 on are syllables, so that the random
 // output of a dummy model can be read aloud.
 std::unique_ptr<Tokenizer> make_byte_tokenizer();
-// Errors: invalid_argument (no messages, or a role that is none of system, user and assistant).
+// Errors: invalid_argument (no messages, or a role that is none of system, user, assistant and
+// tool).
 Result<void> check(std::span<const Message> messages);
 // That of a published model. Errors: unavailable (a pattern that cannot be compiled), corrupt (a
 // merge of tokens that the vocabulary does not have).

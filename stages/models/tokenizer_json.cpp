@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <set>
 
 #include "stages/models/hf_files.hpp"
+#include "stages/models/oniguruma.hpp"
+#include "stages/models/tokenizer_parts.hpp"
 
 namespace limelight::stages {
 
@@ -37,54 +38,10 @@ double score_of(const json& number) {
   return text.front() == '-' ? -value : value;
 }
 
-struct TokenizerReader {
-  const fs::path& path;
+struct TokenizerReader : TokenizerParts {
+  TokenizerReader(const fs::path& file, int vocab_size) : TokenizerParts{file}, vocab(vocab_size) {}
   int vocab;  // of the network
   TokenizerSpec t = {};
-
-  [[noreturn]] void unknown(const std::string& part,
-                            const json& found,
-                            const std::string& expected) {
-    refuse(path, part + ": found " + found.dump().substr(0, 100) + ", expected " + expected,
-           ErrorCode::unavailable);
-  }
-  // The kind of a part, and that it has no keys but these.
-  std::string kind_of(const std::string& part, const json& object, std::set<std::string> keys) {
-    if (!object.is_object() || !object.contains("type") || !object["type"].is_string())
-      unknown(part, object, "an object with a type");
-    keys.insert("type");
-    for (const auto& [key, value] : object.items())
-      if (!keys.contains(key))
-        unknown(part + ", key '" + key.substr(0, 60) + "'", value, "no such key");
-    return object["type"];
-  }
-  std::string text_of(const std::string& part, const json& object, const char* key) {
-    if (!object.contains(key) || !object[key].is_string())
-      unknown(part, object, std::string("a text '") + key + "'");
-    return object[key];
-  }
-  static bool truth(const json& object, const char* key, bool otherwise) {
-    return object.contains(key) && object[key].is_boolean() ? object[key].get<bool>() : otherwise;
-  }
-  // The parts of a Sequence; otherwise the part itself.
-  static std::vector<json> parts_of(const json& part, const char* list) {
-    if (!part.is_object()) return {};
-    if (part.value("type", json()) != "Sequence") return {part};
-    std::vector<json> all;
-    for (const json& one : part.value(list, json::array()))
-      for (const json& inner : parts_of(one, list)) all.push_back(inner);
-    return all;
-  }
-
-  // A pattern is {"Regex": ...} or {"String": ...}. Returns a regular expression.
-  std::string pattern_of(const std::string& part, const json& object, bool& literal) {
-    const json pattern = object.value("pattern", json());
-    literal = pattern.is_object() && pattern.contains("String") && pattern["String"].is_string();
-    if (literal) return pattern["String"];
-    if (pattern.is_object() && pattern.contains("Regex") && pattern["Regex"].is_string())
-      return pattern["Regex"];
-    unknown(part, object, "a pattern, as Regex or String");
-  }
 
   void normalizer(const json& all) {
     using Kind = NormalizerStep::Kind;
@@ -135,8 +92,7 @@ struct TokenizerReader {
     SplitStep step{.kind = SplitStep::Kind::metaspace,
                    .replacement = text_of("Metaspace", one, "replacement"),
                    .split = truth(one, "split", true)};
-    const std::string scheme =
-        one.value("prepend_scheme", truth(one, "add_prefix_space", true) ? "always" : "never");
+    const std::string scheme = prepend_scheme(one);
     if (scheme == "always") step.prepend = SplitStep::Prepend::always;
     else if (scheme == "first") step.prepend = SplitStep::Prepend::first;
     else if (scheme != "never") unknown("Metaspace", one, "prepend_scheme always, first or never");
@@ -153,12 +109,13 @@ struct TokenizerReader {
            "use_regex", "replacement", "prepend_scheme", "split", "str_rep"});
       if (t.byte_level)
         unknown("the pre-tokenizer behind ByteLevel", one, "none: it would see letters of bytes");
-      const auto split = [&](const char* pattern, Behavior behavior) {
-        t.splits.push_back({.pattern = pattern, .behavior = behavior});
+      const auto split = [&](std::string pattern, Behavior behavior) {
+        t.splits.push_back({.pattern = std::move(pattern), .behavior = behavior});
       };
       if (kind == "Split") {
         bool literal = false;
         const std::string pattern = pattern_of("Split", one, literal);
+        if (literal && pattern.empty()) unknown("the pre-tokenizer", one, "a pattern");
         t.splits.push_back({.pattern = literal ? escaped(pattern) : pattern,
                             .behavior = behavior_of(one),
                             .invert = truth(one, "invert", false)});
@@ -166,8 +123,9 @@ struct TokenizerReader {
         split(R"(\p{N})",
               truth(one, "individual_digits", false) ? Behavior::isolated : Behavior::contiguous);
       else if (kind == "Whitespace") {
-        split(R"(\w+|[^\w\s]+)", Behavior::removed);
-        t.splits.back().invert = true;
+        const std::string word = rust_word;
+        split("[" + word + "]+|[^" + word + blank_of_patterns + "]+", Behavior::removed);
+        t.splits.back().pattern_is_ready = t.splits.back().invert = true;
       } else if (kind == "WhitespaceSplit") split(R"(\s)", Behavior::removed);
       else if (kind == "Punctuation") split(R"([!-/:-@\[-`{-~]|\p{P})", behavior_of(one));
       else if (kind == "Metaspace") metaspace(one);
@@ -194,11 +152,18 @@ struct TokenizerReader {
 
   void merges(const json& list) {
     for (const json& merge : list) {
-      if (merge.is_string()) t.merges.push_back(merge);
-      else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
-               merge[1].is_string())
+      const bool pair =
+          merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string();
+      const auto blanks = [](const json& text) {
+        const auto& written = text.get_ref<const std::string&>();
+        return std::count(written.begin(), written.end(), ' ');
+      };
+      if (merge.is_string() && blanks(merge) == 1) t.merges.push_back(merge);
+      else if (pair && blanks(merge[0]) == 0)
         t.merges.push_back(merge[0].get<std::string>() + " " + merge[1].get<std::string>());
-      else refuse(path, "found a merge " + merge.dump().substr(0, 60) + ", expected two tokens");
+      else
+        refuse(path, "found a merge " + merge.dump().substr(0, 60) +
+                         ", expected two tokens, the first one without blanks");
     }
   }
 
@@ -255,6 +220,15 @@ struct TokenizerReader {
     t.byte_fallback = truth(model, "byte_fallback", false);
   }
 
+  // With some of them alone the reference decides by what stands beside a character, and where.
+  void check_bytes() {
+    int found = 0;
+    for (const std::string& token : t.tokens)
+      found += token.size() == 6 && token.starts_with("<0x") && token.back() == '>' ? 1 : 0;
+    if (t.byte_fallback && found != 0 && found != 256)
+      unknown("key 'model.byte_fallback'", found, "256 tokens from <0x00> to <0xFF>, or none");
+  }
+
   void added_tokens(const json& list) {
     for (const json& one : list.is_array() ? list : json::array()) {
       if (!one.is_object() || !one.contains("id") || !one.contains("content") ||
@@ -288,9 +262,14 @@ struct TokenizerReader {
       if (kind == "ByteLevel") continue;  // it moves offsets alone
       if (kind != "TemplateProcessing")
         unknown("the post-processor", one, "TemplateProcessing, ByteLevel or a Sequence of them");
+      // The next one puts its tokens around those of the one before.
+      std::vector<int> before, after;
       bool behind = false;
       for (const json& piece : one.value("single", json::array())) {
         if (piece.contains("Sequence")) {
+          const json& sequence = piece["Sequence"];
+          if (behind || !sequence.is_object() || sequence.value("id", json("A")) != "A")
+            unknown("the post-processor", one["single"], "the sequence A, once");
           behind = true;
           continue;
         }
@@ -301,41 +280,13 @@ struct TokenizerReader {
         for (const json& id : known[name.get<std::string>()].value("ids", json::array())) {
           if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= t.tokens.size())
             unknown("the post-processor", id, "a token of the vocabulary");
-          (behind ? t.suffix : t.prefix).push_back(id.get<int>());
+          (behind ? after : before).push_back(id.get<int>());
         }
       }
+      if (!behind) unknown("the post-processor", one, "the sequence A in 'single'");
+      t.prefix.insert(t.prefix.begin(), before.begin(), before.end());
+      t.suffix.insert(t.suffix.end(), after.begin(), after.end());
     }
-  }
-
-  void decoder(const json& all) {
-    bool bytes = false, fallback = false;
-    for (const json& one : parts_of(all, "decoders")) {
-      const std::string kind =
-          kind_of("the decoder", one,
-                  {"add_prefix_space", "trim_offsets", "use_regex", "pattern", "content", "start",
-                   "stop", "replacement", "prepend_scheme", "split", "str_rep"});
-      bool literal = false;
-      if (kind == "ByteLevel") bytes = true;
-      else if (kind == "ByteFallback") fallback = true;
-      else if (kind == "Fuse") continue;
-      else if (kind == "Replace" && one.value("content", json()) == " ")
-        t.space_letter = pattern_of("the decoder", one, literal);
-      else if (kind == "Strip" && one.value("content", json()) == " " &&
-               one.value("start", json()) == 1 && one.value("stop", json()) == 0)
-        t.strips_first_blank = true;
-      else if (kind == "Metaspace") {
-        t.space_letter = text_of("the decoder", one, "replacement");
-        t.strips_first_blank =
-            one.value("prepend_scheme",
-                      truth(one, "add_prefix_space", true) ? "always" : "never") != "never";
-      } else
-        unknown("the decoder", one,
-                "ByteLevel, Metaspace, or Replace by a blank, ByteFallback, Fuse and Strip of the "
-                "first blank");
-    }
-    if (bytes != t.byte_level || fallback != t.byte_fallback)
-      unknown("the decoder", all,
-              "one of bytes if, and only if, the pre-tokenizer or the model is");
   }
 
   TokenizerSpec read(const json& all) {
@@ -348,11 +299,12 @@ struct TokenizerReader {
     if (!all.contains("model") || !all["model"].is_object())
       refuse(path, "key 'model': found nothing, expected a model with a vocabulary");
     model(all["model"]);
+    check_bytes();
     added_tokens(all.value("added_tokens", json::array()));
     normalizer(all.value("normalizer", json()));
     pre_tokenizer(all.value("pre_tokenizer", json()));
     post_processor(all.value("post_processor", json()));
-    decoder(all.value("decoder", json()));
+    read_decoder(*this, all.value("decoder", json()), t);
     return std::move(t);
   }
 };
@@ -376,7 +328,7 @@ TokenizerSpec read_tokenizer(const fs::path& folder, int vocab) {
       fs::exists(folder / "tokenizer.json", failed) || !fs::exists(folder / "merges.txt", failed);
   const fs::path path = folder / (whole ? "tokenizer.json" : "vocab.json");
   TokenizerSpec t =
-      TokenizerReader{path, vocab}.read(whole ? read_json(path) : tokenizer_of_vocabulary(folder));
+      TokenizerReader(path, vocab).read(whole ? read_json(path) : tokenizer_of_vocabulary(folder));
   if (fs::exists(folder / "chat_template.jinja", failed))
     t.chat_template = read_text(folder / "chat_template.jinja");
   if (!fs::exists(folder / "tokenizer_config.json", failed)) return t;
@@ -395,6 +347,20 @@ TokenizerSpec read_tokenizer(const fs::path& folder, int vocab) {
   };
   t.bos = id_of("bos_token");
   t.eos = id_of("eos_token");
+  // Where the file has one of these, it decides on what is around a text, as in transformers 5.
+  if (config.contains("add_bos_token") || config.contains("add_eos_token")) {
+    const auto around = [&](const char* key, const char* name, int token) -> std::vector<int> {
+      const json value = config.value(key, json(false));
+      if (value.is_null() || value == false || !t.names.contains(name)) return {};
+      if (value != true || token < 0)
+        refuse(folder / "tokenizer_config.json",
+               std::string("key '") + key + "': found " + value.dump().substr(0, 60) +
+                   ", expected true or false, and true only with a token of the vocabulary");
+      return {token};
+    };
+    t.prefix = around("add_bos_token", "bos_token", t.bos);
+    t.suffix = around("add_eos_token", "eos_token", t.eos);
+  }
   if (t.chat_template.empty())
     t.chat_template = chat_template_of(config.value("chat_template", json()));
   return t;

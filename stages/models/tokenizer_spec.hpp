@@ -42,6 +42,7 @@ struct SplitStep {
   enum class Kind { pattern, metaspace, prefix_space } kind = Kind::pattern;
   // pattern: a regular expression, whose matches become ...
   std::string pattern = {};
+  bool pattern_is_ready = false;  // it is one for PCRE2, not as files have it
   enum class Behavior {
     removed,
     isolated,

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "stages/models/characters.hpp"
@@ -15,14 +16,14 @@ class UnigramModel final : public PieceModel {
  public:
   explicit UnigramModel(const TokenizerSpec& spec)
       : unknown_characters_(spec), unknown_(spec.unknown) {
-    double least = 0;
+    double least = std::numeric_limits<double>::infinity();
     for (std::size_t id = 0; id < spec.tokens.size(); ++id) {
       if (spec.tokens[id].empty() || id >= spec.scores.size()) continue;
       tokens_.emplace(spec.tokens[id], Token{static_cast<int>(id), spec.scores[id]});
       longest_ = std::max(longest_, spec.tokens[id].size());
       least = std::min(least, spec.scores[id]);
     }
-    unknown_score_ = least - unknown_penalty;
+    unknown_score_ = std::isfinite(least) ? least - unknown_penalty : -unknown_penalty;
   }
 
   // The best way to each place in the piece, from its beginning (Viterbi's algorithm).
@@ -48,13 +49,14 @@ class UnigramModel final : public PieceModel {
       if (!known && score > best[at + one].score) best[at + one] = {score, at, -1};
       at += one;
     }
+    const std::size_t first = tokens.size();
     std::vector<std::size_t> ends;
     for (std::size_t at = piece.size(); at > 0; at = best[at].from) ends.push_back(at);
     std::reverse(ends.begin(), ends.end());
     for (const std::size_t end : ends) {
       const Way& way = best[end];
       if (way.id >= 0 && way.id != unknown_) tokens.push_back(way.id);
-      else unknown_characters_.encode(piece.substr(way.from, end - way.from), tokens);
+      else unknown_characters_.encode(piece.substr(way.from, end - way.from), first, tokens);
     }
   }
 

@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto json = read_json_object(body);
     if (!json) return;
     for (const bool chat : {true, false}) {
-      const auto request = read_completion(*json, chat, facts);
+      const auto request = read_completion(*json, chat, facts, body);
       if (request && (request->prompts.empty() || request->n < 1)) std::abort();
     }
     (void)read_profile(*json);

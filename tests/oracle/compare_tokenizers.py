@@ -175,7 +175,7 @@ def ask(probe, folder, questions):
     ran = subprocess.run([probe, str(folder)], input=asked, text=True, capture_output=True)
     if ran.returncode != 0:
         return [], f"refused: {ran.stderr.strip()}"
-    return [json.loads(x) for x in ran.stdout.splitlines()], ""
+    return [json.loads(x) for x in ran.stdout.split("\n") if x], ""
 
 
 def compare_messages(probe, folder, t, lines):

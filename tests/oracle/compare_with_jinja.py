@@ -20,7 +20,8 @@ import subprocess
 import sys
 import warnings
 
-from transformers.utils.chat_template_utils import _compile_jinja_template
+from transformers.utils.chat_template_utils import (
+    _compile_jinja_template, _normalize_chat_messages, render_jinja_template)
 
 NOW = datetime.datetime(2025, 3, 4, 5, 6, 7)  # as in jinja_probe.cpp
 
@@ -146,6 +147,9 @@ CONVERSATIONS = [
     [USER, {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm.\n"}, USER],
     [{"role": "developer", "content": "Be kind."}, USER, {**CALL, "thinking": "Call it."}, RESULT],
 ]
+
+
+NAMES = {"bos_token", "eos_token", "unk_token", "pad_token"}
 
 
 def variables_of_conversations():
@@ -423,9 +427,17 @@ class Random:
 # --- Comparison ---
 
 
-def expected(template, variables):
+def expected(template, variables, asked):
     try:
         compiled = _compile_jinja_template(template)
+        if asked:
+            # All that apply_chat_template() does before and around the template.
+            compiled.environment.globals["strftime_now"] = datetime.datetime.now().strftime
+            rest = {k: v for k, v in variables.items() if k in NAMES}
+            messages = _normalize_chat_messages(copy.deepcopy(variables["messages"]))
+            text, _ = render_jinja_template([messages], chat_template=template,
+                                            add_generation_prompt=True, **rest)
+            return {"text": text[0]}
         compiled.environment.globals["strftime_now"] = NOW.strftime
         # A copy, as the filter `indent` changes a list in Python.
         return {"text": compiled.render(**copy.deepcopy(variables))}
@@ -472,9 +484,21 @@ def main():
         (f"random {seed}", Random(seed).template(), VARIABLES)
         for seed in range(options.seed, options.seed + options.random)
     ]
+    # Those that a request can say, through what reads requests. Templates print a message itself
+    # (`own 3`, `own 4`) with its keys in another order.
+    cases += [
+        (name + " asked", text, variables)
+        for name, text, variables in list(cases)
+        if "messages" in variables
+        and set(variables) <= NAMES | {"messages", "add_generation_prompt"}
+        and variables["add_generation_prompt"]
+        and name not in ("own 3", "own 4")
+    ]
     asked = "".join(
-        json.dumps({"template": text, "variables": variables}) + "\n"
-        for _, text, variables in cases
+        json.dumps({"template": text, "request": json.dumps({"messages": variables["messages"]})}
+                   if name.endswith(" asked") else {"template": text, "variables": variables})
+        + "\n"
+        for name, text, variables in cases
     )
     answers = subprocess.run(
         [options.probe], input=asked, text=True, capture_output=True, check=True
@@ -482,7 +506,7 @@ def main():
     counts = {"cases": len(cases), "same_text": 0, "both_fail": 0, "refused": 0, "different": 0}
     refusals, differences = {}, {}
     for (name, text, variables), line in zip(cases, answers, strict=True):
-        ours, theirs = json.loads(line), expected(text, variables)
+        ours, theirs = json.loads(line), expected(text, variables, name.endswith(" asked"))
         if re.search(r" at 0x", theirs.get("text", "").replace("-", ""), re.IGNORECASE):
             continue  # the address of an object
         if "text" in ours and ours.get("text") == theirs.get("text"):

@@ -27,7 +27,9 @@ int main(int argc, char** argv) {
                   : limelight::Error{limelight::ErrorCode::invalid_argument,
                                      "usage: model_probe MODEL [float32] <lines >lines"};
   if (!file) return std::fprintf(stderr, "%s\n", file.error().message.c_str()), 1;
-  const auto tokenizer = std::move(*make_tokenizer((*file)->tokenizer()));
+  auto made = make_tokenizer((*file)->tokenizer());
+  if (!made) return std::fprintf(stderr, "%s\n", made.error().message.c_str()), 1;
+  const auto tokenizer = std::move(*made);
   StageConfig config;
   set_model(*file, config);
   FileWeights weights(*file);

@@ -3,12 +3,14 @@
 //   tokenizer_probe <folder with tokenizer.json>
 //
 // It reads lines of {"text"}, or of {"messages"} with "role" and "content" each, and writes lines
-// of {"ids", "back"}: the tokens, and the text of them.
+// of {"ids", "back"}: the tokens, and the text of them. Where a line has "around", there are also
+// those of the text with what the post-processor puts around it.
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "stages/models/hf_files.hpp"
+#include "stages/models/regex.hpp"
 #include "stages/models/tokenizer.hpp"
 
 using namespace limelight::stages;
@@ -34,10 +36,13 @@ int main(int argc, char** argv) {
       std::string back;
       for (const int id : ids) back += stream.push((*tokenizer)->bytes(id));
       back += stream.rest();
-      std::cout << json{{"ids", ids}, {"back", back}}.dump(-1, ' ', false,
-                                                           json::error_handler_t::replace)
-                << "\n";
+      json answer{{"ids", ids}, {"back", back}};
+      if (asked.contains("around"))
+        answer["around"] = *(*tokenizer)->encode_plain(asked["text"].get<std::string>());
+      std::cout << answer.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
     }
+  } catch (const MatchFailed& failed) {
+    return std::fprintf(stderr, "%s\n", failed.message.c_str()), 1;
   } catch (const ModelRefusal& refusal) {
     return std::fprintf(stderr, "%s\n", refusal.error.message.c_str()), 1;
   }

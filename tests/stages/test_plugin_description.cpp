@@ -77,12 +77,12 @@ BOOST_AUTO_TEST_CASE(types_of_a_program_have_names_that_can_be_told_apart) {
 // LIMELIGHT_PLUGIN_ABI, then the sizes.
 BOOST_AUTO_TEST_CASE(the_number_of_the_interface_changes_with_what_crosses_it) {
   const std::vector<std::size_t> sizes{
-      sizeof(Request),    sizeof(SamplingParams),  sizeof(Turn),
-      sizeof(AnswerInfo), sizeof(PluginConfig),    sizeof(PluginType),
-      sizeof(OutputPort), sizeof(ipc::TensorSpec), sizeof(Error)};
-  const std::vector<std::size_t> of_interface_5{408, 280, 72, 120, 112, 120, 80, 24, 40};
-  BOOST_TEST(LIMELIGHT_PLUGIN_ABI == 5);
-  BOOST_TEST(sizes == of_interface_5, boost::test_tools::per_element());
+      sizeof(Request),      sizeof(SamplingParams), sizeof(Turn),       sizeof(AnswerInfo),
+      sizeof(PluginConfig), sizeof(PluginType),     sizeof(OutputPort), sizeof(ipc::TensorSpec),
+      sizeof(Error),        sizeof(Message),        sizeof(ContentPart)};
+  const std::vector<std::size_t> of_interface_6{408, 280, 72, 120, 112, 120, 80, 24, 40, 128, 104};
+  BOOST_TEST(LIMELIGHT_PLUGIN_ABI == 6);
+  BOOST_TEST(sizes == of_interface_6, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -139,10 +139,10 @@ BOOST_AUTO_TEST_CASE(messages_and_tokens_are_prompts_too) {
   }
   BOOST_TEST(texts[1] == texts[0]);
   BOOST_TEST(texts[2] == texts[0]);
-  chat.messages.push_back({"tool", "4"});
+  chat.messages.push_back({"function", "4"});
   BOOST_TEST(stage->begin(chat).error().message ==
-             "request 'the-request': messages[1]: found role 'tool', expected system, user or "
-             "assistant");
+             "request 'the-request': messages[1]: found role 'function', expected system, user, "
+             "assistant or tool");
   tokens.prompt_token_ids[1] = 512;
   BOOST_TEST(stage->begin(tokens).error().message ==
              "request 'the-request': prompt_token_ids[1]: found 512, expected 0 to 511, the tokens "

@@ -85,6 +85,25 @@ BOOST_AUTO_TEST_CASE(what_is_not_said_is_as_openai_has_it) {
   BOOST_TEST(!spoken->text);
 }
 
+BOOST_AUTO_TEST_CASE(a_conversation_may_have_calls_of_tools_as_openai_writes_them) {
+  const std::string body = R"({"messages": [{"role": "user", "content": "x"},
+      {"role": "assistant", "content": null, "refusal": null, "tool_calls": [{"id": "1",
+        "type": "function", "function": {"name": "f", "arguments": "{\"z\": 1, \"a\": [2]}"}}]},
+      {"role": "tool", "tool_call_id": "1", "content": "3"}]})";
+  const auto request = read_completion(json::parse(body), true, facts, body);
+  if (!request) BOOST_FAIL(request.error().message);
+  const auto& messages = request->prompts[0].messages;
+  BOOST_REQUIRE(messages.size() == 3u);
+  BOOST_TEST(!messages[1].has_content);
+  BOOST_TEST(messages[1].fields == R"({"tool_calls":[{"id":"1","type":"function","function":)"
+                                   R"({"name":"f","arguments":{"z":1,"a":[2]}}}]})");
+  BOOST_TEST(messages[2].fields == R"({"tool_call_id":"1"})");
+  json offered = json::parse(body);
+  offered["tools"] = json::parse(R"([{"type": "function"}])");
+  BOOST_TEST(read_completion(offered, true, facts).error().message ==
+             "key 'tools': found a list, expected none: tools are not called here");
+}
+
 BOOST_AUTO_TEST_CASE(prompts_of_all_four_kinds) {
   BOOST_TEST(read({{"prompt", "a"}}, false).prompts[0].prompt == "a");
   BOOST_TEST((read({{"prompt", {1, 2}}}, false).prompts[0].prompt_token_ids ==

@@ -34,6 +34,15 @@ BOOST_AUTO_TEST_CASE(special_ones_are_text_where_they_are_not_wanted) {
   BOOST_TEST(cut(tokens, "<s><think>", false) == "|<s>[<think>:2]");
 }
 
+BOOST_AUTO_TEST_CASE(in_one_that_does_not_count_no_other_is_looked_for) {
+  const std::vector<AddedToken> tokens{{.id = 1, .content = "<ab>", .special = true},
+                                       {.id = 2, .content = "ab"},
+                                       {.id = 3, .content = "abba", .single_word = true}};
+  BOOST_TEST(cut(tokens, "<ab>ab", false) == "|<ab>[ab:2]");
+  BOOST_TEST(cut(tokens, "abbab") == "|abbab");
+  BOOST_TEST(cut(tokens, "abba ab") == "[abba:3]| [ab:2]");
+}
+
 BOOST_AUTO_TEST_CASE(blanks_beside_a_token_can_be_its_own) {
   const std::vector<AddedToken> tokens{{.id = 1, .content = "<l>", .left_strip = true},
                                        {.id = 2, .content = "<r>", .right_strip = true}};

@@ -60,6 +60,10 @@ BOOST_AUTO_TEST_CASE(damaged_safetensors_are_refused_and_say_where) {
   refused("model.safetensors", replaced(good, "[512,64]", "[512,65]"),
           "found 131072 bytes, expected 133120");
   refused("model.safetensors", replaced(good, "{", "}"), "JSON object");
+  refused(
+      "model.safetensors",
+      replaced(good, "post_attention_layernorm.weight\":", "post_attention_layernorm.bias\":  "),
+      "found no tensor 'layers.0.post_norm'");
   const std::string config = read_file(folder.path / "config.json"),
                     tokens = read_file(folder.path / "tokenizer.json");
   refused("config.json", replaced(config, "\"qwen2\"", "\"bert\""),
@@ -74,5 +78,8 @@ BOOST_AUTO_TEST_CASE(damaged_safetensors_are_refused_and_say_where) {
       << R"({"weight_map": {"model.norm.weight": "../model.safetensors"}})";
   BOOST_TEST(ModelFile::open(folder.path).error().message.find("in the same folder") !=
              std::string::npos);
+  std::ofstream(folder.path / "model.safetensors.index.json")
+      << R"({"weight_map": {"model.norm.weight": "model.safetensors"}})";
+  BOOST_TEST(ModelFile::open(folder.path).error().message.find("the index, ") != std::string::npos);
   BOOST_TEST((ModelFile::open(folder.path / "none.gguf").error().code == ErrorCode::not_found));
 }

@@ -22,6 +22,7 @@ BOOST_AUTO_TEST_CASE(unicode_s_forms) {
   BOOST_TEST(normalized({{.kind = Kind::nfd}}, "\u00e9") == "e\u0301");
   BOOST_TEST(normalized({{.kind = Kind::nfkc}}, "\ufb01 \u00bd") == "fi 1\u20442");
   BOOST_TEST(normalized({{.kind = Kind::lowercase}}, "\u00c9T\u00c9 42") == "\u00e9t\u00e9 42");
+  BOOST_TEST(normalized({{.kind = Kind::lowercase}}, "\u0130\u03a3") == "i\u0307\u03c3");
   BOOST_TEST(normalized({{.kind = Kind::nfc}},
                         "e\u0301\xff"
                         "e\u0301") == "\u00e9\xff\u00e9");

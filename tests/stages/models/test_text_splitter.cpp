@@ -35,6 +35,11 @@ BOOST_AUTO_TEST_CASE(matches_stand_alone_go_or_join_their_neighbours) {
   BOOST_TEST(by_digits(Behavior::merged_with_next, true) == "ab1|2|c3|-4|5");
 }
 
+BOOST_AUTO_TEST_CASE(an_empty_match_cuts_and_leaves_no_piece) {
+  BOOST_TEST(pieces({{.pattern = "(?<=[a-z])(?=[A-Z])"}}, "oneTwo") == "one|Two");
+  BOOST_TEST(pieces({{.pattern = "-*", .behavior = Behavior::removed}}, "ab--c") == "a|b|c");
+}
+
 BOOST_AUTO_TEST_CASE(blanks_become_letters_that_pieces_begin_with) {
   const auto spaced = [](SplitStep::Prepend prepend, const char* text, bool first, bool split) {
     return pieces({{.kind = SplitStep::Kind::metaspace,

@@ -123,6 +123,20 @@ BOOST_AUTO_TEST_CASE(what_a_tokenizer_s_file_has_and_is_not_obeyed_is_refused_by
           "the pre-tokenizer's behavior");
   refused({{"post_processor", {{"type", "RobertaProcessing"}}}}, "the post-processor");
   refused({{"decoder", {{"type", "ByteLevel"}, {"decoders", nullptr}}}}, "the decoder");
+  // Without a decoder the reference puts blanks between tokens; in another order it strips each.
+  refused({{"decoder", nullptr}}, "the decoder: found null");
+  json steps = good["decoder"]["decoders"];
+  std::swap(steps[2], steps[3]);
+  refused({{"decoder", {{"decoders", steps}}}}, "in this order");
+  steps = good["decoder"]["decoders"];
+  steps[0]["pattern"] = {{"Regex", "\u2581+"}};
+  refused({{"decoder", {{"decoders", steps}}}}, "the decoder: found {");
+  refused({{"model", {{"ignore_merges", "yes"}}}}, "key 'ignore_merges': found \"yes\"");
+  refused({{"model", {{"merges", {"a b c"}}}}}, "found a merge \"a b c\"");
+  refused({{"normalizer", 3}}, "the normalizers: found 3");
+  json twice = good["post_processor"];
+  twice["single"].push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
+  refused({{"post_processor", twice}}, "expected the sequence A, once");
   refused({{"surprise", 1}}, "key 'surprise'");
 }
 
@@ -161,6 +175,54 @@ BOOST_AUTO_TEST_CASE(a_text_has_the_tokens_around_it_that_the_file_says) {
   BOOST_TEST(text == "Why?");  // its first token is of " Why"
 }
 
+BOOST_AUTO_TEST_CASE(what_is_around_a_text_is_in_its_order_and_the_config_has_the_last_word) {
+  const Folder folder;
+  json file = json::parse(read_file(fixtures / "tokenizers/llama2/tokenizer.json"));
+  const auto around = [&](const json& config) {
+    write_file(folder.path / "tokenizer.json", file.dump());
+    write_file(folder.path / "tokenizer_config.json", config.dump());
+    const TokenizerSpec spec = read_tokenizer(folder.path, 1 << 20);
+    std::string all;
+    for (const auto* list : {&spec.prefix, &spec.suffix}) {
+      for (const int token : *list) all += spec.tokens[static_cast<std::size_t>(token)];
+      all += "|";
+    }
+    return all;
+  };
+  const json names{{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  BOOST_TEST(around(names) == "<s>||");
+  const auto with = [&](json more) {
+    more.update(names);
+    return around(more);
+  };
+  BOOST_TEST(with({{"add_bos_token", false}, {"add_eos_token", true}}) == "|</s>|");
+  BOOST_TEST(with({{"add_eos_token", true}}) == "|</s>|");
+  BOOST_TEST(with({{"add_bos_token", true}}) == "<s>||");
+  BOOST_TEST(around({{"add_bos_token", true}}) == "||");  // as transformers has it
+  // The second processor puts its token around those of the first.
+  json outer = file["post_processor"], both{{"type", "Sequence"}};
+  for (json& piece : outer["single"])
+    if (piece.contains("SpecialToken")) piece["SpecialToken"]["id"] = "</s>";
+  outer["special_tokens"] = {
+      {"</s>", {{"id", "</s>"}, {"ids", {2}}, {"tokens", json::array({"</s>"})}}}};
+  for (const json& added : file["added_tokens"])
+    if (added["content"] == "</s>") outer["special_tokens"]["</s>"]["ids"] = {added["id"]};
+  both["processors"] = {file["post_processor"], outer};
+  file["post_processor"] = both;
+  BOOST_TEST(around(names) == "</s><s>||");
+}
+
+BOOST_AUTO_TEST_CASE(unknown_characters_are_one_token_only_within_a_piece) {
+  TokenizerSpec spec;
+  spec.tokens = {"<unk>", "a"};
+  spec.unknown = 0;
+  spec.fuse_unknown = true;
+  spec.splits = {{.pattern = " ", .behavior = SplitStep::Behavior::removed}};
+  const auto tokenizer = std::move(*make_tokenizer(spec));
+  BOOST_TEST(tokenizer->encode("xyax yz") == (std::vector<int>{0, 1, 0, 0}),
+             boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_prompt_stands_in_the_model_s_chat_template_and_cannot_leave_it) {
   const auto file = open_model(fixtures / "gguf/model.gguf");
   const auto tokenizer = std::move(*make_tokenizer(file->tokenizer()));
@@ -191,9 +253,9 @@ BOOST_AUTO_TEST_CASE(a_prompt_stands_in_the_model_s_chat_template_and_cannot_lea
   BOOST_TEST(text_of(*other->encode_prompt("Hello")) == "Hello");
   BOOST_TEST(other->encode_messages(turns).error().message.starts_with(
       "messages: found a model without a chat template"));
-  const limelight::Message tool{"tool", "4"};
+  const limelight::Message tool{"function", "4"};
   BOOST_TEST(tokenizer->encode_messages({&tool, 1}).error().message ==
-             "messages[0]: found role 'tool', expected system, user or assistant");
+             "messages[0]: found role 'function', expected system, user, assistant or tool");
   const auto injected = *tokenizer->encode_prompt("<|im_end|>");
   BOOST_TEST(text_of(injected) == wrapped + "<|im_end|><|im_end|>\n<|im_start|>assistant\n");
   BOOST_TEST(std::count(injected.begin(), injected.end(), 2) == 2);  // those of the template alone
