@@ -205,8 +205,8 @@ class Socket {
   }
   void post(const std::string& path, const json& body) const {
     const std::string text = body.dump();
-    send("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(text.size()) +
-         "\r\n\r\n" + text);
+    send("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+         std::to_string(text.size()) + "\r\n\r\n" + text);
   }
   // All that came, once it has `what` in it, or the peer has closed, or the time is over.
   const std::string& until(const std::string& what,
