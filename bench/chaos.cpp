@@ -1,12 +1,12 @@
 #include "bench/chaos.hpp"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <limelight/log.hpp>
 #include <limelight/omni.hpp>
 #include <map>
@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "base/whole_number.hpp"
+#include "bench/chaos_load.hpp"
 #include "bench/scratch.hpp"
 
 namespace limelight::bench {
@@ -25,51 +26,20 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-// Requests take a few hundredths of a second, so that some end well between two kills.
-constexpr const char* small_pipeline = R"(stage_args:
-  - stage_id: 0
-    engine_args: {model_stage: thinker, load_format: dummy, weights_seed: 1,
-        model_shape: {layers: 2, hidden: 128, heads: 4, kv_heads: 2, head_dim: 32, mlp: 256,
-          vocab: 512, max_model_len: 512}}
-    final_output: true
-    final_output_type: text
-    default_sampling_params: {max_tokens: 40}
-  - stage_id: 1
-    num_replicas: 2
-    engine_args: {model_stage: talker, load_format: dummy, weights_seed: 2,
-        model_shape: {layers: 2, hidden: 64, heads: 2, kv_heads: 2, head_dim: 32, mlp: 128,
-          input_hidden: 128, codebooks: 2, codebook_size: 64, chunk_frames: 5, max_model_len: 256}}
-    engine_input_source: [0]
-    default_sampling_params: {max_tokens: 50}
-  - stage_id: 2
-    engine_args: {model_stage: code2wav, load_format: dummy, weights_seed: 3,
-        model_shape: {layers: 1, hidden: 64, heads: 2, kv_heads: 2, head_dim: 32, mlp: 64,
-          codebooks: 2, codebook_size: 64, channels: 16, upsampling: [2, 4]}}
-    engine_input_source: [1]
-    final_output: true
-    final_output_type: audio
-runtime:
-  defaults: {max_inflight: 8}
-  edges: [{from: 0, to: 1, window_size: 4}, {from: 1, to: 2, window_size: 4}]
-)";
-
-// Requests that differ in the length of the prompt and of the answer, in how tokens are chosen, and
-// in what is wanted.
-std::vector<GenerateRequest> mixed_requests(const Omni& omni) {
+std::vector<GenerateRequest> requests_of(const Omni& omni) {
   std::vector<GenerateRequest> all;
   std::set<std::string> kinds;
   for (const auto& stage : omni.config().stages)
     if (stage.final_output) kinds.insert(stage.final_output_type);
-  for (int i = 0; i < 24; ++i) {
-    GenerateRequest request;
-    for (int word = 0; word <= i % 7 * 5; ++word)
-      request.prompt += "word" + std::to_string(word * i) + " ";
+  for (const ChaosRequest& one : chaos_requests()) {
     stages::SamplingParams sampling = omni.default_sampling_params();
-    sampling.seed = static_cast<std::uint64_t>(i);
-    sampling.temperature = i % 2 == 0 ? 0.0f : 0.8f;
-    sampling.max_tokens = 4 + i * 3 % 40;
+    sampling.seed = one.seed;
+    sampling.temperature = one.temperature;
+    sampling.max_tokens = one.max_tokens;
+    GenerateRequest request;
+    request.prompt = one.prompt;
     request.sampling_params = sampling;
-    if (i % 3 == 0 && kinds.contains("text")) request.modalities = {"text"};
+    if (one.text_alone && kinds.contains("text")) request.modalities = {"text"};
     all.push_back(std::move(request));
   }
   return all;
@@ -150,13 +120,6 @@ Load serve(Omni& omni,
   return load;
 }
 
-// Whether the process is a rank: the number of one that has ended may be another's by now.
-bool is_rank(int pid) {
-  std::string name;
-  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
-  return pid > 0 && name.starts_with("limelight-rank");
-}
-
 void kill_at_random(Omni& omni, const ChaosOptions& options, int kills, Restarts& restarts) {
   std::mt19937_64 random(options.seed);
   const auto ranks = static_cast<std::uint64_t>(omni.config().world_size());
@@ -165,27 +128,12 @@ void kill_at_random(Omni& omni, const ChaosOptions& options, int kills, Restarts
     const int rank = static_cast<int>(random() % ranks);
     const std::uint64_t which = random() % 16;
     const int pid = omni.rank_pid(rank);
-    if (!is_rank(pid)) continue;
+    if (!is_called(pid, "limelight-rank")) continue;
     const auto replica = *omni.config().replica_of(rank);
     restarts.hit(replica.stage_id, replica.index);
     if (kill(pid, which == 0 ? SIGSTOP : which == 1 ? SIGABRT : SIGKILL) != 0) continue;
     if (++i % 20 == 0) std::fprintf(stderr, "%d of %d kills\n", i, kills);
   }
-}
-
-double anonymous_kib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("RssAnon:")) return std::stod(line.substr(8));
-  return 0;
-}
-
-std::set<std::string> shared_files() {
-  std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator("/dev/shm"))
-    if (const std::string name = entry.path().filename(); name.starts_with("limelight-"))
-      names.insert(name);
-  return names;
 }
 
 }  // namespace
@@ -197,7 +145,7 @@ Result<std::vector<Measurement>> bench_chaos(const ChaosOptions& options) {
   Restarts restarts;
   auto started = Omni::from_engine_args(
       {.config =
-           options.config.empty() ? scratch->write("chaos.yaml", small_pipeline) : options.config,
+           options.config.empty() ? scratch->write("chaos.yaml", chaos_pipeline) : options.config,
        .rank_timeout = 1500ms,
        .flight_recorder = 0ms,
        .on_status = [&](const auto& status) { restarts.see(status); },
@@ -205,7 +153,7 @@ Result<std::vector<Measurement>> bench_chaos(const ChaosOptions& options) {
            {.max_failures = 1'000'000, .restart_backoff = 1ms, .max_retries = options.retries}}});
   if (!started) return started.error();
   std::unique_ptr<Omni> omni = std::move(*started);
-  const auto requests = mixed_requests(*omni);
+  const auto requests = requests_of(*omni);
   const int kills = std::max(1, options.quick ? options.kills / 10 : options.kills);
   std::vector<RequestOutput> calm;
   const auto once = [&](std::size_t asked) { return asked < requests.size(); };
@@ -215,7 +163,7 @@ Result<std::vector<Measurement>> bench_chaos(const ChaosOptions& options) {
       serve(*omni, requests, calm, [&](std::size_t asked) { return asked < 5 * requests.size(); });
 
   set_log_sink({});  // a message for each kill
-  const double kib = anonymous_kib();
+  const double kib = anonymous_kib(getpid());
   std::atomic<bool> over = false;
   std::thread killer([&] {
     kill_at_random(*omni, options, kills, restarts);
@@ -223,7 +171,7 @@ Result<std::vector<Measurement>> bench_chaos(const ChaosOptions& options) {
   });
   Load load = serve(*omni, requests, calm, [&](std::size_t) { return !over; });
   killer.join();
-  const double grown = anonymous_kib() - kib;
+  const double grown = anonymous_kib(getpid()) - kib;
   // What was hit last may have to be noticed yet.
   const auto deadline = Clock::now() + 30s;
   while (omni->status().health != Health::running && Clock::now() < deadline)

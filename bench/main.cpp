@@ -8,6 +8,7 @@
 #include "base/whole_number.hpp"
 #include "bench/blocks.hpp"
 #include "bench/chaos.hpp"
+#include "bench/chaos_http.hpp"
 #include "bench/count/count_command.hpp"
 #include "bench/decode.hpp"
 #include "bench/ipc.hpp"
@@ -46,6 +47,7 @@ int main(int argc, char** argv) {
       "  limelight bench decode --concurrency 1,2,4,8,16\n"
       "  limelight bench omni --model qwen3-omni --openvino qwen3-omni-openvino\n"
       "  limelight bench chaos --kills 200\n"
+      "  limelight bench chaos --http --seconds 60 --seed 7\n"
       "  limelight bench serve --base-url http://127.0.0.1:8091 --request-rate 8\n"
       "  limelight bench throughput --model smollm2 --num-prompts 64\n"
       "  limelight bench compare before.json after.json\n"
@@ -114,18 +116,36 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   bench::ChaosOptions chaos_options;
+  bench::ChaosHttpOptions http_options;
+  bool over_http = false;
   CLI::App* chaos = app.add_subcommand(
       "chaos", "Random kills of ranks under load: every request ends, as in a calm run or typed");
   chaos->add_option("--config", chaos_options.config,
                     "stage config of the pipeline; a small one of its own without");
-  chaos->add_option("--kills", chaos_options.kills)
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  chaos
-      ->add_option("--retries", chaos_options.retries,
-                   "how often a request is begun anew of which nothing was delivered")
-      ->check(CLI::Range(0, 100))
-      ->capture_default_str();
+  CLI::Option* kills = chaos->add_option("--kills", chaos_options.kills)
+                           ->check(CLI::Range(1, 100000))
+                           ->capture_default_str();
+  CLI::Option* retries =
+      chaos
+          ->add_option("--retries", chaos_options.retries,
+                       "how often a request is begun anew of which nothing was delivered")
+          ->check(CLI::Range(0, 100))
+          ->capture_default_str();
+  CLI::Option* http =
+      chaos
+          ->add_flag("--http", over_http,
+                     "of `limelight serve`: faults of processes, clients, queues and the disk, "
+                     "with profiles in between; exit code 1 if a promise is broken")
+          ->excludes(kills)
+          ->excludes(retries);
+  chaos->add_option("--seconds", http_options.seconds, "of faults, with --http")
+      ->check(CLI::Range(1.0, 1e6))
+      ->capture_default_str()
+      ->needs(http);
+  chaos->add_option("--streams", http_options.streams, "clients at one time, with --http")
+      ->check(CLI::Range(2, 1000))
+      ->capture_default_str()
+      ->needs(http);
   // CLI11 reads -1 as the largest number.
   const auto whole = [](const std::string& text) -> std::string {
     if (limelight::whole_number<std::uint64_t>(text)) return "";
@@ -172,6 +192,14 @@ int main(int argc, char** argv) {
   if (omni->parsed()) {
     omni_options.quick = quick;
     return print("omni", json, bench::bench_omni(omni_options));
+  }
+  if (chaos->parsed() && over_http) {
+    http_options.config = chaos_options.config;
+    http_options.seed = chaos_options.seed;
+    if (quick) http_options.seconds /= 10;
+    const auto results = bench::bench_chaos_http(http_options);
+    const int code = print("chaos", json, results);
+    return code == 0 && results->back().value > 0 ? 1 : code;
   }
   if (chaos->parsed()) {
     chaos_options.quick = quick;

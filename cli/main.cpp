@@ -134,6 +134,7 @@ int main(int argc, char** argv) {
   if (serve->parsed()) {
     if (const auto done = limelight::cli::complete_serve_options(*serve, serve_options); !done)
       return std::fprintf(stderr, "limelight serve: %s\n", done.error().message.c_str()), 2;
+    serve_options.reread = [=] { return limelight::cli::read_serve_options(argc, argv); };
     return limelight::cli::serve(std::move(serve_options));
   }
   if (fetch->parsed()) return limelight::cli::fetch(model);

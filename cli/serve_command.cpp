@@ -43,18 +43,47 @@ Result<AllKeys> all_keys(const ServeOptions& options) {
   return keys;
 }
 
-// What is wrong leaves all as it was.
-void reload(const ServeOptions& options, http::Front& front) {
-  const auto keys = all_keys(options);
-  const auto pipeline = pipeline_of(options.front.engine);
-  if (!keys || !pipeline)
+// What SIGHUP reads anew.
+struct Renewed {
+  AllKeys keys;
+  stages::SamplingParams defaults;
+};
+Result<Renewed> read_anew(const ServeOptions& running) {
+  auto read = running.reread ? running.reread() : Result<ServeOptions>(running);
+  if (!read) return read.error();
+  const EngineArgs& now = running.front.engine;
+  const EngineArgs& next = read->front.engine;
+  // The defaults are those of what runs.
+  if (now.config != next.config || now.model != next.model)
+    return Error{ErrorCode::invalid_argument,
+                 running.config_file.string() + ": found another " +
+                     (now.model != next.model ? "model" : "config") +
+                     " than the one that runs, which only a restart can take"};
+  auto keys = all_keys(*read);
+  if (!keys) return keys.error();
+  const auto pipeline = pipeline_of(next);
+  if (!pipeline) return pipeline.error();
+  Renewed all{std::move(keys).value(), pipeline->stages.front().sampling};
+  all.defaults.max_tokens.reset();  // the stage has its own
+  return all;
+}
+
+// What is wrong leaves all as it was. A list of tokens that has become empty is wrong as well: all
+// would be open to everybody. keys: those that count, and that count from now on.
+void reload(const ServeOptions& options, http::Front& front, AllKeys& keys) {
+  auto anew = read_anew(options);
+  const bool opens = anew && ((anew->keys.api.empty() && !keys.api.empty()) ||
+                              (anew->keys.profile.empty() && !keys.profile.empty()));
+  if (!anew || opens)
     return log(LogLevel::error, "SIGHUP: nothing is changed: " +
-                                    (keys ? pipeline.error().message : keys.error().message));
-  front.set_keys(keys->api, keys->profile);
-  stages::SamplingParams defaults = pipeline->stages.front().sampling;
-  defaults.max_tokens.reset();  // the stage has its own
-  front.set_defaults(defaults);
-  log(LogLevel::info, "SIGHUP: tokens and the defaults of sampling were read anew");
+                                    (opens ? "found no token any more, expected one, since there "
+                                             "was one; a restart can do without"
+                                           : anew.error().message));
+  keys = anew->keys;
+  front.set_defaults(anew->defaults);
+  front.set_keys(anew->keys.api, anew->keys.profile);
+  log(LogLevel::info,
+      "SIGHUP: tokens and the defaults of sampling were read anew; all else is as it was");
 }
 
 // Each connection is a file of the process: without one that is free, /health would not answer.
@@ -138,7 +167,7 @@ Result<std::vector<std::string>> read_keys(const std::filesystem::path& file) {
 int serve(ServeOptions options) {
   log_as(options.log_format);
   http::FrontOptions& front = options.front;
-  const auto keys = all_keys(options);
+  auto keys = all_keys(options);
   if (!keys) return refuse("serve", 2, keys.error().message);
   complete(front);
   fit_connections(front.server);
@@ -179,7 +208,7 @@ int serve(ServeOptions options) {
   std::atomic<int> ends{0};
   signals.watch([&](int signal) {
     if (signal == SIGUSR2) return (void)dump(it.pipeline());
-    if (signal == SIGHUP) return reload(options, it);
+    if (signal == SIGHUP) return reload(options, it, *keys);
     const int before = ends.fetch_add(1);
     if (before == 0) ended.set_value(signal);
     else (void)it.pipeline().drain(std::chrono::milliseconds(0));

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,14 @@ struct ServeOptions {
   std::string on_trace = {};  // see TraceCommand; empty: none
   std::chrono::seconds on_trace_time{300};
   bool check = false;  // read all that is named, print the pipeline, and start nothing
+  // The same command line and environment, with the file of flags as it is now. Null: SIGHUP reads
+  // the files that are named here.
+  std::function<Result<ServeOptions>()> reread = {};
 };
 
 // SIGTERM and Ctrl-C drain: open requests are finished within drain_time; a second one cancels
-// them. SIGUSR2 writes the flight recorders, SIGHUP reads tokens and the defaults of sampling anew.
+// them. SIGUSR2 writes the flight recorders, SIGHUP reads tokens and the defaults of sampling anew,
+// also from the file of flags.
 // Returns the exit code: 0 all requests were finished, 1 some were cancelled or the pipeline
 // failed, 2 wrong usage or config.
 int serve(ServeOptions options);

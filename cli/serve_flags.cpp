@@ -1,5 +1,6 @@
 #include "cli/serve_flags.hpp"
 
+#include <cctype>
 #include <cstdlib>
 
 #include "base/helper.hpp"
@@ -107,6 +108,20 @@ void add_keys(CLI::App& command, ServeOptions& options) {
       ->allow_extra_args(false)
       ->multi_option_policy(many)
       ->envname("LIMELIGHT_PROFILE_KEY_FILE");
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--allowed-host",
+          [&front](std::vector<std::string> names) {
+            for (std::string& name : names)
+              for (char& c : name)
+                c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+            front.service.allowed_hosts = std::move(names);
+          },
+          "a name under which clients reach a service without a token on 127.0.0.1, such as that "
+          "of a proxy; localhost and addresses are always allowed. May be repeated")
+      ->allow_extra_args(false)
+      ->multi_option_policy(many)
+      ->envname("LIMELIGHT_ALLOWED_HOST");
   CLI::Option* certificate = command.add_option("--ssl-certfile", front.server.tls.certificate,
                                                 "certificate chain (PEM): HTTPS in place of HTTP");
   CLI::Option* key = command.add_option("--ssl-keyfile", front.server.tls.key, "its key (PEM)");
@@ -149,6 +164,19 @@ Result<void> complete_serve_options(CLI::App& command, ServeOptions& options) {
   if (engine.profile_dir.empty())
     if (const char* folder = std::getenv("VLLM_TORCH_PROFILER_DIR")) engine.profile_dir = folder;
   return {};
+}
+
+Result<ServeOptions> read_serve_options(int argc, char** argv) {
+  ServeOptions options;
+  CLI::App app;
+  CLI::App* command = add_serve_command(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    return Error{ErrorCode::invalid_argument, wrong.what()};
+  }
+  LIMELIGHT_TRY(complete_serve_options(*command, options));
+  return options;
 }
 
 CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {

@@ -31,7 +31,7 @@ set(knows_actors/formats stages/models base)
 set(knows_actors/telemetry base)
 set(knows_actors/http actors/telemetry actors/formats base)
 set(knows_bench
-  actors/orchestrator ipc/iceoryx ipc stages/models stages/devices
+  actors/formats actors/orchestrator ipc/iceoryx ipc stages/models stages/devices
   profiling/analysis profiling/capture profiling/trace profiling/record base)
 set(knows_bench/load profiling/analysis base)
 set(knows_bench/count

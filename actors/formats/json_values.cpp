@@ -1,6 +1,8 @@
 #include "actors/formats/json_values.hpp"
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "actors/formats/refusal.hpp"
@@ -17,8 +19,10 @@ std::string show(const json& value) {
 }
 
 float number(const json& value, const std::string& key) {
-  if (!value.is_number()) refuse(key, show(value), "a number");
-  return value.get<float>();
+  const double found = value.is_number() ? value.get<double>() : 0;
+  if (!value.is_number() || std::abs(found) > std::numeric_limits<float>::max())
+    refuse(key, show(value), "a number");
+  return static_cast<float>(found);
 }
 
 int whole(const json& value, const std::string& key) {

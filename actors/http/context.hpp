@@ -26,7 +26,12 @@ struct ServiceOptions {
   std::filesystem::path profile_dir;      // where finished traces lie; empty: where the engine's do
   std::vector<std::string> api_keys;      // for all routes; none: no token is asked for
   std::vector<std::string> profile_keys;  // for those about profiles, in place of the others
-  std::size_t most_requests = 256;        // prompts that are worked on or wait
+  // Names of this service beside localhost and addresses. Where no token is asked for and only this
+  // machine reaches the port, other names are refused: a page of another site could give its own
+  // name the address of this machine, and would be of the same site then (DNS rebinding).
+  std::vector<std::string> allowed_hosts = {};
+  bool checks_host = true;                    // Front::open() sets it
+  std::size_t most_requests = 256;            // prompts that are worked on or wait
   std::chrono::milliseconds request_time{0};  // of a request that states no deadline; 0: no limit
   std::string otlp_endpoint = {};             // a collector of OpenTelemetry; empty: none
   // Hears of each answer that has ended, without its text and sound. May be null.
@@ -38,6 +43,7 @@ struct Context {
   AsyncOmni* pipeline = nullptr;  // null: it is not there yet, or no longer
   bool draining = false;
   std::size_t open_requests = 0;  // prompts
+  bool writes_report = false;     // one at a time, so that answers do not wait behind several
   // In place of the pipeline's, once they were read anew.
   std::optional<stages::SamplingParams> defaults = {};
   // What is open beyond one answer, and is told of the drain.

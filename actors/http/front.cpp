@@ -40,6 +40,7 @@ Result<std::unique_ptr<Front>> Front::open(FrontOptions options) {
   auto server = Server::open(state->loop, options.server);
   if (!server) return server.error();
   state->server = std::move(server).value();
+  options.service.checks_host = state->server->is_local();
   state->service = std::make_unique<Service>(options.service);
   if (const std::string& endpoint = options.service.otlp_endpoint; !endpoint.empty()) {
     auto spans = telemetry::SpanExporter::open(

@@ -220,6 +220,16 @@ std::string Metrics::text(const PipelineStatus& status,
                [](const ReplicaStatus& it) { return it.phase == ReplicaPhase::serving ? 1 : 0; });
   each_replica("stage_restarts_total", "counter", "How often a replica was started again.",
                [](const ReplicaStatus& it) { return it.restarts; });
+  each_replica("kv_cache_blocks", "gauge", "Blocks of a replica's KV caches.",
+               [](const ReplicaStatus& it) { return it.kv_blocks; });
+  each_replica("kv_cache_used_blocks", "gauge", "Those of them that are in use.",
+               [](const ReplicaStatus& it) { return it.used_kv_blocks; });
+  each_replica("kv_cache_usage_perc", "gauge", "The share of them that is in use, 0 to 1.",
+               [](const ReplicaStatus& it) {
+                 return it.kv_blocks == 0 ? 0
+                                          : static_cast<double>(it.used_kv_blocks) /
+                                                static_cast<double>(it.kv_blocks);
+               });
 
   const auto transfers = [&](const char* name, const char* help, auto value) {
     about(name, "counter", help, to);

@@ -8,6 +8,7 @@
 #include "actors/http/api_error.hpp"
 #include "actors/http/limited_json.hpp"
 #include "actors/http/profile_files.hpp"
+#include "actors/http/profile_report.hpp"
 #include "actors/http/profile_request.hpp"
 
 namespace limelight::http {
@@ -136,6 +137,47 @@ Task<void> send_profile(ContextPtr context, ExchangePtr exchange) {
     }
     sent += piece->size();
     const bool stays = co_await exchange->write(*piece);
+    if (!stays) co_return;
+  }
+  exchange->end();
+}
+
+Task<void> send_report(ContextPtr context, ExchangePtr exchange) {
+  const std::string name = exchange->request().path.substr(std::string("/reports/").size());
+  if (context->writes_report) {
+    exchange->answer(
+        ApiError{.status = 429, .message = "another report is being made: try again later"}
+            .answer());
+    co_return;
+  }
+  context->writes_report = true;
+  auto page = Result<std::string>(Error{});
+  Elsewhere made(
+      context, [&, folder = context->options.profile_dir] { page = profile_report(folder, name); });
+  std::string failed;
+  try {
+    co_await made;
+  } catch (const std::exception& thrown) {
+    failed = thrown.what();
+  }
+  context->writes_report = false;
+  if (!failed.empty()) page = Error{ErrorCode::internal, "the report was not made: " + failed};
+  if (!page) {
+    exchange->answer(api_error(page.error()).answer());
+    co_return;
+  }
+  // It is a page of its own: it may not ask this service for anything.
+  exchange->begin({.type = "text/html; charset=utf-8",
+                   .headers = {{"Content-Security-Policy",
+                                "sandbox allow-scripts; default-src 'none'; style-src "
+                                "'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors "
+                                "'none'"},
+                               {"Cache-Control", "no-store"},
+                               {"Referrer-Policy", "no-referrer"}}},
+                  page->size());
+  constexpr std::size_t piece = std::size_t{64} << 10;
+  for (std::size_t at = 0; at < page->size(); at += piece) {
+    const bool stays = co_await exchange->write(std::string_view(*page).substr(at, piece));
     if (!stays) co_return;
   }
   exchange->end();

@@ -1,5 +1,7 @@
 #include "actors/http/request_parser.hpp"
 
+#include <algorithm>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <cctype>
@@ -29,8 +31,22 @@ void RequestParser::fail(int status, std::string why) {
   why_ = std::move(why);
 }
 
+void RequestParser::check_header() {
+  const auto& header = inside_->parser.get();
+  const auto hosts = header.count(beast_http::field::host);
+  const auto codings = header.count(beast_http::field::transfer_encoding);
+  if (hosts > 1 || (hosts == 0 && header.version() >= 11))
+    return fail(400, "found " + std::to_string(hosts) + " headers Host, expected one");
+  if (header.count(beast_http::field::content_length) + codings > 1)
+    return fail(400, "found several headers about the length of the body, expected one");
+  if (codings > 0 &&
+      !boost::beast::iequals(header[beast_http::field::transfer_encoding], "chunked"))
+    fail(501, "found another Transfer-Encoding than chunked, which alone is understood");
+}
+
 std::size_t RequestParser::put(std::string_view bytes) {
   std::size_t taken = 0;
+  const bool had_header = inside_->parser.is_header_done();
   while (taken < bytes.size() && (state_ == State::header || state_ == State::body)) {
     boost::system::error_code failed;
     const std::size_t size =
@@ -54,6 +70,10 @@ std::size_t RequestParser::put(std::string_view bytes) {
   }
   if (state_ == State::header && inside_->parser.is_header_done())
     state_ = inside_->parser.is_done() ? State::done : State::body;
+  if (!had_header && (state_ == State::body || state_ == State::done)) check_header();
+  // Of a body in chunks only their headers and the trailer stay behind until they are complete.
+  if (state_ == State::body && bytes.size() - taken > limits_.header_bytes)
+    fail(400, "a chunk's header has more than " + std::to_string(limits_.header_bytes) + " bytes");
   return taken;
 }
 
@@ -71,7 +91,15 @@ HttpRequest RequestParser::take() {
                       .version = static_cast<int>(message.version()),
                       .keep_alive = message.keep_alive(),
                       .body = std::move(message.body())};
-  const std::string_view target(message.target().data(), message.target().size());
+  std::string_view target(message.target().data(), message.target().size());
+  // In the form that is for proxies, and that each server has to understand (RFC 9112, 3.2.2).
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (boost::beast::iequals({target.data(), std::min(target.size(), scheme.size())},
+                              {scheme.data(), scheme.size()})) {
+      const auto path = target.find('/', scheme.size());
+      target = path == std::string_view::npos ? std::string_view("/") : target.substr(path);
+      break;
+    }
   const auto mark = target.find('?');
   request.path = target.substr(0, mark);
   if (mark != std::string_view::npos) request.query = target.substr(mark + 1);

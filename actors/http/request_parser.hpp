@@ -1,4 +1,6 @@
 // Takes requests from the bytes of a connection, by the parser of Boost.Beast. One thread uses it.
+// What two readers could take for different requests is refused: two lengths, a length and chunks,
+// another coding than chunks, none or two hosts (RFC 9112, sections 3.2 and 6.3).
 #pragma once
 
 #include <cstdint>
@@ -36,6 +38,7 @@ class RequestParser {
  private:
   struct Inside;
   void fail(int status, std::string why);
+  void check_header();
   void restart();
   SizeLimits limits_;
   std::unique_ptr<Inside> inside_;

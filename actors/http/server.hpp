@@ -31,6 +31,7 @@ class Server {
   ~Server();
   void begin(Handle handle, std::function<void(const AccessRecord&)> on_record);
   int port() const { return listener_->port(); }
+  bool is_local() const { return listener_->is_local(); }  // only this machine reaches it
   std::size_t connections() const { return owner_->open; }
   std::size_t busy_connections() const;  // with an answer that was not read to its end
   // From now on each answer is the last of its connection.

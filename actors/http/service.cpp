@@ -1,5 +1,7 @@
 #include "actors/http/service.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -116,6 +118,8 @@ const Route routes[] = {
      [](const ContextPtr& c, const ExchangePtr& e) { list_profiles(c, e); }},
     {"GET", "/profiles/", true,
      [](const ContextPtr& c, const ExchangePtr& e) { (void)send_profile(c, e); }},
+    {"GET", "/reports/", true,
+     [](const ContextPtr& c, const ExchangePtr& e) { (void)send_report(c, e); }},
 };
 
 bool matches(const Route& route, const std::string& path) {
@@ -131,6 +135,16 @@ bool is_of_another_site(const HttpRequest& request) {
   if (origin.empty()) return false;
   const auto scheme = origin.find("://");
   return scheme == std::string_view::npos || origin.substr(scheme + 3) != request.header("host");
+}
+
+// localhost, an address, or one of these; a client of HTTP/1.0 need not say it.
+bool is_called_right(std::string_view host, const std::vector<std::string>& allowed) {
+  if (host.empty() || host.front() == '[') return true;
+  std::string name(host.substr(0, host.find(':')));
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (name == "localhost" || name.find_first_not_of("0123456789.") == std::string::npos)
+    return true;
+  return std::find(allowed.begin(), allowed.end(), name) != allowed.end();
 }
 
 std::string route_of(const std::string& path) {
@@ -152,9 +166,13 @@ void Service::set_keys(const std::vector<std::string>& api,
   profile_keys_ = Keys(profile);
 }
 
+const Keys& Service::keys_of(bool about_profiles) const {
+  return about_profiles && !profile_keys_.empty() ? profile_keys_ : keys_;
+}
+bool Service::asks_for_token(bool about_profiles) const { return !keys_of(about_profiles).empty(); }
 bool Service::may(const Exchange& exchange, bool about_profiles) const {
-  const Keys& keys = about_profiles && !profile_keys_.empty() ? profile_keys_ : keys_;
-  return keys.empty() || keys.accept(exchange.request().header("authorization"));
+  return !asks_for_token(about_profiles) ||
+         keys_of(about_profiles).accept(exchange.request().header("authorization"));
 }
 
 void Service::handle(const ExchangePtr& exchange) {
@@ -180,6 +198,11 @@ void Service::handle(const ExchangePtr& exchange) {
                   "found no token, or a wrong one; expected a header \"Authorization: Bearer "
                   "<token>\" with one of this service",
                   "invalid_api_key");
+  if (context_->options.checks_host && !asks_for_token(about_profiles) &&
+      !is_called_right(request.header("host"), context_->options.allowed_hosts))
+    return refuse(403,
+                  "found another name of this service in the header Host, expected localhost, an "
+                  "address or one of --allowed-host (a token would do as well)");
   if (is_of_another_site(request))
     return refuse(403, "found a request of another site's page, expected none (CORS is off)");
   if (methods.empty())

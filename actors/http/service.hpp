@@ -16,6 +16,8 @@ class Service {
   void set_keys(const std::vector<std::string>& api, const std::vector<std::string>& profile);
 
  private:
+  const Keys& keys_of(bool about_profiles) const;
+  bool asks_for_token(bool about_profiles) const;
   bool may(const Exchange& exchange, bool about_profiles) const;
 
   ContextPtr context_;

@@ -35,6 +35,8 @@ json stage_json(const stages::StageConfig& stage,
                                  {"phase", name(it.phase)},
                                  {"requests", it.requests},
                                  {"restarts", it.restarts},
+                                 {"kv_blocks", it.kv_blocks},
+                                 {"used_kv_blocks", it.used_kv_blocks},
                                  {"last_failure", it.last_failure}});
   return one;
 }

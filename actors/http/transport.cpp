@@ -185,6 +185,10 @@ void Listener::begin(OnAccept on_accept) {
   state_->on_accept = std::move(on_accept);
   state_->accept();
 }
+bool Listener::is_local() const {
+  Failure ignored;
+  return state_->acceptor.local_endpoint(ignored).address().is_loopback();
+}
 int Listener::port() const {
   Failure ignored;
   return state_->acceptor.local_endpoint(ignored).port();

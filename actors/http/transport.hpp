@@ -52,6 +52,7 @@ class Listener {
   ~Listener();
   void begin(OnAccept on_accept);
   int port() const;
+  bool is_local() const;  // the address is one that only this machine reaches
 
  private:
   struct State;

@@ -249,7 +249,8 @@ Result<void> Engine::State::start() {
   for (const auto& [rank, there] : ranks) all.push_back(there);
   heartbeats = system->spawn(
       heartbeat, all, args.rank_timeout,
-      [this](const Join& rank, std::chrono::milliseconds silent) { on_silence(rank, silent); });
+      [this](const Join& rank, std::chrono::milliseconds silent) { on_silence(rank, silent); },
+      [this](const Join& rank, const Pong& sign) { on_sign(rank, sign); });
   started = true;
   change_status();
   supervision = std::thread([this] { run_supervision(); });

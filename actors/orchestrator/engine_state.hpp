@@ -96,6 +96,7 @@ struct Engine::State {
     ReplicaLife life;
     std::size_t requests = 0;  // that it has not reported
     std::string last_failure = {};
+    std::uint64_t kv_blocks = 0, used_kv_blocks = 0;  // of its first rank, at its last sign of life
   };
   std::vector<ReplicaState> replicas;          // of all stages, by rank
   std::optional<Clock::time_point> last_dump;  // that was not asked for
@@ -152,6 +153,7 @@ struct Engine::State {
   std::string name_rank(int rank, int pid) const;
   void on_death(const RankDeath& death);
   void on_silence(const Join& rank, std::chrono::milliseconds silent);
+  void on_sign(const Join& rank, const Pong& sign);
   void on_join(const Join& joined);
   void on_report(const StageReport& report);
   void receive(UserPort& port);

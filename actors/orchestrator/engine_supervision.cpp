@@ -84,6 +84,8 @@ PipelineStatus Engine::State::status() const {
                                .phase = phase,
                                .restarts = one.life.incarnation(),
                                .requests = one.requests,
+                               .kv_blocks = one.kv_blocks,
+                               .used_kv_blocks = one.used_kv_blocks,
                                .last_failure = one.last_failure});
   }
   // An output can be had if no stage that it needs is lost.
@@ -119,6 +121,7 @@ bool Engine::State::fail_replica(int rank, const Error& error) {
   ReplicaState& replica = replica_of(rank);
   if (!replica.life.failed(Clock::now())) return false;
   replica.last_failure = error.message;
+  replica.kv_blocks = replica.used_kv_blocks = 0;
   if (wants_traces()) dump_if_due("a rank failed");
   const stages::Replica& it = replica.life.replica();
   for (int i = it.first_rank; i < it.first_rank + it.ranks; ++i) {
@@ -201,6 +204,17 @@ void Engine::State::on_silence(const Join& rank, std::chrono::milliseconds silen
   }
   if (news) salvage(rank.rank, prof::Owner::silent);
   launcher->kill(rank.rank);
+}
+
+// The ranks of a replica share the heads of its caches, so each has the same blocks.
+void Engine::State::on_sign(const Join& rank, const Pong& sign) {
+  const std::lock_guard lock(mutex);
+  const auto there = ranks.find(rank.rank);
+  if (there == ranks.end() || there->second.incarnation != rank.incarnation) return;
+  ReplicaState& replica = replica_of(rank.rank);
+  if (replica.life.replica().first_rank != rank.rank) return;
+  replica.kv_blocks = sign.kv_blocks;
+  replica.used_kv_blocks = sign.used_kv_blocks;
 }
 
 void Engine::State::on_join(const Join& joined_rank) {

@@ -22,7 +22,8 @@ struct Watch {
 caf::behavior heartbeat(caf::event_based_actor* self,
                         std::vector<Join> ranks,
                         std::chrono::milliseconds timeout,
-                        std::function<void(const Join&, std::chrono::milliseconds)> on_silent) {
+                        std::function<void(const Join&, std::chrono::milliseconds)> on_silent,
+                        std::function<void(const Join&, const Pong&)> on_sign) {
   const auto watch = std::make_shared<Watch>();
   for (Join& joined : ranks) watch->ranks[joined.rank].joined = std::move(joined);
   const auto interval = std::max(timeout / 5, std::chrono::milliseconds(10));
@@ -51,7 +52,12 @@ caf::behavior heartbeat(caf::event_based_actor* self,
               };
               // An error means that the rank's node is gone: the launcher says so with its cause.
               self->request(watched.joined.actor, caf::infinite, Ping{})
-                  .then([=](Pong) { answered(); }, [=](const caf::error&) { answered(); });
+                  .then(
+                      [=, joined = watched.joined](const Pong& sign) {
+                        answered();
+                        on_sign(joined, sign);
+                      },
+                      [=](const caf::error&) { answered(); });
             }
             self->delayed_send(self, interval, Beat{});
           }};

@@ -42,7 +42,9 @@ struct Cancel {
 struct EndRank {};
 // A sign of life; Beat is what the heartbeat tells itself.
 struct Ping {};
-struct Pong {};
+struct Pong {
+  std::uint64_t kv_blocks = 0, used_kv_blocks = 0;  // of the rank's caches
+};
 struct Beat {};
 
 struct StartProfile {
@@ -112,8 +114,8 @@ auto inspect(I& f, Ping&) {
   return f(caf::meta::type_name("Ping"));
 }
 template <class I>
-auto inspect(I& f, Pong&) {
-  return f(caf::meta::type_name("Pong"));
+auto inspect(I& f, Pong& x) {
+  return f(caf::meta::type_name("Pong"), x.kv_blocks, x.used_kv_blocks);
 }
 template <class I>
 auto inspect(I& f, Beat&) {

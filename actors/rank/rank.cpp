@@ -21,6 +21,7 @@
 #include "base/log.hpp"
 #include "profiling/capture/flight_recorder.hpp"
 #include "profiling/record/event_names.hpp"
+#include "profiling/record/memory_ledger.hpp"
 
 namespace limelight::actors {
 
@@ -85,7 +86,10 @@ RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* 
       [=](const Cancel& m) { state->worker.cancel(m.number); },
       [=](const EndRank&) { state->worker.end(); },
       [=](const ReplicaAnew& m) { state->worker.consumer_replaced(m.stage, m.replica); },
-      [](const Ping&) { return Pong{}; },
+      [](const Ping&) {
+        const prof::MemoryLedger& ledger = prof::memory_ledger();
+        return Pong{ledger.blocks(), ledger.used_blocks()};
+      },
       [=](StartTrace& m) -> caf::result<RankTrace> {
         if (state->with_tracer.load(std::memory_order_acquire) > 0)
           return pass_on(m);  // in the order that they came

@@ -9,6 +9,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "bench/load/event_stream.hpp"
+
 namespace limelight::bench {
 
 using Clock = std::chrono::steady_clock;
@@ -19,7 +21,7 @@ namespace {
 constexpr std::size_t most_error_bytes = 1 << 16;
 constexpr double usual_rate = 24000;  // of OpenAI's pcm16, in Hz
 
-double seconds_since(Clock::time_point start) {
+double client_seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
@@ -102,7 +104,7 @@ class Exchange {
     curl_easy_setopt(curl_, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl_, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(curl_, CURLOPT_TIMEOUT_MS, static_cast<long>(options.timeout_s * 1000));
-    times_.start = seconds_since(origin_);
+    times_.start = client_seconds_since(origin_);
   }
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -114,7 +116,7 @@ class Exchange {
   std::size_t number() const { return number_; }
 
   RequestTimes end(CURLcode code) {
-    times_.end = seconds_since(origin_);
+    times_.end = client_seconds_since(origin_);
     long status = 0;
     curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
     if (code != CURLE_OK) times_.error = curl_easy_strerror(code);
@@ -154,7 +156,7 @@ class Exchange {
           bytes.substr(0, most_error_bytes - std::min(most_error_bytes, refusal_.size())));
       return;
     }
-    const double at = seconds_since(origin_);
+    const double at = client_seconds_since(origin_);
     events_.take(bytes, [&](std::string_view data) { event(data, at); });
   }
   void event(std::string_view data, double at) {
@@ -288,7 +290,7 @@ std::vector<RequestTimes> OpenAiClient::send(const std::vector<PlannedRequest>& 
                                : plan.size();
   std::size_t next = 0, active = 0, ended = 0, failed = 0;
   while (ended < plan.size()) {
-    while (next < plan.size() && active < most && plan[next].at_s <= seconds_since(origin)) {
+    while (next < plan.size() && active < most && plan[next].at_s <= client_seconds_since(origin)) {
       open[next] = std::make_unique<Exchange>(options_, plan[next], next, origin);
       curl_multi_add_handle(multi.get(), open[next]->handle());
       ++next;
@@ -313,7 +315,7 @@ std::vector<RequestTimes> OpenAiClient::send(const std::vector<PlannedRequest>& 
     if (ended == plan.size()) break;
     double wait = 0.2;
     if (next < plan.size() && active < most)
-      wait = std::clamp(plan[next].at_s - seconds_since(origin), 0.0, wait);
+      wait = std::clamp(plan[next].at_s - client_seconds_since(origin), 0.0, wait);
     curl_multi_poll(multi.get(), nullptr, 0, static_cast<int>(std::ceil(wait * 1000)), nullptr);
   }
   return all;

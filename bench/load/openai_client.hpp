@@ -5,7 +5,6 @@
 #include <functional>
 #include <limelight/result.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "bench/load/plan.hpp"
@@ -50,29 +49,6 @@ class OpenAiClient {
 
  private:
   OpenAiOptions options_;
-};
-
-// The events of a stream, cut from the bytes as they come: the text behind "data:" of each line.
-class EventStream {
- public:
-  // Calls event(data) for each line that is complete.
-  template <class F>
-  void take(std::string_view bytes, F event) {
-    rest_.append(bytes);
-    std::size_t at = 0;
-    for (std::size_t end; (end = rest_.find('\n', at)) != std::string::npos; at = end + 1) {
-      std::string_view line(rest_.data() + at, end - at);
-      if (line.ends_with('\r')) line.remove_suffix(1);
-      if (!line.starts_with("data:")) continue;
-      line.remove_prefix(5);
-      if (line.starts_with(' ')) line.remove_prefix(1);
-      event(line);
-    }
-    rest_.erase(0, at);
-  }
-
- private:
-  std::string rest_;
 };
 
 }  // namespace limelight::bench

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,11 @@ inline const char* name(ReplicaPhase phase) {
 struct ReplicaStatus {
   int stage_id = 0, replica = 0;
   ReplicaPhase phase = ReplicaPhase::starting;
-  int restarts = 0;               // how often its ranks were started again
-  std::size_t requests = 0;       // that it works on
+  int restarts = 0;          // how often its ranks were started again
+  std::size_t requests = 0;  // that it works on
+  // Blocks of its KV caches, all and in use, at its last sign of life: each has one in a fifth of
+  // EngineArgs::rank_timeout. 0: it has no such caches, or has just been started.
+  std::uint64_t kv_blocks = 0, used_kv_blocks = 0;
   std::string last_failure = {};  // empty: it has not failed
 };
 

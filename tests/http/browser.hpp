@@ -64,6 +64,23 @@ class Browser {
     ask(session_ + "/element/" + found.begin()->get<std::string>() + "/click",
         nlohmann::json::object());
   }
+  // Goes over to the window that act() opens; close_window() goes back to the first one.
+  template <class F>
+  void open_window(F act) {
+    const auto windows = [this] { return send("GET", session_ + "/window/handles", {})["value"]; };
+    const nlohmann::json before = windows();
+    act();
+    nlohmann::json now = windows();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (now.size() == before.size() && std::chrono::steady_clock::now() < end) now = windows();
+    BOOST_REQUIRE(now.size() == before.size() + 1);
+    ask(session_ + "/window", {{"handle", now.back()}});
+  }
+  void close_window() {
+    send("DELETE", session_ + "/window", {});
+    ask(session_ + "/window",
+        {{"handle", send("GET", session_ + "/window/handles", {})["value"].front()}});
+  }
   // Of the window, in pixels; dark: what the user prefers.
   void look(int width, int height, bool dark) {
     command("Emulation.setDeviceMetricsOverride",

@@ -52,7 +52,7 @@ class Served {
     const auto says = [&](const char* flag) {
       return std::find(arguments.begin(), arguments.end(), flag) != arguments.end();
     };
-    if (!says("--config") && !says("--model"))
+    if (!says("--config") && !says("--model") && !says("--config-file"))
       arguments.insert(arguments.end(), {"--config", std::string(CONFIG_DIR) + "/omni_tiny.yaml"});
     if (!says("--profile-dir"))
       arguments.insert(arguments.end(), {"--profile-dir", traces().string()});
@@ -205,8 +205,8 @@ class Socket {
   }
   void post(const std::string& path, const json& body) const {
     const std::string text = body.dump();
-    send("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(text.size()) +
-         "\r\n\r\n" + text);
+    send("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+         std::to_string(text.size()) + "\r\n\r\n" + text);
   }
   // All that came, once it has `what` in it, or the peer has closed, or the time is over.
   const std::string& until(const std::string& what,

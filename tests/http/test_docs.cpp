@@ -37,8 +37,11 @@ BOOST_AUTO_TEST_CASE(each_command_of_the_page_does_what_it_says) {
     };
     const std::string shown = command;
     replace("http://127.0.0.1:8091", served.url(""));
-    if (command.find("/FILE") != std::string::npos)
-      replace("FILE", served.get("/profiles").document()["data"][0]["file"]);
+    if (command.find("/FILE") != std::string::npos) {
+      const json files = served.get("/profiles").document()["data"];
+      for (const json& file : files)
+        if (file["file"].get<std::string>().ends_with(".gz")) replace("FILE", file["file"]);
+    }
     replace("curl ", "curl -sS --fail-with-body ");
     const Ran ran = run("cd " + served.folder().path.string() + " && " + command);
     BOOST_TEST(ran.code == 0, shown + "\n" + ran.output);
@@ -51,6 +54,8 @@ BOOST_AUTO_TEST_CASE(each_command_of_the_page_does_what_it_says) {
   BOOST_TEST(json::parse(outputs["/v1/completions"])["choices"].size() == 4u);
   BOOST_TEST(json::parse(outputs["/stop_profile"])["traces"][0]["events"].get<int>() > 0);
   BOOST_TEST(outputs["/metrics"].find("limelight:num_requests_running") != std::string::npos);
+  BOOST_TEST(read_file(served.folder().path / "report.html").find("Limelight report") !=
+             std::string::npos);
   BOOST_TEST(read_file(served.folder().path / "hello.wav").starts_with("RIFF"));
 }
 

@@ -87,6 +87,44 @@ BOOST_AUTO_TEST_CASE(sighup_reads_tokens_and_defaults_anew) {
   BOOST_TEST(served.stop() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(sighup_reads_the_file_of_flags_anew) {
+  const Folder folder;
+  const auto file = folder.path / "service.yaml", config = folder.path / "config.yaml";
+  std::string text = read_file(CONFIG_DIR "/omni_tiny.yaml");
+  write_file(config, text);
+  const std::string start =
+      "config: " + config.string() + "\nserved-model-name: m\nmax-requests: 3\n";
+  write_file(file, start + "api-key: old\n");
+  Served served({"--config-file", file.string(), "--profile-key", "flag"});
+  const json request{{"prompt", "Hello"}, {"max_tokens", 8}};
+  const auto answer = [&](const char* token) {
+    return served.post("/v1/completions", request, bearer(token)).document()["choices"][0]["text"];
+  };
+  const json before = answer("old");
+  write_file(config, text.replace(text.find("seed: 42"), 8, "seed: 43"));
+  write_file(file, start + "api-key: [new, newer]\nprofile-key: file\n");
+  served.signal(SIGHUP);
+  BOOST_TEST(soon([&] { return served.get("/health", bearer("newer")).status == 200; }));
+  BOOST_TEST(served.get("/health", bearer("old")).status == 401);
+  BOOST_TEST(answer("new") != before);
+  BOOST_TEST(served.get("/profiles", bearer("flag")).status == 200);  // the flag still counts
+  BOOST_TEST(served.get("/profiles", bearer("file")).status == 401);
+
+  // What is wrong with the file is said, with its line, and nothing is changed.
+  const auto refused = [&](const std::string& what, const std::string& why) {
+    write_file(file, what);
+    served.signal(SIGHUP);
+    BOOST_TEST(soon([&] { return served.log().find(why) != std::string::npos; }), why);
+    BOOST_TEST(served.get("/health", bearer("new")).status == 200);
+  };
+  refused(start + "api-kei: x\n", file.string() + ":4: key 'api-kei': found an unknown key");
+  refused("config: [\n", file.string() + ":");
+  refused("config: " CONFIG_DIR "/omni_tiny.yaml\napi-key: x\n", "found another config");
+  refused(start, "found no token any more");  // it would be open to everybody
+  BOOST_TEST(served.get("/health").status == 401);
+  BOOST_TEST(served.stop() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_check_starts_nothing_and_finds_what_is_wrong) {
   const std::string serve =
       LIMELIGHT_COMMAND " serve --check --config " CONFIG_DIR "/omni_tiny.yaml ";

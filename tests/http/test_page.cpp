@@ -40,6 +40,10 @@ BOOST_AUTO_TEST_CASE(a_browser_shows_the_pipeline_and_its_buttons_work) {
   BOOST_TEST(browser.eval("return document.getElementById('state').textContent") == "ready");
   BOOST_TEST(browser.eval("return document.querySelectorAll('.stage').length") == 3);
   BOOST_TEST(browser.eval("return document.querySelectorAll('#requests tr').length") == 3);
+  // Each stage has a cache.
+  BOOST_TEST(browser.until("document.querySelectorAll('.cache meter').length === 3"));
+  BOOST_TEST(browser.until(
+      "/^cache  0 of [1-9][0-9]* blocks$/.test(document.querySelector('.cache').textContent)"));
 
   BOOST_TEST(browser.eval("return document.getElementById('tokens').offsetParent").is_null());
   // A profile of stage 1 alone.
@@ -53,10 +57,19 @@ BOOST_AUTO_TEST_CASE(a_browser_shows_the_pipeline_and_its_buttons_work) {
   browser.click("#stop");
   BOOST_TEST(browser.until(
       "/^stage 1: [0-9]+ events, 0 drops/.test(document.getElementById('said').textContent)"));
-  BOOST_TEST(browser.until("document.querySelectorAll('#files a').length === 2"));
+  BOOST_TEST(browser.until("document.querySelectorAll('#files tr').length === 3"));
   BOOST_TEST(served.get("/profiles").document()["data"].size() == 2u);
   browser.click("#dump");
-  BOOST_TEST(browser.until("document.querySelectorAll('#files a').length === 5"));
+  BOOST_TEST(browser.until("document.querySelectorAll('#files tr').length === 6"));
+
+  // The report of the profile, in a window of its own.
+  BOOST_TEST(browser.eval("return [...document.querySelectorAll('#files button')].filter("
+                          "one => one.textContent === 'report').length") == 4);
+  browser.open_window([&] { browser.click("#files td:nth-child(2) button"); });
+  BOOST_TEST(browser.until("document.title === 'Limelight report'"));
+  BOOST_TEST(browser.until("document.body.textContent.includes('talker')"));
+  keep(browser, "report");
+  browser.close_window();
 
   // Nothing is wider than the window, whatever the user prefers; what is dark is dark.
   const auto brightness =

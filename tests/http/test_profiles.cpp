@@ -47,6 +47,23 @@ BOOST_AUTO_TEST_CASE(a_stage_is_profiled_and_its_file_fetched) {
   const auto copy = write_file(served.folder().path / name, file.body);
   BOOST_TEST(run(LIMELIGHT_COMMAND " trace validate " + copy.string()).code == 0);
 
+  // The page that `limelight trace report` makes of it.
+  const Reply report = served.get("/reports/" + name);
+  BOOST_TEST(report.status == 200);
+  BOOST_TEST(report.headers.at("content-type") == "text/html; charset=utf-8");
+  BOOST_TEST(report.headers.at("content-security-policy").starts_with("sandbox allow-scripts;"));
+  const auto page = served.folder().path / "report.html";
+  BOOST_TEST(run(LIMELIGHT_COMMAND " trace report " + trace["path"].get<std::string>() + " -o " +
+                 page.string())
+                 .code == 0);
+  BOOST_TEST((report.body == read_file(page)));
+  for (const Reply& none :
+       {served.get("/reports/" + name + "x"), served.get("/reports/../x"), served.get("/reports/")})
+    BOOST_TEST(none.status == 404, none.body);
+  const Reply table = served.get("/reports/profiler_out_1.txt");
+  BOOST_TEST(table.status == 400);
+  BOOST_TEST(table.body.find("found a file that is no trace in JSON") != std::string::npos);
+
   // A second run with an empty body: all stages.
   BOOST_TEST(served.ask("POST", "/start_profile").document()["traces"].size() == 3u);
   const Reply part = served.post("/stop_profile", {{"stages", {0, 1}}});

@@ -55,7 +55,8 @@ BOOST_AUTO_TEST_CASE(routes_methods_and_errors) {
 
   Socket pipelined(served.port());
   pipelined.send(
-      "GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/models HTTP/1.1\r\nHost: x\r\n"
+      "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /v1/models HTTP/1.1\r\nHost: "
+      "localhost\r\n"
       "Connection: close\r\n\r\n");
   const std::string both = pipelined.all();
   BOOST_TEST(both.find("ready") < both.find("omni_tiny"));
@@ -77,14 +78,15 @@ BOOST_AUTO_TEST_CASE(sizes_and_times_are_limited) {
   slow_header.send("GET /health HTTP/1.1\r\n");
   BOOST_TEST(slow_header.all().starts_with("HTTP/1.1 408 "));
   Socket slow_body(served.port());
-  slow_body.send("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
+  slow_body.send(
+      "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
   BOOST_TEST(slow_body.all().starts_with("HTTP/1.1 408 "));
   Socket idle(served.port());
   BOOST_TEST(idle.all() == "");
   BOOST_TEST(idle.closed());
   Socket asks(served.port());
   asks.send(
-      "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+      "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n"
       "Expect: 100-continue\r\n\r\n");
   BOOST_TEST(asks.until("100 Continue").starts_with("HTTP/1.1 100 Continue\r\n\r\n"));
   asks.send("{}");
@@ -148,7 +150,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_is_slow_holds_nobody_up_and_is_dropped) {
   std::vector<std::unique_ptr<Socket>> slow;
   for (int i = 0; i < 20; ++i) {
     slow.push_back(std::make_unique<Socket>(served.port(), 4096));
-    slow.back()->send("GET /profiles/large.pt.trace.json.gz HTTP/1.1\r\nHost: x\r\n\r\n");
+    slow.back()->send("GET /profiles/large.pt.trace.json.gz HTTP/1.1\r\nHost: localhost\r\n\r\n");
   }
   const auto start = std::chrono::steady_clock::now();
   BOOST_TEST(served.post("/v1/completions", {{"prompt", "x"}, {"max_tokens", 2}}).status == 200);

@@ -29,6 +29,8 @@ BOOST_AUTO_TEST_CASE(each_route_wants_one_of_its_tokens) {
   BOOST_TEST(served.get("/v1/models", {"Authorization: Basic first"}).status == 401);
   BOOST_TEST(served.get("/profiles", bearing("first")).status == 401);
   BOOST_TEST(served.get("/profiles", bearing("deep")).status == 200);
+  BOOST_TEST(served.get("/reports/x", bearing("first")).status == 401);
+  BOOST_TEST(served.get("/reports/x", bearing("deep")).status == 404);
   BOOST_TEST(served.ask("POST", "/start_profile", "", bearing("first")).status == 401);
   BOOST_TEST(served.get("/v1/models", {}).body.find("first") == std::string::npos);
 }
@@ -47,7 +49,7 @@ BOOST_AUTO_TEST_CASE(tls_with_a_certificate_of_ones_own) {
   const Reply stream = served.post("/v1/completions", {{"prompt", "x"}, {"stream", true}});
   BOOST_TEST(events_of(stream.body).size() > 1u);
   Socket plain(served.port());
-  plain.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+  plain.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
   BOOST_TEST(plain.all().find("ready") == std::string::npos);
   BOOST_TEST(served.stop() == 0);
 }

@@ -29,6 +29,7 @@ BOOST_AUTO_TEST_CASE(types_and_ranges_are_checked) {
   BOOST_TEST(truth(true, "k"));
   BOOST_TEST(text("a", "k") == "a");
   BOOST_TEST(refusal([] { number("1", "k"); }) == "key 'k': found \"1\", expected a number");
+  BOOST_TEST(refusal([] { number(1e39, "k"); }) == "key 'k': found 1e+39, expected a number");
   for (const json& bad : {json(1.5), json(3'000'000'000u), json(-3'000'000'000), json("1"),
                           json(18446744073709551615u)})
     BOOST_TEST(refusal([&] { whole(bad, "k"); }) ==

@@ -68,19 +68,36 @@ BOOST_AUTO_TEST_CASE(bodies_in_chunks_and_clients_that_ask_first) {
   BOOST_TEST(parser.take().body == "abcde");
 }
 
+BOOST_AUTO_TEST_CASE(a_target_may_name_the_host_as_for_a_proxy) {
+  for (const auto& [target, path] :
+       {std::pair("http://x/a/b?c", "/a/b"), {"HTTPS://x:1", "/"}, {"/http://x/", "/http://x/"}}) {
+    RequestParser parser({});
+    feed(parser, "GET " + std::string(target) + " HTTP/1.1\r\nHost: x\r\n\r\n", 1000);
+    BOOST_REQUIRE((parser.state() == State::done));
+    BOOST_TEST(parser.take().path == path);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_is_too_large_or_no_http_has_its_status) {
   const SizeLimits limits{.header_bytes = 200, .body_bytes = 10};
   check_failed("GET / HTTP/1.1\r\nX: " + std::string(300, 'x') + "\r\n\r\n", 431, limits);
   check_failed("GET /" + std::string(300, 'x'), 431, limits);
-  check_failed("POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\n01234567890", 413, limits);
-  check_failed("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n", 413,
-               limits);
+  check_failed("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n01234567890", 413, limits);
+  check_failed(
+      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n", 413,
+      limits);
   check_failed("GET / HTTP/3.0\r\n\r\n", 505);
   check_failed("GET\r\n\r\n", 400);
   check_failed("GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400);
   check_failed("GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400);
   check_failed("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
                400);
+  const std::string host = "POST / HTTP/1.1\r\nHost: x\r\n";
+  check_failed(host + "Transfer-Encoding: gzip\r\n\r\nabc", 501);
+  check_failed(host + "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", 501);
+  check_failed(host + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(300, 'x'), 400, limits);
+  check_failed("GET / HTTP/1.1\r\n\r\n", 400);
+  check_failed(host + "Host: y\r\n\r\n", 400);
   check_failed(std::string("GET / HTTP/1.1\r\nA\0B: c\r\n\r\n", 26), 400);
 }
 

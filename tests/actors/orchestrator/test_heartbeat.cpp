@@ -20,7 +20,7 @@ RankActor::behavior_type rank_like(RankActor::pointer self, Life life) {
       [](const EndRank&) {},
       [](const ReplicaAnew&) {},
       [=](const Ping&) -> caf::result<Pong> {
-        if (life == Life::answers) return Pong{};
+        if (life == Life::answers) return Pong{.kv_blocks = 8, .used_kv_blocks = 3};
         return self->make_response_promise<Pong>();
       },
       [](const StartTrace&) { return limelight::RankTrace{}; },
@@ -55,12 +55,24 @@ BOOST_AUTO_TEST_CASE(the_rank_that_is_silent_is_told_of_once_with_how_long_and_n
     ranks.push_back(joined);
   }
   caf::anon_send_exit(ranks[3].actor, caf::exit_reason::kill);  // the launcher tells of that
-  const auto beating = system.spawn(heartbeat, ranks, 200ms, [&](const Join& rank, auto silent) {
-    told.set_value({rank.rank, silent});  // throws, were it set twice
-  });
+  std::mutex mutex;
+  std::map<int, std::uint64_t> signs;  // the blocks in use, by rank
+  const auto beating = system.spawn(
+      heartbeat, ranks, 200ms,
+      [&](const Join& rank, auto silent) {
+        told.set_value({rank.rank, silent});  // throws, were it set twice
+      },
+      [&](const Join& rank, const Pong& sign) {
+        const std::lock_guard lock(mutex);
+        signs[rank.rank] = sign.used_kv_blocks;
+      });
   const auto [who, silent] = told.get_future().get();
   BOOST_TEST(who == 1);
   BOOST_TEST((silent > 200ms));
+  {
+    const std::lock_guard lock(mutex);
+    BOOST_TEST((signs == std::map<int, std::uint64_t>{{0, 3}, {2, 3}}));
+  }
   caf::anon_send_exit(beating, caf::exit_reason::kill);
   for (const Join& rank : ranks) caf::anon_send_exit(rank.actor, caf::exit_reason::kill);
 }

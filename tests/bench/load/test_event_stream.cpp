@@ -1,11 +1,11 @@
 // Events of a stream, wherever the network cuts it.
 #include <boost/test/unit_test.hpp>
 
-#include "bench/load/openai_client.hpp"
+#include "bench/load/event_stream.hpp"
 
 using limelight::bench::EventStream;
 
-BOOST_AUTO_TEST_SUITE(bench_openai_client)
+BOOST_AUTO_TEST_SUITE(bench_event_stream)
 
 BOOST_AUTO_TEST_CASE(events_are_whole_wherever_the_stream_is_cut) {
   const std::string stream =
