@@ -28,7 +28,7 @@
 
 // Changes with every change of what a library and its host share: this header, stage.hpp and what
 // they include. A host loads libraries of its own number only.
-#define LIMELIGHT_PLUGIN_ABI 5
+#define LIMELIGHT_PLUGIN_ABI 6
 
 // What both sides share of the C++ library, whose classes are laid out differently with another
 // one, or with other settings. Compilers that use the same library agree on everything else.

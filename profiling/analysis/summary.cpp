@@ -45,6 +45,9 @@ std::string own_words(const std::string& own_json) {
   say("begin_skew_ns", 1e3, "; began %.1f us off");
   say("clock_error_ns", 1e3, "; clock %.1f us off");
   say("overhead_percent", 1, "; cost %.2f %% of a core");
+  if (const auto detail = own.value("detail", json("op")); detail == "block")
+    text += "; detail block: small operations are left out";
+  else if (detail == "step") text += "; detail step: operations are left out";
   for (const auto& [key, before] :
        {std::pair("truncated", "truncated "), std::pair("gpu", "GPU: "), std::pair("note", "")})
     if (const auto at = own.find(key); at != own.end() && at->is_string())

@@ -33,6 +33,7 @@ const TraceKey keys[] = {
     {.key = "span_ns", .member = &Info::span_ns},
     {.key = "overhead_percent", .member = &Info::overhead_percent},
     {.key = "gpu", .member = &Info::gpu},
+    {.key = "detail", .member = &Info::detail, .presence = if_known},
     {.key = "memory", .member = TraceKey::Json{&Info::memory_json}, .presence = if_known},
     {.key = "stacks", .member = TraceKey::Json{&Info::stacks_json}, .presence = if_known},
     {.key = "note", .member = &Info::note, .presence = if_known},
@@ -74,6 +75,7 @@ TraceInformation information_of(const RankTrace& report, std::string session) {
   info.span_ns = report.span_ns;
   info.overhead_percent = report.overhead_percent();
   info.gpu = report.gpu;
+  if (!report.detail.empty()) info.detail = report.detail;
   if (report.memory.recorded) info.memory_json = memory_json(report.memory);
   if (!report.stacks.trigger.empty()) info.stacks_json = stacks_json(report.stacks);
   if (!report.note.empty()) info.note = report.note;
