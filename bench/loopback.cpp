@@ -23,19 +23,21 @@ void answer_at_once(int socket) {
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-[[noreturn]] void echo(const sockaddr_in& to) {
+[[noreturn]] void echo(const sockaddr_in& to, const Echoes::Work& work) {
   const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
   if (::connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) _exit(1);
   answer_at_once(socket);
   std::array<char, 4096> bytes;
-  for (ssize_t n; (n = ::read(socket, bytes.data(), bytes.size())) > 0;)
+  for (ssize_t n; (n = ::read(socket, bytes.data(), bytes.size())) > 0;) {
+    if (work) work();
     if (::write(socket, bytes.data(), static_cast<std::size_t>(n)) != n) break;
+  }
   _exit(0);
 }
 
 }  // namespace
 
-Result<Echoes> Echoes::start(int processes) {
+Result<Echoes> Echoes::start(int processes, const std::function<Work(int)>& work) {
   Echoes echoes;
   const int door = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -58,7 +60,7 @@ Result<Echoes> Echoes::start(int processes) {
       ::close(door);
       for (const int others : echoes.sockets_)
         ::close(others);  // otherwise the other processes would never see the end of file
-      echo(address);
+      echo(address, work ? work(i) : Work());
     }
     if (child < 0) return fail();
     echoes.children_.push_back(child);

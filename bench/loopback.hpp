@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <functional>
 #include <limelight/result.hpp>
 #include <vector>
 
@@ -13,7 +14,10 @@ namespace limelight::bench {
 class Echoes {
  public:
   // Call it while this process has one thread, because it forks. Errors: unavailable.
-  static Result<Echoes> start(int processes);
+  // work: makes what a process does between a question and its answer, in that process (its number
+  // is given); empty: nothing.
+  using Work = std::function<void()>;
+  static Result<Echoes> start(int processes, const std::function<Work(int)>& work = {});
   Echoes(Echoes&& other) noexcept;
   Echoes& operator=(Echoes&&) = delete;
   ~Echoes();  // ends the processes

@@ -6,6 +6,7 @@
 #include "base/helper.hpp"
 #include "base/log.hpp"
 #include "base/whole_number.hpp"
+#include "bench/about_run.hpp"
 #include "bench/blocks.hpp"
 #include "bench/chaos.hpp"
 #include "bench/chaos_http.hpp"
@@ -15,6 +16,7 @@
 #include "bench/load/commands.hpp"
 #include "bench/matmul.hpp"
 #include "bench/omni.hpp"
+#include "bench/performance/page.hpp"
 #include "bench/profiler.hpp"
 #include "bench/scale.hpp"
 
@@ -23,15 +25,37 @@ namespace {
 using limelight::Result;
 namespace bench = limelight::bench;
 
+struct Printing {
+  bool json = false, quick = false;
+};
+
 int print(const std::string& name,
-          bool json,
-          const Result<std::vector<bench::Measurement>>& results) {
+          const Printing& how,
+          const Result<std::vector<bench::Measurement>>& results,
+          const std::vector<std::string>& notes = {}) {
   if (!results) {
     std::cerr << "limelight bench " << name << ": " << results.error().message << "\n";
     return 1;
   }
-  std::cout << (json ? bench::to_json(*results) : bench::to_table(*results));
+  std::cout << (how.json ? bench::to_json(*results, bench::about_run(how.quick, notes))
+                         : bench::to_table(*results));
   return 0;
+}
+
+int print_scale(const Printing& how, const Result<bench::ScaleResult>& result) {
+  if (!result) return print("scale", how, result.error());
+  const int code = print("scale", how, result->rows, result->notes);
+  if (how.json) return code;  // they are in it
+  std::cout << "What breaks first:\n";
+  for (const std::string& note : result->notes) std::cout << "- " << note << "\n";
+  return code;
+}
+
+int report(const std::string& results, const std::string& out) {
+  const auto written = bench::write_performance(results, out);
+  if (written) return 0;
+  std::cerr << "limelight bench report: " << written.error().message << "\n";
+  return written.error().code == limelight::ErrorCode::io ? 1 : 2;
 }
 
 }  // namespace
@@ -155,9 +179,13 @@ int main(int argc, char** argv) {
       ->check(whole)
       ->capture_default_str();
   CLI::App* scale = app.add_subcommand(
-      "scale", "Start and end of a pipeline, what it uses while idle, what it adds to a request");
+      "scale",
+      "Start and end of a pipeline, what it uses while idle, what it adds to a request; "
+      "1 to 128 ranks, and what is computed beyond");
   scale->add_option("--config", config, "stage config of the pipeline that is idle and asked")
       ->capture_default_str();
+  std::string plot;
+  scale->add_option("--plot", plot, "an SVG of how long all ranks' answers take is written there");
   bench::CountOptions count_options;
   CLI::App* count = app.add_subcommand(
       "count", "Instructions, allocations, system calls and bytes of the hot paths, by valgrind");
@@ -165,6 +193,13 @@ int main(int argc, char** argv) {
                     "the last values: exit status 1 where a path has grown by more than 3 %");
   count->add_option("--write", count_options.write, "write the counts there as the last values");
   count->add_flag("--json", count_options.json, "the counts as they are written");
+  std::string results_folder, page = "docs/performance.md";
+  CLI::App* page_of = app.add_subcommand(
+      "report", "A page with plots, of goals and peers, from files of `bench NAME --json`");
+  page_of->add_option("DIR", results_folder, "results: profiler.json, ipc.json, scale.json ...")
+      ->required();
+  page_of->add_option("-o,--out", page, "the page; plots go into a folder beside it")
+      ->capture_default_str();
   bench::LoadCommands loads(app);
   for (CLI::App* one : {ipc, matmul, blocks, profiler, decode, omni, chaos, scale}) {
     one->add_flag("--quick", quick, "a short run: fewer sizes or rounds");
@@ -177,21 +212,23 @@ int main(int argc, char** argv) {
   }
 
   if (const auto code = loads.run()) return *code;
+  if (page_of->parsed()) return report(results_folder, page);
+  const Printing how{.json = json, .quick = quick};
   if (count->parsed()) return bench::bench_count(count_options);
-  if (ipc->parsed()) return print("ipc", json, bench::bench_ipc({.quick = quick}));
-  if (matmul->parsed()) return print("matmul", json, bench::bench_matmul(quick));
+  if (ipc->parsed()) return print("ipc", how, bench::bench_ipc({.quick = quick}));
+  if (matmul->parsed()) return print("matmul", how, bench::bench_matmul(quick));
   if (blocks->parsed()) {
     blocks_options.quick = quick;
-    return print("blocks", json, bench::bench_blocks(blocks_options));
+    return print("blocks", how, bench::bench_blocks(blocks_options));
   }
   if (decode->parsed())
     return print(
-        "decode", json,
+        "decode", how,
         bench::bench_decode(
             {.quick = quick, .model = model, .concurrency = concurrency, .threads = threads}));
   if (omni->parsed()) {
     omni_options.quick = quick;
-    return print("omni", json, bench::bench_omni(omni_options));
+    return print("omni", how, bench::bench_omni(omni_options));
   }
   if (chaos->parsed() && over_http) {
     http_options.config = chaos_options.config;
@@ -203,9 +240,9 @@ int main(int argc, char** argv) {
   }
   if (chaos->parsed()) {
     chaos_options.quick = quick;
-    return print("chaos", json, bench::bench_chaos(chaos_options));
+    return print("chaos", how, bench::bench_chaos(chaos_options));
   }
   if (scale->parsed())
-    return print("scale", json, bench::bench_scale({.quick = quick, .config = config}));
-  return print("profiler", json, bench::bench_profiler({.quick = quick, .config = config}));
+    return print_scale(how, bench::bench_scale({.quick = quick, .config = config, .plot = plot}));
+  return print("profiler", how, bench::bench_profiler({.quick = quick, .config = config}));
 }

@@ -20,6 +20,7 @@
 
 #include "base/try.hpp"
 #include "bench/peer.hpp"
+#include "bench/profiler_instructions.hpp"
 #include "bench/profiler_pipeline.hpp"
 #include "bench/scratch.hpp"
 #include "bench/time.hpp"
@@ -378,6 +379,8 @@ Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) 
   LIMELIGHT_TRY(measure_growth(scratch.path, options.quick, results));
   say("the pipeline: not profiled, with its flight recorders alone, profiled");
   LIMELIGHT_TRY(measure_overhead(options, scratch.path, results));
+  say("instructions that profiling adds to a request, by detail");
+  LIMELIGHT_TRY(measure_instructions(options, scratch.path, results));
   say("more detail, beside a plain profile");
   LIMELIGHT_TRY(measure_detail(options, scratch.path, results));
   // Measured after the overhead, because this process keeps the broker and the pools of the first

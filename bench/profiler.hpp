@@ -29,12 +29,18 @@ struct ProfilerOptions {
 //   resident            MiB         peak memory, by number of events and of ranks
 //   growth_cpu          ns/event    CPU, by number of events and of ranks
 //   growth_stop         ms          stop, by number of events and of ranks
-//   acknowledged        ms          until 8 ranks have answered start_profile, p99
+//   acknowledged, ..._p50   ms      until 8 ranks have answered start_profile, p99 and median:
+//                                   one after the other, 10 ms after the last, while another
+//                                   process computes; an echo over TCP to 8 processes in the same
+//                                   state, and one whose processes start a session for it
 //   overhead            %           added to a request's time by profiling every stage; PyTorch's
 //                                   profiler on a transformer of the thinker's shape
 //   flight_overhead     %           added to a request's time by the flight recorders alone
 //   memory_overhead     %           added to a request that is profiled by with_memory
 //   stack_overhead      %           the same by with_stack
+//   instructions        %           that profiling adds to a request's (detail: step, block, op),
+//                                   counted by callgrind in each rank; added: their number, events:
+//                                   those of a request. Not without valgrind
 //   overhead_accounted  %           of one core, as the traces state it for all ranks together
 //
 // The overheads compare requests in the same processes, with and without recording in turn; ci95 is

@@ -8,42 +8,14 @@
 #include <random>
 
 #include "base/try.hpp"
-#include "bench/loopback.hpp"
 #include "bench/peer.hpp"
 #include "bench/time.hpp"
 
 namespace limelight::bench {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 
 namespace {
-
-// Eight ranks with little to compute.
-constexpr const char* eight_ranks = R"(stage_args:
-  - stage_id: 0
-    engine_args: {model_stage: thinker, load_format: dummy, tensor_parallel_size: 6,
-        model_shape: {layers: 1, hidden: 96, heads: 6, kv_heads: 6, head_dim: 16, mlp: 96,
-          vocab: 256, max_model_len: 64}}
-    final_output: true
-    final_output_type: text
-    default_sampling_params: {max_tokens: 2}
-  - stage_id: 1
-    engine_args: {model_stage: talker, load_format: dummy,
-        model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32,
-          input_hidden: 96, codebooks: 1, codebook_size: 16, chunk_frames: 2, max_model_len: 64}}
-    engine_input_source: [0]
-    default_sampling_params: {max_tokens: 2}
-  - stage_id: 2
-    engine_args: {model_stage: code2wav, load_format: dummy,
-        model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32,
-          codebooks: 1, codebook_size: 16, channels: 8, upsampling: [2, 2]}}
-    engine_input_source: [1]
-    final_output: true
-    final_output_type: audio
-runtime:
-  edges: [{from: 0, to: 1, window_size: 4}, {from: 1, to: 2, window_size: 4}]
-)";
 
 Result<double> request_ms(Omni& omni) {
   stages::SamplingParams brief = omni.config().stages.front().sampling;
@@ -76,45 +48,6 @@ std::pair<double, double> estimate(const std::vector<double>& sample) {
 }
 
 }  // namespace
-
-Result<void> measure_acknowledgement(const std::filesystem::path& folder,
-                                     bool quick,
-                                     std::vector<Measurement>& results) {
-  constexpr int ranks = 8;
-  constexpr std::size_t about_a_message = 300;
-  const int times = quick ? 60 : 200;
-  std::vector<double> floor, ms;
-  {
-    auto echoes = Echoes::start(ranks);
-    if (!echoes) return echoes.error();
-    for (int i = 0; i < times; ++i) {
-      const auto start = Clock::now();
-      echoes->ask(about_a_message);
-      floor.push_back(ms_since(start));
-    }
-  }
-  const auto config = folder / "eight_ranks.yaml";
-  std::ofstream(config) << eight_ranks;
-  auto omni = Omni::from_engine_args({.config = config, .profile_dir = folder / "ack"});
-  if (!omni) return omni.error();
-  for (int i = 0; i < times; ++i) {
-    const auto start = Clock::now();
-    const auto started = (*omni)->start_profile();
-    ms.push_back(ms_since(start));
-    if (!started) return started.error();
-    if (started->size() != ranks)
-      return Error{ErrorCode::internal,
-                   "expected the answers of 8 ranks, found " + std::to_string(started->size())};
-    LIMELIGHT_TRY((*omni)->stop_profile());
-  }
-  const std::vector<std::pair<std::string, std::string>> params{{"ranks", std::to_string(ranks)},
-                                                                {"times", std::to_string(times)}};
-  results.push_back(
-      {"acknowledged_p50", params, quantile(ms, 0.5), "ms", "echo over TCP", quantile(floor, 0.5)});
-  results.push_back(
-      {"acknowledged", params, quantile(ms, 0.99), "ms", "echo over TCP", quantile(floor, 0.99)});
-  return {};
-}
 
 Result<void> measure_detail(const ProfilerOptions& options,
                             const std::filesystem::path& folder,

@@ -13,7 +13,7 @@ std::optional<double> Measurement::ratio() const {
   return value / *peer_value;
 }
 
-std::string to_json(const std::vector<Measurement>& results) {
+std::string to_json(const std::vector<Measurement>& results, const std::string& about) {
   ordered_json rows = ordered_json::array();
   const auto or_null = [](const std::optional<double>& x) {
     return x ? ordered_json(*x) : ordered_json();
@@ -32,7 +32,9 @@ std::string to_json(const std::vector<Measurement>& results) {
                     {"peer_value", or_null(m.peer_value)},
                     {"ratio", or_null(m.ratio())}});
   }
-  return ordered_json{{"results", rows}}.dump(2) + "\n";
+  ordered_json all{{"results", std::move(rows)}};
+  if (!about.empty()) all["about"] = ordered_json::parse(about);
+  return all.dump(2) + "\n";
 }
 
 std::string to_table(const std::vector<Measurement>& results) {

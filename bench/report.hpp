@@ -21,7 +21,8 @@ struct Measurement {
 
 // {"results": [{"name", "params", "value", "unit", "peer", "peer_value", "ratio"}]}. Values of
 // params that are numbers become JSON numbers.
-std::string to_json(const std::vector<Measurement>& results);
+// about: a JSON object, which becomes the key "about"; empty: no such key.
+std::string to_json(const std::vector<Measurement>& results, const std::string& about = {});
 std::string to_table(const std::vector<Measurement>& results);
 
 // The quantile q (0 to 1) of a sample, which must not be empty. The sample is reordered.

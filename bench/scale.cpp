@@ -1,17 +1,18 @@
 #include "bench/scale.hpp"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
-#include <functional>
 #include <limelight/omni.hpp>
-#include <sstream>
 #include <thread>
 
-#include "base/whole_number.hpp"
+#include "base/try.hpp"
+#include "bench/child_numbers.hpp"
+#include "bench/scale_beyond.hpp"
+#include "bench/scale_ranks.hpp"
 #include "bench/scratch.hpp"
 #include "bench/time.hpp"
 
@@ -21,15 +22,6 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 namespace {
-
-constexpr const char* many_replicas = R"(stage_args:
-  - stage_id: 0
-    num_replicas: 64
-    engine_args: {model_stage: thinker, load_format: dummy,
-        model_shape: {layers: 1, hidden: 64, heads: 2, kv_heads: 2, head_dim: 32, mlp: 64,
-          vocab: 256, max_model_len: 64}}
-    final_output: true
-)";
 
 constexpr const char* one_small_thinker = R"(stage_args:
   - stage_id: 0
@@ -45,76 +37,6 @@ runtime:
 
 Result<std::unique_ptr<Omni>> start(const std::filesystem::path& config) {
   return Omni::from_engine_args({.config = config});
-}
-
-// The CPU time that the threads of a process have used, in ms. Those that ended do not count.
-double cpu_ms(int pid) {
-  double ns = 0;
-  std::error_code gone;
-  for (const auto& task :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", gone)) {
-    double of_thread = 0;
-    std::ifstream(task.path() / "schedstat") >> of_thread;
-    ns += of_thread;
-  }
-  return ns / 1e6;
-}
-
-// This process, its ranks, and the broker, of which a machine has one.
-std::vector<int> processes(const Omni& omni) {
-  std::vector<int> pids{getpid()};
-  for (int rank = 0; rank < omni.config().world_size(); ++rank) pids.push_back(omni.rank_pid(rank));
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    std::string name;
-    std::getline(std::ifstream(entry.path() / "comm"), name);
-    const auto pid = whole_number<int>(entry.path().filename().string(), 1);
-    if (pid && name == "limelight-broke") pids.push_back(*pid);
-  }
-  return pids;
-}
-
-double cpu_ms(const std::vector<int>& pids) {
-  double sum = 0;
-  for (const int pid : pids) sum += cpu_ms(pid);
-  return sum;
-}
-
-// What a process holds that is in no file, in bytes.
-double anonymous_bytes(int pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("RssAnon:")) return 1024 * std::stod(line.substr(8));
-  return 0;
-}
-
-// Runs `body` in a process of its own, since iceoryx attaches a process to one broker for life, and
-// returns its numbers. This process has no other threads.
-Result<std::vector<double>> in_child(const std::function<Result<std::vector<double>>()>& body) {
-  int ends[2];
-  if (::pipe(ends) != 0) return Error{ErrorCode::io, "cannot make a pipe"};
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::close(ends[0]);
-    const auto numbers = body();
-    std::string text = numbers ? "" : "error " + numbers.error().message;
-    if (numbers)
-      for (const double one : *numbers) text += std::to_string(one) + " ";
-    (void)!::write(ends[1], text.data(), text.size());
-    ::_exit(0);
-  }
-  ::close(ends[1]);
-  std::string text;
-  char bytes[4096];
-  for (ssize_t n; (n = ::read(ends[0], bytes, sizeof bytes)) > 0;)
-    text.append(bytes, static_cast<std::size_t>(n));
-  ::close(ends[0]);
-  ::waitpid(child, nullptr, 0);
-  if (text.empty()) return Error{ErrorCode::internal, "the process that measured has failed"};
-  if (text.starts_with("error ")) return Error{ErrorCode::internal, text.substr(6)};
-  std::vector<double> all;
-  std::istringstream in(text);
-  for (double one = 0; in >> one;) all.push_back(one);
-  return all;
 }
 
 // Start, end and number of ranks.
@@ -187,25 +109,97 @@ Result<std::vector<double>> growth(const std::filesystem::path& config, bool qui
 
 std::string whole(double number) { return std::to_string(static_cast<int>(number)); }
 
+// No answer takes less in a network of one building (there and back); it is not measured here.
+constexpr double assumed_network_us = 100;
+
+void add_ranks(const RanksMeasured& m, std::vector<Measurement>& rows) {
+  const std::pair<std::string, std::string> ranks{"ranks", std::to_string(m.ranks)};
+  rows.push_back({"start", {ranks}, m.start_ms, "ms"});
+  rows.push_back({"end", {ranks}, m.end_ms, "ms"});
+  rows.push_back({"memory", {ranks, {"of", "rank"}}, m.rank_mib, "MiB"});
+  rows.push_back({"memory", {ranks, {"of", "orchestrator"}}, m.orchestrator_mib, "MiB"});
+  rows.push_back({"memory", {ranks, {"of", "/dev/shm"}}, m.shm_mib, "MiB"});
+  rows.push_back({"idle_each", {ranks}, m.idle_percent, "%"});
+  for (const char* p : {"50", "99"}) {
+    const double q = std::stod(p) / 100;
+    std::vector<double> started = m.started_ms, stopped = m.stopped_ms, echo = m.echo_ms;
+    rows.push_back({"start_answer", {ranks, {"p", p}}, quantile(started, q), "ms"});
+    if (!echo.empty()) {
+      rows.back().peer = "echo over TCP";
+      rows.back().peer_value = quantile(echo, q);
+    }
+    rows.push_back({"stop_answer", {ranks, {"p", p}}, quantile(stopped, q), "ms"});
+  }
+  rows.push_back({"supervisor", {ranks}, m.supervisor_us, "us"});
+}
+
+// By the number of ranks, and what is beyond.
+Result<void> measure_many(const ScaleOptions& options,
+                          const Scratch& scratch,
+                          ScaleResult& result) {
+  std::vector<RanksMeasured> measured;
+  for (const int ranks :
+       options.quick ? std::vector<int>{1, 8, 32} : std::vector<int>{1, 2, 4, 8, 16, 32, 64, 128}) {
+    std::fprintf(stderr, "%d ranks\n", ranks);
+    auto one = measure_ranks(scratch, ranks, options.quick);
+    if (!one) return one.error();
+    add_ranks(*one, result.rows);
+    measured.push_back(std::move(*one));
+  }
+  std::string refused;
+  for (const int replicas :
+       options.quick ? std::vector<int>{1, 4, 32} : std::vector<int>{1, 2, 4, 8, 16, 32}) {
+    const auto one = measure_hand_off(scratch, replicas);
+    if (!one) {
+      if (one.error().code != ErrorCode::invalid_argument) return one.error();
+      const std::string& why = one.error().message;  // <file of the scratch>:<line>: key ...
+      refused = why.substr(std::min(why.find("found "), why.size()));
+      break;
+    }
+    result.rows.push_back(
+        {"hand_off",
+         {{"ranks", std::to_string(one->ranks)}, {"channels", std::to_string(one->channels)}},
+         one->in_flight_us,
+         "us"});
+  }
+  std::fprintf(stderr, "what is beyond\n");
+  ScaleConstants constants;
+  constants.supervisor_us = measured.back().supervisor_us;
+  for (const double ms : measured.front().started_ms) constants.rank_us.push_back(1000 * ms);
+  constants.network_us = assumed_network_us;
+  const auto merge = measure_merge(scratch, options.quick);
+  if (!merge) return merge.error();
+  constants.merge_file_us = merge->file_us;
+  constants.merge_event_us = merge->event_us;
+  LIMELIGHT_TRY(measure_volume(options.config, scratch, options.quick, constants));
+  measure_messages(constants);
+  for (Measurement& row : beyond_rows(constants)) result.rows.push_back(std::move(row));
+  result.notes = what_breaks(measured, constants, *merge, refused);
+  if (options.plot.empty()) return {};
+  std::ofstream out(options.plot);
+  out << to_svg(scale_plot(measured, constants));
+  if (!out.flush()) return Error{ErrorCode::io, options.plot.string() + ": cannot be written"};
+  return {};
+}
+
 }  // namespace
 
-Result<std::vector<Measurement>> bench_scale(const ScaleOptions& options) {
-  std::vector<Measurement> results;
+Result<ScaleResult> bench_scale(const ScaleOptions& options) {
+  ScaleResult result;
+  std::vector<Measurement>& results = result.rows;
   const auto scratch = Scratch::make(std::filesystem::temp_directory_path());
   if (!scratch) return scratch.error();
-  for (const auto& config : {options.config, scratch->write("many.yaml", many_replicas)}) {
-    std::vector<double> starts, ends;
-    std::string ranks;
-    for (int round = 0; round < (options.quick ? 3 : 10); ++round) {
-      const auto times = in_child([&] { return start_and_end(config); });
-      if (!times) return times.error();
-      starts.push_back(times->at(0));
-      ends.push_back(times->at(1));
-      ranks = whole(times->at(2));
-    }
-    results.push_back({"start", {{"ranks", ranks}}, quantile(starts, 0.5), "ms"});
-    results.push_back({"end", {{"ranks", ranks}}, quantile(ends, 0.5), "ms"});
+  std::vector<double> starts, ends;
+  std::string ranks;
+  for (int round = 0; round < (options.quick ? 3 : 10); ++round) {
+    const auto times = in_child([&] { return start_and_end(options.config); });
+    if (!times) return times.error();
+    starts.push_back(times->at(0));
+    ends.push_back(times->at(1));
+    ranks = whole(times->at(2));
   }
+  results.push_back({"start", {{"ranks", ranks}}, quantile(starts, 0.5), "ms"});
+  results.push_back({"end", {{"ranks", ranks}}, quantile(ends, 0.5), "ms"});
   const auto used = in_child([&] { return idle_and_requests(options.config, options.quick); });
   if (!used) return used.error();
   results.push_back({"idle", {{"ranks", whole(used->at(3))}}, used->at(0), "%"});
@@ -222,7 +216,8 @@ Result<std::vector<Measurement>> bench_scale(const ScaleOptions& options) {
          {{"requests", whole(grown->at(0))}, {"process", i == 0 ? "orchestrator" : "rank"}},
          grown->at(static_cast<std::size_t>(1 + i)),
          "B"});
-  return results;
+  LIMELIGHT_TRY(measure_many(options, *scratch, result));
+  return result;
 }
 
 }  // namespace limelight::bench

@@ -88,6 +88,12 @@ ProfileFlags::ProfileFlags(CLI::App& command, RunOptions& run) : command_(comman
                   "some of cpu,ipc,actors,collectives,gpu (default: all)")
       ->envname("LIMELIGHT_PROFILE_ACTIVITIES");
   command_
+      .add_option("--profile-detail", profile.detail,
+                  "step: steps and hand-offs alone; block: one record a layer and its large "
+                  "operations; op (default): every operation")
+      ->check(CLI::IsMember({"step", "block", "op"}))
+      ->envname("LIMELIGHT_PROFILE_DETAIL");
+  command_
       .add_option("--profile-format", profile.format,
                   "json.gz, json.zst for newer readers, or pftrace: Perfetto's own format")
       ->envname("LIMELIGHT_PROFILE_FORMAT")

@@ -227,7 +227,12 @@ struct StageReader : YamlReader {
          {"torch_profiler_record_shapes", flag(p.record_shapes)},
          {"torch_profiler_with_flops", flag(p.with_flops)},
          {"torch_profiler_with_stack", flag(p.with_stack)},
-         {"torch_profiler_with_memory", flag(p.with_memory)}});
+         {"torch_profiler_with_memory", flag(p.with_memory)},
+         {"detail", [this, &p](auto& n, auto& k) {
+            p.detail = as<std::string>(n, k, "step, block or op");
+            if (p.detail != "step" && p.detail != "block" && p.detail != "op")
+              refuse(n, k, show(n), "step, block or op");
+          }}});
     // vLLM's own number, where steps are waited for and it is not said how many are recorded.
     if (!has_active && (p.wait_iterations > 0 || p.warmup_iterations > 0 || p.repeat != 1))
       p.active_iterations = 5;

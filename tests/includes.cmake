@@ -31,13 +31,14 @@ set(knows_actors/formats stages/models base)
 set(knows_actors/telemetry base)
 set(knows_actors/http actors/telemetry actors/formats base)
 set(knows_bench
-  actors/formats actors/orchestrator ipc/iceoryx ipc stages/models stages/devices
+  actors/formats actors/orchestrator actors/pipeline ipc/iceoryx ipc stages/models stages/devices
   profiling/analysis profiling/capture profiling/trace profiling/record base)
 set(knows_bench/load profiling/analysis base)
 set(knows_bench/count
   bench actors/http actors/rank actors/pipeline ipc/iceoryx ipc profiling/trace profiling/record
   base)
-list(APPEND knows_bench bench/load bench/count)
+set(knows_bench/performance bench base)
+list(APPEND knows_bench bench/load bench/count bench/performance)
 set(knows_cli
   actors/http actors/telemetry actors/formats stages/models
   profiling/analysis profiling/record base)

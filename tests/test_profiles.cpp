@@ -147,6 +147,37 @@ BOOST_AUTO_TEST_CASE(a_schedule_gives_a_file_for_each_repeat_and_detail_is_obeye
   BOOST_TEST(limelight_command("trace validate" + words(files)).code == 0);
 }
 
+// From less to more: what is left out, that the trace says so, and that tools take it.
+BOOST_AUTO_TEST_CASE(less_detail_leaves_operations_out_and_is_stated) {
+  for (const std::string detail : {"step", "block", "op"}) {
+    const Folder folder;
+    const Ran ran = profile(folder, "--profile 0 --profile-detail " + detail);
+    BOOST_TEST(ran.code == 0, ran.output);
+    const auto files = traces(folder);
+    BOOST_REQUIRE(files.size() == 1u);
+    const auto trace = nlohmann::json::parse(read_gzip(files[0]));
+    std::map<std::string, std::size_t> found;
+    for (const auto& event : trace["traceEvents"])
+      if (event["ph"] == "X") {
+        const auto name = event["name"].get<std::string>();
+        ++found[name.starts_with("ProfilerStep#") ? "step" : name];
+      }
+    BOOST_TEST(found["step"] > 0u);
+    BOOST_TEST(found["ipc.publish"] > 0u);
+    BOOST_TEST((found["linear"] > 0u) == (detail != "step"));
+    BOOST_TEST((found["layer"] > 0u) == (detail == "block"));
+    for (const char* small : {"add", "rope", "rms_norm"})
+      BOOST_TEST((found[small] > 0u) == (detail == "op"), small);
+    BOOST_TEST(trace["limelight"]["detail"] == detail);
+    BOOST_TEST(limelight_command("trace validate" + words(files)).code == 0);
+    const Ran summary = limelight_command("trace summary" + words(files));
+    BOOST_TEST(says(summary, "; detail " + detail) == (detail != "op"), summary.output);
+  }
+  const Folder folder;
+  const Ran refused = profile(folder, "--profile 0 --profile-detail layers");
+  BOOST_TEST(refused.code == 2);
+}
+
 BOOST_AUTO_TEST_CASE(stacks_are_in_the_trace_and_beside_it_as_folded_text) {
   const Folder folder;
   const Ran ran = profile(folder, "--profile 0 --profile-with-stack", 80);

@@ -87,6 +87,7 @@ Result<ProfileRequest> read_profile(const json& body) {
       {"prefix", text_into(options.prefix)},
       {"format", text_into(options.format)},
       {"phase", text_into(options.phase)},
+      {"detail", text_into(options.detail)},
       {"activities",
        [&](const json& v, const std::string& k) { options.activities = read_activities(v, k); }},
       {"orchestrator", truth_into(options.orchestrator)}};

@@ -32,6 +32,7 @@ ProfileOptions with_config(ProfileOptions options, const stages::ProfilerConfig&
   }
   options.record_shapes = options.record_shapes && config.record_shapes;
   options.with_flops = options.with_flops || config.with_flops;
+  if (options.detail.empty()) options.detail = config.detail;
   options.with_memory = options.with_memory || config.with_memory;
   options.with_stack = options.with_stack || config.with_stack;
   return options;

@@ -163,6 +163,7 @@ struct ProfilerConfig {
   std::uint64_t delay_iterations = 0, max_iterations = 0;
   std::uint64_t wait_iterations = 0, warmup_iterations = 0, active_iterations = 0, repeat = 1;
   bool record_shapes = true, with_flops = false, with_memory = false, with_stack = false;
+  std::string detail = {};
 };
 
 struct StageConfig {

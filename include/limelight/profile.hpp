@@ -49,6 +49,11 @@ struct ProfileOptions {
   // ("decode"), and what is in no step. Empty: all.
   std::string phase = {};
   std::string activities = {};  // some of cpu,ipc,actors,collectives,gpu; empty: all
+  // How much of what a CPU's thread does: "op" has every operation; "block" one record for each
+  // layer of a network, and in it the large operations (products, attention) alone; "step" only
+  // steps, and what requests had of them. Hand-offs, waits, collectives and messages are in all.
+  // Empty: as the stage's config says, else "op".
+  std::string detail = {};
   // Also trace the orchestrator's process: requests in its queue, and their outputs.
   bool orchestrator = false;
   bool record_shapes = true;  // "Input Dims" of operations
@@ -64,7 +69,7 @@ template <class Inspector>
 auto inspect(Inspector& f, ProfileOptions& x) {
   return f(x.ranks, x.run_id, x.request_id, x.start_at_ns, x.steps, x.milliseconds, x.bytes,
            x.delay_steps, x.wait_steps, x.warmup_steps, x.active_steps, x.repeat, x.prefix,
-           x.format, x.phase, x.activities, x.orchestrator, x.record_shapes, x.with_flops,
+           x.format, x.phase, x.activities, x.detail, x.orchestrator, x.record_shapes, x.with_flops,
            x.with_memory, x.with_stack, x.nvtx);
 }
 
@@ -154,6 +159,7 @@ struct RankTrace {
   std::uint64_t profiler_cpu_ns = 0;  // CPU time of the writing thread
   double span_ns = 0;                 // what one span costs its thread, measured at the start
   std::string gpu = "no device";      // "recorded", or why device activity is missing
+  std::string detail = {};            // ProfileOptions::detail; empty: not of a session
   std::string truncated = {};         // where the file ends early, and why: the disk was full
   // Of the repeats before that of `file`, oldest first; the numbers above are of `file` alone.
   // After a start: those of a session before, which had ended itself.
@@ -184,8 +190,8 @@ auto inspect(Inspector& f, RankTrace& x) {
   return f(x.rank, x.stage_id, x.replica, x.error, x.note, file.text, x.events, x.bytes, x.drops,
            x.ring_drops, x.device_drops, x.zero_time_records, x.unknown_records,
            x.unmatched_correlations, x.clock_error_ns, x.begin_skew_ns, x.session_ns,
-           x.profiler_cpu_ns, x.span_ns, x.gpu, x.truncated, x.earlier_files, x.ops, x.memory,
-           x.stacks, x.failed_allocations);
+           x.profiler_cpu_ns, x.span_ns, x.gpu, x.detail, x.truncated, x.earlier_files, x.ops,
+           x.memory, x.stacks, x.failed_allocations);
 }
 
 }  // namespace limelight

@@ -65,6 +65,9 @@ enum class Activity : std::uint8_t {
   collectives = 8,
   gpu = 16,     // events that the device reports
   memory = 32,  // counters of memory: recorded where a profile asks for them, not by default
+  // Parts of cpu, by ProfileOptions::detail.
+  small_operation = 64,  // operations of some microseconds: not where whole blocks are recorded
+  block = 128            // a layer of a network: only there
 };
 
 using NameId = std::uint32_t;  // fits 24 bits
@@ -108,6 +111,8 @@ namespace detail {
 // No inline variables: a plug-in must share those of the program that loads it, however it is
 // built.
 extern std::atomic<bool> recording;
+// Of cpu, small_operation and block: those that somebody wants recorded; 0 if nothing is recorded.
+extern std::atomic<unsigned> recorded_kinds;
 struct ThreadState {
   std::uint32_t request = 0;
   std::uint32_t depth = 0;
@@ -125,20 +130,24 @@ void pop_mark() noexcept;
 }  // namespace detail
 
 inline bool recording() noexcept { return detail::recording.load(std::memory_order_relaxed); }
+inline bool recording(Activity kind) noexcept {
+  return (detail::recorded_kinds.load(std::memory_order_relaxed) & static_cast<unsigned>(kind)) !=
+         0;
+}
 
 class Span {
  public:
   explicit Span(NameId name, std::uint64_t value = 0) noexcept {
     if (!recording()) [[likely]]
       return;
-    name_ = name;
-    value_ = value;
-    ++detail::thread_state.depth;
-    if (detail::marking.load(std::memory_order_relaxed)) [[unlikely]] {
-      detail::push_mark(name, value);
-      name_ |= marked;
-    }
-    begin_ = ticks();
+    open(name, value);
+  }
+  // Recorded where a profile asks for so much detail: for operations inside a step. kind: cpu,
+  // small_operation or block, as the name was interned.
+  Span(Activity kind, NameId name, std::uint64_t value = 0) noexcept {
+    if (!recording(kind)) [[likely]]
+      return;
+    open(name, value);
   }
   ~Span() {
     if (begin_ != 0) [[unlikely]]
@@ -162,6 +171,16 @@ class Span {
 
  private:
   static constexpr NameId marked = NameId{1} << 31;  // beside the 24 bits of names
+  void open(NameId name, std::uint64_t value) noexcept {
+    name_ = name;
+    value_ = value;
+    ++detail::thread_state.depth;
+    if (detail::marking.load(std::memory_order_relaxed)) [[unlikely]] {
+      detail::push_mark(name, value);
+      name_ |= marked;
+    }
+    begin_ = ticks();
+  }
   void finish() noexcept {
     detail::record_span(begin_, value_, name_ & ~marked, --detail::thread_state.depth);
     if ((name_ & marked) != 0) [[unlikely]]

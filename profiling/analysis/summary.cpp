@@ -57,6 +57,9 @@ std::string own_words(const std::string& own_json) {
     text += "; " + counted(many, "allocation", "allocations") + " failed, the last " +
             word("last") + " (see " + (word("file").empty() ? "the trace" : word("file")) + ")";
   }
+  if (const auto detail = own.value("detail", json("op")); detail == "block")
+    text += "; detail block: small operations are left out";
+  else if (detail == "step") text += "; detail step: operations are left out";
   for (const auto& [key, before] :
        {std::pair("truncated", "truncated "), std::pair("gpu", "GPU: "), std::pair("note", "")})
     if (const auto at = own.find(key); at != own.end() && at->is_string())

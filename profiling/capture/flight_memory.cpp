@@ -136,7 +136,7 @@ Result<std::unique_ptr<FlightMemory>> FlightMemory::open(const std::filesystem::
     if (head.length > used - at ||
         head.value_kind > static_cast<std::uint8_t>(ValueKind::counter) ||
         !std::has_single_bit(head.activity) ||
-        head.activity > static_cast<std::uint8_t>(Activity::memory))
+        head.activity > static_cast<std::uint8_t>(Activity::block))
       return corrupt("its table of names is damaged");
     opened->names_.push_back({std::string(l.names + at, head.length),
                               head.category == 0 ? Category::cpu_op : Category::user_annotation,

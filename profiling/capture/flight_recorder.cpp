@@ -178,7 +178,7 @@ void enable_flight_recorder(const FlightOptions& options) {
     owned_recorder->keep_request_name(request, id);
   });
   recorder = owned_recorder.get();
-  detail::recording.store(true, std::memory_order_relaxed);
+  detail::start_recording(detail::usual_kinds);
 }
 
 void disable_flight_recorder() {

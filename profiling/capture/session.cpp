@@ -30,6 +30,7 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
   LIMELIGHT_TRY(check_profile(profile));
   const unsigned activities = *parse_activities(profile.activities) |
                               (profile.with_memory ? static_cast<unsigned>(Activity::memory) : 0u);
+  const unsigned kinds = kinds_of_detail(profile.detail);
   if (session_runs.exchange(true))
     return Error{ErrorCode::busy, "a trace session is already running in this process"};
   if (const auto ready = prepare_folder(options); !ready) {
@@ -52,12 +53,16 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     }
   auto state = std::make_unique<State>(std::move(options));
   state->stacks = std::move(stacks);
-  state->activities = activities;
+  constexpr auto cpu = static_cast<unsigned>(Activity::cpu);
+  state->annotations = (activities & cpu) != 0;
+  state->activities = (activities & ~cpu) | (state->annotations ? kinds : 0u);
   RankTrace& known = state->known;
   known.rank = state->options.rank;
   known.stage_id = state->options.stage_id;
   known.replica = state->options.replica;
   known.span_ns = span_cost_ns();
+  const std::string& detail = state->options.profile.detail;
+  known.detail = detail.empty() ? "op" : detail;
   if ((activities & static_cast<unsigned>(Activity::gpu)) == 0 && state->options.source != nullptr)
     known.gpu = "not chosen";
   else if (ActivitySource* source = state->options.source; source != nullptr) {
@@ -85,7 +90,7 @@ Result<std::unique_ptr<Session>> Session::start(SessionOptions options) {
     detail::registry().session_drains = true;
   }
   detail::recording_phases.store(state->phase.active(), std::memory_order_relaxed);
-  detail::recording.store(true, std::memory_order_relaxed);
+  detail::start_recording(state->annotations ? kinds : 0u);
   if (state->records_memory()) state->options.memory->start();
   // Starting a thread takes longer than all of the above, so the recorder's thread does it if there
   // is one.

@@ -43,6 +43,7 @@ struct Session::State {
 
   SessionOptions options;
   unsigned activities = all_activities;
+  bool annotations = true;  // whatever the detail is, if cpu is one of the activities
   StepSchedule schedule;
   PhaseFilter phase;
   const std::string timestamp;      // of the session; that of the options is of the file

@@ -54,12 +54,14 @@ const Session::State::Kind& Session::State::kind_of(NameId name) {
   const NameInfo& info = name_info(name);
   // Steps are recorded whatever the activities are, because readers need them.
   const bool step = info.value_kind == ValueKind::step;
+  const bool annotation =
+      annotations && info.activity == Activity::cpu && info.category == Category::user_annotation;
   kind = {true,
           step,
           info.value_kind == ValueKind::counter,
           info.activity == Activity::memory,
           info.name == event_names::step_phase,
-          step || (activities & static_cast<unsigned>(info.activity)) != 0};
+          step || annotation || (activities & static_cast<unsigned>(info.activity)) != 0};
   return kind;
 }
 

@@ -26,10 +26,11 @@ class CorrelatedSpan {
  public:
   // name: interned with `correlated` set to true, otherwise as for Span.
   explicit CorrelatedSpan(NameId name, std::uint64_t value = 0) noexcept : span_(name, value) {
-    if (span_.begin_ticks() == 0) [[likely]]
-      return;
-    hooks_ = detail::correlation_hooks.load(std::memory_order_acquire);
-    if (hooks_ != nullptr) hooks_->push(span_.begin_ticks());
+    push();
+  }
+  CorrelatedSpan(Activity kind, NameId name, std::uint64_t value = 0) noexcept
+      : span_(kind, name, value) {
+    push();
   }
   ~CorrelatedSpan() {
     if (hooks_ != nullptr) hooks_->pop();
@@ -41,6 +42,12 @@ class CorrelatedSpan {
   }
 
  private:
+  void push() noexcept {
+    if (span_.begin_ticks() == 0) [[likely]]
+      return;
+    hooks_ = detail::correlation_hooks.load(std::memory_order_acquire);
+    if (hooks_ != nullptr) hooks_->push(span_.begin_ticks());
+  }
   Span span_;
   const detail::CorrelationHooks* hooks_ = nullptr;
 };

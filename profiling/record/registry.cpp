@@ -11,6 +11,7 @@ namespace limelight::profiling {
 namespace detail {
 
 std::atomic<bool> recording{false}, marking{false};
+std::atomic<unsigned> recorded_kinds{0};
 constinit thread_local ThreadState thread_state;
 
 Registry& registry() {
@@ -80,7 +81,14 @@ std::uint64_t ring_drops() {
 
 void stop_recording() noexcept {
   const RecordingObserver* observer = recording_observer.load(std::memory_order_acquire);
-  recording.store(observer != nullptr && observer->keeps_recording(), std::memory_order_relaxed);
+  const bool keeps = observer != nullptr && observer->keeps_recording();
+  recorded_kinds.store(keeps ? usual_kinds : 0, std::memory_order_relaxed);
+  recording.store(keeps, std::memory_order_relaxed);
+}
+
+void start_recording(unsigned kinds) noexcept {
+  recorded_kinds.fetch_or(kinds, std::memory_order_relaxed);
+  recording.store(true, std::memory_order_relaxed);
 }
 
 RequestNames& request_names() {

@@ -65,6 +65,12 @@ struct RecordingObserver {
 };
 inline std::atomic<const RecordingObserver*> recording_observer{nullptr};
 
+// What an observer, and a session that says nothing of detail, record of cpu, small_operation and
+// block.
+inline constexpr unsigned usual_kinds =
+    static_cast<unsigned>(Activity::cpu) | static_cast<unsigned>(Activity::small_operation);
+// kinds: some of cpu, small_operation and block, beside those that are recorded already.
+void start_recording(unsigned kinds) noexcept;
 // Ends recording, unless the observer keeps recording.
 void stop_recording() noexcept;
 

@@ -92,8 +92,19 @@ Result<void> check_profile(const ProfileOptions& profile) {
       profile.format != perfetto_format)
     return Error{ErrorCode::invalid_argument,
                  "format: found '" + profile.format + "', expected json.gz, json.zst or pftrace"};
+  if (!profile.detail.empty() && profile.detail != "step" && profile.detail != "block" &&
+      profile.detail != "op")
+    return Error{ErrorCode::invalid_argument,
+                 "detail: found '" + profile.detail + "', expected step, block or op"};
   if (const auto known = parse_activities(profile.activities); !known) return known.error();
   return check_limits(profile);
+}
+
+unsigned kinds_of_detail(std::string_view detail) {
+  constexpr auto cpu = static_cast<unsigned>(Activity::cpu);
+  if (detail == "step") return 0;
+  return cpu |
+         static_cast<unsigned>(detail == "block" ? Activity::block : Activity::small_operation);
 }
 
 std::string session_timestamp() {

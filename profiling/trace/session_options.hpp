@@ -22,6 +22,8 @@ class MemorySampler;
 constexpr unsigned all_activities = 31;
 // Parses such words; empty: all. Errors: invalid_argument (lists the known words).
 Result<unsigned> parse_activities(std::string_view words);
+// What ProfileOptions::detail records of the activities cpu, small_operation and block.
+unsigned kinds_of_detail(std::string_view detail);
 
 // Ranks that take part in the same collectives, as the head of the trace states them.
 struct ProcessGroup {

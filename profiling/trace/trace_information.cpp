@@ -33,6 +33,7 @@ const TraceKey keys[] = {
     {.key = "span_ns", .member = &Info::span_ns},
     {.key = "overhead_percent", .member = &Info::overhead_percent},
     {.key = "gpu", .member = &Info::gpu},
+    {.key = "detail", .member = &Info::detail, .presence = if_known},
     {.key = "memory", .member = TraceKey::Json{&Info::memory_json}, .presence = if_known},
     {.key = "failed_allocations",
      .member = TraceKey::Json{&Info::failed_allocations_json},
@@ -85,6 +86,7 @@ TraceInformation information_of(const RankTrace& report, std::string session) {
   info.span_ns = report.span_ns;
   info.overhead_percent = report.overhead_percent();
   info.gpu = report.gpu;
+  if (!report.detail.empty()) info.detail = report.detail;
   if (report.memory.recorded) info.memory_json = memory_json(report.memory);
   if (report.failed_allocations.times > 0)
     info.failed_allocations_json = failures_json(report.failed_allocations);

@@ -23,6 +23,7 @@ namespace limelight::profiling {
 //   session     | known             | from the file name | known if all inputs have the same
 //   events      | known             | counted            | counted
 //   drops, ...  | known             | null: lost         | the sum, if all inputs know it
+//   detail      | known             | not there          | not there: see `ranks`
 //   clock, gpu  | known             | null: lost         | null: they differ by rank, see `ranks`
 struct TraceInformation {
   std::optional<std::string> session;
@@ -31,7 +32,7 @@ struct TraceInformation {
       unknown_records, unmatched_correlations, session_ns, profiler_cpu_ns;
   std::optional<std::int64_t> clock_error_ns, begin_skew_ns;
   std::optional<double> span_ns, overhead_percent;
-  std::optional<std::string> gpu, note, truncated;
+  std::optional<std::string> gpu, detail, note, truncated;
   std::optional<bool> recovered, merged;
   std::optional<std::uint64_t> unmatched_chunks;
   // Only where memory was recorded: see memory_words.hpp.

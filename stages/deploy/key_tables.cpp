@@ -213,6 +213,7 @@ constexpr Key profiler[] = {
     {"torch_profiler_dump_cuda_time_total", boolean, ignored, own_traces},
     {"torch_profiler_record_shapes", boolean, obeyed},
     {"torch_profiler_with_memory", boolean, obeyed},
+    {"detail", text, obeyed},
     {"ignore_frontend", boolean, ignored, own_traces},
     {"delay_iterations", whole, obeyed},
     {"max_iterations", whole, obeyed},

@@ -13,12 +13,14 @@ namespace prof = limelight::profiling;
 
 namespace {
 
-const prof::NameId channels_name =
-    prof::intern("convolve_channels", prof::Category::cpu_op, prof::ValueKind::dims);
+constexpr auto host_kind = prof::Activity::small_operation;
+
+const prof::NameId channels_name = prof::intern(
+    "convolve_channels", prof::Category::cpu_op, prof::ValueKind::dims, false, host_kind);
 const prof::NameId layer_norm_name =
-    prof::intern("layer_norm", prof::Category::cpu_op, prof::ValueKind::dims);
+    prof::intern("layer_norm", prof::Category::cpu_op, prof::ValueKind::dims, false, host_kind);
 const prof::NameId activate_name =
-    prof::intern("activate", prof::Category::cpu_op, prof::ValueKind::dims);
+    prof::intern("activate", prof::Category::cpu_op, prof::ValueKind::dims, false, host_kind);
 
 // A span of a device's memory that the host can read, copied if need be.
 class Readable {
@@ -71,7 +73,7 @@ void Device::convolve(std::span<const float> x,
 void Device::convolve_channels(
     std::span<const float> x, std::span<const float> w, std::span<float> y, int n, int width) {
   const auto rows = static_cast<std::size_t>(n), count = static_cast<std::size_t>(width);
-  const prof::Span span(channels_name, row_dims(rows, count));
+  const prof::Span span(host_kind, channels_name, row_dims(rows, count));
   const Readable from(*this, x), weights(*this, w);
   write_to(*this, y, [&](float* to) {
     std::fill_n(to, rows * count, 0.0f);
@@ -103,7 +105,7 @@ void Device::layer_norm(std::span<const float> x,
                         std::span<const float> bias,
                         float epsilon) {
   const std::size_t width = weight.size();
-  const prof::Span span(layer_norm_name, row_dims(x.size() / width, width));
+  const prof::Span span(host_kind, layer_norm_name, row_dims(x.size() / width, width));
   const Readable from(*this, x), w(*this, weight), b(*this, bias);
   write_to(*this, y, [&](float* to) {
     for (std::size_t row = 0; row < x.size(); row += width) {
@@ -123,7 +125,7 @@ void Device::layer_norm(std::span<const float> x,
 }
 
 void Device::activate(std::span<float> x, Activation activation) {
-  const prof::Span span(activate_name, row_dims(1, x.size()));
+  const prof::Span span(host_kind, activate_name, row_dims(1, x.size()));
   const Readable from(*this, x);
   write_to(*this, x, [&](float* to) {
     for (std::size_t i = 0; i < x.size(); ++i) to[i] = activated(from.data()[i], activation);

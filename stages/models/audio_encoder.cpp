@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "stages/models/layer_span.hpp"
+
 namespace limelight::stages {
 
 namespace {
@@ -202,6 +204,7 @@ Result<std::vector<std::vector<float>>> AudioEncoder::encode(std::span<const Log
   }
   if (observe) observe("stem", x);
   for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const LayerSpan span(l);
     run(layers_[l], x, ends);
     if (observe) observe("layers." + std::to_string(l), x);
   }

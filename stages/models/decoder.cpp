@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/try.hpp"
+#include "stages/models/layer_span.hpp"
 
 namespace limelight::stages {
 
@@ -225,6 +226,7 @@ Result<void> Decoder::forward(std::span<float> rows,
   device_.upload(rows, x.span());
   keep(0);
   for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const LayerSpan span(l);
     const Layer& w = layers_[l];
     device_.rms_norm(x.span(), normed.span(), n, h, w.input_norm.span(), shape_.norm_eps);
     attend(w, shape_.layer(static_cast<int>(l)), l, normed.span(), out.span(), n, cache);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limelight/span.hpp>
 
+#include "stages/models/layer_span.hpp"
+
 namespace limelight::stages {
 
 namespace prof = limelight::profiling;
@@ -200,6 +202,7 @@ std::vector<float> DiffusionTransformer::slope(const Condition& condition,
   add(std::span(x).subspan(rows), frames);
   if (observe) observe("input_embed", x);
   for (std::size_t l = 0; l < layers_.size(); ++l) {
+    const LayerSpan span(l);
     run(l, embedded, x);
     if (observe) observe("transformer_blocks." + std::to_string(l), x);
   }

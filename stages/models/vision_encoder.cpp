@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "stages/models/layer_span.hpp"
+
 namespace limelight::stages {
 
 namespace {
@@ -228,6 +230,7 @@ Result<std::vector<EncodedImage>> VisionEncoder::encode(std::span<const ImagePat
     }
   };
   for (int l = 0; l < shape_.layers; ++l) {
+    const LayerSpan span(static_cast<std::size_t>(l));
     const bool whole = shape_.window == 0 ||
                        std::find(shape_.full.begin(), shape_.full.end(), l) != shape_.full.end();
     run(layers_[static_cast<std::size_t>(l)], x, all_places, whole ? ends : window_ends);

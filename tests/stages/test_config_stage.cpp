@@ -18,17 +18,20 @@ BOOST_AUTO_TEST_CASE(a_stage_says_which_steps_its_profiles_record) {
     return stages::parse(write_file(folder.path / "changed.yaml", changed));
   };
   const auto config = with(
-      "delay_iterations: 2, active_iterations: 3, repeat: 0, torch_profiler_with_memory: true");
+      "delay_iterations: 2, active_iterations: 3, repeat: 0, torch_profiler_with_memory: true, "
+      "detail: block");
   if (!config) BOOST_FAIL(config.error().message);
   BOOST_TEST(config->find(0)->profiler.delay_iterations == 2u);
   BOOST_TEST(config->find(0)->profiler.active_iterations == 3u);
   BOOST_TEST(config->find(0)->profiler.repeat == 0u);
   BOOST_TEST(config->find(0)->profiler.with_memory);
+  BOOST_TEST(config->find(0)->profiler.detail == "block");
   BOOST_TEST(config->find(1)->profiler.repeat == 1u);
   BOOST_TEST(!config->find(1)->profiler.with_memory);
   BOOST_TEST(with("wait_iterations: 1")->find(0)->profiler.active_iterations == 5u);
-  for (const char* wrong : {"wait_iterations: -1", "repeat: 9999999999999", "wait: 1",
-                            "torch_profiler_with_stack: 3", "active_iterations: 0, repeat: 2"})
+  for (const char* wrong :
+       {"wait_iterations: -1", "repeat: 9999999999999", "wait: 1", "torch_profiler_with_stack: 3",
+        "detail: layers", "active_iterations: 0, repeat: 2"})
     BOOST_TEST(!with(wrong).ok(), wrong);
 }
 

@@ -22,20 +22,23 @@ namespace prof = limelight::profiling;
 
 namespace {
 
+constexpr auto small_kind = prof::Activity::small_operation;
+
+prof::NameId small_operation(const char* name) {
+  return prof::intern(name, prof::Category::cpu_op, prof::ValueKind::dims, false, small_kind);
+}
+
 const prof::NameId linear_name =
     prof::intern("linear", prof::Category::cpu_op, prof::ValueKind::matmul);
 const prof::NameId convolve_name =
     prof::intern("convolve", prof::Category::cpu_op, prof::ValueKind::matmul);
-const prof::NameId snake_name =
-    prof::intern("snake", prof::Category::cpu_op, prof::ValueKind::dims);
-const prof::NameId norm_name =
-    prof::intern("rms_norm", prof::Category::cpu_op, prof::ValueKind::dims);
-const prof::NameId rope_name = prof::intern("rope", prof::Category::cpu_op, prof::ValueKind::dims);
+const prof::NameId snake_name = small_operation("snake");
+const prof::NameId norm_name = small_operation("rms_norm");
+const prof::NameId rope_name = small_operation("rope");
 const prof::NameId attention_name =
     prof::intern("attention", prof::Category::cpu_op, prof::ValueKind::dims);
-const prof::NameId gate_name =
-    prof::intern("gate_mul", prof::Category::cpu_op, prof::ValueKind::dims);
-const prof::NameId add_name = prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims);
+const prof::NameId gate_name = small_operation("gate_mul");
+const prof::NameId add_name = small_operation("add");
 
 const prof::NameId pack_name =
     prof::intern("pack weights", prof::Category::cpu_op, prof::ValueKind::bytes);
@@ -105,7 +108,8 @@ class CpuDevice final : public Device {
   }
 
   void linear(std::span<const float> x, const Matrix& w, std::span<float> y, int n) override {
-    const prof::Span span(w.product != 0 ? w.product : linear_name, dims(n, w.out, w.in));
+    const prof::Span span(prof::Activity::cpu, w.product != 0 ? w.product : linear_name,
+                          dims(n, w.out, w.in));
     if (const auto* blocks = dynamic_cast<const BlockMatrix*>(&w))
       return linear_of_blocks(x, *blocks, y, n);
     multiply(w, {x.data(), static_cast<std::size_t>(w.in), 1, 0}, nullptr, y, n);
@@ -120,7 +124,7 @@ class CpuDevice final : public Device {
                 int dilation) override {
     if (dynamic_cast<const PackedMatrix*>(&w) == nullptr)
       return Device::convolve(x, w, bias, y, n, taps, dilation);
-    const prof::Span span(convolve_name, dims(n, w.out, w.in));
+    const prof::Span span(prof::Activity::cpu, convolve_name, dims(n, w.out, w.in));
     const auto width = static_cast<std::size_t>(w.in / taps);
     multiply(w,
              {x.data(), width, static_cast<std::size_t>(taps),
@@ -132,7 +136,7 @@ class CpuDevice final : public Device {
              std::span<float> y,
              std::span<const float> frequencies,
              std::span<const float> amplitudes) override {
-    const prof::Span span(snake_name, dims(x.size()));
+    const prof::Span span(small_kind, snake_name, dims(x.size()));
     const std::size_t width = frequencies.size();
     pool_.run(x.size() / width, 1 + (1 << 14) / width, [&](std::size_t begin, std::size_t end) {
       for (std::size_t row = begin * width; row < end * width; row += width)
@@ -147,7 +151,7 @@ class CpuDevice final : public Device {
                 int width,
                 std::span<const float> weight,
                 float epsilon) override {
-    const prof::Span span(norm_name, dims(n, width));
+    const prof::Span span(small_kind, norm_name, dims(n, width));
     for (int r = 0; r < n; ++r) {
       const float* from = x.data() + static_cast<std::ptrdiff_t>(r) * width;
       float* to = y.data() + static_cast<std::ptrdiff_t>(r) * width;
@@ -168,7 +172,7 @@ class CpuDevice final : public Device {
 
   void rope(std::span<float> x, int heads, int head_dim, const Rope& rope) override {
     const int n = placement_->rows();
-    const prof::Span span(rope_name, dims(n, heads, head_dim));
+    const prof::Span span(small_kind, rope_name, dims(n, heads, head_dim));
     const int half = rope.frequencies.empty() ? head_dim / 2
                                               : static_cast<int>(rope.frequencies.size()),
               apart = rope.interleaved ? 1 : half, step = rope.interleaved ? 2 : 1;
@@ -200,7 +204,7 @@ class CpuDevice final : public Device {
     const Placement& p = *placement_;
     const int n = p.rows(), heads = shape.heads, head_dim = shape.head_dim;
     const int longest = *std::max_element(p.positions.begin(), p.positions.end()) + 1;
-    const prof::Span span(attention_name, dims(n, heads, longest));
+    const prof::Span span(prof::Activity::cpu, attention_name, dims(n, heads, longest));
     const float scale =
         shape.scale != 0 ? shape.scale : 1.0f / std::sqrt(static_cast<float>(head_dim));
     const auto group = static_cast<std::size_t>(heads / shape.kv_heads),
@@ -257,7 +261,7 @@ class CpuDevice final : public Device {
   }
 
   void gate_mul(std::span<float> gate, std::span<const float> up, Activation activation) override {
-    const prof::Span span(gate_name, dims(gate.size()));
+    const prof::Span span(small_kind, gate_name, dims(gate.size()));
     if (activation == Activation::silu)
       return kernels_.silu_mul(gate.data(), up.data(), gate.size());
     for (std::size_t i = 0; i < gate.size(); ++i) gate[i] = activated(gate[i], activation) * up[i];
@@ -278,7 +282,7 @@ class CpuDevice final : public Device {
                 std::span<const float> weights,
                 std::span<float> x,
                 int width) override {
-    const prof::Span span(add_name, dims(y.size()));
+    const prof::Span span(small_kind, add_name, dims(y.size()));
     const auto count = static_cast<std::size_t>(width);
     for (std::size_t i = 0; i < rows.size(); ++i)
       kernels_.add_scaled(weights[i], y.data() + i * count,
@@ -288,7 +292,7 @@ class CpuDevice final : public Device {
   void clear(std::span<float> x) override { std::fill(x.begin(), x.end(), 0.0f); }
 
   void add(std::span<float> x, std::span<const float> y) override {
-    const prof::Span span(add_name, dims(x.size()));
+    const prof::Span span(small_kind, add_name, dims(x.size()));
     if (x.size() == y.size())
       return pool_.run(x.size(), 1 << 15, [&](std::size_t begin, std::size_t end) {
         kernels_.add_scaled(1, y.data() + begin, x.data() + begin, end - begin);

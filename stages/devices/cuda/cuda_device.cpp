@@ -21,18 +21,19 @@ namespace prof = limelight::profiling;
 namespace {
 
 constexpr bool correlated = true;
+constexpr auto small_kind = prof::Activity::small_operation;
+
+prof::NameId small_operation(const char* name) {
+  return prof::intern(name, prof::Category::cpu_op, prof::ValueKind::dims, correlated, small_kind);
+}
 const prof::NameId linear_name =
     prof::intern("linear", prof::Category::cpu_op, prof::ValueKind::matmul, correlated);
-const prof::NameId norm_name =
-    prof::intern("rms_norm", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
-const prof::NameId rope_name =
-    prof::intern("rope", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+const prof::NameId norm_name = small_operation("rms_norm");
+const prof::NameId rope_name = small_operation("rope");
 const prof::NameId attention_name =
     prof::intern("attention", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
-const prof::NameId gate_name =
-    prof::intern("gate_mul", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
-const prof::NameId add_name =
-    prof::intern("add", prof::Category::cpu_op, prof::ValueKind::dims, correlated);
+const prof::NameId gate_name = small_operation("gate_mul");
+const prof::NameId add_name = small_operation("add");
 std::uint64_t dims(int a, int b = 0, int c = 0) {
   return prof::pack_dims(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b),
                          static_cast<std::uint64_t>(c));
@@ -137,7 +138,8 @@ class CudaDevice final : public Device {
     return matrix;
   }
   void linear(std::span<const float> x, const Matrix& w, std::span<float> y, int n) override {
-    const prof::CorrelatedSpan span(w.product != 0 ? w.product : linear_name, dims(n, w.out, w.in));
+    const prof::CorrelatedSpan span(prof::Activity::cpu, w.product != 0 ? w.product : linear_name,
+                                    dims(n, w.out, w.in));
     const auto& matrix = static_cast<const CudaMatrix&>(w);
     if (matrix.dtype == ipc::DType::bfloat16)
       cuda::linear_bf16(x.data(), matrix.memory, y.data(), n, w.in, w.out, stream_);
@@ -152,7 +154,7 @@ class CudaDevice final : public Device {
                 int width,
                 std::span<const float> weight,
                 float epsilon) override {
-    const prof::CorrelatedSpan span(norm_name, dims(n, width));
+    const prof::CorrelatedSpan span(small_kind, norm_name, dims(n, width));
     cuda::rms_norm(x.data(), y.data(), n, width, weight.empty() ? nullptr : weight.data(), epsilon,
                    stream_);
     launched("rms_norm");
@@ -179,7 +181,7 @@ class CudaDevice final : public Device {
           "copy");
   }
   void rope(std::span<float> x, int heads, int head_dim, const Rope& rope) override {
-    const prof::CorrelatedSpan span(rope_name, dims(rows_, heads, head_dim));
+    const prof::CorrelatedSpan span(small_kind, rope_name, dims(rows_, heads, head_dim));
     const bool usual = rope.frequencies.empty();
     cuda::rope(x.data(), places(), heads, head_dim,
                usual ? head_dim / 2 : static_cast<int>(rope.frequencies.size()),
@@ -196,7 +198,8 @@ class CudaDevice final : public Device {
                  std::span<const float> values,
                  std::span<float> out,
                  const AttentionShape& a) override {
-    const prof::CorrelatedSpan span(attention_name, dims(rows_, a.heads, longest_));
+    const prof::CorrelatedSpan span(prof::Activity::cpu, attention_name,
+                                    dims(rows_, a.heads, longest_));
     float* scores = allocate(static_cast<std::size_t>(rows_) * static_cast<std::size_t>(a.heads) *
                              static_cast<std::size_t>(longest_));
     cuda::attention(q.data(), keys.data(), values.data(), out.data(), scores, places(), longest_,
@@ -207,7 +210,7 @@ class CudaDevice final : public Device {
     free(scores);
   }
   void gate_mul(std::span<float> gate, std::span<const float> up, Activation activation) override {
-    const prof::CorrelatedSpan span(gate_name, dims(static_cast<int>(gate.size())));
+    const prof::CorrelatedSpan span(small_kind, gate_name, dims(static_cast<int>(gate.size())));
     const cuda::Gate kind = activation == Activation::silu   ? cuda::Gate::silu
                             : activation == Activation::gelu ? cuda::Gate::gelu
                                                              : cuda::Gate::gelu_tanh;
@@ -230,7 +233,7 @@ class CudaDevice final : public Device {
                 std::span<const float> weights,
                 std::span<float> x,
                 int width) override {
-    const prof::CorrelatedSpan span(add_name, dims(static_cast<int>(y.size())));
+    const prof::CorrelatedSpan span(small_kind, add_name, dims(static_cast<int>(y.size())));
     for (std::size_t i = 0; i < rows.size(); ++i)
       cuda::add_scaled(x.data() + static_cast<std::ptrdiff_t>(rows[i]) * width,
                        y.data() + static_cast<std::ptrdiff_t>(i) * width, weights[i], width,
@@ -241,7 +244,7 @@ class CudaDevice final : public Device {
     check(cudaMemsetAsync(x.data(), 0, x.size_bytes(), stream_), "clear");
   }
   void add(std::span<float> x, std::span<const float> y) override {
-    const prof::CorrelatedSpan span(add_name, dims(static_cast<int>(x.size())));
+    const prof::CorrelatedSpan span(small_kind, add_name, dims(static_cast<int>(x.size())));
     cuda::add(x.data(), y.data(), static_cast<long>(x.size()), static_cast<long>(y.size()),
               stream_);
     launched("add");

@@ -46,11 +46,13 @@ BOOST_AUTO_TEST_CASE(keys_of_others_mean_the_same_or_are_refused) {
                                   {"profile_id", "id"},
                                   {"with_stack", false},
                                   {"with_memory", true},
+                                  {"detail", "block"},
                                   {"start_step", 3}});
   BOOST_REQUIRE(read.ok());
   BOOST_TEST(read->options.steps == 5u);
   BOOST_TEST(read->options.delay_steps == 3u);
   BOOST_TEST(read->options.with_memory);
+  BOOST_TEST(read->options.detail == "block");
   BOOST_TEST(read->options.activities == "cpu,ipc,actors,collectives,gpu");
   BOOST_TEST(read->options.prefix == "p");
   BOOST_TEST(read->options.run_id == "id");

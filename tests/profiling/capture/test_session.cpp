@@ -8,6 +8,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <set>
 
 #include "profiling/capture/flight_recorder.hpp"
 #include "profiling/capture/session.hpp"
@@ -54,6 +55,51 @@ BOOST_AUTO_TEST_CASE(a_session_writes_one_whole_trace_with_its_spans) {
   BOOST_TEST(slices[0]["pid"].is_number_integer());
   BOOST_REQUIRE(report->ops.size() == 2u);
   for (const auto& op : report->ops) BOOST_TEST(op.self_ns <= op.total_ns);
+}
+
+// What is recorded of operations, of small ones, of layers and of annotations, by detail; with a
+// flight recorder, which wants all operations, the file is the same.
+BOOST_AUTO_TEST_CASE(less_detail_leaves_operations_out_and_says_so) {
+  using prof::Activity;
+  const auto name = [](const char* text, Activity kind) {
+    return prof::intern(text, prof::Category::cpu_op, prof::ValueKind::none, false, kind);
+  };
+  const auto large = name("large", Activity::cpu),
+             little = name("little", Activity::small_operation),
+             layer = name("layer", Activity::block);
+  const auto names = [&](const std::string& detail) {
+    const Folder folder;
+    auto how = options(folder.path);
+    how.profile.detail = detail;
+    auto session = prof::Session::start(how);
+    if (!session) BOOST_FAIL(session.error().message);
+    {
+      const prof::Span annotation(outer);
+      const prof::Span block(Activity::block, layer);
+      { const prof::Span operation(Activity::cpu, large); }
+      { const prof::Span operation(Activity::small_operation, little); }
+    }
+    const auto report = (*session)->stop();
+    if (!report) BOOST_FAIL(report.error().message);
+    const auto trace = nlohmann::json::parse(read_gzip(report->file));
+    BOOST_TEST(trace["limelight"]["detail"] == (detail.empty() ? "op" : detail));
+    std::set<std::string> found;
+    for (const auto& event : trace["traceEvents"])
+      if (event["ph"] == "X") found.insert(event["name"].get<std::string>());
+    return found;
+  };
+  using Names = std::set<std::string>;
+  const std::string whole = "outer \"quoted\"";
+  for (const bool flight : {false, true}) {
+    if (flight) prof::enable_flight_recorder({});
+    BOOST_TEST((names("step") == Names{whole}));
+    BOOST_TEST((names("block") == Names{whole, "layer", "large"}));
+    BOOST_TEST((names("op") == Names{whole, "large", "little"}));
+    BOOST_TEST((names("") == Names{whole, "large", "little"}));
+  }
+  prof::disable_flight_recorder();
+  BOOST_TEST(!prof::recording(Activity::cpu));
+  BOOST_TEST(!prof::recording(Activity::block));
 }
 
 BOOST_AUTO_TEST_CASE(counters_have_a_track_and_are_no_spans) {

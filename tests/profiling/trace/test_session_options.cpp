@@ -30,6 +30,13 @@ BOOST_AUTO_TEST_CASE(activities_are_words_between_commas_and_no_word_is_all) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_detail_is_one_of_three_words) {
+  for (const char* good : {"", "step", "block", "op"})
+    BOOST_TEST(prof::check_profile({.detail = good}).ok(), good);
+  const auto refused = prof::check_profile({.detail = "layers"});
+  BOOST_TEST(refused.error().message == "detail: found 'layers', expected step, block or op");
+}
+
 BOOST_AUTO_TEST_CASE(a_file_s_name_shows_session_rank_process_and_stage) {
   prof::SessionOptions options{.directory = "d",
                                .timestamp = "17",
