@@ -9,6 +9,7 @@
 #include <iterator>
 #include <map>
 
+#include "profiling/analysis/counted.hpp"
 #include "profiling/analysis/trace_reader.hpp"
 
 namespace limelight::profiling {
@@ -77,7 +78,6 @@ bool is_earlier(const std::string& a, const std::string& b) {
   return time_of(a) != time_of(b) ? time_of(a) < time_of(b) : a < b;
 }
 
-std::string counted(std::size_t n) { return std::to_string(n) + (n == 1 ? " file" : " files"); }
 std::string named(const std::string& session) {
   return session.empty() ? "of an unknown session" : "session '" + session + "'";
 }
@@ -104,9 +104,11 @@ Result<std::string> choose(const Sessions& sessions,
   }
   for (const auto& [session, files] : sessions)
     if (session != chosen)
-      others += (others.empty() ? "" : ", ") + named(session) + " (" + counted(files.size()) + ")";
+      others += (others.empty() ? "" : ", ") + named(session) + " (" +
+                counted(files.size(), "file", "files") + ")";
   if (!others.empty())
-    notes.push_back("shown: " + named(chosen) + " (" + counted(sessions.at(chosen).size()) +
+    notes.push_back("shown: " + named(chosen) + " (" +
+                    counted(sessions.at(chosen).size(), "file", "files") +
                     "); left out: " + others + "; --session NAME shows another");
   return chosen;
 }
