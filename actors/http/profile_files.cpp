@@ -85,11 +85,11 @@ Result<std::string> OpenProfile::read(std::size_t most) {
 }
 
 const char* profile_type(std::string_view name) {
-  return name.ends_with(".gz")    ? "application/gzip"
-         : name.ends_with(".zst") ? "application/zstd"
-         : name.ends_with(".txt") ? "text/plain; charset=utf-8"
+  return name.ends_with(".gz")        ? "application/gzip"
+         : name.ends_with(".zst")     ? "application/zstd"
+         : name.ends_with(".txt")     ? "text/plain; charset=utf-8"
          : name.ends_with(".pftrace") ? "application/x-protobuf"
-                                  : "application/json";
+                                      : "application/json";
 }
 
 }  // namespace limelight::http
