@@ -9,7 +9,7 @@ using namespace limelight::tests;
 BOOST_AUTO_TEST_SUITE(doctor_command)
 
 BOOST_AUTO_TEST_CASE(each_part_of_the_machine_has_a_line) {
-  // CUPTI keeps what it allocates when it is loaded, which a sanitizer would count as the command's.
+  // CUPTI keeps what it allocates when it is loaded. A sanitizer would count that as the command's.
   const Ran ran = run("ASAN_OPTIONS=detect_leaks=0 " LIMELIGHT_COMMAND " doctor");
   BOOST_TEST(ran.code == 0);
   for (const char* part :
