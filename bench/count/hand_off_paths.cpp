@@ -10,6 +10,7 @@
 #include "base/try.hpp"
 #include "bench/count/paths.hpp"
 #include "ipc/iceoryx/broker.hpp"
+#include "ipc/iceoryx/broker_link.hpp"
 #include "ipc/iceoryx/channel.hpp"
 #include "profiling/record/registry.hpp"
 

@@ -60,12 +60,16 @@ std::vector<AddedTokens::Part> AddedTokens::cut(std::string_view text, bool spec
       at += found->content.size();
       continue;
     }
-    std::size_t begin = at, end = at + found->content.size();
-    if (found->left_strip) begin -= trailing_blanks(text.substr(done, at - done));
+    // The search goes on behind the token itself: one that is blanks may be among those that it
+    // has taken.
+    const std::size_t next = at + found->content.size();
+    std::size_t begin = at, end = next;
+    if (found->left_strip && done < at) begin -= trailing_blanks(text.substr(done, at - done));
     if (found->right_strip) end += leading_blanks(text.substr(end));
     if (begin > done) parts.push_back({text.substr(done, begin - done)});
     parts.push_back({text.substr(begin, end - begin), found->id});
-    done = at = end;
+    done = end;
+    at = next;
   }
   if (done < text.size()) parts.push_back({text.substr(done)});
   return parts;

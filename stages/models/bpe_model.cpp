@@ -106,7 +106,7 @@ class BpeModel final : public PieceModel {
       const int id = byte_level_ ? letters_[static_cast<unsigned char>(piece[at])]
                                  : id_of(piece.substr(at, length));
       // What has no token is left out before anything is merged: its neighbours may be.
-      if (id >= 0 || (!byte_level_ && !unknown_.leaves_out(piece.substr(at, length)))) {
+      if (id >= 0 || !unknown_.leaves_out(piece.substr(at, length))) {
         const int n = static_cast<int>(symbols.size());
         symbols.push_back({id, n - 1, n + 1, at, at + length});
       }

@@ -49,6 +49,7 @@ BOOST_AUTO_TEST_CASE(blanks_beside_a_token_can_be_its_own) {
   BOOST_TEST(cut(tokens, "a \n<l> b") == "|a[ \n<l>:1]| b");
   BOOST_TEST(cut(tokens, "a <r>\u3000 b") == "|a [<r>\u3000 :2]|b");
   BOOST_TEST(cut(tokens, "<r> <l>") == "[<r> :2][<l>:1]");
+  BOOST_TEST(cut({{.id = 1, .content = "\n", .right_strip = true}}, "\n \n") == "[\n \n:1][\n:1]");
 }
 
 BOOST_AUTO_TEST_CASE(a_single_word_stands_alone) {
