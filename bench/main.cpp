@@ -235,7 +235,7 @@ int main(int argc, char** argv) {
     http_options.seed = chaos_options.seed;
     if (quick) http_options.seconds /= 10;
     const auto results = bench::bench_chaos_http(http_options);
-    const int code = print("chaos", json, results);
+    const int code = print("chaos", how, results);
     return code == 0 && results->back().value > 0 ? 1 : code;
   }
   if (chaos->parsed()) {
