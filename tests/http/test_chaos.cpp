@@ -8,8 +8,8 @@ BOOST_AUTO_TEST_SUITE(chaos)
 BOOST_AUTO_TEST_CASE(what_was_promised_is_kept_while_all_is_hurt) {
   const Folder folder;
   const std::string out = (folder.path / "out.json").string();
-  const Ran ran = run(LIMELIGHT_COMMAND " bench chaos --http --seconds 20 --seed 3 --json > " +
-                      out + " 2> " + out + ".log");
+  const Ran ran = run("( " LIMELIGHT_COMMAND " bench chaos --http --seconds 20 --seed 3 --json > " +
+                      out + " 2> " + out + ".log )");
   const std::string log = read_file(out + ".log");
   BOOST_TEST(ran.code == 0, log);
   const json all = json::parse(read_file(out), nullptr, false);
