@@ -99,6 +99,10 @@ int main(int argc, char** argv) {
   CLI::App* profiler = app.add_subcommand(
       "profiler", "What recording, writing and stopping cost, and what the pipeline feels of it");
   profiler->add_option("--config", config, "stage config of the pipeline")->capture_default_str();
+  bool instructions = false;
+  profiler->add_flag("--instructions", instructions,
+                     "also count the instructions that profiling adds to a request, by its detail: "
+                     "ranks under callgrind take many minutes");
   CLI::App* decode = app.add_subcommand(
       "decode", "A published model on the CPU, beside llama.cpp where python3 has its package");
   decode->add_option("--model", model, "a file, a folder, or the name of a model that was fetched")
@@ -244,5 +248,7 @@ int main(int argc, char** argv) {
   }
   if (scale->parsed())
     return print_scale(how, bench::bench_scale({.quick = quick, .config = config, .plot = plot}));
-  return print("profiler", how, bench::bench_profiler({.quick = quick, .config = config}));
+  return print(
+      "profiler", how,
+      bench::bench_profiler({.quick = quick, .config = config, .instructions = instructions}));
 }

@@ -379,8 +379,10 @@ Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) 
   LIMELIGHT_TRY(measure_growth(scratch.path, options.quick, results));
   say("the pipeline: not profiled, with its flight recorders alone, profiled");
   LIMELIGHT_TRY(measure_overhead(options, scratch.path, results));
-  say("instructions that profiling adds to a request, by detail");
-  LIMELIGHT_TRY(measure_instructions(options, scratch.path, results));
+  if (options.instructions) {
+    say("instructions that profiling adds to a request, by detail");
+    LIMELIGHT_TRY(measure_instructions(options, scratch.path, results));
+  }
   say("more detail, beside a plain profile");
   LIMELIGHT_TRY(measure_detail(options, scratch.path, results));
   // Measured after the overhead, because this process keeps the broker and the pools of the first

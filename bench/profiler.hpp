@@ -12,6 +12,7 @@ namespace limelight::bench {
 struct ProfilerOptions {
   bool quick = false;            // fewer events, sessions and pairs: less than 50 s
   std::filesystem::path config;  // the pipeline for `overhead`
+  bool instructions = false;     // count them, too: ranks under callgrind take many minutes
 };
 
 // Returns these measurements. CPU: the CPU time of the writing thread.
@@ -40,7 +41,7 @@ struct ProfilerOptions {
 //   stack_overhead      %           the same by with_stack
 //   instructions        %           that profiling adds to a request's (detail: step, block, op),
 //                                   counted by callgrind in each rank; added: their number, events:
-//                                   those of a request. Not without valgrind
+//                                   those of a request. Where asked for, and valgrind is there
 //   overhead_accounted  %           of one core, as the traces state it for all ranks together
 //
 // The overheads compare requests in the same processes, with and without recording in turn; ci95 is
