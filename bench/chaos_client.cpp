@@ -139,7 +139,7 @@ class Asking {
     if (status == 503 || status == 504) return {ClientEnd::failed, {}, {}, code};
     return {ClientEnd::wrong, {}, {}, text};
   }
-  ClientResult answer(const json& all) const {
+  static ClientResult answer(const json& all) {
     try {
       const json& choice = all.at("choices").at(0);
       if (!choice.at("finish_reason").is_string())

@@ -161,8 +161,8 @@ class ChaosRun {
     std::this_thread::sleep_for(std::chrono::milliseconds(50 + random_() % 1000));
     ::kill(pid, SIGCONT);
   }
-  std::optional<pid_t> some_rank(const ChaosService& service) {
-    const auto ranks = service.ranks();
+  std::optional<pid_t> some_rank() {
+    const auto ranks = ChaosService::ranks();
     if (ranks.empty()) return {};
     return ranks[random_() % ranks.size()];
   }
@@ -173,7 +173,7 @@ class ChaosRun {
       pause();
       const std::uint64_t which = random_() % 100;
       if (which < 60) {
-        const auto rank = some_rank(service);
+        const auto rank = some_rank();
         if (!rank) continue;
         const bool stop = which < 8, on = which < 4, abort = which < 12;
         ++faults_[on      ? "rank_paused"
@@ -183,7 +183,7 @@ class ChaosRun {
         if (on) stop_for_a_while(*rank);
         else ::kill(*rank, stop ? SIGSTOP : abort ? SIGABRT : SIGKILL);
       } else if (which < 66) {
-        const auto broker = service.broker();
+        const auto broker = ChaosService::broker();
         if (!broker) continue;
         ++faults_["broker_paused"];
         stop_for_a_while(*broker);
@@ -207,7 +207,7 @@ class ChaosRun {
 
   // With requests under way.
   void end(ChaosService service, HealthWatch& health, Phase ending) {
-    const auto broker = service.broker();
+    const auto broker = ChaosService::broker();
     if (ending == Phase::broker_lost && !broker) {
       std::fprintf(stderr, "the broker is not lost: other pipelines use it\n");
       ending = Phase::draining;

@@ -135,13 +135,13 @@ ChaosService::~ChaosService() {
   (void)wait(10s);
 }
 
-std::vector<pid_t> ChaosService::ranks() const {
+std::vector<pid_t> ChaosService::ranks() {
   std::vector<pid_t> all;
   for (const pid_t pid : descendants())
     if (is_called(pid, "limelight-rank")) all.push_back(pid);
   return all;
 }
-std::optional<pid_t> ChaosService::broker() const {
+std::optional<pid_t> ChaosService::broker() {
   for (const pid_t pid : descendants())
     if (is_called(pid, "limelight-broker")) return pid;
   return {};

@@ -32,8 +32,8 @@ class ChaosService {
   pid_t pid() const noexcept { return pid_; }
   const std::string& url() const noexcept { return url_; }
   // Of its own, as of now.
-  std::vector<pid_t> ranks() const;
-  std::optional<pid_t> broker() const;
+  static std::vector<pid_t> ranks();
+  static std::optional<pid_t> broker();
   std::size_t count(const char* folder) const;  // of /proc/PID: "fd" or "task"
 
   void signal(int number) const;

@@ -27,7 +27,8 @@ mapfile -t sources < <(cd "$root" && find stages/models stages/media -name '*.cp
 sources+=(stages/devices/blocks base/{mapped_file,result})
 sources+=(
   actors/api/content_part
-  actors/formats/{base64,json_values,message_json,request_parts,sampling_json}
+  actors/formats/{base64,json_values,message_json,ordered_json,request_parts,sampling_json}
+  actors/formats/tool_calls_json
   actors/http/{completion_request,limited_json,profile_request,request_parser,sound_format}
   actors/formats/wav
   actors/http/message)
