@@ -24,7 +24,7 @@ mapfile -t sources < <(cd "$root" && find stages/models stages/media -name '*.cp
   grep -vE '/(convolution_loader|diffusion_transformer|mel_vocoder|smooth_snake)\.cpp$' |
   grep -vE '/(resize_mlp|speaker_encoder|tts_inputs|vision_encoder)\.cpp$' |
   sed 's/\.cpp$//')
-sources+=(stages/devices/blocks base/{mapped_file,result})
+sources+=(stages/devices/blocks base/{mapped_file,result} profiling/record/clock)
 sources+=(
   actors/api/content_part
   actors/formats/{base64,json_values,message_json,ordered_json,request_parts,sampling_json}
