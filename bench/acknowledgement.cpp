@@ -13,6 +13,7 @@
 #include "bench/child_numbers.hpp"
 #include "bench/loopback.hpp"
 #include "bench/profiler_pipeline.hpp"
+#include "bench/small_stages.hpp"
 #include "bench/time.hpp"
 #include "profiling/capture/flight_recorder.hpp"
 #include "profiling/capture/session.hpp"
@@ -26,7 +27,7 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-// Eight ranks with little to compute.
+// Eight ranks with little to compute, with small_code2wav_yaml behind it.
 constexpr const char* eight_ranks = R"(stage_args:
   - stage_id: 0
     engine_args: {model_stage: thinker, load_format: dummy, tensor_parallel_size: 6,
@@ -41,15 +42,6 @@ constexpr const char* eight_ranks = R"(stage_args:
           input_hidden: 96, codebooks: 1, codebook_size: 16, chunk_frames: 2, max_model_len: 64}}
     engine_input_source: [0]
     default_sampling_params: {max_tokens: 2}
-  - stage_id: 2
-    engine_args: {model_stage: code2wav, load_format: dummy,
-        model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32,
-          codebooks: 1, codebook_size: 16, channels: 8, upsampling: [2, 2]}}
-    engine_input_source: [1]
-    final_output: true
-    final_output_type: audio
-runtime:
-  edges: [{from: 0, to: 1, window_size: 4}, {from: 1, to: 2, window_size: 4}]
 )";
 
 constexpr int acknowledging_ranks = 8;
@@ -166,7 +158,7 @@ Result<void> measure_acknowledgement(const std::filesystem::path& folder,
     }
   }
   const auto config = folder / "eight_ranks.yaml";
-  std::ofstream(config) << eight_ranks;
+  std::ofstream(config) << eight_ranks << small_code2wav_yaml;
   auto omni = Omni::from_engine_args({.config = config, .profile_dir = folder / "ack"});
   if (!omni) return omni.error();
   for (const MachineState& state : machine_states) {

@@ -15,9 +15,9 @@
 #include <set>
 #include <thread>
 
+#include "base/scratch.hpp"
 #include "base/whole_number.hpp"
 #include "bench/chaos_load.hpp"
-#include "bench/scratch.hpp"
 
 namespace limelight::bench {
 
@@ -140,7 +140,7 @@ void kill_at_random(Omni& omni, const ChaosOptions& options, int kills, Restarts
 
 Result<std::vector<Measurement>> bench_chaos(const ChaosOptions& options) {
   const auto before = shared_files();
-  const auto scratch = Scratch::make(std::filesystem::temp_directory_path());
+  const auto scratch = Scratch::make("bench");
   if (!scratch) return scratch.error();
   Restarts restarts;
   auto started = Omni::from_engine_args(

@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "base/scratch.hpp"
 #include "bench/chaos_disk.hpp"
 #include "bench/chaos_service.hpp"
 #include "bench/chaos_watch.hpp"
-#include "bench/scratch.hpp"
 
 namespace limelight::bench {
 
@@ -260,7 +260,7 @@ class ChaosRun {
 }  // namespace
 
 Result<std::vector<Measurement>> bench_chaos_http(const ChaosHttpOptions& options) {
-  auto scratch = Scratch::make(std::filesystem::temp_directory_path());
+  auto scratch = Scratch::make("bench");
   if (!scratch) return scratch.error();
   const auto folder = scratch->path;
   std::filesystem::create_directory(folder / "traces");

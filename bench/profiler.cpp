@@ -18,11 +18,11 @@
 #include <string>
 #include <thread>
 
+#include "base/scratch.hpp"
 #include "base/try.hpp"
 #include "bench/peer.hpp"
 #include "bench/profiler_instructions.hpp"
 #include "bench/profiler_pipeline.hpp"
-#include "bench/scratch.hpp"
 #include "bench/time.hpp"
 #include "profiling/capture/session.hpp"
 #include "profiling/record/clock.hpp"
@@ -364,7 +364,7 @@ Result<void> measure_growth(const std::filesystem::path& folder,
 Result<std::vector<Measurement>> bench_profiler(const ProfilerOptions& options) {
   // Traces are written to a disk, as those of users are; /tmp often is none.
   const char* asked = std::getenv("TMPDIR");
-  const auto made = Scratch::make(asked != nullptr ? asked : "/var/tmp");
+  const auto made = Scratch::make("bench", asked != nullptr ? asked : "/var/tmp");
   if (!made) return made.error();
   const Scratch& scratch = *made;
   std::vector<Measurement> results;

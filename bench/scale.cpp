@@ -9,11 +9,11 @@
 #include <limelight/omni.hpp>
 #include <thread>
 
+#include "base/scratch.hpp"
 #include "base/try.hpp"
 #include "bench/child_numbers.hpp"
 #include "bench/scale_beyond.hpp"
 #include "bench/scale_ranks.hpp"
-#include "bench/scratch.hpp"
 #include "bench/time.hpp"
 
 namespace limelight::bench {
@@ -187,7 +187,7 @@ Result<void> measure_many(const ScaleOptions& options,
 Result<ScaleResult> bench_scale(const ScaleOptions& options) {
   ScaleResult result;
   std::vector<Measurement>& results = result.rows;
-  const auto scratch = Scratch::make(std::filesystem::temp_directory_path());
+  const auto scratch = Scratch::make("bench");
   if (!scratch) return scratch.error();
   std::vector<double> starts, ends;
   std::string ranks;

@@ -11,6 +11,7 @@
 #include "bench/child_numbers.hpp"
 #include "bench/loopback.hpp"
 #include "bench/report.hpp"
+#include "bench/small_stages.hpp"
 #include "bench/time.hpp"
 
 namespace limelight::bench {
@@ -47,16 +48,7 @@ std::string mesh_config(int replicas) {
           input_hidden: 32, codebooks: 1, codebook_size: 16, chunk_frames: 2, max_model_len: 64}}
     engine_input_source: [0]
     default_sampling_params: {max_tokens: 4}
-  - stage_id: 2
-    engine_args: {model_stage: code2wav, load_format: dummy,
-        model_shape: {layers: 1, hidden: 32, heads: 2, kv_heads: 2, head_dim: 16, mlp: 32,
-          codebooks: 1, codebook_size: 16, channels: 8, upsampling: [2, 2]}}
-    engine_input_source: [1]
-    final_output: true
-    final_output_type: audio
-runtime:
-  edges: [{from: 0, to: 1, window_size: 4}, {from: 1, to: 2, window_size: 4}]
-)";
+)" + small_code2wav_yaml;
 }
 
 double shm_used_mib() {

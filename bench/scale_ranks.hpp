@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/scratch.hpp"
+#include "base/scratch.hpp"
 
 namespace limelight::bench {
 

@@ -2,11 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
 #include <iomanip>
 #include <iostream>
 #include <limelight/trace.hpp>
 
+#include "base/scratch.hpp"
 #include "cli/refuse.hpp"
 #include "cli/serve_file.hpp"
 
@@ -17,20 +17,6 @@ void say(const char* command, const profiling::Notes& notes) {
   for (const std::string& note : notes)
     std::cerr << "limelight trace " << command << ": " << note << "\n";
 }
-// Removed at the end of the scope.
-struct TemporaryFolder {
-  std::filesystem::path path;  // empty: it could not be made
-  TemporaryFolder() {
-    std::error_code failed;
-    std::string name = std::filesystem::temp_directory_path(failed) / "limelight-open-XXXXXX";
-    if (!failed && ::mkdtemp(name.data()) != nullptr) path = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path.empty()) std::filesystem::remove_all(path, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-};
 const char* outcome_of(const profiling::TraceReading& reading) {
   using Outcome = profiling::TraceReading::Outcome;
   switch (reading.outcome) {
@@ -211,12 +197,12 @@ int TraceCommands::open() const {
   const auto perfetto =
       std::find_if(looked.readings.begin(), looked.readings.end(),
                    [](const auto& reading) { return reading.program == "Perfetto"; });
-  const TemporaryFolder folder;
+  const auto folder = Scratch::make("open");
   std::filesystem::path served = files_.front();
   if (perfetto->outcome != profiling::TraceReading::Outcome::accepts) {
     // What the tools make of it has nothing that Perfetto could refuse.
-    const auto copy = folder.path / "copy.json.gz";
-    const bool made = !folder.path.empty() && profiling::merge(files_, copy).ok();
+    const auto copy = folder ? folder->path / "copy.json.gz" : std::filesystem::path();
+    const bool made = folder && profiling::merge(files_, copy).ok();
     say("open", {files_.front().string() + ": Perfetto " + outcome_of(*perfetto) + perfetto->why +
                  (made ? "; a copy without that is served" : "")});
     if (made) served = copy;

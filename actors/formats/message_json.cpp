@@ -61,6 +61,13 @@ void add_fields(const json& item,
   if (!fields.empty()) message.fields = fields.dump();
 }
 
+Handlers keys_read_later() {
+  const auto later = [](const json&, const std::string&) {};
+  Handlers fields{{"tool_calls", later}};
+  for (const char* name : field_names) fields[name] = later;
+  return fields;
+}
+
 Message read_message(const json& item,
                      std::optional<ordered_json> calls,
                      const std::string& where,
@@ -74,13 +81,11 @@ Message read_message(const json& item,
          if (v.is_array()) parts = read_parts(v, k, rules), content.emplace();
          else content = text(v, k, "a text or a list of parts");
        }}};
-  const auto later = [](const json&, const std::string&) {};
-  Handlers fields{{"tool_calls", later}};
-  for (const char* name : field_names) fields[name] = later;
+  static const Handlers fields = keys_read_later();
   // It changes what a conversation says, so it is no key to pass over.
-  const Handlers refused{{"function_call", [](const json& value, const std::string& key) {
-                            if (!value.empty()) refuse(key, show(value), "tool_calls");
-                          }}};
+  static const Handlers refused{{"function_call", [](const json& value, const std::string& key) {
+                                   if (!value.empty()) refuse(key, show(value), "tool_calls");
+                                 }}};
   if (rules.unknown == UnknownKeys::ignored)
     read_object(item, where + ".", {&known, &fields, &refused}, rules.unknown);
   else read_object(item, where + ".", {&known, &fields});

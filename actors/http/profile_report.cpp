@@ -1,13 +1,11 @@
 #include "actors/http/profile_report.hpp"
 
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <limelight/trace.hpp>
 
 #include "actors/http/profile_files.hpp"
+#include "base/scratch.hpp"
 
 namespace limelight::http {
 
@@ -18,17 +16,7 @@ namespace {
 // What the names of the traces of one session have in common.
 std::string_view session_of(std::string_view name) { return name.substr(0, name.find("-rank-")); }
 
-bool is_read(std::string_view name) {
-  return name.ends_with(".json.gz") || name.ends_with(".json.zst") || name.ends_with(".json");
-}
-
-struct Scratch {
-  fs::path path;
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
+bool is_read(std::string_view name) { return name.find(".pt.trace.") != std::string_view::npos; }
 
 }  // namespace
 
@@ -45,13 +33,10 @@ Result<std::string> profile_report(const fs::path& folder, std::string_view name
                  "found no finished trace of that name; GET /profiles lists those that are there"};
   if (!is_read(name))
     return Error{ErrorCode::invalid_argument,
-                 "found a file that is no trace in JSON, expected one: a report is made of these"};
-  std::error_code failed;
-  std::string place = fs::temp_directory_path(failed) / "limelight-report-XXXXXX";
-  if (::mkdtemp(place.data()) == nullptr)
-    return Error{ErrorCode::io, place + ": cannot make a folder: " + std::strerror(errno)};
-  const Scratch scratch{place};
-  const fs::path page = scratch.path / "report.html";
+                 "found a file that is no trace, expected one: a report is made of these"};
+  const auto scratch = Scratch::make("report");
+  if (!scratch) return scratch.error();
+  const fs::path page = scratch->path / "report.html";
   if (const auto written = profiling::write_report(page, files); !written) return written.error();
   std::ifstream in(page, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(in), {}};

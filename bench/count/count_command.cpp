@@ -7,10 +7,10 @@
 #include <sstream>
 
 #include "base/helper.hpp"
+#include "base/scratch.hpp"
 #include "base/subprocess.hpp"
 #include "base/try.hpp"
 #include "bench/count/count_file.hpp"
-#include "bench/scratch.hpp"
 
 namespace limelight::bench {
 
@@ -66,7 +66,7 @@ std::optional<double> total_of(const std::filesystem::path& file) {
 
 // In the order of the paths. Callgrind's files are <name>.<number of the dump>-<thread>.
 Result<std::vector<double>> instructions(const std::string& program, std::size_t paths) {
-  const auto scratch = Scratch::make(std::filesystem::temp_directory_path());
+  const auto scratch = Scratch::make("bench");
   if (!scratch) return scratch.error();
   const std::string out = scratch->path / "out";
   LIMELIGHT_TRY(run_count({"valgrind", "--tool=callgrind", "--separate-threads=yes",

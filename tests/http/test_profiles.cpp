@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_stage_is_profiled_and_its_file_fetched) {
     BOOST_TEST(none.status == 404, none.body);
   const Reply table = served.get("/reports/profiler_out_1.txt");
   BOOST_TEST(table.status == 400);
-  BOOST_TEST(table.body.find("found a file that is no trace in JSON") != std::string::npos);
+  BOOST_TEST(table.body.find("found a file that is no trace, expected one") != std::string::npos);
 
   // A second run with an empty body: all stages.
   BOOST_TEST(served.ask("POST", "/start_profile").document()["traces"].size() == 3u);
@@ -88,6 +88,23 @@ BOOST_AUTO_TEST_CASE(a_stage_is_profiled_and_its_file_fetched) {
   BOOST_TEST(
       served.get("/metrics").body.find("profiler_traces_total{model_name=\"omni_tiny\"} 4") !=
       std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_trace_in_perfetto_s_own_format_has_a_report_too) {
+  Served served;
+  BOOST_TEST(served.post("/start_profile", {{"stages", {0}}, {"format", "pftrace"}}).status == 200);
+  BOOST_TEST(served.post("/v1/chat/completions", request).status == 200);
+  const json stopped = served.ask("POST", "/stop_profile").document();
+  BOOST_REQUIRE(stopped["traces"].size() == 1u);
+  const std::string name = stopped["traces"][0]["file"];
+  BOOST_REQUIRE(name.ends_with(".pftrace"));
+  const Reply report = served.get("/reports/" + name);
+  BOOST_TEST(report.status == 200, report.body.substr(0, 300));
+  const auto page = served.folder().path / "report.html";
+  BOOST_TEST(run(LIMELIGHT_COMMAND " trace report " +
+                 stopped["traces"][0]["path"].get<std::string>() + " -o " + page.string())
+                 .code == 0);
+  BOOST_TEST((report.body == read_file(page)));
 }
 
 BOOST_AUTO_TEST_CASE(no_request_names_a_file) {

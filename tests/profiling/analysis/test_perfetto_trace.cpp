@@ -10,6 +10,7 @@
 #include "profiling/analysis/trace_reader.hpp"
 #include "tests/profiling/both_formats.hpp"
 #include "tests/profiling/packets.hpp"
+#include "tests/profiling/trace_reading.hpp"
 #include "tests/support.hpp"
 #include "tests/trace_file.hpp"
 
@@ -19,31 +20,9 @@ using nlohmann::json;
 
 namespace {
 
-struct PacketReading {
-  std::vector<std::string> lines;
-  std::string odd, error;
-  std::string all() const {
-    std::string text;
-    for (const std::string& line : lines) text += line + "\n";
-    return text;
-  }
-};
-PacketReading read_packets(const std::string& bytes) {
+TraceReading read_packets(const std::string& bytes) {
   const Folder folder;
-  PacketReading made;
-  auto reader = prof::TraceReader::open(write_file(folder.path / "a.pftrace", bytes));
-  if (!reader) {
-    made.error = reader.error().message;
-    return made;
-  }
-  for (;;) {
-    const auto event = reader->next();
-    if (!event) made.error = event.error().message;
-    if (!event || !*event) break;
-    made.lines.emplace_back((*event)->text);
-  }
-  made.odd = reader->odd().text();
-  return made;
+  return read_trace(write_file(folder.path / "a.pftrace", bytes));
 }
 
 std::string tables(const fs::path& file, bool by_shape) {
@@ -199,7 +178,7 @@ BOOST_AUTO_TEST_CASE(a_trace_of_another_program_is_read) {
   }));
   trace.event(6000, 4, 20,
               [](pbf_writer& event) { event.add_double(field::real_counter_value, 0.5); });
-  const PacketReading made = read_packets(trace.text);
+  const TraceReading made = read_packets(trace.text);
   const std::vector<std::string> expected{
       R"({"ph":"M","name":"thread_name","ts":0.000,"pid":40,"tid":41,"args":{"name":"worker"}})",
       R"({"ph":"M","name":"thread_name","ts":0.000,"pid":40,"tid":1500000002,)"
@@ -277,7 +256,7 @@ BOOST_AUTO_TEST_CASE(events_in_the_older_form_are_read) {
   old(1, 'X', 20);
   old(2, 'b', 0);
   old(3, 'I', 0);
-  const PacketReading made = read_packets(trace.text);
+  const TraceReading made = read_packets(trace.text);
   BOOST_TEST(made.error == "");
   const std::vector<std::string> expected{
       R"({"ph":"M","name":"thread_name","ts":0.000,"pid":4,"tid":5,"args":{"name":"main"}})",
@@ -300,7 +279,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_understood_is_counted_and_said) {
             [](pbf_writer& packet) { packet.add_uint32(field::sequence_flags, 2); });
   trace.add(40, field::track_event, "\x0a\x7f");  // an annotation that is longer than all
   trace.end(50, 7).begin(60, 7, "b");
-  const PacketReading made = read_packets(trace.text);
+  const TraceReading made = read_packets(trace.text);
   BOOST_TEST(made.error == "");
   BOOST_TEST(made.all().find("\"name\":\"a\"") != std::string::npos);
   for (const char* expected :
@@ -336,13 +315,13 @@ BOOST_AUTO_TEST_CASE(a_truncated_file_is_used_up_to_where_it_ends) {
   trace.thread(7, 40, 41, "worker").begin(10, 7, "a").end(20, 7);
   const std::size_t whole = trace.text.size();
   trace.begin(30, 7, "a longer name");
-  const PacketReading made = read_packets(trace.text.substr(0, whole + 9));
+  const TraceReading made = read_packets(trace.text.substr(0, whole + 9));
   BOOST_TEST(made.lines.size() == 2u);
   BOOST_TEST(made.odd.find("the file ends in the middle of the packet at byte " +
                            std::to_string(whole) + ", of which it has 7 of") != std::string::npos,
              made.odd);
   for (std::size_t n = 1; n < trace.text.size(); ++n) {
-    const PacketReading cut = read_packets(trace.text.substr(0, n));
+    const TraceReading cut = read_packets(trace.text.substr(0, n));
     BOOST_TEST((!cut.error.empty() || !cut.odd.empty() || n == whole || cut.lines.size() < 2));
   }
   const std::string first = read_packets(trace.text.substr(0, 5)).error;
@@ -356,7 +335,7 @@ BOOST_AUTO_TEST_CASE(hostile_files_are_refused_or_read_without_harm) {
   trace.thread(7, 40, 41, "worker").begin(10, 7, "a").end(20, 7);
   const std::string good = trace.text;
   // A packet that claims more than there can be.
-  const PacketReading huge = read_packets(good + "\x0a\xff\xff\xff\xff\xff\xff\xff\x7f" + "rest");
+  const TraceReading huge = read_packets(good + "\x0a\xff\xff\xff\xff\xff\xff\xff\x7f" + "rest");
   BOOST_TEST(
       huge.odd.find("claims 72057594037927935 bytes, expected at most 64 MiB") != std::string::npos,
       huge.odd);
@@ -382,7 +361,7 @@ BOOST_AUTO_TEST_CASE(hostile_files_are_refused_or_read_without_harm) {
     std::string text = i % 2 == 0 ? own.substr(0, 20'000) : good;
     for (int times = 1 + static_cast<int>(random() % 8); times > 0; --times)
       text[random() % text.size()] = static_cast<char>(random());
-    const PacketReading made = read_packets(text);
+    const TraceReading made = read_packets(text);
     BOOST_TEST(made.error.find("protozero") == std::string::npos);
   }
 }
@@ -415,7 +394,7 @@ BOOST_AUTO_TEST_CASE(clocks_of_writers_are_put_on_that_of_the_trace) {
   add(3, 2, 64);      // 3 us behind that
   add(70'000, 3, 1);  // of CLOCK_REALTIME: 20 us behind the snapshot
   add(5, 3, 77);      // of a clock that nobody knows
-  const PacketReading made = read_packets(trace.text);
+  const TraceReading made = read_packets(trace.text);
   const std::vector<std::string> expected{
       R"({"ph":"M","name":"thread_name","ts":0.000,"pid":40,"tid":41,"args":{"name":"worker"}})",
       R"({"ph":"X","name":"a","pid":40,"tid":41,"ts":12.000,"dur":3.000})",
@@ -432,7 +411,7 @@ BOOST_AUTO_TEST_CASE(json_behind_a_line_end_is_no_packet) {
                        "\"tid\": 1, \"ts\": 1, \"dur\": 2}]}";
     if (begin.find('[') != std::string::npos)
       text = "\n[{\"ph\": \"X\", \"name\": \"a\", \"pid\": 1, \"tid\": 1, \"ts\": 1, \"dur\": 2}]";
-    const PacketReading made = read_packets(text);
+    const TraceReading made = read_packets(text);
     BOOST_TEST(made.error == "");
     BOOST_TEST(made.lines.size() == 1u);
   }

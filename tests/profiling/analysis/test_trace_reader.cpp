@@ -7,6 +7,7 @@
 
 #include "profiling/analysis/trace_reader.hpp"
 #include "tests/profiling/sessions.hpp"
+#include "tests/profiling/trace_reading.hpp"
 #include "tests/support.hpp"
 #include "tests/trace_file.hpp"
 
@@ -16,29 +17,9 @@ using namespace limelight::tests;
 
 namespace {
 
-struct Reading {
-  std::vector<std::string> lines;
-  std::string odd, error;
-};
-Reading read(const fs::path& file) {
-  Reading made;
-  auto reader = prof::TraceReader::open(file);
-  if (!reader) {
-    made.error = reader.error().message;
-    return made;
-  }
-  for (;;) {
-    const auto event = reader->next();
-    if (!event) made.error = event.error().message;
-    if (!event || !*event) break;
-    made.lines.emplace_back((*event)->text);
-  }
-  made.odd = reader->odd().text();
-  return made;
-}
-Reading read_text(const std::string& text, const char* name = "a.json") {
+TraceReading read_text(const std::string& text, const char* name = "a.json") {
   const Folder folder;
-  return read(write_file(folder.path / name, text));
+  return read_trace(write_file(folder.path / name, text));
 }
 // The events alone, so that the forms of files can be compared.
 std::string table_of(const fs::path& file) {
@@ -51,7 +32,7 @@ std::string table_of(const fs::path& file) {
 BOOST_AUTO_TEST_SUITE(trace_reader)
 
 BOOST_AUTO_TEST_CASE(events_of_others_come_in_the_form_of_ours) {
-  const Reading made = read_text(
+  const TraceReading made = read_text(
       "[{\"name\": \"a\\nb\", \"ph\": \"X\",\n \"ts\": \"1764180000123456.789\", \"dur\": 2,"
       " \"pid\": 1, \"tid\": 2.0,\n \"args\": {\"x\":\n [1, 2]}},"
       "{\"ph\":\"B\",\"name\":\"pair\",\"pid\":1,\"tid\":2,\"ts\":-1.5,\"args\":{\"q\":1}},"
@@ -100,7 +81,7 @@ BOOST_AUTO_TEST_CASE(begins_and_ends_are_paired_by_time_and_by_name) {
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_used_is_left_out_and_said) {
-  const Reading made = read_text(
+  const TraceReading made = read_text(
       "{\"traceEvents\": [7, {\"ph\": 5, \"ts\": 1}, {\"ph\": \"X\", \"ts\": \"soon\", \"name\": "
       "\"a\"}, {\"ph\": \"X\", \"ts\": 1, \"dur\": -1, \"name\": \"b\"}, {\"ph\": \"i\"}, "
       "{\"ph\": \"X\", \"ts\": 9e15, \"dur\": 9e15, \"name\": \"c\"},"
@@ -140,7 +121,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_trace_is_said_in_our_words_with_what_to_do) {
     BOOST_TEST(error.find(std::string(": found ") + what) != std::string::npos, error);
   }
   const Folder folder;
-  BOOST_TEST(read(folder.path).error.find("found a folder") != std::string::npos);
+  BOOST_TEST(read_trace(folder.path).error.find("found a folder") != std::string::npos);
 }
 
 // Whatever another tool makes of our file, it is the same trace for all commands.
@@ -184,7 +165,7 @@ BOOST_AUTO_TEST_CASE(what_stands_behind_the_end_is_said) {
       "{\"ph\": \"X\", \"name\": \"a\", \"pid\": 1, \"tid\": 1, \"ts\": 1, \"dur\": 2}";
   for (const std::string& whole : {"[" + event + "]", "{\"traceEvents\": [" + event + "]}"}) {
     BOOST_TEST(read_text(whole + " \n").odd == "");
-    const Reading twice = read_text(whole + "\n" + whole);
+    const TraceReading twice = read_text(whole + "\n" + whole);
     BOOST_TEST(twice.lines.size() == 1u);
     BOOST_TEST(twice.odd == "text behind the end of its JSON was not read");
   }
@@ -205,7 +186,7 @@ BOOST_AUTO_TEST_CASE(of_a_torn_file_what_is_there_is_read_and_what_is_lost_is_sa
   gzwrite(out, text.data(), static_cast<unsigned>(text.size()));
   gzclose(out);
   const std::string whole = read_file(file), half = whole.substr(0, whole.size() / 2);
-  const Reading torn = read(write_file(file, half));
+  const TraceReading torn = read_trace(write_file(file, half));
   BOOST_TEST(torn.error == "");
   BOOST_TEST(torn.lines.size() > 1000u);
   BOOST_TEST(torn.lines.size() < 2000u);
@@ -222,7 +203,7 @@ BOOST_AUTO_TEST_CASE(of_a_torn_file_what_is_there_is_read_and_what_is_lost_is_sa
 
   std::string damaged = whole;
   for (std::size_t i = whole.size() / 2; i < whole.size() / 2 + 300; ++i) damaged[i] = '\xff';
-  const Reading read_on = read(write_file(file, damaged));
+  const TraceReading read_on = read_trace(write_file(file, damaged));
   BOOST_TEST(read_on.error == "");
   BOOST_TEST(read_on.lines.size() > 1000u);
   BOOST_TEST(read_on.odd.find("the compressed data is damaged at about byte ") !=
