@@ -3,10 +3,9 @@
 // A program that needs only these links limelight::trace, and neither CAF nor iceoryx. Any thread
 // may call any function. Files are traces in Chrome's format of any program (PyTorch, vLLM, SGLang,
 // viztracer, JAX, Perfetto's JSON, Limelight), or in Perfetto's own, plain or compressed by gzip or
-// zstd. They are read
-// as a stream: the memory that is used grows with the number of names, requests and unmatched
-// chunks, but not with the number of events. Errors of all functions: not_found, io, corrupt (not a
-// trace; says what it is).
+// zstd. They are read as a stream: the memory that is used grows with the number of names, requests
+// and unmatched chunks, but not with the number of events. Errors of all functions: not_found, io,
+// corrupt (not a trace; says what it is).
 //
 // Of files of several sessions the latest is shown, a file that is given twice counts once, and a
 // merged file beside those of its ranks does not count. `Notes` says such things, and what of a

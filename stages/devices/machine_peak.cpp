@@ -164,8 +164,9 @@ MachinePeak measure_peak(int count) {
 std::string machine_peak_json(int threads) {
   std::error_code failed;
   const auto folder = std::filesystem::temp_directory_path(failed);
+  // Not as the files are named that a start removes when nobody holds them (ipc::clean_stale()).
   const std::string name =
-      "limelight-peak-" + std::to_string(::geteuid()) + "-" + std::to_string(threads);
+      ".limelight-peak-" + std::to_string(::geteuid()) + "-" + std::to_string(threads);
   const int file =
       failed ? -1
              : ::open((folder / name).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -24,6 +24,9 @@ BOOST_AUTO_TEST_CASE(the_peak_is_measured_once_and_kept_for_whoever_asks_next) {
   BOOST_TEST(peak["gb_per_s"] > 0.0);
   BOOST_TEST(peak["threads"] == 2);
   BOOST_TEST(json::parse(machine_peak_json(1))["threads"] == 1);
+  // A start of a pipeline removes what is named limelight-... and nobody holds; this it keeps.
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path))
+    BOOST_TEST(entry.path().filename().string().starts_with(".limelight-peak-"));
   // What is no measurement is replaced by one.
   for (const auto& entry : std::filesystem::directory_iterator(folder.path))
     write_file(entry.path(), "something else");
