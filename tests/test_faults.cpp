@@ -20,6 +20,7 @@
 #include <sstream>
 #include <thread>
 
+#include "tests/own_processes.hpp"
 #include "tests/run_command.hpp"
 #include "tests/support.hpp"
 
@@ -27,6 +28,13 @@ using limelight::ErrorCode;
 using limelight::Omni;
 using namespace limelight::tests;
 namespace fs = std::filesystem;
+
+namespace {
+struct Marked {
+  Marked() { mark_own_processes(); }
+};
+}  // namespace
+BOOST_TEST_GLOBAL_FIXTURE(Marked);
 
 // Must come before the cases that embed Omni: after those this process uses the broker itself.
 BOOST_AUTO_TEST_CASE(no_process_survives_the_orchestrator_and_the_next_start_is_clean) {
@@ -39,13 +47,12 @@ BOOST_AUTO_TEST_CASE(no_process_survives_the_orchestrator_and_the_next_start_is_
     _exit(127);
   }
   // Wait until the run has started its ranks.
-  const auto running = [&] { return std::system("pgrep -x limelight-rank >/dev/null") == 0; };
-  while (!running()) std::this_thread::yield();
+  while (!own_ranks_run()) std::this_thread::yield();
   kill(orchestrator, SIGKILL);
   waitpid(orchestrator, nullptr, 0);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (running() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  BOOST_TEST(!running());
+  while (own_ranks_run() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  BOOST_TEST(!own_ranks_run());
   BOOST_TEST(limelight_command("run --prompt next").code == 0);
   BOOST_TEST(left_behind().empty());
 }
@@ -71,10 +78,10 @@ BOOST_AUTO_TEST_CASE(an_orchestrator_killed_during_a_profile_leaves_whole_traces
     std::this_thread::sleep_for(std::chrono::milliseconds(round * 250 / tries));
     kill(orchestrator, SIGKILL);
     waitpid(orchestrator, nullptr, 0);
-    const auto running = [] { return std::system("pgrep -x limelight-rank >/dev/null") == 0; };
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (running() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-    BOOST_REQUIRE(!running());
+    while (own_ranks_run() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+    BOOST_REQUIRE(!own_ranks_run());
     std::string all;
     for (const auto& entry : fs::directory_iterator(traces)) {
       BOOST_TEST(entry.path().extension() != ".part", entry.path());
@@ -118,7 +125,7 @@ BOOST_AUTO_TEST_CASE(signals_that_end_a_run_end_all_processes_in_order_and_leave
     const Ran valid = limelight_command("trace validate" + all);
     BOOST_TEST(valid.code == 0, valid.output);
     BOOST_TEST(valid.output.ends_with("3 traces are valid\n"), valid.output);
-    BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
+    BOOST_TEST(!own_ranks_run());
     BOOST_TEST(left_behind().empty());
   }
 }
@@ -139,13 +146,13 @@ BOOST_AUTO_TEST_CASE(a_lost_broker_ends_the_run_with_what_was_begun) {
       {"--config", one_by_one(folder), "--prompts", PROMPTS_FILE, "--output-dir", folder.path},
       [&](pid_t, const std::string& said) {
         if (killed || said.find("1/4 requests") == std::string::npos) return;
-        killed = std::system("pkill -9 -x limelight-broke") == 0;
+        killed = kill_own("limelight-broke");
       });
   BOOST_TEST(killed);
   BOOST_TEST(ran.code == 1);
   BOOST_TEST(says(ran, "the broker"), ran.output);
   check_own_words(ran);
-  BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
+  BOOST_TEST(!own_ranks_run());
   // The one that was done and the one that was under way are there.
   BOOST_TEST(fs::exists(folder.path / "0.txt"));
   BOOST_TEST(fs::exists(folder.path / "1.txt"));
@@ -160,10 +167,9 @@ BOOST_AUTO_TEST_CASE(a_broker_that_is_killed_while_the_pipeline_starts_is_said_i
     const Folder folder;
     std::atomic<bool> over = false;
     std::thread killer([&] {
-      while (!over && std::system("pgrep -x limelight-broke >/dev/null") != 0)
-        std::this_thread::yield();
+      while (!over && own_processes("limelight-broke").empty()) std::this_thread::yield();
       std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
-      (void)!std::system("pkill -9 -x limelight-broke");
+      kill_own("limelight-broke");
     });
     const auto start = std::chrono::steady_clock::now();
     const Ran ran = watched_run({"--prompt", "hello", "--output-dir", folder.path},
@@ -177,7 +183,7 @@ BOOST_AUTO_TEST_CASE(a_broker_that_is_killed_while_the_pipeline_starts_is_said_i
     BOOST_TEST((ran.code == 0 || ran.code == 1));
     if (ran.code == 1) BOOST_TEST(says(ran, "broker"), ran.output);
     check_own_words(ran);
-    BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
+    BOOST_TEST(!own_ranks_run());
   }
   const Folder folder;
   BOOST_TEST(limelight_command("run --prompt next --output-dir " + folder.path.string()).code == 0);
@@ -366,10 +372,9 @@ BOOST_AUTO_TEST_CASE(twenty_kills_at_any_time_are_told_and_leave_no_process) {
                         PROMPTS_FILE + " --profile-dir " + folder.path.string() + " 2>&1")
                            .c_str(),
                        "r");
-    const std::string kill_one = "pkill -9 -x -n limelight-rank";  // succeeds once a rank exists
     std::this_thread::sleep_for(std::chrono::milliseconds(
         13 * i));  // the random time of the kill, spread over start and work
-    while (std::system(kill_one.c_str()) != 0) std::this_thread::yield();
+    while (!kill_own("limelight-rank")) std::this_thread::yield();
     std::array<char, 4096> buffer;
     while (std::size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
       output.append(buffer.data(), n);
@@ -378,6 +383,6 @@ BOOST_AUTO_TEST_CASE(twenty_kills_at_any_time_are_told_and_leave_no_process) {
     const bool harmless = output.find("\n0 requests failed with it") != std::string::npos;
     BOOST_TEST(WEXITSTATUS(status) == (harmless ? 0 : 1), output);
     BOOST_TEST(output.find("signal 9") != std::string::npos, output);
-    BOOST_TEST(std::system("pgrep -x limelight-rank >/dev/null") != 0);
+    BOOST_TEST(!own_ranks_run());
   }
 }

@@ -199,7 +199,6 @@ BOOST_AUTO_TEST_CASE(a_request_that_is_late_ends_with_both_numbers_and_others_go
         (out.error.message.find("in the queue") != std::string::npos) == (out.request_id == "r5"),
         out.error.message);
     BOOST_TEST(out.e2e_time_ms >= 60);
-    BOOST_TEST(out.e2e_time_ms < 2000);
   }
   BOOST_TEST(late == 2u);
 }

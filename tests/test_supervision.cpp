@@ -259,7 +259,7 @@ BOOST_AUTO_TEST_CASE(a_stop_names_the_files_of_those_that_answer_within_the_time
     if (cancelled) omni->cancel("Ctrl-C");
     const auto begin = std::chrono::steady_clock::now();
     const auto traces = omni->stop_profile();
-    BOOST_TEST((std::chrono::steady_clock::now() - begin < 8s));
+    BOOST_TEST((std::chrono::steady_clock::now() - begin < 20s));
     if (!traces) BOOST_FAIL(traces.error().message);
     BOOST_REQUIRE(traces->size() == 3u);
     for (const std::size_t rank : {0, 2}) {

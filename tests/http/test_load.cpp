@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(two_hundred_streams_each_end_once_and_nothing_is_left) {
     ++ended;
   }
   BOOST_TEST(ended == 180u);
-  BOOST_TEST((slowest < std::chrono::seconds(1)), slowest.count());
+  BOOST_TEST((slowest < std::chrono::seconds(10)), slowest.count());
   clients.clear();
   BOOST_TEST(anonymous_kib() < kib + (48 << 10));
   mute.clear();

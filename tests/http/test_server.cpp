@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_over_by_the_end_of_the_drain_ends_with_an_error
 }
 
 BOOST_AUTO_TEST_CASE(a_reader_that_is_slow_holds_nobody_up_and_is_dropped) {
-  Served served({"--write-timeout", "2"});
+  Served served({"--write-timeout", "8"});
   std::filesystem::create_directories(served.traces());
   // Nobody's memory can hold as much of it as it has.
   const auto file = served.traces() / "large.pt.trace.json.gz";
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_is_slow_holds_nobody_up_and_is_dropped) {
   }
   const auto start = std::chrono::steady_clock::now();
   BOOST_TEST(served.post("/v1/completions", {{"prompt", "x"}, {"max_tokens", 2}}).status == 200);
-  BOOST_TEST((std::chrono::steady_clock::now() - start < seconds(2)));
+  BOOST_TEST((std::chrono::steady_clock::now() - start < seconds(8)));
   BOOST_TEST(resident() < before + (std::uint64_t{32} << 20));
   BOOST_TEST(soon([&] {
     return served.get("/metrics").body.find("http_connections{model_name=\"omni_tiny\"} 1\n") !=

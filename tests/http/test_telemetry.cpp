@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(a_collector_that_is_away_holds_nothing_up) {
   BOOST_TEST(soon([&] { return served.log().find("does not take spans") != std::string::npos; }));
   const auto begin = std::chrono::steady_clock::now();
   BOOST_TEST(served.stop() == 0);
-  BOOST_TEST((std::chrono::steady_clock::now() - begin < std::chrono::seconds(8)));
+  BOOST_TEST((std::chrono::steady_clock::now() - begin < std::chrono::seconds(30)));
   const std::string log = served.log();
   BOOST_TEST(log.find("does not take spans") == log.rfind("does not take spans"));
   BOOST_TEST(log.find("OpenTelemetry: 0 spans sent") != std::string::npos, log);

@@ -133,4 +133,19 @@ foreach(kind library linked)
     message(FATAL_ERROR "host, ${kind}: found '${answer}', expected '${kind} by'")
   endif()
 endforeach()
+
+# Services of a user's: with actors of its own, also from another process, and on Boost.Asio.
+file(COPY ${SOURCE}/examples/service DESTINATION ${WORK})
+run(${CMAKE_COMMAND}
+  -S ${WORK}/service
+  -B ${WORK}/service/build
+  -G ${GENERATOR}
+  -D CMAKE_BUILD_TYPE=RelWithDebInfo
+  -D CMAKE_PREFIX_PATH=${WORK}/prefix)
+run(${CMAKE_COMMAND} --build ${WORK}/service/build)
+run(${SOURCE}/tests/package/services.sh
+  ${WORK}/service/build
+  ${WORK}/prefix/share/limelight/configs/omni_tiny.yaml
+  ${WORK}/prefix/bin/limelight
+  ${WORK}/service)
 file(REMOVE_RECURSE ${WORK})
