@@ -18,6 +18,7 @@
 #include <set>
 
 #include "base/whole_number.hpp"
+#include "profiling/capture/stack_walk.hpp"
 
 namespace limelight::profiling {
 
@@ -44,7 +45,7 @@ struct Samples {
   std::atomic<std::uint64_t> next{0}, drops{0}, handler_ticks{0};
 };
 std::atomic<Samples*> samples{nullptr};
-std::atomic<const UnwindLibrary*> library{nullptr};  // nullptr: no sampler runs
+std::atomic<bool> runs{false};  // a sampler does
 
 std::uintptr_t interrupted_at(void* context) noexcept {
 #if defined(__x86_64__)
@@ -58,8 +59,7 @@ std::uintptr_t interrupted_at(void* context) noexcept {
 }
 
 void on_signal(int, siginfo_t*, void* context) {
-  const UnwindLibrary* unwind = library.load(std::memory_order_acquire);
-  if (unwind == nullptr) return;
+  if (!runs.load(std::memory_order_acquire)) return;
   const int before = errno;
   const std::uint64_t begin = ticks();
   Samples& all = *samples.load(std::memory_order_acquire);
@@ -73,7 +73,7 @@ void on_signal(int, siginfo_t*, void* context) {
     slot.request = detail::thread_state.request;
     slot.ticks = begin;
     slot.interrupted = interrupted_at(context);
-    slot.count = unwind->backtrace(slot.addresses.data(), static_cast<int>(slot.addresses.size()));
+    slot.count = walk_stack(slot.addresses.data(), static_cast<int>(slot.addresses.size()));
     slot.state.store(Slot::full, std::memory_order_release);
   }
   all.handler_ticks.fetch_add(ticks() - begin, std::memory_order_relaxed);
@@ -128,12 +128,13 @@ Result<std::unique_ptr<StackSampler>> StackSampler::start() {
     sigemptyset(&mine.sa_mask);
     sigaction(SIGPROF, &mine, nullptr);
   }
-  library.store(*unwind, std::memory_order_release);
+  prepare_stack_walk();
+  runs.store(true, std::memory_order_release);
   return sampler;
 }
 
 StackSampler::~StackSampler() {
-  library.store(nullptr, std::memory_order_release);
+  runs.store(false, std::memory_order_release);
   for (auto& [thread_id, trigger] : threads_) detach(trigger);
 }
 

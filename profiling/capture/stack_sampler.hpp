@@ -1,7 +1,8 @@
 // Takes call stacks of this process's threads, a thousand in a second of CPU time of each.
 //
 //   thread runs 1 ms --> perf_event, or a CPU-time timer --> SIGPROF to that thread
-//        --> handler: libunwind, into a slot of fixed memory --> drain() by the session's thread
+//        --> handler: stack_walk.hpp, into a slot of fixed memory --> drain() by the session's
+//        thread
 //
 // A thread that sleeps is not interrupted. perf_event_open() counts by a clock of its own; where it
 // is not allowed, timers do it, which fire no more often than the kernel ticks (250 Hz is usual).

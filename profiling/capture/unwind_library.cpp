@@ -55,19 +55,15 @@ Result<const UnwindLibrary*> UnwindLibrary::get() {
   if (handle == nullptr) return missing(dlerror());
   std::unique_ptr<UnwindLibrary> library(new UnwindLibrary);
   const auto find = [&](const char* name) { return dlsym(handle, name); };
-  library->backtrace_ = reinterpret_cast<int (*)(void**, int)>(find("unw_backtrace"));
   library->get_context_ = find(LIMELIGHT_TEXT(UNW_ARCH_OBJ(getcontext)));
   library->init_ = find(LIMELIGHT_TEXT(unw_init_local));
   library->set_register_ = find(LIMELIGHT_TEXT(unw_set_reg));
   library->get_name_ = find(LIMELIGHT_TEXT(unw_get_proc_name));
   library->get_info_ = find(LIMELIGHT_TEXT(unw_get_proc_info_by_ip));
   library->address_space_ = find(LIMELIGHT_TEXT(unw_local_addr_space));
-  for (const void* part :
-       {reinterpret_cast<void*>(library->backtrace_), library->get_context_, library->init_,
-        library->set_register_, library->get_name_, library->get_info_, library->address_space_})
+  for (const void* part : {library->get_context_, library->init_, library->set_register_,
+                           library->get_name_, library->get_info_, library->address_space_})
     if (part == nullptr) return missing("it lacks a function");
-  void* warm[4];
-  (void)library->backtrace(warm, 4);  // makes what it needs, outside of a signal
   return loaded = library.release();
 }
 

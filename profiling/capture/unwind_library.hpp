@@ -1,5 +1,6 @@
-// libunwind, which is loaded when stacks are asked for the first time. A program that links it
-// would get its exceptions from it, too, because it defines what the compiler's runtime defines.
+// The names of functions, also of those that a library does not export, by libunwind. It is loaded
+// when stacks are asked for the first time: a program that links it would get its exceptions from
+// it, too, because it defines what the compiler's runtime defines. stack_walk.hpp walks the stacks.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +21,11 @@ class UnwindLibrary {
   // Errors: unavailable (it is not installed, or too old).
   static Result<const UnwindLibrary*> get();
 
-  // The return addresses of the calling thread, the innermost first; their number. May be called in
-  // a signal handler: it then also finds the frames below the signal's.
-  int backtrace(void** addresses, int most) const noexcept { return backtrace_(addresses, most); }
   // Slow: it reads files. Not in a signal handler.
   NativeFunction function_at(std::uintptr_t address) const;
 
  private:
   UnwindLibrary() = default;
-  int (*backtrace_)(void**, int) = nullptr;
   void* get_context_ = nullptr;
   void *init_ = nullptr, *set_register_ = nullptr, *get_name_ = nullptr, *get_info_ = nullptr,
        *address_space_ = nullptr;

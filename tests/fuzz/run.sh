@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of model files, chat templates, tokenizers, sounds, pictures and HTTP requests
-# with libFuzzer, under AddressSanitizer and UndefinedBehaviorSanitizer. Exit 77: no clang with
-# libFuzzer.
+# Fuzzes the readers of model files, chat templates, tokenizers, sounds, pictures and HTTP requests,
+# and the HTTP front's connections and WebSockets, with libFuzzer, under AddressSanitizer and
+# UndefinedBehaviorSanitizer. Exit 77: no clang with libFuzzer.
 #   run.sh <folder for builds> [<seconds for each>] [<folder for new inputs>]
 # Without a folder for them, new inputs are forgotten. LIMELIGHT_FUZZ names some of the readers.
 set -euo pipefail
@@ -31,7 +31,8 @@ sources+=(
   actors/formats/tool_calls_json
   actors/http/{completion_request,limited_json,profile_request,request_parser,sound_format}
   actors/formats/wav
-  actors/http/message)
+  actors/http/{api_error,connection,exchange,loop,message,socket_progress,stream_watch,websocket}
+  base/{log,log_fields})
 objects=()
 for source in "${sources[@]}"; do
   object=$build/$(basename "$(dirname "$source")")_$(basename "$source").o
@@ -56,7 +57,7 @@ corpus() {
   done
   echo "$build/corpus/$1"
 }
-for target in ${LIMELIGHT_FUZZ:-audio gguf http jpeg png safetensors template tokenizer}; do
+for target in ${LIMELIGHT_FUZZ:-audio connection gguf http jpeg png safetensors template tokenizer}; do
   clang++ "${flags[@]}" -fsanitize=fuzzer "$here/fuzz_$target.cpp" "${objects[@]}" \
     -ljpeg -lpcre2-8 -lpng -lsndfile -lsoxr -lutf8proc \
     -o "$build/fuzz_$target"

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <ctime>
 #include <future>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -81,6 +82,38 @@ BOOST_AUTO_TEST_CASE(a_thread_that_computes_is_found_in_its_functions) {
   // A thousand in a second of CPU time, or what the kernel's ticks allow.
   BOOST_TEST(static_cast<double>(samples) <= 1100 * seconds + 5);
   BOOST_TEST(sampler.handler_ticks() > 0u);
+}
+
+// A signal comes also in malloc() of a thread that has just begun.
+BOOST_AUTO_TEST_CASE(threads_that_allocate_are_sampled_and_go_on) {
+  auto started = StackSampler::start();
+  if (!started) BOOST_FAIL(started.error().message);
+  StackSampler& sampler = **started;
+  std::size_t samples = 0;
+  const auto drain = [&] { sampler.drain([&](const StackSample&) { ++samples; }); };
+  for (int round = 0; round < 10; ++round) {
+    std::atomic<int> begun = 0, ended = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i)
+      threads.emplace_back([&] {
+        ++begun;
+        while (thread_seconds() < 0.02) {
+          std::vector<std::unique_ptr<std::string>> held;
+          for (std::size_t size = 1; size < 3000; size += 7)
+            held.push_back(std::make_unique<std::string>(size, 'x'));
+        }
+        ++ended;
+      });
+    while (begun < 4) std::this_thread::yield();
+    sampler.follow_threads();
+    while (ended < 4) {
+      std::this_thread::sleep_for(1ms);
+      drain();
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  drain();
+  BOOST_TEST(samples > 0u);
 }
 
 BOOST_AUTO_TEST_CASE(who_sleeps_is_not_woken) {
