@@ -7,11 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <mutex>
 #include <random>
+#include <thread>
 
 #include "cli/end_signals.hpp"
 
@@ -104,13 +107,19 @@ Result<void> serve_to_perfetto(const std::filesystem::path& file,
         ErrorCode::unavailable,
         "port " + std::to_string(port) +
             " of 127.0.0.1 is taken: end the program that uses it, or choose another with --port"};
+  std::atomic<bool> over{false};
   EndSignals signals;
-  signals.watch([&server](int) { server.stop(); });
+  signals.watch([&](int) {
+    // A server that does not listen yet has nothing to stop, and would listen all the same.
+    while (!server.is_running() && !over) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    server.stop();
+  });
   std::string address(page);
   address.append("/#!/?url=http://127.0.0.1:").append(std::to_string(port)).append(path);
   std::cout << name << " is at " << address << std::endl;
   if (open_browser) open_in_browser(address);
   server.listen_after_bind();
+  over = true;
   return {};
 }
 

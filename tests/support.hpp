@@ -23,6 +23,13 @@ inline constexpr bool allocations_throw = false;
 inline constexpr bool allocations_throw = true;
 #endif
 
+// ThreadSanitizer keeps a signal until the thread calls one of its functions.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool signals_come_at_once = false;
+#else
+inline constexpr bool signals_come_at_once = true;
+#endif
+
 // Of this case alone, and removed at its end.
 struct Folder {
   std::filesystem::path path;

@@ -142,11 +142,14 @@ BOOST_AUTO_TEST_CASE(each_time_the_address_is_another) {
 }
 
 BOOST_AUTO_TEST_CASE(ctrl_c_ends_it) {
-  const Folder folder;
-  const Served served(write_file(folder.path / "a.json.gz", "x"));
-  close(connect_to(served.port));  // it serves
-  kill(served.pid, SIGINT);
-  BOOST_TEST(exit_code(served.pid) == 0);
+  for (int i = 0; i < 20; ++i) {
+    const Folder folder;
+    const Served served(write_file(folder.path / "a.json.gz", "x"));
+    // The port is open, but it may not serve yet.
+    if (i % 2 == 0) close(connect_to(served.port));
+    kill(served.pid, SIGINT);
+    BOOST_TEST(exit_code(served.pid) == 0);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_missing_file_and_a_port_that_is_taken_are_errors) {
