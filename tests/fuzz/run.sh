@@ -13,6 +13,7 @@ flags=(
   -std=c++20 -O1 -g -fno-omit-frame-pointer
   -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
   -fno-sanitize=function # clang 14 cannot build coroutines with it
+  -DBOOST_DISABLE_ASSERTS # as actors/http/CMakeLists.txt has it
   -I"$root" -I"$root/include" -DFIXTURES="\"$root/tests/fixtures\"")
 probe='extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }'
 echo "$probe" | clang++ -x c++ - -fsanitize=fuzzer,address -o "$build/probe" 2>/dev/null ||

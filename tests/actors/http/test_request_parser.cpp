@@ -68,6 +68,20 @@ BOOST_AUTO_TEST_CASE(bodies_in_chunks_and_clients_that_ask_first) {
   BOOST_TEST(parser.take().body == "abcde");
 }
 
+BOOST_AUTO_TEST_CASE(what_follows_the_last_chunk_may_come_byte_by_byte) {
+  const std::string head = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::pair<const char*, const char*> bodies[] = {
+      {"0\r\n\r\n", ""},
+      {"0\r\nh: d\r\n\r\n", ""},
+      {"1\r\nx\r\n0;e=1\r\nDigest: none\r\n\r\n", "x"}};
+  for (const auto& [body, content] : bodies) {
+    RequestParser parser({});
+    BOOST_TEST(feed(parser, head + body + "G", 1) == "G", body);
+    BOOST_REQUIRE((parser.state() == State::done));
+    BOOST_TEST(parser.take().body == content);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_target_may_name_the_host_as_for_a_proxy) {
   for (const auto& [target, path] :
        {std::pair("http://x/a/b?c", "/a/b"), {"HTTPS://x:1", "/"}, {"/http://x/", "/http://x/"}}) {
