@@ -204,6 +204,8 @@ BOOST_AUTO_TEST_CASE(who_has_no_token_or_another_one_is_refused) {
   const Ran none = limelight_command("run --config " + config.string() + prompt);
   BOOST_TEST(none.code == 2);
   BOOST_TEST(none.output.find("--token-file") != std::string::npos, none.output);
+  BOOST_TEST(limelight_command("node").code == 2);
+  BOOST_TEST(limelight_command("node --listen nowhere --token-file " + token.string()).code == 2);
   const Ran list = limelight_command("node list --config " + config.string() + " --token-file " +
                                      token.string());
   BOOST_TEST(list.code == 0);
@@ -283,4 +285,30 @@ BOOST_AUTO_TEST_CASE(a_killed_orchestrator_ends_what_it_has_on_a_node) {
     found = list();
   }
   BOOST_TEST(found.find(", 0 runs") != std::string::npos, found);
+}
+
+BOOST_AUTO_TEST_CASE(the_replica_here_goes_on_while_that_on_a_lost_node_is_away) {
+  const Folder folder;
+  const auto token = write_token(folder, secret);
+  NodeProcess node(token);
+  const auto config = placed_config(folder, {{"gpu2", node.address()}},
+                                    {"", "[here, gpu2]\n    num_replicas: 2", ""});
+  const Ran check = limelight_command("run --check --config " + config.string());
+  BOOST_TEST(check.output.find("on here and gpu2\n") != std::string::npos, check.output);
+  BOOST_TEST(check.output.find("node gpu2: " + node.address()) != std::string::npos);
+  auto omni = Omni::from_engine_args(
+      {.config = config, .rank_timeout = 2000ms, .flight_recorder = 0ms, .token_file = token});
+  if (!omni) BOOST_FAIL(omni.error().message);
+  const std::vector<std::string> prompts(3, "a");
+  const auto both = (*omni)->generate(prompts);
+  for (const auto& output : both)
+    BOOST_TEST((output.error.code == ErrorCode::none), output.error.message);
+  node.end(SIGKILL);
+  for (int i = 0; i < 100 && (*omni)->status().health == Health::running; ++i)
+    std::this_thread::sleep_for(50ms);
+  BOOST_TEST(((*omni)->status().health == Health::degraded));
+  for (const auto& output : (*omni)->generate(prompts)) {
+    BOOST_TEST((output.error.code == ErrorCode::none), output.error.message);
+    BOOST_TEST(output.text == both.front().text);
+  }
 }

@@ -14,7 +14,7 @@ exec 5<"$folder/token"
 unshare -n -m -p -f --mount-proc bash -c '
   mount -t tmpfs tmpfs /tmp && mount -t tmpfs tmpfs /dev/shm && cat <&5 >/tmp/token || exit 99
   chmod 600 /tmp/token
-  until ip addr add 10.77.0.2/24 dev llb 2>/dev/null; do read -r -t 0.05 < <(:); sleep 0.05; done
+  until ip addr add 10.77.0.2/24 dev llb 2>/dev/null; do sleep 0.05; done
   ip link set llb up; ip link set lo up
   exec "$0" node --listen 10.77.0.2:7420 --token-file /tmp/token' "$limelight" \
   >"$folder/node.log" 2>&1 &
@@ -29,7 +29,8 @@ ip link set llb netns $node || skip "a link cannot be moved to another namespace
 ip link set lo up
 ip addr add 10.77.0.1/24 dev lla && ip link set lla up || skip "a link cannot be set up"
 for _ in $(seq 100); do
-  "$limelight" node list --config "$config" --token-file "$folder/token" >"$folder/list" 2>&1 && break
+  "$limelight" node list --config "$config" --token-file "$folder/token" >"$folder/list" 2>&1 &&
+    break
   sleep 0.05
 done
 run() {

@@ -1,23 +1,19 @@
 #include "actors/orchestrator/node_link.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <condition_variable>
-#include <cstring>
 #include <deque>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <thread>
 
 #include "actors/orchestrator/crossing_relay.hpp"
+#include "actors/orchestrator/fetched_file.hpp"
 #include "actors/pipeline/node_middleman.hpp"
 #include "actors/pipeline/placement.hpp"
 #include "base/log.hpp"
 #include "base/try.hpp"
 #include "ipc/network/clock_probe.hpp"
 #include "profiling/record/clock.hpp"
-#include "profiling/trace/member_file.hpp"
 
 namespace limelight::actors {
 
@@ -27,7 +23,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto prepare_time = 60s, start_time = 10s, fetch_time = 30s;
+constexpr auto prepare_time = 60s, start_time = 10s;
 // How long restart() waits for a machine that is away, and how often it looks.
 constexpr auto return_time = 30s;
 constexpr auto look_interval = 250ms;
@@ -40,26 +36,6 @@ struct Restart {
   std::string absent;
   std::chrono::steady_clock::time_point until;
 };
-
-// Both have the same bytes.
-bool are_equal(const fs::path& one, const fs::path& other) {
-  std::error_code failed;
-  if (fs::file_size(one, failed) != fs::file_size(other, failed) || failed) return false;
-  std::ifstream a(one, std::ios::binary), b(other, std::ios::binary);
-  return std::equal(std::istreambuf_iterator<char>(a), {}, std::istreambuf_iterator<char>(b));
-}
-
-// The name that a collected file has in the end: nothing is overwritten. A node may be of this
-// machine, or share its disk: then the file is there already.
-Result<fs::path> put_in_place(const fs::path& part, const fs::path& file) {
-  if (are_equal(part, file)) return file;
-  for (int number = 1; number < 1000; ++number) {
-    const fs::path name = prof::numbered(file, number);
-    if (prof::rename_to_free_name(part, name)) return name;
-    if (errno != EEXIST) break;
-  }
-  return Error{ErrorCode::io, file.string() + ": cannot be written: " + std::strerror(errno)};
-}
 
 }  // namespace
 
@@ -395,33 +371,7 @@ Result<fs::path> NodeLink::fetch(const std::string& path, const fs::path& folder
     to = state_->node;
   }
   if (!to) return Error{ErrorCode::rank_failed, state_->where + " is lost"};
-  const fs::path file = folder / fs::path(path).filename(),
-                 part_file = folder / ("." + file.filename().string() + ".collect");
-  std::ofstream out(part_file, std::ios::binary);
-  const struct Remove {
-    const fs::path& path;
-    ~Remove() {
-      std::error_code ignored;
-      fs::remove(path, ignored);
-    }
-  } remove{part_file};
-  caf::scoped_actor self(state_->system, true);
-  for (std::uint64_t offset = 0;;) {
-    TracePart part;
-    self->request(to, fetch_time, ReadTrace{path, offset})
-        .receive([&](TracePart& said) { part = std::move(said); },
-                 [&](const caf::error& failed) {
-                   part.error = {ErrorCode::timeout, state_->where + " does not answer: " +
-                                                         state_->system.render(failed)};
-                 });
-    if (part.error.code != ErrorCode::none) return part.error;
-    if (part.bytes.empty()) break;
-    out.write(part.bytes.data(), static_cast<std::streamsize>(part.bytes.size()));
-    offset += part.bytes.size();
-  }
-  out.close();
-  if (!out) return Error{ErrorCode::io, part_file.string() + ": cannot be written"};
-  return put_in_place(part_file, file);
+  return fetch_file(state_->system, to, state_->where, path, folder);
 }
 
 void NodeLink::shutdown(std::chrono::milliseconds grace) {
