@@ -69,8 +69,10 @@ Result<void> send_text(const Socket& socket,
   return send_all(socket, bytes_in(message));
 }
 
-Result<std::string> receive_text(const Socket& socket, const Mac& key, std::string_view side) {
-  const Deadline deadline = in_time();
+Result<std::string> receive_text(const Socket& socket,
+                                 const Mac& key,
+                                 std::string_view side,
+                                 Deadline deadline) {
   std::array<unsigned char, 2> length{};
   LIMELIGHT_TRY(receive_all(socket, std::as_writable_bytes(std::span(length)), deadline));
   const std::size_t size = std::size_t{length[0]} << 8 | length[1];
@@ -143,7 +145,7 @@ Result<std::string> detail::greet_as(const Socket& socket,
   const Mac key = proof(token, "key", *ours, theirs);
   LIMELIGHT_TRY(
       send_text(socket, key, "hello", std::string(version).append(1, '\n').append(purpose)));
-  auto answer = receive_text(socket, key, "answer");
+  auto answer = receive_text(socket, key, "answer", std::chrono::steady_clock::now() + answer_time);
   if (!answer) return answer.error();
   if (answer->starts_with(granted)) return answer->substr(granted.size());
   return Error{ErrorCode::unavailable,
@@ -172,7 +174,7 @@ Result<Greeted> receive_greeting(const Socket& socket, const Token& token) {
   const Mac mine = proof(token, "listens", theirs, *ours);
   LIMELIGHT_TRY(send_all(socket, bytes_of(mine)));
   Greeted greeted{.purpose = {}, .key = proof(token, "key", theirs, *ours), .refusal = {}};
-  auto hello = receive_text(socket, greeted.key, "hello");
+  auto hello = receive_text(socket, greeted.key, "hello", deadline);
   if (!hello) return hello.error();
   const auto line = std::min(hello->find('\n'), hello->size());
   if (hello->substr(0, line) != version)

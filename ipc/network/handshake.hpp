@@ -13,7 +13,8 @@
 // is one with a key of this connection. The token itself is never sent, and a proof is of no use
 // for another connection. What follows is neither hidden nor sealed.
 //
-// Any thread may call all. One connection takes at most handshake_time.
+// Any thread may call all. A peer has handshake_time to say all that it has to say, and the one who
+// listens has answer_time, for there may be something to be ended and begun before.
 #pragma once
 
 #include <array>
@@ -28,7 +29,7 @@
 
 namespace limelight::ipc {
 
-inline constexpr std::chrono::seconds handshake_time{5};
+inline constexpr std::chrono::seconds handshake_time{5}, answer_time{20};
 // Of a purpose or an answer.
 inline constexpr std::size_t most_greeting_bytes = 2048;
 
