@@ -38,12 +38,21 @@ run() {
     --max-tokens 24 --output-dir "$folder/$1" >"$folder/$1.log" 2>&1
 }
 run plain || { cat "$folder"/*.log; exit 1; }
-(sleep 0.9; ip link set lla down; sleep 3; ip link set lla up) &
-cut=$!
-begin=$(date +%s%N)
-run cut || { cat "$folder"/*.log; exit 2; }
-echo "with the cut: $((($(date +%s%N) - begin) / 1000000)) ms"
-wait $cut
+# A rank may be silent for five seconds. On a busy machine TCP may find the way again a little later
+# than that: then the requests fail by name, which the pipeline promises too, and it is tried again.
+for try in 1 2 3; do
+  (sleep 0.9; ip link set lla down; sleep 3; ip link set lla up) &
+  cut=$!
+  begin=$(date +%s%N)
+  run cut
+  status=$?
+  wait $cut
+  ((status == 0)) && break
+  ((try < 3)) && grep -q 'did not answer for' "$folder/cut.log" && continue
+  cat "$folder"/*.log
+  exit 2
+done
+echo "with the cut, at try $try: $((($(date +%s%N) - begin) / 1000000)) ms"
 # The host dies in the middle of a run, with all that is on it.
 (sleep 0.9; kill -9 "$(cat /proc/$node/task/$node/children | tr -d ' ')") &
 run killed && { cat "$folder"/killed.log; exit 3; }
