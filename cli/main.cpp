@@ -9,6 +9,7 @@
 #include "cli/bench_command.hpp"
 #include "cli/doctor_command.hpp"
 #include "cli/fetch_command.hpp"
+#include "cli/node_command.hpp"
 #include "cli/profile_flags.hpp"
 #include "cli/run_command.hpp"
 #include "cli/sampling_flags.hpp"
@@ -18,6 +19,7 @@
 int main(int argc, char** argv) {
   limelight::log_to_stderr();
   if (argc > 1 && std::strcmp(argv[1], "bench") == 0) return limelight::cli::bench(argv + 1);
+  if (limelight::cli::is_node_session(argc, argv)) return limelight::cli::node_session(argv);
   CLI::App app{"Limelight: multi-stage inference with a built-in profiler", "limelight"};
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("limelight ") + limelight::version);
@@ -31,6 +33,7 @@ int main(int argc, char** argv) {
       "  limelight fetch smollm2 && limelight run --config stages/configs/smollm2.yaml --prompt "
       "\"Why is the sky blue?\"\n"
       "  limelight serve --port 8091\n"
+      "  limelight node --listen 10.0.0.2:7420 --token-file token\n"
       "  limelight trace validate traces/*.pt.trace.json.gz\n"
       "  limelight trace summary traces/*.pt.trace.json.gz\n"
       "  limelight bench ipc --quick --json");
@@ -48,6 +51,10 @@ int main(int argc, char** argv) {
   command->add_option("--stage-overrides", run.stage_overrides,
                       "keys over those of --deploy-config: JSON by stage, such as "
                       "{\"0\": {\"max_num_seqs\": 8}}");
+  command->add_option("--token-file", run.token_file,
+                      "the token of the nodes that the config names (see limelight node --help)");
+  command->add_flag("--collect", run.collect,
+                    "bring the traces of other machines to --profile-dir");
   command->add_flag("--check", run.check,
                     "print the pipeline and which keys are ignored, and start nothing");
   auto* prompts = command->add_option_group("prompts");
@@ -98,6 +105,9 @@ int main(int argc, char** argv) {
   limelight::cli::ServeOptions serve_options;
   CLI::App* serve = limelight::cli::add_serve_command(app, serve_options);
 
+  limelight::cli::NodeCommandOptions node_options;
+  CLI::App* node = limelight::cli::add_node_command(app, node_options);
+
   limelight::cli::TraceCommands trace(app);
 
   app.add_subcommand(
@@ -137,6 +147,7 @@ int main(int argc, char** argv) {
     serve_options.reread = [=] { return limelight::cli::read_serve_options(argc, argv); };
     return limelight::cli::serve(std::move(serve_options));
   }
+  if (node->parsed()) return limelight::cli::node(node_options);
   if (fetch->parsed()) return limelight::cli::fetch(model);
   if (doctor->parsed()) return limelight::cli::doctor();
   return trace.run();

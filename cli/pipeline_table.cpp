@@ -22,8 +22,12 @@ std::string describe(const stages::PipelineConfig& config) {
             " and " + count(s.max_num_batched_tokens, "token") + " in a step, max_model_len " +
             std::to_string(s.shape.max_model_len);
     if (s.final_output) text += ", output " + s.final_output_type;
+    if (const auto at = config.placement.find(s.stage_id); at != config.placement.end())
+      for (std::size_t i = 0; i < at->second.size(); ++i)
+        text += (i == 0 ? ", on " : " and ") + (at->second[i].empty() ? "here" : at->second[i]);
     text += '\n';
   }
+  for (const auto& [name, address] : config.nodes) text += "node " + name + ": " + address + "\n";
   for (const auto& [key, why] : config.ignored) text += "ignored: " + key + " (" + why + ")\n";
   if (!config.text.empty()) text += "as a stage config:\n" + config.text;
   return text;

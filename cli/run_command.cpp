@@ -132,7 +132,9 @@ int run(const RunOptions& options) {
                   .full_queue = options.full_queue,
                   .model = options.model,
                   .deploy_config = options.deploy_config,
-                  .stage_overrides = options.stage_overrides};
+                  .stage_overrides = options.stage_overrides,
+                  .token_file = options.token_file,
+                  .collect_traces = options.collect};
   if (options.check) {
     const auto pipeline = pipeline_of(args);
     if (!pipeline) return refuse("run", 2, pipeline.error().message);

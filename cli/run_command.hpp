@@ -18,6 +18,8 @@ struct RunOptions {
   std::string model;             // a folder, a file or a fetched name; see EngineArgs
   std::filesystem::path deploy_config;
   std::string stage_overrides;
+  std::filesystem::path token_file;  // see EngineArgs, as the next
+  bool collect = false;
   bool check = false;  // print the pipeline, and start nothing
   std::string prompt;
   std::vector<MediaFile> media;         // before the prompt's text

@@ -37,6 +37,10 @@ void add_pipeline(CLI::App& command, EngineArgs& engine) {
                      "how the stages of --model are run (YAML)");
   command.add_option("--stage-overrides", engine.stage_overrides,
                      "keys over those of --deploy-config: JSON by stage");
+  command.add_option("--token-file", engine.token_file,
+                     "the token of the nodes that the config names (see limelight node --help)");
+  command.add_flag("--collect", engine.collect_traces,
+                   "bring the traces of other machines to --profile-dir");
   command.add_option("--profile-dir", engine.profile_dir,
                      "where traces go, and what GET /profiles lists (default: "
                      "$VLLM_TORCH_PROFILER_DIR, else that of the config, else traces)");

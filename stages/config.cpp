@@ -6,6 +6,7 @@
 
 #include "ipc/window.hpp"
 #include "stages/config_graph.hpp"
+#include "stages/config_nodes.hpp"
 #include "stages/config_plugin.hpp"
 #include "stages/config_stage.hpp"
 #include "stages/deploy/deploy.hpp"
@@ -122,6 +123,7 @@ struct Reader : YamlReader {
                          {"max_inflight",
                           [&](auto& x, auto& k) { config.max_inflight = positive(x, k, 1024); }}});
                   }},
+                 {"nodes", [&](auto& v, auto&) { read_nodes(*this, v, config); }},
                  {"supervision", [&](auto& v, auto&) { config.supervision = supervision(v); }},
                  {"attachments",
                   [&](auto& v, auto& k) {
@@ -161,6 +163,8 @@ struct Reader : YamlReader {
                   }}});
           }}});
     if (config.stages.empty()) refuse(root, "stage_args", "nothing", "a list of stages");
+    for (std::size_t i = 0; i < config.stages.size(); ++i)
+      read_placement(*this, root["stage_args"][i]["node"], config.stages[i], config);
     for (std::size_t i = 0; i < edges.size(); ++i) {
       const Edge& e = edges[i];
       for (const int end : {e.from, e.to})

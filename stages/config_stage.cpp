@@ -267,6 +267,7 @@ struct StageReader : YamlReader {
          {"stage_type", keep},
          {"library", keep},
          {"options", keep},
+         {"node", [](auto&, auto&) {}},  // see config_nodes.hpp
          {"num_replicas",
           [&](auto& n, auto& k) { s.num_replicas = positive(n, k, most_replicas); }},
          {"runtime",

@@ -11,6 +11,7 @@ set(knows_profiling/capture profiling/trace profiling/record base)
 set(knows_profiling/analysis profiling/trace profiling/record base)
 set(knows_ipc profiling/record base)
 set(knows_ipc/iceoryx ipc ${knows_ipc})
+set(knows_ipc/network ipc/iceoryx ${knows_ipc/iceoryx})
 set(knows_stages/devices ipc profiling/record base)
 set(knows_stages/devices/cpu stages/devices ${knows_stages/devices})
 set(knows_stages/devices/cuda stages/devices ${knows_stages/devices})
@@ -19,13 +20,14 @@ set(knows_stages/models/jinja base)
 set(knows_stages/models stages/media stages/models/jinja stages/devices ${knows_stages/devices})
 set(knows_stages/deploy stages/models ${knows_stages/models})
 set(knows_stages stages/deploy stages/models ${knows_stages/models})
-set(knows_actors/pipeline stages ipc/iceoryx ipc profiling/record base)
+set(knows_actors/pipeline stages ipc/network ipc/iceoryx ipc profiling/record base)
 set(knows_actors/rank
   actors/pipeline stages stages/devices ipc/iceoryx ipc
   profiling/capture profiling/cupti profiling/trace profiling/record base)
 set(knows_actors/orchestrator
-  actors/pipeline ipc/iceoryx ipc
+  actors/pipeline ipc/network ipc/iceoryx ipc
   profiling/analysis profiling/capture profiling/trace profiling/record base)
+set(knows_actors/node actors/orchestrator ${knows_actors/orchestrator})
 set(knows_actors/api actors/orchestrator actors/pipeline base)
 set(knows_actors/formats stages/models base)
 set(knows_actors/telemetry base)
@@ -40,7 +42,7 @@ set(knows_bench/count
 set(knows_bench/performance bench base)
 list(APPEND knows_bench bench/load bench/count bench/performance)
 set(knows_cli
-  actors/http actors/telemetry actors/formats stages/models
+  actors/node actors/http actors/telemetry actors/formats stages/models
   profiling/analysis profiling/record base)
 
 set(wrong 0)

@@ -46,9 +46,12 @@ Result<std::unique_ptr<Port>> make_port(std::function<std::unique_ptr<Port>()> m
 }  // namespace
 
 Result<std::unique_ptr<ipc::Subscriber>> make_subscriber(const std::string& topic,
-                                                         std::size_t window) {
-  return make_port<ipc::Subscriber>(
-      [=] { return std::make_unique<ipc::Subscriber>(topic, window); });
+                                                         std::size_t window,
+                                                         bool relayed) {
+  return make_port<ipc::Subscriber>([=] {
+    return std::make_unique<ipc::Subscriber>(
+        std::vector<ipc::Subscriber::Channel>{{topic, window, relayed}});
+  });
 }
 
 Result<std::unique_ptr<ipc::Publisher>> make_publisher(const std::string& topic,

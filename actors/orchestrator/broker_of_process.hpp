@@ -19,7 +19,8 @@ Result<int> use_broker(const std::vector<ipc::Pool>& pools, const std::vector<Sh
 // A broker that died or is stuck answers nobody, and iceoryx waits for it without end; this waits
 // for some seconds, and leaves the thread behind that does. Errors: unavailable.
 Result<std::unique_ptr<ipc::Subscriber>> make_subscriber(const std::string& topic,
-                                                         std::size_t window);
+                                                         std::size_t window,
+                                                         bool relayed = false);
 Result<std::unique_ptr<ipc::Publisher>> make_publisher(const std::string& topic,
                                                        std::uint64_t max_bytes,
                                                        std::size_t window);

@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <atomic>
 #include <caf/io/all.hpp>
+#include <random>
 
 #include "actors/orchestrator/broker_of_process.hpp"
 #include "actors/orchestrator/engine_state.hpp"
 #include "actors/orchestrator/heartbeat.hpp"
-#include "actors/orchestrator/profiler_out.hpp"
 #include "actors/orchestrator/shm_plan.hpp"
 #include "actors/orchestrator/supervisor.hpp"
 #include "actors/pipeline/local_middleman.hpp"
+#include "actors/pipeline/placement.hpp"
 #include "actors/pipeline/pools.hpp"
 #include "actors/pipeline/startup_request.hpp"
 #include "actors/pipeline/thread_names.hpp"
@@ -31,8 +32,6 @@ namespace {
 
 constexpr auto start_timeout = 60s;
 constexpr std::chrono::milliseconds end_grace = 2s, failed_grace = 500ms, dump_grace = 1s;
-// A stop may wait for a start that is taken back: three times the supervisor's patience.
-constexpr auto profile_timeout = 90s;
 
 // Unique also among the pipelines of one process: the broker may still hold ports of one that was
 // killed a moment ago.
@@ -41,97 +40,24 @@ std::string new_run_name() {
   return std::to_string(getpid()) + "-" + std::to_string(++count);
 }
 
+// On other machines there may be a run of that name, of an orchestrator that has this process id on
+// its own machine.
+std::string unique_run_name() {
+  std::random_device random;
+  return new_run_name() + "-" + std::to_string(random());
+}
+
 OrchestratorActor::behavior_type orchestrator_actor(
     OrchestratorActor::pointer,
     std::function<void(const Join&)> joined,
     std::function<void(const StageReport&)> reported,
-    std::function<void(const HeldBack&)> held_back) {
+    std::function<void(const HeldBack&)> held_back,
+    std::function<void(const RankGone&)> gone) {
   return {[joined](const Join& m) { joined(m); }, [reported](const StageReport& m) { reported(m); },
-          [held_back](const HeldBack& m) { held_back(m); }};
-}
-
-// An error only if no rank has a file: what some have is worth having, and those that failed say so
-// in their own entry.
-Result<std::vector<RankTrace>> traces_of(const ProfileAnswer& answer) {
-  const bool some = std::any_of(answer.ranks.begin(), answer.ranks.end(), [](const RankTrace& r) {
-    return r.error.code == ErrorCode::none && !r.file.empty();
-  });
-  if (answer.error.code != ErrorCode::none && !some) return answer.error;
-  return answer.ranks;
+          [held_back](const HeldBack& m) { held_back(m); }, [gone](const RankGone& m) { gone(m); }};
 }
 
 }  // namespace
-
-// Asks the flight recorders for their last seconds, which may explain what has happened. Nobody
-// waits for the files, but the engine's end does.
-void Engine::State::dump_if_due(const std::string& why) {
-  if (args.flight_recorder.count() == 0 || ending || !supervisor) return;
-  if (last_dump && Clock::now() - *last_dump < args.dump_interval) return;
-  last_dump = Clock::now();
-  ++dumps_under_way;
-  ask_supervisor(
-      DumpProfile{trace_folder().string(),
-                  static_cast<std::uint64_t>(args.flight_recorder.count())},
-      [this, why](const Result<std::vector<RankTrace>>& traces, bool) {
-        if (traces)
-          for (const RankTrace& trace : *traces)
-            log(LogLevel::warning,
-                why + ": flight recorder of rank " + std::to_string(trace.rank) + ": " +
-                    (trace.file.empty() ? trace.error.message : trace.file.string()));
-        else
-          log(LogLevel::error,
-              why + ", but the flight recorders could not be written: " + traces.error().message);
-        const std::lock_guard lock(mutex);
-        --dumps_under_way;
-        joined.notify_all();
-      });
-}
-
-// What a rank kept is in shared memory.
-void Engine::State::salvage(int rank, prof::Owner owner) {
-  if (args.flight_recorder.count() == 0) return;
-  if (!wants_traces())
-    return log(LogLevel::info, "the last seconds of rank " + std::to_string(rank) +
-                                   " are not written, as no folder for traces was named "
-                                   "(--profile-dir, EngineArgs::profile_dir)");
-  const stages::StageConfig& stage = *config.stage_of(rank);
-  std::error_code ignored;
-  const auto report = prof::salvage_flight_recorder(
-      flight_file(run, rank),
-      {.directory = std::filesystem::absolute(trace_folder(), ignored),
-       .timestamp = prof::session_timestamp(),
-       .rank = rank,
-       .world_size = config.world_size(),
-       .stage_id = stage.stage_id,
-       .replica = config.replica_of(rank)->index,
-       .num_replicas = stage.num_replicas,
-       .stage_name = stage.model_stage,
-       .base_ns = prof::default_base_ns(),
-       .profile = {.prefix = "flight"}},
-      owner);
-  if (report) {
-    tell_trace(*report);
-    log(LogLevel::warning, "the last of rank " + std::to_string(rank) + ", which " +
-                               (owner == prof::Owner::gone ? "is gone" : "does not answer") + ": " +
-                               report->file.string());
-  } else
-    log(LogLevel::error, "the last of rank " + std::to_string(rank) +
-                             " could not be written: " + report.error().message);
-}
-
-// Two stops at a time get the same answer. complete: also its own file, not only earlier ones.
-void Engine::State::tell_trace(const RankTrace& trace, bool complete) {
-  if (!args.on_trace || trace.error.code != ErrorCode::none) return;
-  const std::lock_guard lock(told_mutex);
-  const auto tell = [this](const std::filesystem::path& file) {
-    if (file.empty() || std::find(told.begin(), told.end(), file) != told.end()) return;
-    told.push_back(file);
-    if (told.size() > most_told) told.pop_front();
-    args.on_trace(file);
-  };
-  for (const std::string& earlier : trace.earlier_files) tell(earlier);
-  if (complete) tell(trace.file);
-}
 
 void Engine::State::fail(Error error) {
   const std::lock_guard lock(mutex);
@@ -184,7 +110,8 @@ Result<void> Engine::State::start() {
           return;
         dump_if_due("a full queue held stage " + std::to_string(m.stage) + " back for " +
                     std::to_string(m.milliseconds) + " ms");
-      });
+      },
+      [this](const RankGone& m) { launcher->gone(m); });
   const auto helper = config.rank_executable.empty()
                           ? find_helper("limelight-rank")
                           : Result<std::filesystem::path>(config.rank_executable);
@@ -192,8 +119,8 @@ Result<void> Engine::State::start() {
   if (!helper) return helper.error();
   if (!folder) return folder.error();
   remove_dead_runs(*folder);
-  launcher = std::make_unique<Launcher>(*folder / ("run-" + run),
-                                        [this](const RankDeath& death) { on_death(death); });
+  launcher = std::make_unique<RankHosts>(*folder / ("run-" + run),
+                                         [this](const RankDeath& death) { on_death(death); });
   // Whoever is no rank of this run is told nothing, even if it is a process of this user.
   const auto control = *folder / ("run-" + run + ".control");
   LIMELIGHT_TRY(publish_local(orchestrator, control, [this](const PeerCredentials& peer) {
@@ -216,15 +143,17 @@ Result<void> Engine::State::start() {
                    .num_replicas = stage.num_replicas,
                    .stage_name = stage.model_stage});
   }
-  LIMELIGHT_TRY(launcher->start({.executable = *helper,
-                                 .config = std::filesystem::absolute(config.file, ignored),
-                                 .config_text = config.text,
-                                 .control = control,
-                                 .run = run,
-                                 .flight = args.flight_recorder,
-                                 .flight_records = flight ? flight_records(config) : 0,
-                                 .env = std::move(env)},
-                                config.world_size()));
+  LIMELIGHT_TRY(launcher->start(
+      {.executable = *helper,
+       .config = std::filesystem::absolute(config.file, ignored),
+       .config_text = config.text,
+       .control = control,
+       .run = run,
+       .flight = args.flight_recorder,
+       .flight_records = flight ? flight_records(config) : 0,
+       .env = std::move(env)},
+      config,
+      {.system = system.get(), .orchestrator = orchestrator, .token_file = args.token_file}));
   if (*broker != 0)
     broker_watch =
         std::make_unique<BrokerWatch>(*broker, [this, pid = *broker] { on_broker_end(pid); });
@@ -255,36 +184,6 @@ Result<void> Engine::State::start() {
   change_status();
   supervision = std::thread([this] { run_supervision(); });
   return {};
-}
-
-template <class Message>
-void Engine::State::ask_supervisor(const Message& message, OnProfileAnswer done) {
-  const CafVisit visit;
-  system->spawn([this, message, done, to = supervisor](caf::event_based_actor* self) {
-    // A supervisor that ends leaves its questions unanswered.
-    self->monitor(to);
-    self->set_down_handler([done, self](const caf::down_msg&) {
-      done(Error{ErrorCode::cancelled, "the pipeline was ended"}, false);
-      self->quit();
-    });
-    self->request(to, profile_timeout, message)
-        .then(
-            [this, done, self](const ProfileAnswer& answer) {
-              if constexpr (std::is_same_v<Message, StopProfile>)
-                if (const auto written = write_profiler_out(answer.ranks); !written)
-                  log(LogLevel::error, written.error().message);
-              for (const RankTrace& trace : answer.ranks)
-                tell_trace(trace, !std::is_same_v<Message, StartProfile>);
-              done(traces_of(answer), answer.goes_on);
-              self->quit();
-            },
-            [done, self](const caf::error& failed) {
-              done(Error{ErrorCode::timeout,
-                         "the profiling supervisor: " + self->system().render(failed)},
-                   true);
-              self->quit();
-            });
-  });
 }
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -319,7 +218,7 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineArgs& args) {
   if (!folder) return folder.error();
   state->args.profile_dir = std::move(folder).value();
   state->config = std::move(config).value();
-  state->run = new_run_name();
+  state->run = nodes_in_use(state->config).empty() ? new_run_name() : unique_run_name();
   std::unique_ptr<Engine> engine(new Engine(std::move(state)));
   LIMELIGHT_TRY(engine->state_->start());
   return engine;
@@ -368,59 +267,7 @@ Engine::~Engine() {
   }
 }
 
-namespace {
-// For questions whose answer is the traces alone.
-OnProfileAnswer without_more(Engine::OnTraces done) {
-  return [done = std::move(done)](Result<std::vector<RankTrace>> traces, bool) {
-    done(std::move(traces));
-  };
-}
-}  // namespace
-
 void Engine::fail(Error error) { state_->fail(std::move(error)); }
-void Engine::start_profile(const StageIds& stages, const ProfileOptions& options, OnTraces done) {
-  if (const auto good = prof::check_profile(options); !good) return done(good.error());
-  const StartProfile message{.stages = {stages.ids.begin(), stages.ids.end()},
-                             .directory = state_->trace_folder().string(),
-                             .timestamp = prof::session_timestamp(),
-                             .base_ns = prof::default_base_ns(),
-                             .options = options};
-  if (!options.orchestrator) return state_->ask_supervisor(message, without_more(std::move(done)));
-  state_->ask_supervisor(
-      message, [state = state_.get(), message, done](Result<std::vector<RankTrace>> traces, bool) {
-        if (traces)
-          traces->push_back(state->orchestrator_trace.start(message, state->config.world_size()));
-        done(std::move(traces));
-      });
-}
-void Engine::stop_profile(const StageIds& stages, OnTraces done) {
-  // The orchestrator's own trace ends with that of the last stage.
-  state_->ask_supervisor(StopProfile{{stages.ids.begin(), stages.ids.end()}},
-                         [state = state_.get(), done, whole = stages.ids.empty()](
-                             Result<std::vector<RankTrace>> traces, bool goes_on) {
-                           if (!whole && goes_on) return done(std::move(traces));
-                           auto own = state->orchestrator_trace.stop();
-                           if (own) state->tell_trace(*own);
-                           if (own && traces) traces->push_back(std::move(*own));
-                           else if (own && own->error.code == ErrorCode::none)
-                             traces = Error{
-                                 .code = traces.error().code,
-                                 .message = traces.error().message +
-                                            "\nthe orchestrator's trace: " + own->file.string()};
-                           done(std::move(traces));
-                         });
-}
-void Engine::dump_profile(std::chrono::milliseconds last, OnTraces done) {
-  state_->ask_supervisor(
-      DumpProfile{state_->trace_folder().string(),
-                  static_cast<std::uint64_t>(std::max<std::int64_t>(last.count(), 0))},
-      without_more(std::move(done)));
-}
-void Engine::set_flight_recorder(std::chrono::milliseconds keep, OnTraces done) {
-  state_->ask_supervisor(
-      SetFlight{static_cast<std::uint64_t>(std::max<std::int64_t>(keep.count(), 0))},
-      without_more(std::move(done)));
-}
 const stages::PipelineConfig& Engine::config() const { return state_->config; }
 int Engine::rank_pid(int rank) const { return state_->launcher->pid(rank); }
 

@@ -1,6 +1,6 @@
-// What a running pipeline consists of; part of the engine alone. engine.cpp starts, profiles and
-// ends it, engine_requests.cpp takes its requests from submission to their last update,
-// engine_supervision.cpp starts again what has failed.
+// What a running pipeline consists of; part of the engine alone. engine.cpp starts and ends it,
+// engine_traces.cpp profiles it, engine_requests.cpp takes its requests from submission to
+// their last update, engine_supervision.cpp starts again what has failed.
 //
 // A request has a ticket, by which its submitter knows it and which gives it its place in the
 // queue, and, once it is admitted, a number, by which the ranks know it. Numbers grow in the order
@@ -23,8 +23,8 @@
 #include "actors/orchestrator/broker_watch.hpp"
 #include "actors/orchestrator/deadlines.hpp"
 #include "actors/orchestrator/engine.hpp"
-#include "actors/orchestrator/launcher.hpp"
 #include "actors/orchestrator/orchestrator_trace.hpp"
+#include "actors/orchestrator/rank_hosts.hpp"
 #include "actors/orchestrator/replica_life.hpp"
 #include "actors/pipeline/protocol.hpp"
 #include "actors/pipeline/routes.hpp"
@@ -81,7 +81,7 @@ struct Engine::State {
   OrchestratorActor orchestrator;
   SupervisorActor supervisor;
   caf::actor heartbeats;
-  std::unique_ptr<Launcher> launcher;
+  std::unique_ptr<RankHosts> launcher;
   std::vector<UserPort> ports;
   AttachmentSender attachments;
 
@@ -147,6 +147,7 @@ struct Engine::State {
   void end_late(std::uint64_t number);
   static Result<void> check(const Submit& submit, std::chrono::milliseconds deadline);
   void salvage(int rank, prof::Owner owner);
+  void collect(RankTrace& trace);
   void tell_trace(const RankTrace& trace, bool complete = true);  // to args.on_trace, once
 
   std::string name_replica(const stages::Replica& replica) const;

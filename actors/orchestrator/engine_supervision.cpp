@@ -238,6 +238,7 @@ void Engine::State::on_join(const Join& joined_rank) {
     for (const auto& [rank, there] : ranks)
       caf::anon_send(there.actor, ReplicaAnew{it.stage_id, it.index});
     attachments.consumer_replaced(it.stage_id, it.index);
+    launcher->consumer_replaced(it.stage_id, it.index);
     log(LogLevel::warning, name_replica(it) + " serves again (restart " +
                                std::to_string(replica.life.incarnation()) + ")");
     change_status();

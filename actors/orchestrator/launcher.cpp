@@ -58,7 +58,12 @@ Result<void> Launcher::start(const RankProgram& program, int world_size) {
   }
   for (int rank = 0; rank < world_size; ++rank) {
     const std::lock_guard lock(mutex_);
-    auto process = spawn(rank, 0, "");
+    if (std::find(program_.elsewhere.begin(), program_.elsewhere.end(), rank) !=
+        program_.elsewhere.end()) {
+      ranks_.push_back({.ended = true});
+      continue;
+    }
+    auto process = spawn(rank, program_.incarnation, program_.absent);
     if (!process) return process.error();
     ranks_.push_back(*process);
   }

@@ -31,6 +31,9 @@ struct RankProgram {
   std::size_t flight_records = 0;
   // Variables of each rank, over those of this process.
   std::vector<std::map<std::string, std::string>> env = {};
+  std::vector<int> elsewhere = {};  // ranks of other machines, which are none of this launcher's
+  int incarnation = 0;              // of the first start, and what is absent then: see restart()
+  std::string absent = {};
 };
 
 struct RankDeath {
@@ -47,7 +50,7 @@ class Launcher {
   Launcher(std::filesystem::path run_folder, std::function<void(const RankDeath&)> on_death);
   ~Launcher();
 
-  // Starts the ranks 0 to world_size - 1. Errors: io.
+  // Starts the ranks 0 to world_size - 1, but for those elsewhere. Errors: io.
   Result<void> start(const RankProgram& program, int world_size);
   // Starts a rank again whose process has ended. incarnation: how often it was started before;
   // absent: see rank_main.cpp. On any thread. Errors: io, cancelled (after shutdown).
@@ -62,7 +65,7 @@ class Launcher {
   // kernel gives away only after watch() has waited for it. On any thread, also during start(): it
   // waits until the rank that is being started is known.
   bool started(pid_t pid) const;
-  int pid(int rank) const;
+  int pid(int rank) const;  // 0: it is elsewhere
 
  private:
   struct Process {

@@ -47,7 +47,7 @@ Result<void> keep_earlier(const fs::path& file) {
 
 }  // namespace
 
-Result<void> write_profiler_out(const std::vector<RankTrace>& ranks) {
+Result<void> write_profiler_out(const std::vector<RankTrace>& ranks, const fs::path& folder) {
   struct Stage {
     std::filesystem::path directory;
     std::string head, memory;
@@ -57,7 +57,9 @@ Result<void> write_profiler_out(const std::vector<RankTrace>& ranks) {
   for (const RankTrace& rank : ranks) {
     if (rank.file.empty()) continue;
     Stage& stage = stages[rank.stage_id];
-    stage.directory = rank.file.parent_path();
+    stage.directory = rank.host.empty() ? rank.file.parent_path() : folder;
+    std::error_code ignored;
+    if (!rank.host.empty()) fs::create_directories(folder, ignored);
     stage.head += "rank " + std::to_string(rank.rank) + ": " + std::to_string(rank.events) +
                   " events, " + std::to_string(rank.drops) + " drops, clock error " +
                   std::to_string(rank.clock_error_ns) + " ns, profiler CPU time " +

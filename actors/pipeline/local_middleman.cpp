@@ -5,11 +5,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <caf/io/all.hpp>
-#include <caf/io/basp_broker.hpp>
-#include <caf/io/network/acceptor_impl.hpp>
-#include <caf/io/network/default_multiplexer.hpp>
-#include <caf/io/network/scribe_impl.hpp>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -17,10 +12,11 @@
 #include <thread>
 #include <utility>
 
+#include "actors/pipeline/peer_scribe.hpp"
+
 namespace limelight::actors {
 
 namespace fs = std::filesystem;
-namespace net = caf::io::network;
 
 bool same_user(const PeerCredentials& peer) noexcept { return peer.uid == ::geteuid(); }
 
@@ -83,15 +79,6 @@ bool left_behind(const fs::path& path, const sockaddr_un& address) {
          ::connect(probe.get(), name, sizeof address) != 0 && errno == ECONNREFUSED;
 }
 
-// One end of a connection. CAF's own class asks the socket for its TCP port, and aborts the process
-// where there is none.
-class LocalScribe final : public net::scribe_impl {
- public:
-  using scribe_impl::scribe_impl;
-  std::string addr() const override { return "local"; }
-  std::uint16_t port() const override { return 0; }
-};
-
 // Stands where CAF calls accept(). Network thread.
 class CheckedAccept {
  public:
@@ -114,41 +101,6 @@ class CheckedAccept {
 
  private:
   PeerCheck check_;
-};
-
-// The listening socket with its file, as CAF's broker sees it. Made on any thread, from then on the
-// network thread's.
-class LocalDoorman final : public caf::io::doorman {
- public:
-  LocalDoorman(net::default_multiplexer& network, int listener, fs::path path, PeerCheck check)
-      : doorman(net::accept_hdl_from_socket(listener)),
-        acceptor_(network, listener, std::move(check)),
-        path_(std::move(path)) {}
-  ~LocalDoorman() override { ::unlink(path_.c_str()); }
-
-  bool new_connection() override {
-    Descriptor peer(acceptor_.accepted_socket());
-    if (detached()) return false;  // the broker has left, and this event was under way
-    auto scribe = caf::make_counted<LocalScribe>(acceptor_.backend(), peer.release());
-    const auto connection = scribe->hdl();
-    parent()->add_scribe(std::move(scribe));
-    return doorman::new_connection(&acceptor_.backend(), connection);
-  }
-  void launch() override { acceptor_.start(this); }
-  void graceful_shutdown() override {
-    acceptor_.graceful_shutdown();
-    detach(&acceptor_.backend(), false);
-  }
-  void add_to_loop() override { acceptor_.activate(this); }
-  void remove_from_loop() override { acceptor_.passivate(); }
-  std::string addr() const override { return path_.string(); }
-  // The broker finds the actor that is published here by this number. A descriptor is unique for as
-  // long as it is open.
-  std::uint16_t port() const override { return static_cast<std::uint16_t>(acceptor_.fd()); }
-
- private:
-  net::acceptor_impl<CheckedAccept> acceptor_;
-  fs::path path_;
 };
 
 Result<Descriptor> listen_at(const fs::path& path) {
@@ -220,21 +172,6 @@ Result<Descriptor> connect_to(const fs::path& path, const PeerCheck& check) {
   return socket;
 }
 
-Result<net::default_multiplexer*> network_of(caf::actor_system& system) {
-  if (system.has_middleman())
-    if (auto* network = dynamic_cast<net::default_multiplexer*>(&system.middleman().backend()))
-      return network;
-  return Error{ErrorCode::unavailable,
-               "the actor system has no middleman with the default network backend"};
-}
-
-// The broker that speaks CAF's protocol. It takes both ends of a connection as CAF's own middleman
-// actor hands them to it; asking it directly saves an actor with a thread and puts a limit to the
-// wait.
-caf::actor broker_of(caf::actor_system& system) {
-  return system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
-}
-
 }  // namespace
 
 namespace detail {
@@ -248,48 +185,21 @@ Result<void> publish(caf::actor_system& system,
   if (!network) return network.error();
   auto listener = listen_at(path);
   if (!listener) return listener.error();
-  caf::io::doorman_ptr doorman =
-      caf::make_counted<LocalDoorman>(**network, listener->release(), path, std::move(check));
-  const std::uint16_t port = doorman->port();
-  Result<void> published;
-  caf::scoped_actor self(system, true);
-  self->request(broker_of(system), connect_timeout, caf::publish_atom_v, std::move(doorman), port,
-                std::move(actor), std::move(interface))
-      .receive([] {},
-               [&](const caf::error& error) {
-                 published = failed(ErrorCode::unavailable, path,
-                                    "CAF cannot publish an actor: " + system.render(error));
-               });
-  return published;
+  // The socket and its file go together.
+  caf::io::doorman_ptr doorman = caf::make_counted<PeerDoorman<CheckedAccept>>(
+      **network, listener->release(), CheckedAccept(std::move(check)), path.string(),
+      [path] { ::unlink(path.c_str()); });
+  return publish_at(system, std::move(doorman), std::move(actor), std::move(interface),
+                    path.string());
 }
 
 Result<caf::strong_actor_ptr> connect(caf::actor_system& system,
                                       const Interface& expected,
                                       const fs::path& path,
                                       const PeerCheck& check) {
-  const auto network = network_of(system);
-  if (!network) return network.error();
   auto socket = connect_to(path, check);
   if (!socket) return socket.error();
-  caf::io::scribe_ptr scribe = caf::make_counted<LocalScribe>(**network, socket->release());
-  Result<caf::strong_actor_ptr> connected = caf::strong_actor_ptr{};
-  caf::scoped_actor self(system, true);
-  self->request(broker_of(system), connect_timeout, caf::connect_atom_v, std::move(scribe),
-                std::uint16_t{0})
-      .receive(
-          [&](const caf::node_id&, caf::strong_actor_ptr& actor, const Interface& found) {
-            if (actor && system.assignable(found, expected)) connected = std::move(actor);
-            else
-              connected = failed(ErrorCode::invalid_argument, path,
-                                 "no actor of the expected type is published");
-          },
-          [&](const caf::error& error) {
-            const bool late = error == caf::sec::request_timeout;
-            connected = failed(late ? ErrorCode::timeout : ErrorCode::unavailable, path,
-                               "the handshake failed, or the other side refused this process: " +
-                                   system.render(error));
-          });
-  return connected;
+  return actor_behind(system, socket->release(), expected, path.string());
 }
 
 }  // namespace detail

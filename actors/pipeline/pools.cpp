@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 
+#include "actors/pipeline/placement.hpp"
 #include "actors/pipeline/topics.hpp"
 #include "ipc/iceoryx/channel.hpp"
 #include "ipc/shared_group.hpp"
@@ -30,6 +31,9 @@ std::vector<Channel> channels_of(const stages::PipelineConfig& config) {
     return {largest, static_cast<std::uint32_t>(window) + beside_window,
             std::min(inflight, most_large) + 2};
   };
+  // A channel to another machine has chunks at both ends, which may be on this one.
+  for (const Crossing& crossing : crossings(config))
+    channels.push_back(between_stages(crossing.max_bytes, crossing.window));
   for (const stages::Edge& edge : config.edges) {
     const stages::StageConfig& from = *config.find(edge.from);
     const Channel channel = between_stages(stages::max_output_bytes(from, edge.output),

@@ -47,6 +47,16 @@ struct Pong {
 };
 struct Beat {};
 
+// How the clock of a rank's machine differs from the orchestrator's, as it is known now.
+struct SetClock {
+  std::int64_t offset_ns = 0, error_ns = -1;
+};
+// A rank on another machine has ended. What a Join is for its beginning.
+struct RankGone {
+  std::int32_t rank = 0, pid = 0;
+  std::string cause, log_tail;
+};
+
 struct StartProfile {
   std::vector<std::int32_t> stages;  // empty: all
   std::string directory, timestamp;
@@ -155,6 +165,14 @@ auto inspect(I& f, HeldBack& x) {
   return f(caf::meta::type_name("HeldBack"), x.rank, x.stage, x.number, x.milliseconds);
 }
 template <class I>
+auto inspect(I& f, SetClock& x) {
+  return f(caf::meta::type_name("SetClock"), x.offset_ns, x.error_ns);
+}
+template <class I>
+auto inspect(I& f, RankGone& x) {
+  return f(caf::meta::type_name("RankGone"), x.rank, x.pid, x.cause, x.log_tail);
+}
+template <class I>
 auto inspect(I& f, ProfileAnswer& x) {
   return f(caf::meta::type_name("ProfileAnswer"), x.error, x.note, x.ranks, x.goes_on);
 }
@@ -163,6 +181,7 @@ using RankActor = caf::typed_actor<caf::reacts_to<Submit>,
                                    caf::reacts_to<Cancel>,
                                    caf::reacts_to<EndRank>,
                                    caf::reacts_to<ReplicaAnew>,
+                                   caf::reacts_to<SetClock>,
                                    caf::replies_to<Ping>::with<Pong>,
                                    caf::replies_to<StartTrace>::with<RankTrace>,
                                    caf::replies_to<StopTrace>::with<RankTrace>,
@@ -180,8 +199,10 @@ auto inspect(I& f, Join& x) {
            x.startup_trace);
 }
 
-using OrchestratorActor =
-    caf::typed_actor<caf::reacts_to<Join>, caf::reacts_to<StageReport>, caf::reacts_to<HeldBack>>;
+using OrchestratorActor = caf::typed_actor<caf::reacts_to<Join>,
+                                           caf::reacts_to<StageReport>,
+                                           caf::reacts_to<HeldBack>,
+                                           caf::reacts_to<RankGone>>;
 using SupervisorActor = caf::typed_actor<caf::reacts_to<Join>,
                                          caf::replies_to<StartProfile>::with<ProfileAnswer>,
                                          caf::replies_to<StopProfile>::with<ProfileAnswer>,
@@ -189,6 +210,8 @@ using SupervisorActor = caf::typed_actor<caf::reacts_to<Join>,
                                          caf::replies_to<SetFlight>::with<ProfileAnswer>>;
 
 }  // namespace limelight::actors
+
+#include "actors/pipeline/node_protocol.hpp"
 
 CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
   CAF_ADD_TYPE_ID(limelight, (limelight::stages::SamplingParams))
@@ -222,4 +245,15 @@ CAF_BEGIN_TYPE_ID_BLOCK(limelight, first_custom_type_id)
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::ProfileAnswer))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::RankActor))
   CAF_ADD_TYPE_ID(limelight, (limelight::actors::Join))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::SetClock))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::RankGone))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::DialledChannel))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::PrepareNode))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::StartRank))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::KillRank))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::EndRanks))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::NodeAnswer))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::ReadTrace))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::TracePart))
+  CAF_ADD_TYPE_ID(limelight, (limelight::actors::OrchestratorActor))
 CAF_END_TYPE_ID_BLOCK(limelight)

@@ -20,6 +20,7 @@
 #include "actors/rank/startup_trace.hpp"
 #include "base/log.hpp"
 #include "profiling/capture/flight_recorder.hpp"
+#include "profiling/record/clock.hpp"
 #include "profiling/record/event_names.hpp"
 #include "profiling/record/memory_ledger.hpp"
 
@@ -86,6 +87,9 @@ RankActor::behavior_type stage_actor(RankActor::broker_pointer self, RankState* 
       [=](const Cancel& m) { state->worker.cancel(m.number); },
       [=](const EndRank&) { state->worker.end(); },
       [=](const ReplicaAnew& m) { state->worker.consumer_replaced(m.stage, m.replica); },
+      [](const SetClock& m) {
+        prof::set_host_clock({m.offset_ns, m.error_ns});
+      },
       [](const Ping&) {
         const prof::MemoryLedger& ledger = prof::memory_ledger();
         return Pong{ledger.blocks(), ledger.used_blocks()};

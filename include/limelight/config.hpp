@@ -249,7 +249,12 @@ struct PipelineConfig {
   int max_inflight = 4;
   std::filesystem::path profile_dir;  // for EngineArgs that state none
   Supervision supervision;
+  // Other machines, by their names: where `limelight node` listens there.
+  std::map<std::string, std::string> nodes;
+  // By the ids of stages: on which of them each replica runs; "" and no entry: on this one.
+  std::map<int, std::vector<std::string>> placement;
 
+  std::string node_of(int stage_id, int replica) const;  // "": this machine
   int world_size() const;
   std::vector<Replica> replicas() const;  // of all stages, by rank
   std::optional<Replica> replica_of(int rank) const;
@@ -312,6 +317,10 @@ struct EngineArgs {
   // Each rank also traces its start, until it has joined: `startup-...` in profile_dir.
   bool profile_startup = false;
   bool will_profile = false;  // a profile is going to be started: traces are wanted
+  // The token of the nodes that the config names; a file that its owner alone can read.
+  std::filesystem::path token_file = {};
+  // Traces that were written on nodes are copied to profile_dir when they are complete.
+  bool collect_traces = false;
 };
 
 // The pipeline that they describe, read and checked; no process is started. Beside `model`,

@@ -168,6 +168,12 @@ struct RankTrace {
   MemoryUse memory = {};
   StackUse stacks = {};
   AllocationFailures failed_allocations = {};
+  // The machine that the rank runs on, as the config names it, if it is not the orchestrator's:
+  // `file` and the others are "<host>:<path>" then, and lie there. Empty: this machine.
+  std::string host = {};
+  // How its clock differed from the orchestrator's, and by how much that may be wrong. The times in
+  // the trace are the orchestrator's: it was subtracted. Error -1: it is the same clock.
+  std::int64_t host_clock_offset_ns = 0, host_clock_error_ns = -1;
 
   // The CPU time of recording and writing, in per cent of the session's length; 100 is one core.
   double overhead_percent() const {
@@ -191,7 +197,8 @@ auto inspect(Inspector& f, RankTrace& x) {
            x.ring_drops, x.device_drops, x.zero_time_records, x.unknown_records,
            x.unmatched_correlations, x.clock_error_ns, x.begin_skew_ns, x.session_ns,
            x.profiler_cpu_ns, x.span_ns, x.gpu, x.detail, x.truncated, x.earlier_files, x.ops,
-           x.memory, x.stacks, x.failed_allocations);
+           x.memory, x.stacks, x.failed_allocations, x.host, x.host_clock_offset_ns,
+           x.host_clock_error_ns);
 }
 
 }  // namespace limelight

@@ -32,10 +32,15 @@ iox::capro::ServiceDescription service(std::string_view topic) {
   return {"limelight", "channel", event};
 }
 
-// The number of the channel in traces: FNV-1a of its topic. pack_chunk() keeps the lowest bits.
+// The number of the channel in traces: FNV-1a of its topic. pack_chunk() keeps the lowest bits. A
+// topic begins with the name of a run, and what follows a `_` in it names a machine: both ends of a
+// channel that goes on to another machine have the same number.
 std::uint32_t tag_of(std::string_view topic) {
+  const auto end = std::min(topic.find('.'), topic.size());
+  const auto machine = std::min(topic.find('_'), end);
   std::uint32_t hash = 2166136261u;
-  for (const char c : topic) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  for (std::size_t i = 0; i < topic.size(); ++i)
+    if (i < machine || i >= end) hash = (hash ^ static_cast<unsigned char>(topic[i])) * 16777619u;
   return hash ^ hash >> 16;
 }
 
@@ -61,6 +66,10 @@ class Wait {
 
 const std::byte* data_of(const ChunkHeader* header) {
   return reinterpret_cast<const std::byte*>(header) + header_bytes;
+}
+
+void mark_as_taken(const ChunkHeader* header) {
+  __atomic_store_n(&const_cast<ChunkHeader*>(header)->taken, std::uint8_t{1}, __ATOMIC_RELEASE);
 }
 
 }  // namespace
@@ -118,16 +127,27 @@ struct Publisher::State {
   // waits longer.
   std::uint32_t ticket = static_cast<std::uint32_t>(getpid()) * 2654435761u ^ tag;
 
-  bool has_room() {
+  void look_at_replaced() {
     if (replaced.load(std::memory_order_relaxed) &&
         replaced.exchange(false, std::memory_order_acquire))
       known_taken = count;
-    if (count - known_taken < sent.size()) return true;
-    // Chunks are taken in order, so all before a taken chunk were taken too. Searching from the
-    // newest costs a consumer that keeps up only one look in each window.
+  }
+  // Chunks are taken in order, so all before a taken chunk were taken too. Searching from the
+  // newest costs a consumer that keeps up only one look in each window.
+  void look_at_taken() {
     for (std::uint64_t n = count; n > known_taken; --n)
       if (sent[(n - 1) % sent.size()].taken()) known_taken = n;
+  }
+  bool has_room() {
+    look_at_replaced();
+    if (count - known_taken < sent.size()) return true;
+    look_at_taken();
     return count - known_taken < sent.size();
+  }
+  void send(const Loan& loan) {
+    loan.header->ticket = ++ticket;
+    loan.header->taken = 0;
+    sent[count++ % sent.size()] = {loan.header, ticket};
   }
 };
 
@@ -236,13 +256,31 @@ Result<void> Publisher::publish(Loan loan, std::chrono::milliseconds timeout) {
     wait.end_at(prof::ticks());
   }
   const prof::Span span(name, prof::pack_chunk(s.tag, s.count, loan.data.size()));
-  loan.header->ticket = ++s.ticket;
-  loan.header->taken = 0;
-  s.sent[s.count++ % s.sent.size()] = {loan.header, s.ticket};
+  s.send(loan);
   loan.header->sent_ticks = prof::ticks();
   let_chunk_go(loan.data.size());
   s.port.publish(loan.header);
   return {};
+}
+
+Result<void> Publisher::relay(Loan loan, std::uint64_t wanted_ticks, std::uint64_t sent_ticks) {
+  State& s = *state_;
+  if (!s.has_room())
+    return Error{ErrorCode::timeout, "channel " + s.topic + ": its window is full"};
+  s.send(loan);
+  loan.header->wanted_ticks = wanted_ticks;
+  loan.header->sent_ticks = sent_ticks;
+  let_chunk_go(loan.data.size());
+  s.port.publish(loan.header);
+  return {};
+}
+
+std::uint64_t Publisher::published() const noexcept { return state_->count; }
+std::uint64_t Publisher::max_bytes() const noexcept { return state_->max_bytes; }
+std::uint64_t Publisher::taken() {
+  state_->look_at_replaced();
+  state_->look_at_taken();
+  return state_->known_taken;
 }
 
 void Publisher::release(Loan loan) {
@@ -257,6 +295,7 @@ struct Subscriber::State {
         : port(service(name), options), topic(name) {}
     iox::popo::UntypedSubscriber port;
     std::string topic;
+    bool relayed = false;
     std::uint64_t count = 0;
     std::uint32_t tag = tag_of(topic);
   };
@@ -295,6 +334,7 @@ Subscriber::Subscriber(const std::vector<Channel>& channels) : state_(std::make_
     options.queueCapacity = queue_capacity(channel.window);
     options.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
     state_->ports.push_back(std::make_unique<State::Port>(channel.topic, options));
+    state_->ports.back()->relayed = channel.relayed;
     state_->wait_set
         .attachEvent(state_->ports.back()->port, iox::popo::SubscriberEvent::DATA_RECEIVED)
         .or_else([](auto) {});
@@ -345,9 +385,10 @@ Result<std::optional<Chunk>> Subscriber::take(std::chrono::milliseconds timeout)
             "channel " + port.topic + ": found a chunk of " + std::to_string(room) +
                 " bytes, expected the tensor that its header states; the chunk was released"};
       }
-      __atomic_store_n(&const_cast<ChunkHeader*>(header)->taken, std::uint8_t{1}, __ATOMIC_RELEASE);
       const std::uint64_t number = port.count++;
       hold_chunk(*bytes);
+      if (port.relayed) return std::optional<Chunk>(Chunk(this, channel, header));
+      mark_as_taken(header);
       if (found != 0) {
         // What was there at the first look was taken from then on, what came later once it was
         // found: so no take begins before its chunk was sent.
@@ -405,6 +446,7 @@ Chunk& Chunk::operator=(Chunk&& other) noexcept {
 Chunk::~Chunk() {
   if (header_ != nullptr) owner_->release(channel_, header_);
 }
+void Chunk::mark_taken() const noexcept { mark_as_taken(header_); }
 std::span<const std::byte> Chunk::data() const noexcept {
   return {data_of(header_), static_cast<std::size_t>(*header_->tensor.bytes())};
 }

@@ -61,7 +61,15 @@ class Publisher {
   // Sends the chunk; waits while the window is full. Errors: timeout. Then the caller still has the
   // loan, and can publish it again or release it.
   Result<void> publish(Loan loan, std::chrono::milliseconds timeout);
+  // The same for a chunk that comes from another machine: it was sent there, at that time of
+  // ticks(), so nothing of it is recorded. Does not wait.
+  Result<void> relay(Loan loan, std::uint64_t wanted_ticks, std::uint64_t sent_ticks);
   void release(Loan loan);
+  // How many chunks were published, and how many of them the consumer has taken as far as that can
+  // be known. On the thread that publishes, or under a lock that it holds.
+  std::uint64_t published() const noexcept;
+  std::uint64_t taken();
+  std::uint64_t max_bytes() const noexcept;
   // A chunk that is published before there is a subscriber is lost.
   bool has_subscribers() const;
   // Of the pools that all publishers of this process have their memory from: how many chunks are in
@@ -91,6 +99,9 @@ class Chunk {
   const ChunkHeader& header() const noexcept { return *header_; }
   // Which of the subscriber's channels it came through, from 0.
   std::size_t channel() const noexcept { return channel_; }
+  // Tells the producer that it was taken: only of a channel that is relayed, see
+  // Subscriber::Channel. On any thread.
+  void mark_taken() const noexcept;
   std::span<const std::byte> data() const noexcept;
   template <class T>
   std::span<const T> as() const noexcept {
@@ -113,6 +124,9 @@ class Subscriber {
   struct Channel {
     std::string topic;
     std::size_t window;  // the same as the publisher's
+    // The chunks go on to another machine: they count as taken once mark_taken() says so, and the
+    // trace has no span of them.
+    bool relayed = false;
   };
   // 1 to most_channels of them.
   explicit Subscriber(const std::vector<Channel>& channels);

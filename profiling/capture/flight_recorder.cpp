@@ -231,6 +231,8 @@ Result<RankTrace> write_records(bool own,
   report.profiler_cpu_ns =
       static_cast<std::uint64_t>(cpu_share * static_cast<double>(report.session_ns));
   report.clock_error_ns = clock.error_ns();
+  report.host_clock_offset_ns = host_clock().offset_ns;
+  report.host_clock_error_ns = host_clock().error_ns;
   report.gpu = "not recorded: the flight recorder keeps the spans of the host only";
   LIMELIGHT_TRY(file->write(text.view()));
   text.clear();

@@ -314,6 +314,8 @@ void Session::State::end_file(bool is_last) {
   if (records_memory()) report.memory = options.memory->take_use();
   snapshot_failures();
   report.clock_error_ns = clock.error_ns();
+  report.host_clock_offset_ns = host_clock().offset_ns;
+  report.host_clock_error_ns = host_clock().error_ns;
   report.profiler_cpu_ns = cpu - std::exchange(cpu_before, cpu);
   status = file->finish(names_of_threads());
   if (is_last) stacks.reset();

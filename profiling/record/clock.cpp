@@ -1,8 +1,11 @@
 #include "profiling/record/clock.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
+#include <ctime>
 #include <thread>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -22,6 +25,37 @@ bool cpu_has_invariant_tsc() noexcept {
 }  // namespace detail
 
 namespace {
+
+// "a,b" as it is in a variable; what is missing or no number is `otherwise`.
+struct TwoNumbers {
+  std::int64_t first = 0, second = 0;
+};
+TwoNumbers numbers_in(const char* variable, TwoNumbers otherwise) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr) return otherwise;
+  char* end = nullptr;
+  TwoNumbers numbers = otherwise;
+  numbers.first = std::strtoll(text, &end, 10);
+  if (*end == ',') numbers.second = std::strtoll(end + 1, nullptr, 10);
+  return numbers;
+}
+
+std::int64_t now_of(clockid_t clock) noexcept {
+  timespec now;
+  clock_gettime(clock, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+struct OffsetOfHost {
+  std::atomic<std::int64_t> offset_ns, error_ns;
+};
+// Reached by static objects of other sources, before or after this one's.
+OffsetOfHost& offset_of_host() noexcept {
+  static const TwoNumbers begin = numbers_in(host_clock_variable, {0, -1});
+  static OffsetOfHost offset{begin.first, begin.second};
+  return offset;
+}
+
 const ClockPair process_start = read_clock_pair();
 constexpr std::int64_t min_calibration_ns = 10'000'000;
 constexpr double follow_interval_ns = 5e8;
@@ -30,10 +64,24 @@ constexpr std::size_t most_pieces = 1024;
 
 const char* clock_source() noexcept { return detail::use_tsc ? "tsc" : "clock_gettime"; }
 
+std::int64_t host_realtime_ns() noexcept {
+  static const TwoNumbers test = numbers_in(test_clock_variable, {0, 0});
+  const std::int64_t now = now_of(CLOCK_REALTIME) + test.first;
+  return test.second == 0 ? now : now + now_of(CLOCK_MONOTONIC) / 1'000'000 * test.second;
+}
+
 std::int64_t realtime_ns() noexcept {
-  timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+  return host_realtime_ns() - offset_of_host().offset_ns.load(std::memory_order_relaxed);
+}
+
+void set_host_clock(const HostClock& clock) noexcept {
+  offset_of_host().offset_ns.store(clock.offset_ns, std::memory_order_relaxed);
+  offset_of_host().error_ns.store(clock.error_ns, std::memory_order_relaxed);
+}
+
+HostClock host_clock() noexcept {
+  return {offset_of_host().offset_ns.load(std::memory_order_relaxed),
+          offset_of_host().error_ns.load(std::memory_order_relaxed)};
 }
 
 ClockPair read_clock_pair() noexcept {

@@ -16,8 +16,28 @@ namespace limelight::profiling {
 // "tsc" or "clock_gettime": what ticks() reads here.
 const char* clock_source() noexcept;
 
-// Nanoseconds of CLOCK_REALTIME.
+// Nanoseconds of CLOCK_REALTIME; on a machine that works for an orchestrator on another one, of
+// that machine's clock: this one's, less the offset of set_host_clock(). So the times of all ranks
+// of a run are of one clock, in statistics and in traces.
 std::int64_t realtime_ns() noexcept;
+// This machine's own clock.
+std::int64_t host_realtime_ns() noexcept;
+
+// How this machine's clock differs from the orchestrator's.
+struct HostClock {
+  std::int64_t offset_ns = 0;  // this clock minus that one
+  std::int64_t error_ns = -1;  // the offset is wrong by so much at most; -1: it is the same clock
+  bool is_another() const noexcept { return error_ns >= 0; }
+};
+// On any thread, while others read the clock. A ClockMap follows a small change; the first offset
+// comes with the process, in this variable: "<offset>,<error>".
+inline constexpr const char* host_clock_variable = "LIMELIGHT_HOST_CLOCK";
+void set_host_clock(const HostClock& clock) noexcept;
+HostClock host_clock() noexcept;
+
+// For tests: host_realtime_ns() is ahead by so many nanoseconds, and gains so many parts of a
+// million: "<nanoseconds>[,<ppm>]".
+inline constexpr const char* test_clock_variable = "LIMELIGHT_TEST_CLOCK";
 
 // One reading of each clock, taken at nearly the same time: the closest pair of several tries.
 struct ClockPair {

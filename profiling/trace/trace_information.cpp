@@ -27,6 +27,8 @@ const TraceKey keys[] = {
     {.key = "unknown_records", .member = &Info::unknown_records, .merging = sum},
     {.key = "unmatched_correlations", .member = &Info::unmatched_correlations, .merging = sum},
     {.key = "clock_error_ns", .member = &Info::clock_error_ns},
+    {.key = "host_clock_offset_ns", .member = &Info::host_clock_offset_ns, .presence = if_known},
+    {.key = "host_clock_error_ns", .member = &Info::host_clock_error_ns, .presence = if_known},
     {.key = "begin_skew_ns", .member = &Info::begin_skew_ns},
     {.key = "session_ns", .member = &Info::session_ns},
     {.key = "profiler_cpu_ns", .member = &Info::profiler_cpu_ns, .merging = sum},
@@ -80,6 +82,10 @@ TraceInformation information_of(const RankTrace& report, std::string session) {
   info.unknown_records = report.unknown_records;
   info.unmatched_correlations = report.unmatched_correlations;
   info.clock_error_ns = report.clock_error_ns;
+  if (report.host_clock_error_ns >= 0) {
+    info.host_clock_offset_ns = report.host_clock_offset_ns;
+    info.host_clock_error_ns = report.host_clock_error_ns;
+  }
   info.begin_skew_ns = report.begin_skew_ns;
   info.session_ns = report.session_ns;
   info.profiler_cpu_ns = report.profiler_cpu_ns;

@@ -31,6 +31,8 @@ struct TraceInformation {
   std::optional<std::uint64_t> events, drops, ring_drops, device_drops, zero_time_records,
       unknown_records, unmatched_correlations, session_ns, profiler_cpu_ns;
   std::optional<std::int64_t> clock_error_ns, begin_skew_ns;
+  // Only of a rank on another machine than the orchestrator's: see RankTrace.
+  std::optional<std::int64_t> host_clock_offset_ns, host_clock_error_ns;
   std::optional<double> span_ns, overhead_percent;
   std::optional<std::string> gpu, detail, note, truncated;
   std::optional<bool> recovered, merged;

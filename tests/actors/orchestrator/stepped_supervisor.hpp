@@ -73,6 +73,7 @@ inline RankActor::behavior_type fake_rank(RankActor::pointer self, FakeRank* ran
       [=](const Cancel&) { rank->answer_what_waits(); },
       [](const EndRank&) {},
       [](const ReplicaAnew&) {},
+      [](const SetClock&) {},
       [](const Ping&) { return Pong{}; },
       [=](const StartTrace& message) {
         ++rank->starts;

@@ -19,6 +19,7 @@ RankActor::behavior_type rank_like(RankActor::pointer self, Life life) {
       [](const Cancel&) {},
       [](const EndRank&) {},
       [](const ReplicaAnew&) {},
+      [](const SetClock&) {},
       [=](const Ping&) -> caf::result<Pong> {
         if (life == Life::answers) return Pong{.kv_blocks = 8, .used_kv_blocks = 3};
         return self->make_response_promise<Pong>();

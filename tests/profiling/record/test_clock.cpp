@@ -89,3 +89,15 @@ BOOST_AUTO_TEST_CASE(all_ranks_share_a_base_that_is_a_quarter_of_a_year) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_CASE(the_clock_of_another_machine_is_this_one_less_the_offset) {
+  BOOST_TEST(!prof::host_clock().is_another());
+  const std::int64_t before = prof::realtime_ns();
+  prof::set_host_clock({.offset_ns = -3'600'000'000'000, .error_ns = 9});
+  const std::int64_t there = prof::realtime_ns(), here = prof::host_realtime_ns();
+  BOOST_TEST(prof::host_clock().is_another());
+  prof::set_host_clock({});
+  BOOST_TEST(there - before >= 3'600'000'000'000);
+  BOOST_TEST(there - before < 3'601'000'000'000);
+  BOOST_TEST(here - before < 1'000'000'000);
+}

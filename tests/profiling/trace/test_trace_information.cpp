@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "profiling/record/clock.hpp"
 #include "profiling/trace/trace_information.hpp"
 #include "tests/profiling/sessions.hpp"
 #include "tests/support.hpp"
@@ -60,7 +61,12 @@ BOOST_AUTO_TEST_CASE(every_writer_has_the_keys_of_the_table_and_the_validator_de
       if (entry.presence == prof::TraceKey::Presence::always)
         BOOST_TEST(own.contains(entry.key), file << " has no " << entry.key);
   }
-  const std::set<std::string_view> rare{"failed_allocations", "memory", "note", "stacks",
+  const std::set<std::string_view> rare{"failed_allocations",
+                                        "host_clock_error_ns",
+                                        "host_clock_offset_ns",
+                                        "memory",
+                                        "note",
+                                        "stacks",
                                         "truncated"};
   for (const auto& entry : prof::trace_keys())  // none is in the table for nobody
     BOOST_TEST((met.contains(std::string(entry.key)) || rare.contains(entry.key)), entry.key);
@@ -152,4 +158,14 @@ BOOST_AUTO_TEST_CASE(the_session_is_found_in_a_file_name_whatever_prefix_and_hos
            {"merged.json.gz", ""},
            {"x-rank-", ""}})
     BOOST_TEST(prof::session_name_of(name) == session);
+}
+
+BOOST_AUTO_TEST_CASE(a_rank_of_another_machine_states_how_that_one_s_clock_goes) {
+  const Folder folder;
+  prof::set_host_clock({.offset_ns = 50, .error_ns = 7});
+  const json own = own_of(written(options_of_rank(folder.path, 0)));
+  prof::set_host_clock({});
+  BOOST_TEST(own["host_clock_offset_ns"] == 50);
+  BOOST_TEST(own["host_clock_error_ns"] == 7);
+  BOOST_TEST(!own_of(written(options_of_rank(folder.path, 1))).contains("host_clock_error_ns"));
 }
