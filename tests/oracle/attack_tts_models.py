@@ -124,6 +124,7 @@ def judge(mine, reference, changed):
     if isinstance(mine, str):
         # Of shapes that do not fit, tensors, heads and layers are named.
         named = ["tensor", "heads of size", "with the sum", "layer_types"]
+        named += ["instructions"] if "tts_model_size" in changed else []  # a small one reads none
         named += [key.split(".")[-1] for key in changed]
         good = not mine.startswith("CRASH") and any(name in mine for name in named)
         return ("refused" if good else "FAIL"), ""
