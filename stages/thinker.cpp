@@ -335,7 +335,7 @@ std::pair<std::string, bool> Thinker::add_token(int token, Sequence& sequence) c
                : sequence.stops.push(text);
   };
   std::string text;
-  if (!stop && !eos) text = shown(sequence.text.push(tokenizer_->bytes(token)));
+  if (!stop && !eos) text = shown(sequence.text.push(*tokenizer_, token));
   if (sequence.stops.found().empty() && !stop && !eos && !sampler.exhausted()) return {text, false};
   if (sequence.stops.found().empty()) text += shown(sequence.text.rest());
   if (sequence.stops.found().empty()) text += sequence.stops.rest();

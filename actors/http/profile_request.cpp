@@ -53,11 +53,30 @@ Handler only(const json& harmless, const char* expected) {
   };
 }
 
+// What SGLang calls a stage is a phase here; it has a file of each, and a profile here is of one.
+void set_phase(bool by_phase, const json& phases, std::string& phase) {
+  if (!by_phase && phases != json::array())
+    refuse("profile_stages", show(phases),
+           "none without profile_by_stage; stages of a pipeline are chosen by the key stages");
+  if (!by_phase) return;
+  const bool one = phases == json::array({"prefill"}) || phases == json::array({"decode"});
+  if (!one || (!phase.empty() && phases[0] != phase))
+    refuse(
+        "profile_by_stage",
+        "true with profile_stages " +
+            phases.dump(-1, ' ', false, json::error_handler_t::replace).substr(0, 60),
+        "[\"prefill\"] or [\"decode\"] in profile_stages, and no other phase: a profile is of one "
+        "of them, so ask for two, one after the other");
+  phase = phases[0];
+}
+
 }  // namespace
 
 Result<ProfileRequest> read_profile(const json& body) {
   ProfileRequest request;
   ProfileOptions& options = request.options;
+  bool by_phase = false;
+  json phases = json::array();
   const Handlers own{
       {"stages",
        [&](const json& v, const std::string& k) { request.stages = formats::wholes(v, k); }},
@@ -101,14 +120,14 @@ Result<ProfileRequest> read_profile(const json& body) {
                 "none: traces go to the folder that the service was started with (--profile-dir)");
        }},
       {"start_step", whole_into(options.delay_steps)},
-      {"profile_by_stage",
-       only(false,
-            "false: two profiles, one with the key phase \"prefill\" and one with \"decode\"; "
-            "stages are chosen by the key stages")},
+      {"profile_by_stage", truth_into(by_phase)},
       {"merge_profiles", only(false, "false: `limelight trace merge` joins the files")},
-      {"profile_stages", only(json::array(), "none: stages are chosen by the key stages")}};
+      {"profile_stages", [&](const json& v, const std::string&) {
+         if (!v.is_null()) phases = v;
+       }}};
   try {
     formats::read_object(body, "", {&own, &others});
+    set_phase(by_phase, phases, options.phase);
   } catch (const formats::Refusal& refusal) {
     return Error{ErrorCode::invalid_argument, refusal.text};
   }

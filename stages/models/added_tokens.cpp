@@ -5,6 +5,7 @@
 #include "stages/models/characters.hpp"
 #include "stages/models/oniguruma.hpp"
 #include "stages/models/regex.hpp"
+#include "stages/models/unicode_ranges.hpp"
 
 namespace limelight::stages {
 
@@ -12,7 +13,7 @@ namespace {
 
 // Whether the text has a letter, digit or underscore at that end.
 bool ends_in_word(std::string_view text, bool at_front) {
-  static const std::string word = "[" + std::string(rust_word) + "]";
+  static const std::string word = "[" + std::string(rust_word) + newer_word + "]";
   static const Regex front = *Regex::compile("^" + word), back = *Regex::compile(word + R"(\z)");
   bool found = false;
   // Long enough for a character.
@@ -64,12 +65,15 @@ std::vector<AddedTokens::Part> AddedTokens::cut(std::string_view text, bool spec
     // has taken.
     const std::size_t next = at + found->content.size();
     std::size_t begin = at, end = next;
-    if (found->left_strip && done < at) begin -= trailing_blanks(text.substr(done, at - done));
+    if (found->left_strip)
+      begin = done < at ? at - trailing_blanks(text.substr(done, at - done)) : done;
     if (found->right_strip) end += leading_blanks(text.substr(end));
+    at = next;
+    // All of it is in the token before.
+    if (begin >= end) continue;
     if (begin > done) parts.push_back({text.substr(done, begin - done)});
     parts.push_back({text.substr(begin, end - begin), found->id});
     done = end;
-    at = next;
   }
   if (done < text.size()) parts.push_back({text.substr(done)});
   return parts;

@@ -22,6 +22,7 @@ class AddedTokens {
   // Cuts a text at the tokens in it: the first one, and of several that begin there the longest.
   // special: special tokens are looked for as well.
   std::vector<Part> cut(std::string_view text, bool special) const;
+  bool empty() const noexcept { return tokens_.empty(); }
 
  private:
   std::vector<AddedToken> tokens_;

@@ -94,6 +94,10 @@ bool is_neutral(const std::string& key, const json& value) {
       "encoder_repetition_penalty", "guidance_scale", "num_beam_groups", "num_beams", "typical_p",
       "num_return_sequences"};
   if (value.is_null() || value == false || (value.is_structured() && value.empty())) return true;
+  // 0 is a token, and no time at all.
+  static const std::set<std::string_view> used_at_zero{"forced_bos_token_id", "forced_eos_token_id",
+                                                       "max_time", "top_h"};
+  if (used_at_zero.contains(key)) return false;
   return value == (neutral_at_one.contains(key) ? 1 : 0);
 }
 
@@ -153,7 +157,21 @@ struct GenerationReader {
         if (!stop.is_string()) wrong("stop_strings", "a text or a list of texts");
         p.stop.push_back(stop);
       }
-    if (const auto good = check(p); !good) refuse(path, good.error().message);
+    check_ranges(p, prefix);
+  }
+
+  // By the names of the file.
+  void check_ranges(const SamplingParams& p, const std::string& at) const {
+    static const std::map<std::string, std::string> names{{"max_tokens", "max_new_tokens"},
+                                                          {"min_tokens", "min_new_tokens"},
+                                                          {"stop", "stop_strings"}};
+    const auto good = check(p);
+    if (good) return;
+    const std::string& said = good.error().message;
+    const std::string name = said.substr(0, said.find(": "));
+    const auto other = names.find(name);
+    refuse(path, "key '" + at + (other == names.end() ? name : other->second) + "'" +
+                     said.substr(name.size()));
   }
 
   std::vector<int> ends(int vocab) {
@@ -195,8 +213,8 @@ struct GenerationReader {
     real("subtalker_top_p", made.subtalker.top_p);
     whole("subtalker_top_k", made.subtalker.top_k);
     if (!talker) made.talker.temperature = made.subtalker.temperature = 0;
-    for (const SamplingParams* params : {&made.talker, &made.subtalker})
-      if (const auto good = check(*params); !good) refuse(path, good.error().message);
+    check_ranges(made.talker, "");
+    check_ranges(made.subtalker, "subtalker_");
     refuse_others(false);
     return made;
   }

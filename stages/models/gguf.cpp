@@ -228,6 +228,7 @@ struct GgufReader {
     tensors(tensor_count, architecture, *model);
     model->shape_ = gguf_shape(metadata, architecture, model->tensors_);
     model->tokenizer_ = gguf_tokenizer(metadata);
+    model->sampling_ = gguf_sampling(metadata);
     // A file has no word for its parts: what the first layer has, all have.
     const auto has = [&](const char* name) { return model->find(name) != nullptr; };
     const DecoderParts parts{.qkv_bias = has("layers.0.q_proj.bias"),

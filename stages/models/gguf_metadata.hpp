@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <limelight/config.hpp>
 #include <limelight/shape.hpp>
 #include <map>
 #include <optional>
@@ -26,12 +27,15 @@ class GgufMetadata {
   const std::filesystem::path& file() const noexcept { return file_; }
   bool add(std::string_view key, Value value) { return all_.emplace(key, std::move(value)).second; }
 
-  // nullptr without the key, and if it is of another type.
+  // nullptr without the key. Throws a ModelRefusal if its value is of another type.
   template <class T>
   const T* find(const std::string& key) const {
     asked_.insert(key);
     const auto entry = all_.find(key);
-    return entry == all_.end() ? nullptr : std::get_if<T>(&entry->second);
+    if (entry == all_.end()) return nullptr;
+    const T* value = std::get_if<T>(&entry->second);
+    if (value == nullptr) refuse_type(key, entry->second, Value(T{}));
+    return value;
   }
   // A finite number. Throws a ModelRefusal if the key has another value.
   std::optional<double> number(const std::string& key) const;
@@ -41,6 +45,10 @@ class GgufMetadata {
   void refuse_others(const std::string& prefix, const std::set<std::string_view>& harmless) const;
 
  private:
+  [[noreturn]] void refuse_type(const std::string& key,
+                                const Value& found,
+                                const Value& expected) const;
+
   std::filesystem::path file_;
   std::map<std::string_view, Value> all_;
   mutable std::set<std::string, std::less<>> asked_;
@@ -57,5 +65,7 @@ DecoderShape gguf_shape(const GgufMetadata& metadata,
                         std::map<std::string, FileTensor, std::less<>>& tensors);
 
 TokenizerSpec gguf_tokenizer(const GgufMetadata& metadata);
+// What the model's authors recommend.
+SamplingParams gguf_sampling(const GgufMetadata& metadata);
 
 }  // namespace limelight::stages

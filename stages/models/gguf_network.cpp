@@ -49,6 +49,15 @@ struct ShapeReader {
     return values;
   }
 
+  RopeShape made_rope(const RopeParameters& p) const {
+    const auto made = make_rope(p);
+    if (!made)
+      refuse(metadata.file(),
+             "the metadata's keys '" + key("rope...") + "': " + made.error().message,
+             made.error().code);
+    return *made;
+  }
+
   void rope() {
     RopeParameters p;
     p.base = real("rope.freq_base", a.rope_base);
@@ -58,38 +67,46 @@ struct ShapeReader {
             "an even number, " + std::to_string(s.head_dim) + " at most");
     p.context = s.max_model_len;
     const auto* kind = metadata.find<std::string_view>(key("rope.scaling.type"));
-    p.type = kind == nullptr || *kind == "none" ? "default" : std::string(*kind);
     p.factor = metadata.number(key("rope.scaling.factor"));
+    // Without a type a factor is that of the linear kind, as in llama.cpp.
+    const std::string usual = p.factor ? "linear" : "none";
+    p.type = kind == nullptr ? usual : std::string(*kind);
+    if (p.type == "none") p.type = "default";
     p.original_context = real("rope.scaling.original_context_length", 0);
-    p.attention_factor = metadata.number(key("rope.scaling.attn_factor"));
     p.fast = real("rope.scaling.yarn_beta_fast", p.fast);
     p.slow = real("rope.scaling.yarn_beta_slow", p.slow);
     p.long_factor = take("rope_factors_long");
     p.short_factor = take("rope_factors_short");
     const std::vector<float> divisors = take("rope_freqs");
-    if (!p.long_factor.empty() || !p.short_factor.empty()) p.type = "longrope";
-    else if (p.type != "default" && p.type != "linear" && p.type != "yarn")
+    const auto attention = metadata.number(key("rope.scaling.attn_factor"));
+    if (!p.long_factor.empty() || !p.short_factor.empty()) {
+      p.type = "longrope";
+      p.attention_factor = attention;
+    } else if (p.type != "default" && p.type != "linear" && p.type != "yarn") {
       refuse(metadata.file(),
-             "rope scaling '" + p.type.substr(0, 60) +
-                 "': expected linear, yarn, none, or factors in tensors",
+             "the metadata's key '" + key("rope.scaling.type") + "': found '" +
+                 p.type.substr(0, 60) + "', expected linear, yarn, none, or factors in tensors",
              ErrorCode::unavailable);
-    auto made = make_rope(p);
-    if (!made) refuse(metadata.file(), made.error().message, made.error().code);
-    if (!divisors.empty() && divisors.size() != made->frequencies.size())
+    } else if (attention.value_or(1) != 1) {
+      // llama.cpp multiplies by it what YaRN scales by, and rows of other kinds.
+      wrong(metadata, key("rope.scaling.attn_factor"), std::to_string(*attention),
+            "1: another one is known with factors in tensors alone");
+    }
+    auto made = made_rope(p);
+    if (!divisors.empty() && divisors.size() != made.frequencies.size())
       refuse(metadata.file(), "tensor 'rope_freqs': found " + std::to_string(divisors.size()) +
                                   " rotary factors, expected " +
-                                  std::to_string(made->frequencies.size()));
-    for (std::size_t i = 0; i < divisors.size(); ++i) made->frequencies[i] /= divisors[i];
-    made->interleaved = a.interleaved;
-    s.ropes = {*made};
+                                  std::to_string(made.frequencies.size()));
+    for (std::size_t i = 0; i < divisors.size(); ++i) made.frequencies[i] /= divisors[i];
+    made.interleaved = a.interleaved;
+    s.ropes = {made};
     if (a.local_rope_base == 0) return;
-    auto local = make_rope({.base = real("rope.freq_base_swa", a.local_rope_base),
+    auto local = made_rope({.base = real("rope.freq_base_swa", a.local_rope_base),
                             .dims = p.dims,
                             .context = p.context,
                             .short_factor = {},
                             .long_factor = {}});
-    if (!local) refuse(metadata.file(), local.error().message, local.error().code);
-    s.ropes.push_back(*local);
+    s.ropes.push_back(local);
     for (LayerShape& layer : s.each_layer) layer.rope = layer.window > 0 ? 1 : 0;
   }
 
@@ -177,9 +194,17 @@ struct ShapeReader {
 
 std::optional<double> GgufMetadata::number(const std::string& key) const {
   const auto* n = find<double>(key);
-  if (n == nullptr && !all_.contains(key)) return {};
-  if (n == nullptr || !std::isfinite(*n)) wrong(*this, key, "no number", "one");
+  if (n == nullptr) return {};
+  if (!std::isfinite(*n)) wrong(*this, key, "no number", "one");
   return *n;
+}
+
+void GgufMetadata::refuse_type(const std::string& key,
+                               const Value& found,
+                               const Value& expected) const {
+  static constexpr const char* names[] = {"a number", "a text", "a list of texts",
+                                          "a list of numbers"};
+  wrong(*this, key, names[found.index()], names[expected.index()]);
 }
 
 std::optional<int> GgufMetadata::whole(const std::string& key) const {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "stages/models/gguf_metadata.hpp"
 #include "stages/models/refusal.hpp"
@@ -66,6 +67,19 @@ void by_score(const GgufMetadata& metadata, TokenizerSpec& t) {
       {.kind = NormalizerStep::Kind::replace, .from = " ", .to = t.space_letter});
 }
 
+// Texts of tokens are told apart; empty ones stand for none.
+void check_tokens(const GgufMetadata& metadata, const std::vector<std::string>& tokens) {
+  std::unordered_map<std::string_view, std::size_t> known;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto [other, fresh] = known.emplace(tokens[i], i);
+    if (!fresh && !tokens[i].empty())
+      refuse(metadata.file(), "the metadata's key 'tokenizer.ggml.tokens': found '" +
+                                  tokens[i].substr(0, 60) + "' as the tokens " +
+                                  std::to_string(other->second) + " and " + std::to_string(i) +
+                                  ", expected each text once");
+  }
+}
+
 }  // namespace
 
 TokenizerSpec gguf_tokenizer(const GgufMetadata& metadata) {
@@ -81,14 +95,20 @@ TokenizerSpec gguf_tokenizer(const GgufMetadata& metadata) {
     refuse(metadata.file(), "found no tokens, expected the metadata's key 'tokenizer.ggml.tokens'");
   t.tokens.assign(tokens->begin(), tokens->end());
   t.special.resize(t.tokens.size());
-  if (const auto* types = metadata.find<std::vector<double>>("tokenizer.ggml.token_type"))
-    for (std::size_t i = 0; i < std::min(types->size(), t.tokens.size()); ++i) {
+  check_tokens(metadata, t.tokens);
+  if (const auto* types = metadata.find<std::vector<double>>("tokenizer.ggml.token_type")) {
+    if (types->size() != t.tokens.size())
+      refuse(metadata.file(), "the metadata's key 'tokenizer.ggml.token_type': found " +
+                                  std::to_string(types->size()) + " types, expected one for each " +
+                                  "of the " + std::to_string(t.tokens.size()) + " tokens");
+    for (std::size_t i = 0; i < t.tokens.size(); ++i) {
       const double type = (*types)[i];
       const bool special = type == control_type || type == unknown_type;
       if (type == byte_type || type == unused_type || (!special && type != user_type)) continue;
       t.special[i] = special;
       t.added.push_back({.id = static_cast<int>(i), .content = t.tokens[i], .special = special});
     }
+  }
   if (*kind == "gpt2") by_bytes(metadata, t);
   else by_score(metadata, t);
   const auto id = [&](const std::string& key) {
@@ -112,9 +132,16 @@ TokenizerSpec gguf_tokenizer(const GgufMetadata& metadata) {
   const bool usual_bos = *kind == "llama" || t.whole_words_first;
   const bool adds_bos =
       metadata.number("tokenizer.ggml.add_bos_token").value_or(usual_bos ? 1 : 0) != 0;
-  if (adds_bos && t.bos >= 0) t.prefix = {t.bos};
-  if (metadata.number("tokenizer.ggml.add_eos_token").value_or(0) != 0 && t.eos >= 0)
-    t.suffix = {t.eos};
+  const auto needed = [&](const char* name, int token) -> std::vector<int> {
+    if (token < 0)
+      refuse(metadata.file(), std::string("the metadata's key 'tokenizer.ggml.") + name +
+                                  "_token_id': found nothing, expected the token that is put "
+                                  "beside every text");
+    return {token};
+  };
+  if (adds_bos) t.prefix = needed("bos", t.bos);
+  if (metadata.number("tokenizer.ggml.add_eos_token").value_or(0) != 0)
+    t.suffix = needed("eos", t.eos);
   if (const auto* chat = metadata.find<std::string_view>("tokenizer.chat_template"))
     t.chat_template = *chat;
   metadata.refuse_others("tokenizer.", harmless_tokenizer_keys);
@@ -126,8 +153,13 @@ Result<void> set_pre_tokenizer(const std::string& name, TokenizerSpec& spec) {
     return std::string(R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)") + digits +
            R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
   };
-  if (name == "gpt-2" || name == "gpt2" || name == "default" || name.empty())
-    spec.splits = {{.pattern = gpt2_split}};
+  if (name == "gpt-2" || name == "gpt2") spec.splits = {{.pattern = gpt2_split}};
+  else if (name == "default" || name.empty())  // what llama.cpp does where a file does not say
+    spec.splits = {{.pattern = R"([\p{P}$+<=>^~|]+)"},
+                   {.pattern = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|"
+                               R"(\s+(?!\S))"},
+                   {.pattern = R"(\p{N}+)"},
+                   {.pattern = "[0-9][0-9][0-9]"}};
   else if (name == "smollm") spec.splits = {{.pattern = R"(\p{N})"}, {.pattern = gpt2_split}};
   else if (name == "llama-bpe" || name == "llama3" || name == "llama-v3") {
     spec.splits = {{.pattern = newer(R"(\p{N}{1,3})")}};

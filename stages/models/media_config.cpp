@@ -45,7 +45,15 @@ struct Reader {
              ErrorCode::unavailable);
   }
 
+  // The reference fails where one of these is null, and takes a null flag for false.
+  void refuse_null(std::initializer_list<const char*> needed) {
+    for (const char* key : needed)
+      if (keys.object().contains(key) && !keys.has(key)) keys.wrong(key, "a value, or no such key");
+  }
+  bool flag(const char* key) { return keys.object().contains(key) ? keys.flag(key, false) : true; }
+
   void sound(LogMelShape& shape, bool filled) {
+    refuse_null({"feature_size", "n_fft", "hop_length", "sampling_rate"});
     only("feature_extractor_type", "WhisperFeatureExtractor", "WhisperFeatureExtractor");
     only("dither", 0.0, "0");
     only("padding_value", 0.0, "0");
@@ -81,6 +89,8 @@ struct Reader {
       only("image_processor_type", "Qwen2VLImageProcessor", "Qwen2VLImageProcessor");
     only("do_convert_rgb", true, "true");
     only("resample", 3, "3 (cubic)");
+    refuse_null({"patch_size", "merge_size", "temporal_patch_size", "resample", "image_mean",
+                 "image_std", "rescale_factor"});
     shape.patch = keys.whole("patch_size", 14);
     shape.merge = keys.whole("merge_size", shape.merge);
     shape.temporal = keys.whole("temporal_patch_size", shape.temporal);
@@ -97,11 +107,11 @@ struct Reader {
     }
     shape.min_pixels = keys.whole("min_pixels", static_cast<int>(shape.min_pixels));
     shape.max_pixels = keys.whole("max_pixels", static_cast<int>(shape.max_pixels));
-    shape.resize = keys.flag("do_resize", true);
-    shape.normalise = keys.flag("do_normalize", true);
+    shape.resize = flag("do_resize");
+    shape.normalise = flag("do_normalize");
     const double factor = keys.real("rescale_factor", 1.0 / 255);
     if (!(factor > 0)) keys.wrong("rescale_factor", "a number above 0");
-    shape.rescale = keys.flag("do_rescale", true) ? factor : 0;
+    shape.rescale = flag("do_rescale") ? factor : 0;
     shape.mean = three("image_mean", shape.mean);
     shape.deviation = three("image_std", shape.deviation);
     if (const auto good = check(shape); !good) refuse(keys.file(), good.error().message);

@@ -51,6 +51,7 @@ struct NetworkReader {
              "key 'partial_rotary_factor': found " + std::to_string(part) + ", expected 1 for " +
                  a.name + " without a rope_type",
              ErrorCode::unavailable);
+    if (p.dims % 2 != 0 && part == 1) keys.wrong("head_dim", "an even number");
     if (p.dims % 2 != 0) rope.wrong("partial_rotary_factor", "one that leaves pairs of numbers");
     p.context = shape.max_model_len;
     // Each class has a number of its own without the key.
@@ -98,6 +99,8 @@ struct NetworkReader {
 
   void ropes(const Architecture& a) {
     const json &parameters = keys["rope_parameters"], &scaling = keys["rope_scaling"];
+    for (const char* key : {"rope_parameters", "rope_scaling"})
+      if (keys.has(key) && !keys[key].is_object()) keys.wrong(key, "an object, or null");
     const double base = keys.real("rope_theta", a.rope_base),
                  local = a.local_rope_base > 0
                              ? keys.real("rope_local_base_freq", a.local_rope_base)
@@ -162,6 +165,11 @@ struct NetworkReader {
     if (a.windows == Windows::none) return;
     const bool stated = keys.object().contains("sliding_window");
     const int window = stated ? keys.whole("sliding_window", 0) : a.window;
+    // With 0 the reference sees nothing, with 1 its cache keeps what the window leaves out.
+    const auto check_window = [&] {
+      if (window < 2 && keys.has("sliding_window"))
+        keys.wrong("sliding_window", "2 or more, or null");
+    };
     const bool listed = a.windows != Windows::all && a.windows != Windows::switched;
     static const json none;
     const json& types = listed ? keys["layer_types"] : none;
@@ -177,6 +185,7 @@ struct NetworkReader {
         const bool switched = a.windows != Windows::alternating && a.windows != Windows::pattern;
         if (has && switched && !keys.flag("use_sliding_window", false)) has = false;
       }
+      if (has) check_window();
       shape.each_layer[l].window = has ? window : 0;
     }
   }

@@ -5,14 +5,16 @@
 #include <cctype>
 
 #include "stages/models/characters.hpp"
+#include "stages/models/unicode_ranges.hpp"
 
 namespace limelight::stages {
 
 namespace {
 
-// The insides of classes. Oniguruma counts some numbers of Latin 1 as parts of words.
-constexpr std::string_view word = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\xb2\xb3\xb9\xbc-\xbe)",
-                           blank = blank_of_patterns, hexadecimal = "0-9a-fA-F";
+// The insides of classes. Oniguruma counts some numbers of Latin 1 as parts of words, but not where
+// \w itself stands in a class.
+constexpr std::string_view latin_numbers = R"(\xb2\xb3\xb9\xbc-\xbe)", blank = blank_of_patterns,
+                           hexadecimal = "0-9a-fA-F";
 
 bool is_category(std::string_view name) {
   static constexpr std::array<std::string_view, 36> known{
@@ -130,9 +132,11 @@ class OnigurumaPattern {
       if (inside) out_ += parts;
       else out_.append(negated ? "[^" : "[").append(parts) += ']';
     };
-    const std::string one_word = "[" + std::string(word) + "]";
+    static const std::string in_class = std::string(onig_word) + newer_word,
+                             word = in_class + std::string(latin_numbers),
+                             one_word = "[" + word + "]";
     switch (c) {
-      case 'w': return set(word, false);
+      case 'w': return set(inside ? in_class : word, false);
       case 'W': return set(word, true);
       case 's': return set(blank, false);
       case 'S':

@@ -108,13 +108,25 @@ struct TtsReader {
       keys.wrong("num_code_groups", std::to_string(groups) + ", as in talker_config");
     if (keys.flag("tie_word_embeddings", false))
       keys.wrong("tie_word_embeddings", "false: each group has an embedding and a head");
+    check_rope_type(keys);
     predictor = read_network(std::move(keys), predictor_decoder);
     predictor.parts.bare = true;
     tts.predictor = {.groups = groups, .width = width, .decoder = predictor.shape};
   }
 
+  // For the reference the older name decides where there are both.
+  static void check_rope_type(ConfigKeys& keys) {
+    if (keys.has("rope_parameters"))
+      keys.wrong("rope_parameters", "none: the reference reads rope_theta and rope_scaling alone");
+    const json& scaling = keys["rope_scaling"];
+    if (scaling.is_object() && scaling.contains("type") && scaling.contains("rope_type") &&
+        scaling["type"] != scaling["rope_type"])
+      keys.wrong("rope_scaling", "the same as type and as rope_type, or one of them");
+  }
+
   // The reference asks for the sections of positions, which text has all alike.
   static void check_rope(ConfigKeys& keys, const DecoderShape& shape) {
+    check_rope_type(keys);
     const json& scaling = keys["rope_scaling"];
     if (!scaling.is_object() || !scaling.contains("mrope_section") ||
         !scaling.value("interleaved", json()).is_boolean())

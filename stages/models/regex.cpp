@@ -46,6 +46,12 @@ Result<Regex> Regex::compile(const std::string& pattern) {
   return regex;
 }
 
+bool Regex::may_be_empty() const {
+  std::uint32_t empty = 0;
+  pcre2_pattern_info(static_cast<const pcre2_code*>(code_.get()), PCRE2_INFO_MATCHEMPTY, &empty);
+  return empty != 0;
+}
+
 void Regex::for_each_match(std::string_view text,
                            const std::function<void(std::size_t, std::size_t)>& each) const {
   const auto* code = static_cast<const pcre2_code*>(code_.get());

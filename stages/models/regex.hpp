@@ -22,6 +22,8 @@ class Regex {
  public:
   // Errors: unavailable (it cannot be compiled).
   static Result<Regex> compile(const std::string& pattern);
+  // Whether an empty text may match.
+  bool may_be_empty() const;
   // Calls `each` with the beginning and the end of every match, in order. Throws MatchFailed.
   void for_each_match(std::string_view text,
                       const std::function<void(std::size_t begin, std::size_t end)>& each) const;

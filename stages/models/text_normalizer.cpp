@@ -99,6 +99,11 @@ Result<TextNormalizer> TextNormalizer::make(const std::vector<NormalizerStep>& s
     if (!pattern) return Error{pattern.error().code, "the normalizer: " + pattern.error().message};
     auto regex = Regex::compile(*pattern);
     if (!regex) return Error{regex.error().code, "the normalizer: " + regex.error().message};
+    // Behind an empty match the reference takes characters for others.
+    if (regex->may_be_empty())
+      return Error{ErrorCode::unavailable, "the normalizer: Replace: found the pattern '" +
+                                               step.from.substr(0, 60) +
+                                               "', expected one that no empty text matches"};
     made.steps_.back().regex = std::move(regex).value();
   }
   return made;

@@ -13,7 +13,7 @@ namespace limelight::stages {
 
 class TextNormalizer {
  public:
-  // Errors: unavailable (a regular expression that cannot be compiled).
+  // Errors: unavailable (a regular expression that cannot be compiled, or that matches nothing).
   static Result<TextNormalizer> make(const std::vector<NormalizerStep>& steps);
   // Bytes that are no UTF-8 stay as they are.
   std::string operator()(std::string text) const;

@@ -63,7 +63,8 @@ void merge_alike(std::vector<Range>& ranges) {
   ranges = std::move(merged);
 }
 
-void split(const std::string& text,
+// Whether the first of the pieces begins where the text does.
+bool split(const std::string& text,
            const Regex& regex,
            Behavior behavior,
            bool invert,
@@ -81,6 +82,7 @@ void split(const std::string& text,
   for (const Range& range : ranges)
     if (range.end > range.begin)
       pieces.push_back(text.substr(range.begin, range.end - range.begin));
+  return !ranges.empty() && ranges.front().begin == 0;
 }
 
 std::string with_blanks_as(const SplitStep& step, const std::string& text, bool first) {
@@ -116,11 +118,11 @@ std::vector<std::string> TextSplitter::operator()(std::string text, bool first) 
   pieces.push_back(std::move(text));
   for (const auto& [step, regex] : steps_) {
     finer.clear();
-    bool at_first = first;
+    bool at_first = first;  // the piece stands at the beginning of the whole
     for (std::string& piece : pieces) {
       switch (step.kind) {
         case SplitStep::Kind::pattern:
-          split(piece, *regex, step.behavior, step.invert, finer);
+          if (!split(piece, *regex, step.behavior, step.invert, finer) && at_first) first = false;
           break;
         case SplitStep::Kind::metaspace: {
           std::string spaced = with_blanks_as(step, piece, at_first);

@@ -26,12 +26,14 @@ class TextTokenizer final : public Tokenizer {
       : normalizer_(std::move(normalizer)),
         splitter_(std::move(splitter)),
         model_(std::move(model)),
-        raw_(added(spec, false)),
-        normalized_(added(spec, true)),
+        raw_(added(spec, Pass::raw)),
+        in_template_(added(spec, Pass::in_template)),
+        normalized_(added(spec, Pass::normalized)),
         chat_(spec),
         prefix_(spec.prefix),
         suffix_(spec.suffix),
-        strips_first_blank_(spec.strips_first_blank) {
+        strips_first_blank_(spec.strips_first_blank),
+        strips_first_token_(spec.strips_first_token) {
     learn_bytes(spec);
     learn_ends(spec);
   }
@@ -74,18 +76,29 @@ class TextTokenizer final : public Tokenizer {
     const auto at = static_cast<std::size_t>(token);
     return token < 0 || at >= bytes_.size() ? "" : bytes_[at];
   }
+  std::string first_bytes(int token) const override {
+    std::string own = bytes(token);
+    if (!strips_first_token_) return own;
+    if (const auto at = with_blanks_.find(token); at != with_blanks_.end()) return at->second;
+    std::erase(own, ' ');
+    return own;
+  }
   const std::vector<int>& ends() const override { return ends_; }
   bool strips_first_blank() const override { return strips_first_blank_; }
 
  private:
-  AddedTokens added(const TokenizerSpec& spec, bool normalized) const {
+  // In which text a token is looked for: as it is written, then in what is left of it when it has
+  // been normalised. A special token is looked for as it is written where it may be one, which is
+  // in a template, or a user's text could become one by its normalisation.
+  enum class Pass { raw, in_template, normalized };
+  AddedTokens added(const TokenizerSpec& spec, Pass pass) const {
     std::vector<AddedToken> some;
     for (AddedToken token : spec.added) {
-      // A special token is looked for as it is written, or a user's text could become one by its
-      // normalisation.
-      const bool in_normalized = token.normalized && !token.special && !normalizer_.empty();
-      if (in_normalized != normalized) continue;
-      if (normalized) token.content = normalizer_(token.content);
+      const bool wanted = pass == Pass::normalized
+                              ? token.normalized
+                              : !token.normalized || (pass == Pass::in_template && token.special);
+      if (!wanted) continue;
+      if (pass == Pass::normalized) token.content = normalizer_(token.content);
       some.push_back(std::move(token));
     }
     return AddedTokens(std::move(some));
@@ -96,19 +109,19 @@ class TextTokenizer final : public Tokenizer {
               bool special,
               std::vector<int>& tokens,
               std::string_view mark = {}) const {
-    for (const AddedTokens::Part& part : raw_.cut(text, special)) {
+    for (const AddedTokens::Part& part : (special ? in_template_ : raw_).cut(text, special)) {
       if (part.id >= 0) {
         tokens.push_back(part.id);
         continue;
       }
       std::string own = mark.empty() ? std::string(part.text) : replaced(part.text, mark, "");
       const bool begins = part.text.data() == text.data();
-      if (normalizer_.empty()) encode_pieces(std::move(own), begins, tokens);
-      else encode_normalized(normalizer_(std::move(own)), begins, tokens);
+      encode_normalized(normalizer_(std::move(own)), begins, tokens);
     }
   }
 
-  void encode_normalized(const std::string& text, bool begins, std::vector<int>& tokens) const {
+  void encode_normalized(std::string text, bool begins, std::vector<int>& tokens) const {
+    if (normalized_.empty()) return encode_pieces(std::move(text), begins, tokens);
     for (const AddedTokens::Part& part : normalized_.cut(text, false)) {
       const bool first = begins && part.text.data() == text.data();
       if (part.id >= 0) tokens.push_back(part.id);
@@ -117,6 +130,7 @@ class TextTokenizer final : public Tokenizer {
   }
 
   void encode_pieces(std::string text, bool first, std::vector<int>& tokens) const {
+    if (text.empty()) return;  // the normalizer has left nothing, and nothing is put before it
     for (const std::string& piece : splitter_(std::move(text), first))
       model_->encode(piece, tokens);
   }
@@ -131,6 +145,10 @@ class TextTokenizer final : public Tokenizer {
                        ? token.content
                        : replaced(token.content, spec.space_letter, " ");
     }
+    if (strips_first_token_)
+      for (const AddedToken& token : spec.added)
+        if (token.content.find(' ') != std::string::npos)
+          with_blanks_[token.id] = replaced(token.content, spec.space_letter, "");
     for (std::size_t id = 0; id < std::min(bytes_.size(), spec.special.size()); ++id)
       if (spec.special[id]) bytes_[id].clear();
   }
@@ -161,12 +179,32 @@ class TextTokenizer final : public Tokenizer {
   TextNormalizer normalizer_;
   TextSplitter splitter_;
   std::unique_ptr<PieceModel> model_;
-  AddedTokens raw_, normalized_;  // looked for in the text, and in the normalised text
+  AddedTokens raw_, in_template_, normalized_;
   ChatPrompt chat_;
   std::vector<int> prefix_, suffix_, ends_;
-  bool strips_first_blank_;
+  bool strips_first_blank_, strips_first_token_;
+  std::unordered_map<int, std::string>
+      with_blanks_;  // first bytes of tokens with blanks of their own
   std::vector<std::string> bytes_;
 };
+
+// Each token that is looked for in the normalised text is another text there than the others.
+Result<void> check_added(const std::vector<AddedToken>& added, const TextNormalizer& normalizer) {
+  std::map<std::string, int> found;
+  for (const AddedToken& token : added) {
+    if (!token.normalized || token.content.empty()) continue;
+    const std::string text = normalizer(token.content);
+    const auto [other, fresh] = found.emplace(text, token.id);
+    if (!text.empty() && (fresh || other->second == token.id)) continue;
+    return Error{
+        ErrorCode::unavailable,
+        "added token " + std::to_string(token.id) + ": found the content '" +
+            token.content.substr(0, 60) + "', of which the normalizer makes " +
+            (text.empty() ? "nothing" : "the same as of token " + std::to_string(other->second)) +
+            ", expected a text that can be found"};
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -175,6 +213,7 @@ Result<std::unique_ptr<Tokenizer>> make_tokenizer(const TokenizerSpec& spec) {
   if (!normalizer) return normalizer.error();
   auto splitter = TextSplitter::make(spec.splits);
   if (!splitter) return splitter.error();
+  LIMELIGHT_TRY(check_added(spec.added, *normalizer));
   auto model =
       spec.model == TokenizerSpec::Model::unigram ? make_unigram_model(spec) : make_bpe_model(spec);
   if (!model) return model.error();

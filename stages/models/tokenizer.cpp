@@ -99,4 +99,10 @@ std::string CharacterStream::push(std::string_view bytes) {
   return out;
 }
 
+std::string CharacterStream::push(const Tokenizer& tokenizer, int token) {
+  const std::string bytes = tokenizer.bytes(token);
+  if (bytes.empty() || !std::exchange(first_, false)) return push(bytes);
+  return push(tokenizer.first_bytes(token));
+}
+
 }  // namespace limelight::stages

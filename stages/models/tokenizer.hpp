@@ -35,6 +35,8 @@ class Tokenizer {
   // The bytes of a token, which need not be whole characters. Empty for special tokens and unknown
   // ids.
   virtual std::string bytes(int token) const = 0;
+  // Those of the first token of an answer that has bytes: some tokenizers leave its blanks out.
+  virtual std::string first_bytes(int token) const { return bytes(token); }
   // The tokens that end an answer.
   virtual const std::vector<int>& ends() const = 0;
   // Whether a blank that the text of an answer begins with is not part of it.
@@ -50,8 +52,8 @@ std::unique_ptr<Tokenizer> make_byte_tokenizer();
 // Errors: invalid_argument (no messages, or a role that is none of system, user, assistant and
 // tool).
 Result<void> check(std::span<const Message> messages);
-// That of a published model. Errors: unavailable (a pattern that cannot be compiled), corrupt (a
-// merge of tokens that the vocabulary does not have).
+// That of a published model. Errors: unavailable (a pattern that cannot be compiled, an added token
+// that cannot be found), corrupt (a merge of tokens that the vocabulary does not have).
 Result<std::unique_ptr<Tokenizer>> make_tokenizer(const TokenizerSpec& spec);
 
 // Joins the bytes of tokens to whole UTF-8 characters. push() returns the characters that are
@@ -61,12 +63,15 @@ class CharacterStream {
   // strips: the first character is left out if it is a blank.
   explicit CharacterStream(bool strips = false) : strips_(strips) {}
   std::string push(std::string_view bytes);
+  // The same of a token's bytes.
+  std::string push(const Tokenizer& tokenizer, int token);
   // Returns the incomplete character, when no more bytes come.
   std::string rest() { return std::exchange(waiting_, {}); }
 
  private:
   std::string waiting_;
   bool strips_;
+  bool first_ = true;  // no token has had bytes
 };
 
 }  // namespace limelight::stages

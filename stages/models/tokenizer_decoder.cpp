@@ -27,7 +27,7 @@ void read_decoder(const TokenizerParts& parts, const json& all, TokenizerSpec& t
     if (kind == "ByteLevel" && done == nothing) bytes = true;
     else if (kind == "Metaspace" && done == nothing) {
       t.space_letter = parts.text_of("the decoder", one, "replacement");
-      t.strips_first_blank = parts.prepend_scheme(one) != "never";
+      t.strips_first_token = parts.prepend_scheme(one) != "never";
     } else if (kind == "Fuse") {
       if (done == whole) continue;
       now = fused;

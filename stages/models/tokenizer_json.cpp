@@ -7,6 +7,7 @@
 #include "stages/models/hf_files.hpp"
 #include "stages/models/oniguruma.hpp"
 #include "stages/models/tokenizer_parts.hpp"
+#include "stages/models/unicode_ranges.hpp"
 
 namespace limelight::stages {
 
@@ -55,11 +56,15 @@ struct TokenizerReader : TokenizerParts {
           "the normalizer", one, {"prepend", "pattern", "content", "strip_left", "strip_right"});
       if (const auto known = plain.find(kind); known != plain.end())
         t.normalizer.push_back({.kind = known->second});
-      else if (kind == "Prepend")
+      else if (kind == "Prepend") {
         t.normalizer.push_back({.kind = Kind::prepend, .to = text_of("Prepend", one, "prepend")});
-      else if (kind == "Replace") {
+        // With empty ones the reference loses count of what it has changed, and fails or repeats
+        // characters.
+        if (t.normalizer.back().to.empty()) unknown("the normalizer", one, "a text to prepend");
+      } else if (kind == "Replace") {
         bool literal = false;
         const std::string from = pattern_of("Replace", one, literal);
+        if (from.empty()) unknown("the normalizer", one, "a pattern that is not empty");
         t.normalizer.push_back({.kind = literal ? Kind::replace : Kind::replace_regex,
                                 .from = from,
                                 .to = text_of("Replace", one, "content")});
@@ -112,6 +117,10 @@ struct TokenizerReader : TokenizerParts {
       const auto split = [&](std::string pattern, Behavior behavior) {
         t.splits.push_back({.pattern = std::move(pattern), .behavior = behavior});
       };
+      const auto ready = [&](std::string pattern, Behavior behavior) {
+        split(std::move(pattern), behavior);
+        t.splits.back().pattern_is_ready = true;
+      };
       if (kind == "Split") {
         bool literal = false;
         const std::string pattern = pattern_of("Split", one, literal);
@@ -120,14 +129,17 @@ struct TokenizerReader : TokenizerParts {
                             .behavior = behavior_of(one),
                             .invert = truth(one, "invert", false)});
       } else if (kind == "Digits")
-        split(R"(\p{N})",
+        ready(std::string(R"([\p{N})") + newer_numeric + "]",
               truth(one, "individual_digits", false) ? Behavior::isolated : Behavior::contiguous);
       else if (kind == "Whitespace") {
-        const std::string word = rust_word;
-        split("[" + word + "]+|[^" + word + blank_of_patterns + "]+", Behavior::removed);
-        t.splits.back().pattern_is_ready = t.splits.back().invert = true;
+        const std::string word = std::string(rust_word) + newer_word;
+        ready("[" + word + "]+|[^" + word + blank_of_patterns + "]+", Behavior::removed);
+        t.splits.back().invert = true;
       } else if (kind == "WhitespaceSplit") split(R"(\s)", Behavior::removed);
-      else if (kind == "Punctuation") split(R"([!-/:-@\[-`{-~]|\p{P})", behavior_of(one));
+      else if (kind == "Punctuation")
+        ready(std::string("[!-/:-@\\[-`{-~") + older_punctuation + "]|(?![" + newer_punctuation +
+                  R"(])\p{P})",
+              behavior_of(one));
       else if (kind == "Metaspace") metaspace(one);
       else if (kind == "ByteLevel") {
         if (truth(one, "add_prefix_space", true))
@@ -139,6 +151,17 @@ struct TokenizerReader : TokenizerParts {
                 "Split, Digits, Whitespace, WhitespaceSplit, Punctuation, Metaspace, ByteLevel or "
                 "a Sequence of them");
     }
+  }
+
+  // Which text is the first one the reference tells by what the normalizer has changed in it.
+  void check_first() const {
+    using Kind = NormalizerStep::Kind;
+    const auto whole = [](const NormalizerStep& step) { return step.kind <= Kind::lowercase; };
+    for (const SplitStep& step : t.splits)
+      if (step.prepend == SplitStep::Prepend::first &&
+          !std::all_of(t.normalizer.begin(), t.normalizer.end(), whole))
+        unknown("Metaspace, key 'prepend_scheme'", "first",
+                "always or never behind a normalizer that takes text away or puts some in");
   }
 
   void put(const json& id, const std::string& token) {
@@ -262,7 +285,9 @@ struct TokenizerReader : TokenizerParts {
       if (kind == "ByteLevel") continue;  // it moves offsets alone
       if (kind != "TemplateProcessing")
         unknown("the post-processor", one, "TemplateProcessing, ByteLevel or a Sequence of them");
-      // The next one puts its tokens around those of the one before.
+      // What it puts its tokens around is for the reference a pair of texts, or too many.
+      if (!t.prefix.empty() || !t.suffix.empty())
+        unknown("the post-processor", one, "one TemplateProcessing with tokens, not two");
       std::vector<int> before, after;
       bool behind = false;
       for (const json& piece : one.value("single", json::array())) {
@@ -284,8 +309,8 @@ struct TokenizerReader : TokenizerParts {
         }
       }
       if (!behind) unknown("the post-processor", one, "the sequence A in 'single'");
-      t.prefix.insert(t.prefix.begin(), before.begin(), before.end());
-      t.suffix.insert(t.suffix.end(), after.begin(), after.end());
+      t.prefix = std::move(before);
+      t.suffix = std::move(after);
     }
   }
 
@@ -303,6 +328,7 @@ struct TokenizerReader : TokenizerParts {
     added_tokens(all.value("added_tokens", json::array()));
     normalizer(all.value("normalizer", json()));
     pre_tokenizer(all.value("pre_tokenizer", json()));
+    check_first();
     post_processor(all.value("post_processor", json()));
     read_decoder(*this, all.value("decoder", json()), t);
     return std::move(t);

@@ -35,8 +35,8 @@ struct TokenizerParts {
   std::string prepend_scheme(const nlohmann::json& metaspace) const;
 };
 
-// How tokens become text: byte_level and byte_fallback are read before it. Sets space_letter and
-// strips_first_blank.
+// How tokens become text: byte_level and byte_fallback are read before it. Sets space_letter,
+// strips_first_blank and strips_first_token.
 void read_decoder(const TokenizerParts& parts, const nlohmann::json& decoder, TokenizerSpec& spec);
 
 }  // namespace limelight::stages

@@ -82,6 +82,7 @@ struct TokenizerSpec {
   std::vector<int> prefix, suffix;  // around a text
   std::string space_letter;         // stands for a blank in tokens; empty: none does
   bool strips_first_blank = false;  // an answer begins after its first blank
+  bool strips_first_token = false;  // its first token loses all space_letters
 
   int bos = -1, eos = -1;
   std::vector<int> more_ends;  // other tokens that end an answer

@@ -33,7 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           read_tokenizer(std::filesystem::path(FIXTURES) / "tokenizers" / kind, 1 << 20))));
     return made;
   }();
-  for (const auto& tokenizer : others)
-    for (const int token : tokenizer->encode(text)) (void)tokenizer->bytes(token);
+  for (const auto& tokenizer : others) {
+    CharacterStream stream(tokenizer->strips_first_blank());
+    for (const int token : tokenizer->encode(text)) (void)stream.push(*tokenizer, token);
+  }
   return 0;
 }

@@ -5,7 +5,8 @@
 // It reads lines of {"text", "greedy"}, or with "ids" in place of the text, and writes lines of
 // {"tokens", "logits", "answer"}. greedy: the number of tokens to generate; 0: only the tokens of
 // the text. logits: those that the first of them was chosen by. With `float32` activations are
-// not rounded to 8 bits.
+// not rounded to 8 bits. A line with "settings" is answered with how the files would have the model
+// sample, what ends an answer, and the tokens of the text, alone and as a prompt.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
@@ -19,6 +20,26 @@
 
 using namespace limelight::stages;
 using nlohmann::json;
+
+namespace {
+
+json settings_of(const ModelFile& file, const Tokenizer& tokenizer, const std::string& text) {
+  const auto& p = file.sampling();
+  json settings{{"temperature", p.temperature},
+                {"top_p", p.top_p},
+                {"top_k", p.top_k},
+                {"min_p", p.min_p},
+                {"repetition_penalty", p.repetition_penalty},
+                {"min_tokens", p.min_tokens},
+                {"stop", p.stop},
+                {"ends", tokenizer.ends()}};
+  if (p.max_tokens) settings["max_tokens"] = *p.max_tokens;
+  if (auto tokens = tokenizer.encode_plain(text)) settings["tokens"] = *tokens;
+  if (auto tokens = tokenizer.encode_prompt(text)) settings["prompt"] = *tokens;
+  return settings;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   const bool exact = argc == 3 && std::string_view(argv[2]) == "float32";
@@ -39,6 +60,10 @@ int main(int argc, char** argv) {
   const auto h = static_cast<std::size_t>(config.shape.hidden);
   for (std::string line; std::getline(std::cin, line);) {
     const json asked = json::parse(line);
+    if (asked.contains("settings")) {
+      std::cout << settings_of(**file, *tokenizer, asked["settings"]).dump() << "\n";
+      continue;
+    }
     std::vector<int> tokens = asked.contains("ids")
                                   ? asked["ids"].get<std::vector<int>>()
                                   : tokenizer->encode(asked["text"].get<std::string>());

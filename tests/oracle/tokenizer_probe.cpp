@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
       }
       CharacterStream stream((*tokenizer)->strips_first_blank());
       std::string back;
-      for (const int id : ids) back += stream.push((*tokenizer)->bytes(id));
+      for (const int id : ids) back += stream.push(**tokenizer, id);
       back += stream.rest();
       json answer{{"ids", ids}, {"back", back}};
       if (asked.contains("around"))

@@ -59,11 +59,37 @@ BOOST_AUTO_TEST_CASE(keys_of_others_mean_the_same_or_are_refused) {
   for (const json& bad :
        {json{{"output_dir", "/tmp"}}, json{{"start_step", -3}}, json{{"with_stack", 1}},
         json{{"merge_profiles", true}}, json{{"profile_stages", {"decode"}}}, json{{"steps", -1}},
+        json{{"profile_by_stage", true}}, json{{"profile_by_stage", "decode"}},
         json{{"start_at_ns", 1e30}}, json{{"ranks", 1}}, json{{"what", 1}}}) {
     const auto refused = read_profile(bad);
     BOOST_REQUIRE_MESSAGE(!refused.ok(), bad.dump());
     BOOST_TEST(refused.error().message.starts_with("key '" + bad.begin().key() + "': found "));
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_profile_by_stage_is_one_of_the_phase_that_it_names) {
+  for (const std::string phase : {"prefill", "decode"}) {
+    const auto read = read_profile(
+        {{"profile_by_stage", true}, {"profile_stages", json::array({phase})}, {"num_steps", 4}});
+    BOOST_REQUIRE(read.ok());
+    BOOST_TEST(read->options.phase == phase);
+    BOOST_TEST(read->options.steps == 4u);  // of that phase alone, as there
+  }
+  BOOST_TEST(read_profile({{"profile_by_stage", false}, {"profile_stages", json::array()}})
+                 ->options.phase.empty());
+  for (const json& phases : {json::array({"prefill", "decode"}), json::array({"thinker"}),
+                             json::array(), json("decode")}) {
+    const auto refused = read_profile({{"profile_by_stage", true}, {"profile_stages", phases}});
+    BOOST_REQUIRE_MESSAGE(!refused.ok(), phases.dump());
+    BOOST_TEST(refused.error().message.starts_with(
+                   "key 'profile_by_stage': found true with profile_stages " + phases.dump() +
+                   ", expected [\"prefill\"] or [\"decode\"]"),
+               refused.error().message);
+  }
+  BOOST_TEST(!read_profile({{"profile_by_stage", true},
+                            {"profile_stages", json::array({"decode"})},
+                            {"phase", "prefill"}})
+                  .ok());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -58,6 +58,14 @@ BOOST_AUTO_TEST_CASE(a_single_word_stands_alone) {
              "[word:1]|, sword words word_ [word:1]|\n");
   BOOST_TEST(cut(tokens, "\u00e9word word\u65e5") == "|\u00e9word word\u65e5");
   BOOST_TEST(cut(tokens, "\nword") == "|\n[word:1]");
+  // A sign of Unicode 15 is part of a word, too.
+  BOOST_TEST(cut(tokens, "\u0cf3word") == "|\u0cf3word");
+}
+
+BOOST_AUTO_TEST_CASE(a_token_that_the_one_before_has_taken_whole_is_left_out) {
+  const AddedToken both{.id = 1, .content = "\n", .left_strip = true, .right_strip = true};
+  BOOST_TEST(cut({both}, "\n \n") == "[\n \n:1]");
+  BOOST_TEST(cut({both}, "a \n\n b") == "|a[ \n\n :1]|b");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

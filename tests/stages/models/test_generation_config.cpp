@@ -47,9 +47,15 @@ BOOST_AUTO_TEST_CASE(generation_config_says_how_to_sample_and_what_ends_an_answe
   for (const auto& [text, expected] :
        {std::pair(R"({"eos_token_id": 1000000})", "key 'eos_token_id': found 1000000"),
         std::pair(R"({"temperature": "hot"})", "key 'temperature': found \"hot\""),
-        std::pair(R"({"top_p": 3})", "top_p: found 3"), std::pair("[]", "no JSON object"),
+        std::pair(R"({"top_p": 3})", "key 'top_p': found 3, expected more than 0"),
+        std::pair("[]", "no JSON object"),
         std::pair(R"({"stop_strings": [1]})", "key 'stop_strings': found [1], expected a text"),
         std::pair(R"({"num_beams": 4})", "key 'num_beams': found 4, expected none: it changes"),
+        std::pair(R"({"max_new_tokens": 0})", "key 'max_new_tokens': found 0, expected 1 to"),
+        std::pair(R"({"min_new_tokens": -1})", "key 'min_new_tokens': found -1, expected 0 to"),
+        std::pair(R"({"stop_strings": ""})", "key 'stop_strings': found a string of 0 bytes"),
+        std::pair(R"({"forced_eos_token_id": 0})", "key 'forced_eos_token_id': found 0"),
+        std::pair(R"({"max_time": 0})", "key 'max_time': found 0, expected none"),
         std::pair(R"({"suppress_tokens": [5]})", "key 'suppress_tokens': found [5], expected none"),
         std::pair(R"({"top_q": 1})", "key 'top_q': found 1, expected no such key")})
     BOOST_TEST(open_with(text).error().message.find(expected) != std::string::npos,

@@ -45,6 +45,18 @@ BOOST_AUTO_TEST_CASE(keys_of_the_processor_are_obeyed) {
   BOOST_TEST(config->picture.mean[1] == 0.5);
 }
 
+BOOST_AUTO_TEST_CASE(null_is_false_for_a_flag_and_no_number) {
+  const auto config =
+      read_with({{"do_rescale", nullptr}, {"do_normalize", nullptr}, {"do_resize", nullptr}});
+  BOOST_TEST_REQUIRE(config.ok());
+  BOOST_TEST(config->picture.rescale == 0);
+  BOOST_TEST(!config->picture.normalise);
+  BOOST_TEST(!config->picture.resize);
+  for (const char* key : {"feature_size", "sampling_rate", "image_std", "resample", "merge_size"})
+    refused({{key, nullptr}},
+            "key '" + std::string(key) + "': found null, expected a value, or no such key");
+}
+
 BOOST_AUTO_TEST_CASE(a_processor_that_fills_sounds_up_says_how_far) {
   const auto samples = [](const json& changes) {
     const Folder folder;

@@ -162,6 +162,10 @@ BOOST_AUTO_TEST_CASE(windows_are_where_the_family_has_them) {
   refuses_network("gemma2", {{"layer_types", {"full_attention"}}},
                   "a word for each of the 4 layers");
   refuses_network("gemma2", {{"layer_types", {"a", "b", "c", "d"}}}, "sliding_attention alone");
+  // The reference's cache keeps all of a window of 1, and with 0 it sees nothing.
+  for (const int window : {0, 1})
+    refuses_network("mistral", {{"sliding_window", window}}, "expected 2 or more, or null");
+  BOOST_TEST(windows("qwen3_moe", {{"sliding_window", 1}}) == "----");  // not used
   refuses_network("llama", nine,
                   "key 'sliding_window': found 9, expected none: llama has no such part");
 }

@@ -37,6 +37,9 @@ BOOST_AUTO_TEST_SUITE(oniguruma)
 
 BOOST_AUTO_TEST_CASE(words_blanks_and_hexadecimal_digits_are_those_of_oniguruma) {
   BOOST_TEST(matched(R"(\w)", "e\u0301_\u2167\u00b2-") == "[e][\u0301][_][\u2167][\u00b2]-");
+  BOOST_TEST(matched(R"([\w-])", "a\u00b2\u00bd-") == "[a]\u00b2\u00bd[-]");
+  BOOST_TEST(matched(R"(\w[\w])", "\u0cf3\U000105c0") ==
+             "[\u0cf3\U000105c0]");  // of Unicode 15, 16
   BOOST_TEST(matched(R"([^\W\d])", "a") == R"(refused: the pattern '[^\W\d]': found '\W', )"
                                            "expected what regular expressions of PCRE2 have as "
                                            "well");

@@ -9,6 +9,7 @@
 #include "stages/models/qwen2_5_talker_inputs.hpp"
 #include "stages/models/text_model.hpp"
 #include "tests/stages/models/fixtures.hpp"
+#include "tests/stages/models/key_walk.hpp"
 #include "tests/support.hpp"
 
 using namespace limelight::stages;
@@ -71,6 +72,23 @@ std::string refusal(const fs::path& path, const char* part = "thinker") {
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(qwen2_5_omni)
+
+BOOST_AUTO_TEST_CASE(every_key_of_the_classes_is_obeyed_refused_or_known_to_change_nothing) {
+  // Another reader's; of videos and of prompts; what the prompt or another key says; windows that
+  // are not used here.
+  walk_keys(
+      fixtures / "qwen2_5_omni/config.json", {"thinker", "talker"},
+      {"/token2wav_config", "audio_end_token_id", "audio_start_token_id", "vision_end_token_id",
+       "vision_start_token_id", "position_id_per_seconds", "seconds_per_chunk", "user_token_id",
+       "max_window_layers", "tts_text_start_token_id", "/talker_config/audio_token_index",
+       "/talker_config/image_token_index", "/talker_config/video_token_index",
+       "/talker_config/sliding_window", "/talker_config/use_sliding_window",
+       "/thinker_config/text_config/tie_word_embeddings"},
+      [](const std::string& path) {
+        return path.ends_with("thinker_config") || path.ends_with("talker_config") ||
+               path.ends_with("text_config") || path.ends_with("code_predictor_config");
+      });
+}
 
 BOOST_AUTO_TEST_CASE(states_logits_and_what_the_talker_reads_are_those_of_an_independent_one) {
   const Part thinker("thinker"), talker("talker");

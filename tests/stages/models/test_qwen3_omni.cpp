@@ -8,6 +8,7 @@
 #include "stages/models/talker_inputs.hpp"
 #include "stages/models/text_model.hpp"
 #include "tests/stages/models/fixtures.hpp"
+#include "tests/stages/models/key_walk.hpp"
 #include "tests/support.hpp"
 
 using namespace limelight::stages;
@@ -74,6 +75,24 @@ std::string refusal(const fs::path& path, const char* part = "thinker") {
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(qwen3_omni)
+
+BOOST_AUTO_TEST_CASE(every_key_of_the_classes_is_obeyed_refused_or_known_to_change_nothing) {
+  // Another reader's; of videos and of prompts; what the prompt or another key says; the talker has
+  // experts in each layer.
+  walk_keys(fixtures / "qwen3_omni_moe/config.json", {"thinker", "talker"},
+            {"/code2wav_config", "im_end_token_id", "system_token_id", "audio_start_token_id",
+             "position_id_per_seconds", "vision_start_token_id", "/talker_config/audio_token_id",
+             "/talker_config/image_token_id", "/talker_config/video_token_id",
+             "/thinker_config/user_token_id", "/talker_config/code_predictor_config/eos_token_id",
+             "/talker_config/code_predictor_config/max_window_layers",
+             "/talker_config/text_config/decoder_sparse_step",
+             "/talker_config/text_config/mlp_only_layers",
+             "/talker_config/text_config/tie_word_embeddings"},
+            [](const std::string& path) {
+              return path.ends_with("thinker_config") || path.ends_with("talker_config") ||
+                     path.ends_with("text_config") || path.ends_with("code_predictor_config");
+            });
+}
 
 BOOST_AUTO_TEST_CASE(states_and_logits_of_the_thinker_are_those_of_an_independent_implementation) {
   const Part thinker("thinker");

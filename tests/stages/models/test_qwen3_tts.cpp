@@ -9,6 +9,7 @@
 #include "stages/models/tokenizer.hpp"
 #include "stages/models/tts_inputs.hpp"
 #include "tests/stages/models/fixtures.hpp"
+#include "tests/stages/models/key_walk.hpp"
 #include "tests/support.hpp"
 
 using namespace limelight::stages;
@@ -121,6 +122,20 @@ BOOST_AUTO_TEST_CASE(a_voice_is_one_that_the_model_has) {
   BOOST_TEST(said(other, {.speaker = "eric"}).find("has no speakers") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(every_key_of_the_classes_is_obeyed_refused_or_known_to_change_nothing) {
+  walk_keys(
+      tts_folder / "config.json", {"talker"},
+      {"im_start_token_id", "im_end_token_id", "assistant_token_id", "position_id_per_seconds",
+       "tts_model_size", "/speaker_encoder_config", "/tie_word_embeddings", "/eos_token_id",
+       // Of windows that are not used here.
+       "max_window_layers", "/talker_config/code_predictor_config/use_sliding_window",
+       "/talker_config/code_predictor_config/sliding_window",
+       "/talker_config/code_predictor_config/eos_token_id"},
+      [](const std::string& path) {
+        return path.ends_with("talker_config") || path.ends_with("code_predictor_config");
+      });
+}
+
 BOOST_AUTO_TEST_CASE(keys_of_config_json_are_obeyed_or_refused_by_name) {
   const Folder copy;
   fs::copy(tts_folder, copy.path,
@@ -142,6 +157,19 @@ BOOST_AUTO_TEST_CASE(keys_of_config_json_are_obeyed_or_refused_by_name) {
   refused("/talker_config/tie_word_embeddings", true, "codec_head has weights of its own");
   refused("/talker_config/codec_think_id", 1 << 20, "key 'talker_config.codec_think_id'");
   refused("/talker_config/rope_scaling", nullptr, "an object with mrope_section and interleaved");
+  json talker = good["talker_config"], predictor = talker["code_predictor_config"];
+  talker.update({{"use_sliding_window", true}, {"sliding_window", 1}});
+  refused("/talker_config", talker, "key 'talker_config.sliding_window': found 1, expected 2");
+  predictor.update({{"use_sliding_window", true}, {"sliding_window", 1}, {"max_window_layers", 0}});
+  predictor.erase("layer_types");
+  refused("/talker_config/code_predictor_config", predictor,
+          "key 'talker_config.code_predictor_config.sliding_window': found 1, expected 2");
+  for (const char* at : {"/talker_config", "/talker_config/code_predictor_config"})
+    refused((std::string(at) + "/rope_parameters").c_str(), {{"rope_theta", 50.0}},
+            "expected none: the reference reads rope_theta and rope_scaling alone");
+  refused("/talker_config/rope_scaling/type", "linear", "the same as type and as rope_type");
+  refused("/talker_config/code_predictor_config/rope_scaling", 3,
+          "key 'talker_config.code_predictor_config.rope_scaling': found 3, expected an object");
   refused("/talker_config/spk_id", {{"Ann", 40}}, "names in lower case");
   refused("/talker_config/spk_id", json::object(), "a speaker or more");
   refused("/talker_config/spk_is_dialect/eric", "bavarian", "for speaker 'eric'");

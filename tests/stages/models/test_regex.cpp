@@ -31,6 +31,13 @@ BOOST_AUTO_TEST_CASE(characters_are_unicode_s_and_empty_matches_stand_apart) {
              boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(it_is_known_whether_an_empty_text_matches) {
+  for (const char* pattern : {"b*", R"(\b)", "(?=a)", ""})
+    BOOST_TEST(Regex::compile(pattern)->may_be_empty(), pattern);
+  for (const char* pattern : {"b+", R"(\ba)", " {2,}"})
+    BOOST_TEST(!Regex::compile(pattern)->may_be_empty(), pattern);
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_compiled_is_refused_with_the_pattern) {
   const auto regex = Regex::compile("a(");
   BOOST_REQUIRE(!regex);

@@ -37,6 +37,11 @@ BOOST_AUTO_TEST_CASE(texts_are_replaced_put_before_and_stripped) {
                         "a \n b\tc") == "a b c");
   BOOST_TEST(normalized({{.kind = Kind::strip}}, " \u3000a b\n") == "a b");
   BOOST_TEST(normalized({{.kind = Kind::replace_regex, .from = "("}}, "x").starts_with("error: "));
+  // The reference loses count behind a match without characters.
+  BOOST_TEST(
+      normalized({{.kind = Kind::replace_regex, .from = R"(\b)", .to = "_"}}, "x") ==
+      R"(error: the normalizer: Replace: found the pattern '\b', expected one that no empty )"
+      "text matches");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

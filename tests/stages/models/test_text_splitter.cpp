@@ -55,6 +55,15 @@ BOOST_AUTO_TEST_CASE(blanks_become_letters_that_pieces_begin_with) {
   BOOST_TEST(spaced(SplitStep::Prepend::never, "Hey you", true, false) == "Hey_you");
 }
 
+BOOST_AUTO_TEST_CASE(a_piece_behind_blanks_that_are_gone_is_not_the_first) {
+  const std::vector<SplitStep> steps{{.pattern = " ", .behavior = Behavior::removed},
+                                     {.kind = SplitStep::Kind::metaspace,
+                                      .replacement = "_",
+                                      .prepend = SplitStep::Prepend::first}};
+  BOOST_TEST(pieces(steps, "Hey you") == "_Hey|you");
+  BOOST_TEST(pieces(steps, " Hey you") == "Hey|you");
+}
+
 BOOST_AUTO_TEST_CASE(steps_follow_each_other_and_marks_belong_to_words) {
   BOOST_TEST(pieces({{.pattern = R"(\p{N})"}, {.pattern = gpt2_split}}, "It's 42 o'clock") ==
              "It|'s| |4|2| o|'|clock");

@@ -137,6 +137,20 @@ BOOST_AUTO_TEST_CASE(what_a_tokenizer_s_file_has_and_is_not_obeyed_is_refused_by
   json twice = good["post_processor"];
   twice["single"].push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
   refused({{"post_processor", twice}}, "expected the sequence A, once");
+  const json processors{good["post_processor"], good["post_processor"]};
+  refused({{"post_processor", {{"type", "Sequence"}, {"processors", processors}}}},
+          "expected one TemplateProcessing with tokens, not two");
+  // What the reference itself loses count of.
+  const auto changed_by = [](json step) {
+    return json{{"normalizer", {{"type", "Sequence"}, {"normalizers", json::array({step})}}}};
+  };
+  refused(changed_by({{"type", "Prepend"}, {"prepend", ""}}), "expected a text to prepend");
+  refused(changed_by({{"type", "Replace"}, {"pattern", {{"String", ""}}}, {"content", "x"}}),
+          "expected a pattern that is not empty");
+  json first = changed_by({{"type", "Strip"}, {"strip_left", true}, {"strip_right", true}});
+  first["pre_tokenizer"] = {
+      {"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "first"}};
+  refused(first, "Metaspace, key 'prepend_scheme': found \"first\", expected always or never");
   refused({{"surprise", 1}}, "key 'surprise'");
 }
 
@@ -199,17 +213,87 @@ BOOST_AUTO_TEST_CASE(what_is_around_a_text_is_in_its_order_and_the_config_has_th
   BOOST_TEST(with({{"add_eos_token", true}}) == "|</s>|");
   BOOST_TEST(with({{"add_bos_token", true}}) == "<s>||");
   BOOST_TEST(around({{"add_bos_token", true}}) == "||");  // as transformers has it
-  // The second processor puts its token around those of the first.
-  json outer = file["post_processor"], both{{"type", "Sequence"}};
-  for (json& piece : outer["single"])
-    if (piece.contains("SpecialToken")) piece["SpecialToken"]["id"] = "</s>";
-  outer["special_tokens"] = {
-      {"</s>", {{"id", "</s>"}, {"ids", {2}}, {"tokens", json::array({"</s>"})}}}};
-  for (const json& added : file["added_tokens"])
-    if (added["content"] == "</s>") outer["special_tokens"]["</s>"]["ids"] = {added["id"]};
-  both["processors"] = {file["post_processor"], outer};
-  file["post_processor"] = both;
-  BOOST_TEST(around(names) == "</s><s>||");
+  // A processor without tokens of its own, and one that moves offsets, stand beside another.
+  json none = file["post_processor"], all{{"type", "Sequence"}};
+  std::erase_if(none["single"].get_ref<json::array_t&>(),
+                [](const json& piece) { return piece.contains("SpecialToken"); });
+  all["processors"] = {{{"type", "ByteLevel"}}, none, file["post_processor"]};
+  file["post_processor"] = all;
+  BOOST_TEST(around(names) == "<s>||");
+}
+
+BOOST_AUTO_TEST_CASE(added_tokens_are_looked_for_as_written_and_then_in_what_is_left) {
+  TokenizerSpec spec;
+  spec.tokens = {"f", "i", "t", "h", "e", " ", "a", "b"};
+  const auto added = [&](std::vector<AddedToken> tokens, std::string_view text) {
+    spec.added = std::move(tokens);
+    for (AddedToken& token : spec.added) spec.tokens.push_back(token.content);
+    const auto found = std::move(*make_tokenizer(spec))->encode(text);
+    spec.tokens.resize(8);
+    return found;
+  };
+  // Behind "the", which is cut out first, "fi" stands alone.
+  const AddedToken word{.id = 8, .content = "fi", .normalized = true, .single_word = true};
+  BOOST_TEST(added({word, {.id = 9, .content = "the"}}, "fithefit") == (std::vector{8, 9, 0, 1, 2}),
+             boost::test_tools::per_element());
+  // A longer one that begins earlier is too late.
+  const AddedToken longer{.id = 8, .content = "a b", .normalized = true};
+  BOOST_TEST(added({longer, {.id = 9, .content = " "}}, "a b") == (std::vector{6, 9, 7}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(added_tokens_that_the_normalizer_makes_nothing_or_alike_are_refused) {
+  TokenizerSpec spec;
+  spec.normalizer = {{.kind = NormalizerStep::Kind::strip},
+                     {.kind = NormalizerStep::Kind::lowercase}};
+  const auto refusal = [&](std::vector<AddedToken> added) {
+    spec.added = std::move(added);
+    const auto made = make_tokenizer(spec);
+    return made ? "accepted" : made.error().message;
+  };
+  BOOST_TEST(
+      refusal({{.id = 3, .content = " ", .normalized = true}}) ==
+      "added token 3: found the content ' ', of which the normalizer makes nothing, expected "
+      "a text that can be found");
+  BOOST_TEST(refusal({{.id = 3, .content = "a", .normalized = true},
+                      {.id = 4, .content = "A", .normalized = true}})
+                 .find("the same as of token 3") != std::string::npos);
+  BOOST_TEST(refusal({{.id = 3, .content = "a", .normalized = true}, {.id = 4, .content = "A"}}) ==
+             "accepted");
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_put_before_a_text_of_which_the_normalizer_leaves_nothing) {
+  TokenizerSpec spec;
+  spec.tokens = {"_", "a"};
+  spec.normalizer = {{.kind = NormalizerStep::Kind::strip}};
+  spec.splits = {{.kind = SplitStep::Kind::metaspace,
+                  .replacement = "_",
+                  .prepend = SplitStep::Prepend::always}};
+  const auto tokenizer = std::move(*make_tokenizer(spec));
+  BOOST_TEST(tokenizer->encode(" a") == (std::vector{0, 1}), boost::test_tools::per_element());
+  BOOST_TEST(tokenizer->encode("  ").empty());
+}
+
+// As the reference (tokenizers 0.23.3) decodes the same tokens with a decoder Metaspace.
+BOOST_AUTO_TEST_CASE(the_first_token_of_an_answer_loses_all_its_blanks_and_no_other_does) {
+  TokenizerSpec spec;
+  spec.tokens = {"\u2581", "a", "\u2581a", "\u2581\u2581", "<s>", "\u2581 x"};
+  spec.special = {false, false, false, false, true, false};
+  spec.added = {{.id = 4, .content = "<s>", .special = true}, {.id = 5, .content = "\u2581 x"}};
+  spec.space_letter = "\u2581";
+  spec.strips_first_token = true;
+  const auto tokenizer = std::move(*make_tokenizer(spec));
+  const auto text_of = [&](const std::vector<int>& tokens) {
+    CharacterStream stream(tokenizer->strips_first_blank());
+    std::string text;
+    for (const int token : tokens) text += stream.push(*tokenizer, token);
+    return text;
+  };
+  BOOST_TEST(text_of({3, 0, 2}) == "  a");
+  BOOST_TEST(text_of({2, 2}) == "a a");
+  BOOST_TEST(text_of({0, 0, 1}) == " a");
+  BOOST_TEST(text_of({4, 3, 1}) == "a");
+  BOOST_TEST(text_of({5, 5}) == " x  x");  // a blank of its own is none
 }
 
 BOOST_AUTO_TEST_CASE(unknown_characters_are_one_token_only_within_a_piece) {

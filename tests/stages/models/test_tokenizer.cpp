@@ -19,3 +19,9 @@ BOOST_AUTO_TEST_CASE(a_character_waits_for_its_last_byte) {
   BOOST_TEST(stream.rest() == "\xf0\x9f");
   BOOST_TEST(stream.push("\xff!") == "\xff!");  // no character begins so
 }
+
+BOOST_AUTO_TEST_CASE(a_token_s_bytes_are_pushed_as_they_are_where_no_blank_is_left_out) {
+  const auto bytes = make_byte_tokenizer();
+  CharacterStream stream;
+  BOOST_TEST(stream.push(*bytes, ' ') + stream.push(*bytes, 'a') == " a");
+}
