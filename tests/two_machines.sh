@@ -33,9 +33,9 @@ for _ in $(seq 100); do
     break
   sleep 0.05
 done
-run() {
+run() { # <name> [<tokens>]
   "$limelight" run --config "$config" --token-file "$folder/token" --prompt 'Why is the sky blue?' \
-    --max-tokens 24 --output-dir "$folder/$1" >"$folder/$1.log" 2>&1
+    --max-tokens "${2:-24}" --output-dir "$folder/$1" >"$folder/$1.log" 2>&1
 }
 run plain || { cat "$folder"/*.log; exit 1; }
 # A rank may be silent for five seconds. On a busy machine TCP may find the way again a little later
@@ -55,6 +55,6 @@ done
 echo "with the cut, at try $try: $((($(date +%s%N) - begin) / 1000000)) ms"
 # The host dies in the middle of a run, with all that is on it.
 (sleep 0.9; kill -9 "$(cat /proc/$node/task/$node/children | tr -d ' ')") &
-run killed && { cat "$folder"/killed.log; exit 3; }
+run killed 1000 && { cat "$folder"/killed.log; exit 3; }
 grep -q 'is lost' "$folder/killed.log" || { cat "$folder/killed.log"; exit 4; }
 exit 0
