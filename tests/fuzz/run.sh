@@ -59,7 +59,8 @@ corpus() {
   done
   echo "$build/corpus/$1"
 }
-for target in ${LIMELIGHT_FUZZ:-audio connection gguf http jpeg png safetensors template tokenizer}; do
+all="audio connection gguf http jpeg png safetensors template tokenizer"
+for target in ${LIMELIGHT_FUZZ:-$all}; do
   clang++ "${flags[@]}" -fsanitize=fuzzer "$here/fuzz_$target.cpp" "${objects[@]}" \
     -ljpeg -lpcre2-8 -lpng -lsndfile -lsoxr -lutf8proc \
     -o "$build/fuzz_$target"
