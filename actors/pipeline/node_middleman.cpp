@@ -13,7 +13,7 @@ namespace {
 // thread.
 class TakeDescriptor {
  public:
-  bool try_accept(int& accepted, int source) {
+  static bool try_accept(int& accepted, int source) {
     ipc::Socket channel(source);
     auto passed = ipc::receive_descriptor(channel);
     (void)channel.release();

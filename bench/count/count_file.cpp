@@ -94,7 +94,8 @@ std::string write_counts(const Counts& counts) {
 
 CountVerdict compare_counts(const Counts& last, const Counts& now) {
   CountVerdict verdict;
-  for (const auto& [key, value] : last.holds_for) {
+  for (const auto& [name, value] : last.holds_for) {
+    const std::string& key = name;  // clang 14 cannot capture what a binding names
     const auto here = std::find_if(now.holds_for.begin(), now.holds_for.end(),
                                    [&](const auto& one) { return one.first == key; });
     const std::string found = here == now.holds_for.end() ? "nothing" : here->second;
