@@ -85,7 +85,9 @@ struct StageReader : YamlReader {
              {"codebook_size", &codec.codebook_size},
              {"channels", &codec.channels},
              {"chunk_frames", &codec.chunk_frames}})
-      known[key] = [this, to](const YAML::Node& n, const std::string& k) { *to = positive(n, k); };
+      known[key] = [this, into = to](const YAML::Node& n, const std::string& k) {
+        *into = positive(n, k);
+      };
     known["upsampling"] = [&](const YAML::Node& n, const std::string& k) {
       codec.upsampling = numbers(n, k);
     };

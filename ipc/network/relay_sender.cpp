@@ -98,7 +98,7 @@ struct RelaySender::State {
     while (!held.empty() && held.front().number <= taken) held.pop_front();
   }
 
-  Result<void> send(const Socket& socket, const Chunk& chunk, std::uint64_t number) {
+  static Result<void> send(const Socket& socket, const Chunk& chunk, std::uint64_t number) {
     const wire::ChunkHead head = wire::head_of(chunk.header(), number);
     return send_all(socket, bytes_of(head), chunk.data());
   }

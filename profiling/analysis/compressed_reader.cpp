@@ -147,7 +147,7 @@ std::size_t CompressedReader::read(char* to, std::size_t room) {
   State& s = *state_;
   if (s.ahead_at < s.ahead.size()) {
     const std::size_t n = std::min(room, s.ahead.size() - s.ahead_at);
-    std::memcpy(to, s.ahead.data() + s.ahead_at, n);
+    std::copy_n(s.ahead.data() + s.ahead_at, n, to);
     s.ahead_at += n;
     return n;
   }

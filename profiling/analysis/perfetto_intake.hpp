@@ -84,7 +84,7 @@ class PerfettoIntake {
   static Read read_event(PacketFields event);
   static Legacy read_legacy(PacketFields event);
   Result<void> take(const Packet& packet);
-  void defaults(Sequence& sequence, PacketFields message);
+  static void defaults(Sequence& sequence, PacketFields message);
   Result<void> event(const Packet& packet, Sequence& sequence);
   Result<void> legacy(const Read& event,
                       std::int64_t ns,

@@ -110,7 +110,7 @@ void PerfettoTracks::describe(PacketFields descriptor) {
         is_process = true;
         break;
       case field::counter: {
-        counter.emplace();
+        counter = Counter();
         std::uint64_t type = 0;
         PacketFields its = descriptor.message();
         while (its.next()) switch (its.tag()) {

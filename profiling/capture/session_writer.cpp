@@ -186,7 +186,7 @@ void Session::State::keep_up() {
 }
 
 void Session::State::poll_stacks() {
-  stacks->drain([&](const StackSample& sample) {
+  StackSampler::drain([&](const StackSample& sample) {
     if (sample.ticks < begin_ticks || sample.ticks >= end_ticks) return;
     if (!options.profile.request_id.empty() &&
         detail::request_names().find(sample.request) != options.profile.request_id)

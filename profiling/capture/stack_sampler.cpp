@@ -35,7 +35,7 @@ struct Slot {
   std::uint32_t request = 0;
   int count = 0;
   std::uint64_t ticks = 0;
-  std::array<void*, most_frames + handler_frames> addresses{};
+  std::array<std::uintptr_t, most_frames + handler_frames> addresses{};
   std::uintptr_t interrupted = 0;
 };
 
@@ -117,7 +117,7 @@ Result<std::unique_ptr<StackSampler>> StackSampler::start() {
                  "call stacks need the signal SIGPROF, which another profiler has in this process"};
   if (samples.load() == nullptr) samples = new Samples;
   std::unique_ptr<StackSampler> sampler(new StackSampler(**unwind));
-  sampler->drain([](const StackSample&) {});  // what was left by the one before
+  drain([](const StackSample&) {});  // what was left by the one before
   sampler->drops_before_ = samples.load()->drops;
   sampler->ticks_before_ = samples.load()->handler_ticks;
   if (!ours) {
@@ -196,17 +196,11 @@ void StackSampler::drain(const std::function<void(const StackSample&)>& each) {
     // Above the interrupted function are the handler and the kernel's way into it. An address that
     // is returned to lies behind its call; the interrupted one does not.
     int first = 0;
-    while (first < slot.count &&
-           reinterpret_cast<std::uintptr_t>(slot.addresses[static_cast<std::size_t>(first)]) !=
-               slot.interrupted)
-      ++first;
+    const auto address = [&](int frame) { return slot.addresses[static_cast<std::size_t>(frame)]; };
+    while (first < slot.count && address(first) != slot.interrupted) ++first;
     std::size_t count = 0;
-    for (int i = first; i < slot.count; ++i) {
-      const auto address =
-          reinterpret_cast<std::uintptr_t>(slot.addresses[static_cast<std::size_t>(i)]);
-      if (address == 0) break;
-      callers[count++] = i == first ? address : address - 1;
-    }
+    for (int i = first; i < slot.count && address(i) != 0; ++i)
+      callers[count++] = i == first ? address(i) : address(i) - 1;
     if (count == 0) callers[count++] = slot.interrupted;
     each({.thread_id = slot.thread_id,
           .ticks = slot.ticks,

@@ -40,7 +40,7 @@ class StackSampler {
   // Samples the threads that there are now, but for the calling one. Call it again for later ones.
   void follow_threads();
   // Calls `each` for the samples that were taken.
-  void drain(const std::function<void(const StackSample&)>& each);
+  static void drain(const std::function<void(const StackSample&)>& each);
   const NativeFunction& function_at(std::uintptr_t address);
 
   std::uint64_t drops() const noexcept;

@@ -7,6 +7,8 @@
 // allocates: where malloc() is interrupted, that is a deadlock.
 #pragma once
 
+#include <cstdint>
+
 namespace limelight::profiling {
 
 // Sets up what the first walk of a process needs. Any thread, before the first signal.
@@ -15,6 +17,6 @@ void prepare_stack_walk() noexcept;
 // The return addresses of the calling thread, the innermost first, those of the walk itself
 // included; their number. Below a signal handler follow the kernel's way into it, and the address
 // that was interrupted.
-int walk_stack(void** addresses, int most) noexcept;
+int walk_stack(std::uintptr_t* addresses, int most) noexcept;
 
 }  // namespace limelight::profiling

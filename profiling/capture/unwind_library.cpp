@@ -29,6 +29,7 @@ std::string demangled(const char* name) {
 std::string unnamed(std::uintptr_t address) {
   Dl_info found{};
   char text[64];
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): dladdr() takes a pointer, and only compares it
   if (dladdr(reinterpret_cast<void*>(address), &found) == 0 || found.dli_fname == nullptr) {
     std::snprintf(text, sizeof text, "[0x%lx]", static_cast<unsigned long>(address));
     return text;

@@ -134,8 +134,9 @@ BOOST_AUTO_TEST_CASE(the_names_of_others_are_understood_or_refused) {
   Served served;
   check_refused(served, {{"output_dir", "/tmp/x"}}, "--profile-dir");
   check_refused(served, {{"activities", {"CPU", "MEM"}}}, "'MEM'");
-  check_refused(served, {{"profile_by_stage", true}}, "two profiles");
-  check_refused(served, {{"profile_by_stage", true}}, "stages are chosen by the key stages");
+  check_refused(served, {{"profile_by_stage", true}}, "ask for two, one after the other");
+  check_refused(served, {{"profile_by_stage", true}, {"profile_stages", {"prefill", "decode"}}},
+                "ask for two, one after the other");
   check_refused(served, {{"steps", -1}}, "a whole number");
   check_refused(served, {{"stage", 1}}, "key 'stage': found an unknown key, expected one of");
   check_refused(served, {{"stages", {7}}}, "stage 7");
@@ -149,6 +150,20 @@ BOOST_AUTO_TEST_CASE(the_names_of_others_are_understood_or_refused) {
   served.post("/v1/chat/completions", request);
   const json trace = served.ask("POST", "/stop_profile").document()["traces"][0];
   BOOST_TEST(trace["file"].get<std::string>().starts_with("mine"), trace.dump());
+  // One of two phases, and so many steps of it.
+  const Reply decode = served.post("/start_profile", {{"profile_by_stage", true},
+                                                      {"profile_stages", {"decode"}},
+                                                      {"num_steps", 5},
+                                                      {"stages", {0}}});
+  BOOST_TEST(decode.status == 200, decode.body);
+  served.post("/v1/chat/completions", request);
+  const json path = served.ask("POST", "/stop_profile").document()["traces"][0]["path"];
+  const Ran summary = run(LIMELIGHT_COMMAND " trace summary --json " + path.get<std::string>());
+  BOOST_REQUIRE(summary.code == 0);
+  std::uint64_t steps = 0;
+  for (const json& row : json::parse(summary.output)["ops"])
+    if (row["name"] == "thinker step") steps = row["calls"];
+  BOOST_TEST(steps == 5u, summary.output);
 }
 
 BOOST_AUTO_TEST_CASE(flight_recorders_are_written_on_request) {
