@@ -96,7 +96,8 @@ BOOST_AUTO_TEST_CASE(files_of_the_command_line_are_read_in_their_order_on_one_ra
                                       files + " --output-dir " + out);
     BOOST_REQUIRE_MESSAGE(ran.code == 0, ran.output);
     std::string tokens;
-    for (const json& one : json::parse(read_file(out + "/outputs.jsonl"))["logprobs"])
+    const json output = json::parse(read_file(out + "/outputs.jsonl"));
+    for (const json& one : output["logprobs"])
       tokens += one["token_id"].dump() + " " + one["logprob"].dump().substr(0, 5) + "\n";
     answers.push_back(tokens + read_file(out + "/0.wav"));
   }

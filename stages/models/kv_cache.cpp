@@ -1,7 +1,6 @@
 #include "stages/models/kv_cache.hpp"
 
 #include <algorithm>
-#include <ranges>
 
 #include "base/memory.hpp"
 #include "stages/models/weights.hpp"
@@ -151,12 +150,12 @@ void KvCache::computed(int rows, std::span<const int> tokens, Sequence& sequence
 
 void KvCache::release(Sequence& sequence) {
   // The last block goes first, so that the beginning of a prompt is kept longest.
-  for (const std::int32_t index : std::views::reverse(sequence.blocks)) {
+  std::for_each(sequence.blocks.rbegin(), sequence.blocks.rend(), [this](std::int32_t index) {
     Block& block = blocks_[to_size(index)];
-    if (--block.users > 0) continue;
+    if (--block.users > 0) return;
     if (block.id == 0) unused_.push_back(index);
     else block.idle = idle_.insert(idle_.end(), index);
-  }
+  });
   sequence = {};
   note_use();
 }

@@ -161,7 +161,8 @@ BOOST_AUTO_TEST_CASE(the_names_of_others_are_understood_or_refused) {
   const Ran summary = run(LIMELIGHT_COMMAND " trace summary --json " + path.get<std::string>());
   BOOST_REQUIRE(summary.code == 0);
   std::uint64_t steps = 0;
-  for (const json& row : json::parse(summary.output)["cpu"])
+  const json tables = json::parse(summary.output);
+  for (const json& row : tables["cpu"])
     if (row["name"] == "thinker step") steps = row["calls"];
   BOOST_TEST(steps == 5u, summary.output);
 }

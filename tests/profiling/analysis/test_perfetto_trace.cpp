@@ -181,12 +181,12 @@ BOOST_AUTO_TEST_CASE(a_trace_of_another_program_is_read) {
   const TraceReading made = read_packets(trace.text);
   const std::vector<std::string> expected{
       R"({"ph":"M","name":"thread_name","ts":0.000,"pid":40,"tid":41,"args":{"name":"worker"}})",
-      R"({"ph":"M","name":"thread_name","ts":0.000,"pid":40,"tid":1500000002,)"
-      R"("args":{"name":"worker: waiting"}})",
-      R"({"ph":"M","name":"process_name","ts":0.000,"pid":2000000000,"tid":0,)"
-      R"("args":{"name":"queue"}})",
-      R"({"ph":"M","name":"thread_name","ts":0.000,"pid":2000000000,"tid":1500000001,)"
-      R"("args":{"name":"queue"}})",
+      (R"({"ph":"M","name":"thread_name","ts":0.000,"pid":40,"tid":1500000002,)"
+       R"("args":{"name":"worker: waiting"}})"),
+      (R"({"ph":"M","name":"process_name","ts":0.000,"pid":2000000000,"tid":0,)"
+       R"("args":{"name":"queue"}})"),
+      (R"({"ph":"M","name":"thread_name","ts":0.000,"pid":2000000000,"tid":1500000001,)"
+       R"("args":{"name":"queue"}})"),
       R"({"ph":"s","cat":"flow","name":"flow","id":5,"pid":40,"tid":41,"ts":2.000})",
       R"({"ph":"b","name":"a wait","pid":40,"tid":1500000002,"id":2,"ts":3.500})",
       R"({"ph":"i","name":"mark","pid":2000000000,"tid":1500000001,"ts":3.600,"s":"p"})",

@@ -41,8 +41,8 @@ BOOST_AUTO_TEST_CASE(events_of_others_come_in_the_form_of_ours) {
       "{\"ph\":\"X\",\"name\":null,\"args\":null,\"pid\":1,\"ts\":4},"
       "{\"ph\":\"B\",\"name\":\"open\",\"pid\":1,\"tid\":2,\"ts\":9}]");
   const std::vector<std::string> expected{
-      R"({"ph":"X","name":"a\nb","pid":1,"tid":2,"ts":1764180000123456.789,"dur":2.000,)"
-      R"("args":{"x":  [1, 2]}})",
+      (R"({"ph":"X","name":"a\nb","pid":1,"tid":2,"ts":1764180000123456.789,"dur":2.000,)"
+       R"("args":{"x":  [1, 2]}})"),
       R"({"ph":"f","name":"n","id":"0x1","bp":"e","pid":1,"tid":2,"ts":3.000})",
       R"x({"ph":"X","name":"(no name)","pid":1,"tid":0,"ts":4.000,"dur":0.000})x",
       R"({"ph":"X","name":"pair","pid":1,"tid":2,"ts":-1.500,"dur":2.500,"args":{"q":1}})",

@@ -32,7 +32,7 @@ struct Code2WavCase {
       codes.push_back(static_cast<std::int32_t>(code));
     count = static_cast<int>(expected->find("codes")->shape[0]);
   }
-  stages::StageConfig config() const {
+  static stages::StageConfig config() {
     stages::StageConfig config;
     config.model_stage = "code2wav";
     config.shape.max_model_len = 8000;

@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(every_part_of_code2wav_gives_what_the_reference_gives) {
   for (const char* folder : {"code2wav", "code2wav-biases", "code2wav-tts"}) {
     const Code2WavCase fixture(folder);
     const auto cpu = make_cpu_device();
-    Code2WavNetwork network(fixture.config(), fixture.model, 1, *cpu);
+    Code2WavNetwork network(Code2WavCase::config(), fixture.model, 1, *cpu);
     std::map<std::string, std::vector<float>> parts;
     network.observe = [&](const std::string& part, std::span<const float> rows) {
       parts[part].insert(parts[part].end(), rows.begin(), rows.end());
@@ -66,7 +66,7 @@ BOOST_DATA_TEST_CASE(the_pieces_of_a_stream_do_not_change_its_sound, data::make(
   const Code2WavCase fixture(kind);
   for (const int threads : {1, 2}) {
     const auto cpu = make_cpu_device({.threads = threads});
-    Code2WavNetwork network(fixture.config(), fixture.model, 1, *cpu);
+    Code2WavNetwork network(Code2WavCase::config(), fixture.model, 1, *cpu);
     const std::vector<float> whole = sound(network, fixture, {fixture.count});
     BOOST_TEST(whole.size() == fixture.expected->find("waveform")->values);
     std::vector<int> ones(static_cast<std::size_t>(fixture.count), 1);
@@ -80,7 +80,7 @@ BOOST_DATA_TEST_CASE(streams_that_are_computed_together_sound_as_each_alone,
                      kind) {
   const Code2WavCase fixture(kind);
   const auto cpu = make_cpu_device();
-  Code2WavNetwork network(fixture.config(), fixture.model, 2, *cpu);
+  Code2WavNetwork network(Code2WavCase::config(), fixture.model, 2, *cpu);
   const std::vector<float> alone = sound(network, fixture, {fixture.count});
   Code2WavNetwork::Stream streams[2]{network.begin(), network.begin()};
   std::vector<float> samples[2];
