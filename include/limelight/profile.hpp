@@ -60,7 +60,7 @@ struct ProfileOptions {
   bool with_flops = false;    // "flops" of matrix products: a multiplication and an addition each
   // Memory over time as counters, and in the report what had most of it.
   bool with_memory = false;
-  // Native call stacks of the threads that compute, a thousand in a second of CPU time.
+  // Native call stacks of the threads that compute, up to a thousand in a second of CPU time.
   bool with_stack = false;
   // Spans are NVTX ranges, too, while the profile runs: for Nsight Systems and its like.
   bool nvtx = false;

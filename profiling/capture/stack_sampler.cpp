@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/perf_event.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -9,6 +10,10 @@
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include <array>
 #include <atomic>
@@ -80,6 +85,37 @@ void on_signal(int, siginfo_t*, void* context) {
   errno = before;
 }
 
+// As the processor says to a guest.
+bool in_virtual_machine() noexcept {
+#if defined(__x86_64__)
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & 1u << 31) != 0;
+#else
+  return false;
+#endif
+}
+
+// To find a name takes some tenths of a millisecond, so those of a session are kept for the next.
+struct KnownFunctions {
+  std::map<std::uintptr_t, NativeFunction> by_end = {};
+  unsigned long long unloaded = 0;  // libraries, until then: another one may be in their place
+};
+// Of the one sampler that there is.
+KnownFunctions& known_functions() {
+  static KnownFunctions functions;
+  return functions;
+}
+unsigned long long unloaded_libraries() {
+  unsigned long long number = 0;
+  dl_iterate_phdr(
+      [](dl_phdr_info* library, std::size_t, void* to) {
+        *static_cast<unsigned long long*>(to) = library->dlpi_subs;
+        return 1;
+      },
+      &number);
+  return number;
+}
+
 // Of a thread of this process, as the kernel makes such numbers.
 clockid_t cpu_clock(int thread_id) noexcept {
   return static_cast<clockid_t>(~static_cast<unsigned>(thread_id) << 3 | 6u);
@@ -106,6 +142,9 @@ int open_event(int thread_id) noexcept {
 }
 }  // namespace
 
+StackSampler::StackSampler(const UnwindLibrary& library)
+    : library_(library), by_timer_(in_virtual_machine()) {}
+
 Result<std::unique_ptr<StackSampler>> StackSampler::start() {
   const auto unwind = UnwindLibrary::get();
   if (!unwind) return unwind.error();
@@ -118,6 +157,9 @@ Result<std::unique_ptr<StackSampler>> StackSampler::start() {
   if (samples.load() == nullptr) samples = new Samples;
   std::unique_ptr<StackSampler> sampler(new StackSampler(**unwind));
   drain([](const StackSample&) {});  // what was left by the one before
+  KnownFunctions& known = known_functions();
+  if (const auto unloaded = unloaded_libraries(); unloaded != known.unloaded)
+    known = {.by_end = {}, .unloaded = unloaded};
   sampler->drops_before_ = samples.load()->drops;
   sampler->ticks_before_ = samples.load()->handler_ticks;
   if (!ours) {
@@ -211,11 +253,12 @@ void StackSampler::drain(const std::function<void(const StackSample&)>& each) {
 }
 
 const NativeFunction& StackSampler::function_at(std::uintptr_t address) {
-  const auto at = functions_.upper_bound(address);
-  if (at != functions_.end() && at->second.begin <= address) return at->second;
+  auto& functions = known_functions().by_end;
+  const auto at = functions.upper_bound(address);
+  if (at != functions.end() && at->second.begin <= address) return at->second;
   NativeFunction function = library_.function_at(address);
   const std::uintptr_t end = function.end;
-  return functions_.insert_or_assign(end, std::move(function)).first->second;
+  return functions.insert_or_assign(end, std::move(function)).first->second;
 }
 
 std::uint64_t StackSampler::drops() const noexcept {
