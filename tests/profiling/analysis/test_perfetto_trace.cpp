@@ -195,8 +195,8 @@ BOOST_AUTO_TEST_CASE(a_trace_of_another_program_is_read) {
       R"({"ph":"X","name":"target","pid":40,"tid":41,"ts":5.000,"dur":0.500})",
       R"({"ph":"C","name":"load of worker","pid":40,"tid":0,"ts":6.000,"args":{"value":0.5}})",
       R"({"ph":"e","name":"a wait","pid":40,"tid":1500000002,"id":2,"ts":8.000})",
-      R"({"ph":"X","cat":"app","name":"step \"one\"","pid":40,"tid":41,"ts":2.000,"dur":7.000,)"
-      R"("args":{"sizes":[3,4]}})"};
+      (R"({"ph":"X","cat":"app","name":"step \"one\"","pid":40,"tid":41,"ts":2.000,"dur":7.000,)"
+       R"("args":{"sizes":[3,4]}})")};
   BOOST_TEST(made.lines == expected, boost::test_tools::per_element());
   BOOST_TEST(made.odd == "");
 
