@@ -40,6 +40,8 @@ Result<void> RankHosts::start(const RankProgram& program,
       std::ifstream in(program.config, std::ios::binary);
       std::ostringstream all;
       all << in.rdbuf();
+      if (!in)
+        return Error{ErrorCode::io, program.config.string() + ": cannot be read for the nodes"};
       text = std::move(all).str();
     }
     for (const std::string& name : names) {

@@ -1,13 +1,11 @@
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <limelight/span.hpp>
-#include <mutex>
 #include <thread>
 
-#include "base/log.hpp"
 #include "base/try.hpp"
 #include "ipc/network/relay.hpp"
+#include "ipc/network/relay_end.hpp"
 #include "profiling/record/clock.hpp"
 
 namespace limelight::ipc {
@@ -54,38 +52,15 @@ Result<ChunkHeader> wire::header_of(const ChunkHead& head, std::uint64_t max_byt
   return header;
 }
 
-struct RelayReceiver::State {
-  std::string name;
+struct RelayReceiver::State : RelayEnd {
   std::unique_ptr<Publisher> publisher;
-  std::shared_ptr<RelaySource> source;
 
-  std::mutex mutex = {};  // guards the following, and the publisher's count
+  // Under the lock, as the publisher's count is.
   std::condition_variable published = {};
   std::uint64_t sender = 0;                    // the last one that there was a connection with
   std::uint64_t received = wire::nothing_yet;  // its last chunk
   std::uint64_t before = 0;                    // chunks of the publisher before its first one
   std::uint64_t offset = 0;                    // its number of the one before that
-  Socket* current = nullptr;
-  bool stopping = false;
-  std::atomic<bool> broken = false;
-  std::thread thread = {};
-
-  void run() {
-    prof::name_thread("relay: receiver");
-    while (auto socket = source->next()) {
-      {
-        const std::lock_guard lock(mutex);
-        if (stopping) return;
-        current = &*socket;
-      }
-      broken = false;
-      if (const auto served = serve(*socket); !served)
-        log(LogLevel::info, name + ": the connection has ended: " + served.error().message);
-      const std::lock_guard lock(mutex);
-      current = nullptr;
-      if (stopping) return;
-    }
-  }
 
   // Says how many chunks the consumer has taken, whenever that changes.
   void tell(const Socket& socket) {
@@ -143,12 +118,13 @@ struct RelayReceiver::State {
   // Waits while the window is full.
   Result<void> publish(const Loan& loan, const ChunkHeader& header, std::uint64_t number) {
     std::unique_lock lock(mutex);
-    for (;;) {
+    for (std::chrono::microseconds pause = first_pause;;
+         pause = std::min(2 * pause, longest_pause)) {
       if (stopping) return Error{ErrorCode::cancelled, "the relay ends"};
       const auto done = publisher->relay(loan, header.wanted_ticks, header.sent_ticks);
       if (done) break;
       if (done.error().code != ErrorCode::timeout) return done;
-      published.wait_for(lock, first_pause);
+      published.wait_for(lock, pause);
     }
     received = number;
     published.notify_all();
@@ -206,19 +182,16 @@ struct RelayReceiver::State {
 RelayReceiver::RelayReceiver(std::string name,
                              std::unique_ptr<Publisher> publisher,
                              std::shared_ptr<RelaySource> source)
-    : state_(new State{std::move(name), std::move(publisher), std::move(source)}) {
-  state_->thread = std::thread([this] { state_->run(); });
+    : state_(new State{{std::move(name), std::move(source)}, std::move(publisher)}) {
+  state_->thread = std::thread([s = state_.get()] {
+    s->run("relay: receiver", [s](const Socket& socket) { return s->serve(socket); });
+  });
 }
 
 RelayReceiver::~RelayReceiver() {
   State& s = *state_;
-  s.source->stop();
-  {
-    const std::lock_guard lock(s.mutex);
-    s.stopping = true;
-    s.published.notify_all();
-    if (s.current != nullptr) s.current->shutdown();
-  }
+  s.stop();
+  s.published.notify_all();
   s.thread.join();
 }
 

@@ -1,14 +1,12 @@
 #include <openssl/rand.h>
 
-#include <atomic>
 #include <deque>
 #include <limelight/span.hpp>
-#include <mutex>
 #include <thread>
 
-#include "base/log.hpp"
 #include "base/try.hpp"
 #include "ipc/network/relay.hpp"
+#include "ipc/network/relay_end.hpp"
 #include "profiling/record/clock.hpp"
 
 namespace limelight::ipc {
@@ -49,41 +47,18 @@ wire::ChunkHead wire::head_of(const ChunkHeader& header, std::uint64_t number) {
   return head;
 }
 
-struct RelaySender::State {
+struct RelaySender::State : RelayEnd {
   struct Held {
     std::uint64_t number;
     Chunk chunk;
   };
-  std::string name;
   std::unique_ptr<Subscriber> subscriber;
-  std::shared_ptr<RelaySource> source;
   const std::uint64_t me = random_number();
 
-  std::mutex mutex = {};       // guards the following
+  // Under the lock.
   std::deque<Held> held = {};  // sent and not taken yet; the sender's thread alone adds and removes
   std::uint64_t sent = 0;      // the number of the last chunk
   std::uint64_t taken = 0;
-  Socket* current = nullptr;
-  bool stopping = false;
-  std::atomic<bool> broken = false;
-  std::thread thread = {};
-
-  void run() {
-    prof::name_thread("relay: sender");
-    while (auto socket = source->next()) {
-      {
-        const std::lock_guard lock(mutex);
-        if (stopping) return;
-        current = &*socket;
-      }
-      broken = false;
-      if (const auto served = serve(*socket); !served)
-        log(LogLevel::info, name + ": the connection has ended: " + served.error().message);
-      const std::lock_guard lock(mutex);
-      current = nullptr;
-      if (stopping) return;
-    }
-  }
 
   // Called with the lock held: all up to that one were taken.
   void count_taken(std::uint64_t number) {
@@ -200,18 +175,15 @@ struct RelaySender::State {
 RelaySender::RelaySender(std::string name,
                          std::unique_ptr<Subscriber> subscriber,
                          std::shared_ptr<RelaySource> source)
-    : state_(new State{std::move(name), std::move(subscriber), std::move(source)}) {
-  state_->thread = std::thread([this] { state_->run(); });
+    : state_(new State{{std::move(name), std::move(source)}, std::move(subscriber)}) {
+  state_->thread = std::thread([s = state_.get()] {
+    s->run("relay: sender", [s](const Socket& socket) { return s->serve(socket); });
+  });
 }
 
 RelaySender::~RelaySender() {
   State& s = *state_;
-  s.source->stop();
-  {
-    const std::lock_guard lock(s.mutex);
-    s.stopping = true;
-    if (s.current != nullptr) s.current->shutdown();
-  }
+  s.stop();
   s.subscriber->wake();
   s.thread.join();
   s.held.clear();

@@ -6,10 +6,13 @@
 #include <cmath>
 #include <cstdlib>
 #include <ctime>
+#include <string_view>
 #include <thread>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+
+#include "base/whole_number.hpp"
 
 namespace limelight::profiling {
 
@@ -31,13 +34,12 @@ struct TwoNumbers {
   std::int64_t first = 0, second = 0;
 };
 TwoNumbers numbers_in(const char* variable, TwoNumbers otherwise) {
-  const char* text = std::getenv(variable);
-  if (text == nullptr) return otherwise;
-  char* end = nullptr;
-  TwoNumbers numbers = otherwise;
-  numbers.first = std::strtoll(text, &end, 10);
-  if (*end == ',') numbers.second = std::strtoll(end + 1, nullptr, 10);
-  return numbers;
+  const char* set = std::getenv(variable);
+  const std::string_view text = set == nullptr ? "" : set;
+  const auto comma = std::min(text.find(','), text.size());
+  return {whole_number<std::int64_t>(text.substr(0, comma)).value_or(otherwise.first),
+          whole_number<std::int64_t>(text.substr(std::min(comma + 1, text.size())))
+              .value_or(otherwise.second)};
 }
 
 std::int64_t now_of(clockid_t clock) noexcept {
